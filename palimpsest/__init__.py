@@ -1,0 +1,1 @@
+"""Deep research on a diffusion language model: one evolving draft, revised in place."""
