@@ -1,0 +1,114 @@
+"""Kinds of place on a canvas, and the words that mark them. No torch: the agent speaks of slots through this file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class MaskKind(IntEnum):
+    """The function of a place, not its content (structured masks: "Top 10 Open Challenges", section on masking)."""
+
+    FIXED = 0  # question, evidence, words a person pinned: never changes
+    TEXT = 1  # any words
+    ENTITY = 2  # a name
+    NUMBER = 3  # a figure or a date
+    LOGIC = 4  # a relation: because, although, at least, increases
+    CITE = 5  # the marker of a passage that the canvas holds
+    CHOICE = 6  # one of the listed answers: a verdict, yes or no
+    OUTLINE = 7  # a coarse topic; denoised before the detail below it
+
+
+SLOT_LENGTH = {  # tokens a slot starts with; what is surplus is deleted when the slot is filled
+    MaskKind.TEXT: 16,
+    MaskKind.ENTITY: 12,
+    MaskKind.NUMBER: 10,
+    MaskKind.LOGIC: 2,
+    MaskKind.CITE: 1,
+    MaskKind.CHOICE: 1,
+    MaskKind.OUTLINE: 8,
+}
+
+SUPPORTS, REFUTES, NOT_ENOUGH = "[SUP]", "[REF]", "[NEI]"
+VERDICTS = (SUPPORTS, REFUTES, NOT_ENOUGH)
+
+
+@dataclass(frozen=True)
+class SlotSpec:
+    """One hole. `allowed` are the answers of a CHOICE; `after` are the indices of slots that must be settled first."""
+
+    kind: MaskKind
+    max_length: int = 0  # tokens; 0 takes SLOT_LENGTH of the kind
+    allowed: tuple[str, ...] = ()
+    after: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind is MaskKind.FIXED:
+            raise ValueError("a slot cannot be FIXED: it would never be filled")
+        if (self.kind is MaskKind.CHOICE) != bool(self.allowed):
+            raise ValueError("a CHOICE slot lists its allowed answers, and no other slot does")
+
+    @property
+    def length(self) -> int:
+        return self.max_length or SLOT_LENGTH[self.kind]
+
+
+VERDICT_SLOT = SlotSpec(MaskKind.CHOICE, allowed=VERDICTS)
+
+_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_UNIT = r"(?:\s?(?:%|percent|thousand|million|billion|trillion|[KMGT]B|ms|[xX](?![\w])))"
+_DATE = re.compile(
+    rf"(?:\d{{1,2}}\s+)?\b{_MONTH}\s+\d{{1,2}}(?:,\s*\d{{4}})?\b(?!\d)|(?:\d{{1,2}}\s+)?\b{_MONTH}\s+\d{{4}}\b"
+)
+_NUMBER = re.compile(
+    rf"(?<![\w.])[$€£]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:{_UNIT}\b|%|(?:st|nd|rd|th|s)\b)?(?![\w])",
+)
+_CAPITAL = r"[A-Z][\w&’'.-]*[\w]|[A-Z]"
+_ENTITY = re.compile(rf"\b(?:{_CAPITAL})(?:\s+(?:(?:of|de|von|van|and|the|for)\s+)?(?:{_CAPITAL}|v?\d+(?:\.\d+)?\b))*")
+_OPENERS = frozenset(
+    "a an the in on at of for to from by with as it its he she they we you i his her their this that these those there "
+    "after before during while when where who what which how why if although however because since but and or not no "
+    "some many most both all each one two three during according also then thus such other another".split()
+)
+LOGIC_WORDS = frozenset(
+    "not no never without because since therefore although though despite however but only least most more less than "
+    "before after until during increases decreases increased decreased higher lower faster slower larger smaller all "
+    "some none both neither either must may cannot always exceeds equals above below under over".split()
+)
+_LOGIC = re.compile(r"\b(?:" + "|".join(sorted(LOGIC_WORDS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
+
+
+def typed_spans(text: str) -> list[tuple[int, int, MaskKind]]:
+    """The places of `text` a typed mask may stand for: (start, end, ENTITY | NUMBER | LOGIC), in order, disjoint."""
+    dates = [(m.start(), m.end(), MaskKind.NUMBER) for m in _DATE.finditer(text)]
+    entities = [(start, end, MaskKind.ENTITY) for start, end in _entities(text)]
+    numbers = [(m.start(), m.end(), MaskKind.NUMBER) for m in _NUMBER.finditer(text)]
+    logic = [(m.start(), m.end(), MaskKind.LOGIC) for m in _LOGIC.finditer(text)]
+    kept: list[tuple[int, int, MaskKind]] = []
+    for start, end, kind in dates + entities + numbers + logic:  # a month is no name, the 1.5 of a name no figure
+        if all(end <= s or start >= e for s, e, _ in kept):
+            kept.append((start, end, kind))
+    return sorted(kept)
+
+
+def _entities(text: str) -> list[tuple[int, int]]:
+    spans = []
+    for match in _ENTITY.finditer(text):
+        start, end = match.span()
+        first = re.match(r"\S+\s*", text[start:end])
+        # A capital that only opens the sentence says nothing; the name may begin after it.
+        while first and first.group().strip().lower() in _OPENERS:
+            start += first.end()
+            first = re.match(r"\S+\s*", text[start:end])
+        if any(letter.isupper() for letter in text[start:end]):
+            spans.append((start, end))
+    return spans
+
+
+def kind_of(text: str) -> MaskKind:
+    """The kind of an answer by its look: NUMBER when a figure leads it, ENTITY when a name does, else TEXT."""
+    for start, _, kind in typed_spans(text):
+        if start <= 4 and kind is not MaskKind.LOGIC:
+            return kind
+    return MaskKind.TEXT

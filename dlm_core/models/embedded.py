@@ -1,0 +1,177 @@
+"""The embedded denoiser: all-MiniLM-L6-v2 with block attention, typed masks and a latent-span copy head.
+
+A slot's distribution is the mixture  p(words) = g * sum_{j,e} p(j, e) [words = evidence j..e] + (1 - g) * p_vocabulary(words):
+the span (j, e) is latent, so one step settles all places of a slot together (the argument of Di4C, arXiv 2410.08709), its
+length decides how many places are deleted, and a copied word always has a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..canvas import Canvas, Role
+
+
+@dataclass(frozen=True)
+class EmbeddedConfig:
+    vocabulary: int = 30522
+    width: int = 384
+    layers: int = 6
+    heads: int = 12
+    feed_forward: int = 1536
+    positions: int = 512
+    roles: int = 3
+    kinds: int = 8
+    norm_epsilon: float = 1e-12
+    max_span: int = 16  # tokens of the longest copied span
+
+    def to_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Canvases side by side, padded: tokens, positions, roles, kinds [B, T] int64; block [B, T] int64, -1 where padded."""
+
+    tokens: Tensor
+    positions: Tensor
+    roles: Tensor
+    kinds: Tensor
+    block: Tensor
+
+    @staticmethod
+    def of(canvases: Sequence[Canvas]) -> Batch:
+        def pad(rows: list[Tensor], value: int = 0) -> Tensor:
+            return nn.utils.rnn.pad_sequence([r.long() for r in rows], batch_first=True, padding_value=value)
+
+        return Batch(
+            tokens=pad([c.tokens for c in canvases]),
+            positions=pad([c.positions for c in canvases]),
+            roles=pad([c.roles for c in canvases]),
+            kinds=pad([c.kinds for c in canvases]),
+            block=pad([c.block for c in canvases], -1),
+        )
+
+    def visible(self) -> Tensor:
+        """[B, 1, T, T] bool: the question sees itself, a passage the question and itself, the draft everything."""
+        key, query = self.block[:, None, :], self.block[:, :, None]
+        from_draft = (self.roles == Role.DRAFT)[:, :, None] & (query >= 0)
+        to_question = (self.roles == Role.QUESTION)[:, None, :]
+        seen = ((key == query) | from_draft | to_question) & (key >= 0)
+        # A padded row must see something, or its softmax is not a number.
+        return (seen | (query < 0))[:, None]
+
+
+KeyValues = list[tuple[Tensor, Tensor]]
+
+
+class Layer(nn.Module):
+    """A post-norm transformer layer (BERT's)."""
+
+    def __init__(self, config: EmbeddedConfig):
+        super().__init__()
+        width = config.width
+        self.heads = config.heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.output = nn.Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width, config.norm_epsilon)
+        self.up = nn.Linear(width, config.feed_forward)
+        self.down = nn.Linear(config.feed_forward, width)
+        self.output_norm = nn.LayerNorm(width, config.norm_epsilon)
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, H, T, D]
+
+    def forward(
+        self, x: Tensor, visible: Tensor | None, past: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """x [B, T, C] attends to `past` (keys and values [B, H, P, D]) and itself; returns the new x and its own K/V."""
+        own = (self._split(self.key(x)), self._split(self.value(x)))
+        keys, values = own if past is None else (torch.cat([past[0], own[0]], 2), torch.cat([past[1], own[1]], 2))
+        mixed = F.scaled_dot_product_attention(self._split(self.query(x)), keys, values, attn_mask=visible)
+        x = self.attention_norm(x + self.output(mixed.transpose(1, 2).flatten(-2)))
+        return self.output_norm(x + self.down(F.gelu(self.up(x)))), own
+
+
+class EmbeddedModel(nn.Module):
+    """Body and heads. `forward` is the plain pass over whole canvases; `context` and `draft` are its cached twin."""
+
+    def __init__(self, config: EmbeddedConfig = EmbeddedConfig()):
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.words = nn.Embedding(config.vocabulary, width)
+        self.place = nn.Embedding(config.positions, width)
+        self.role = nn.Embedding(config.roles, width)
+        self.kind = nn.Embedding(config.kinds, width)
+        self.input_norm = nn.LayerNorm(width, config.norm_epsilon)
+        self.body = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.span_query = nn.Linear(width, 2 * width)  # start and end queries, from the first place of a slot
+        self.span_key = nn.Linear(width, 2 * width)
+        self.gate = nn.Linear(width, 1)
+        self.transform = nn.Linear(width, width)
+        self.transform_norm = nn.LayerNorm(width, config.norm_epsilon)
+        self.bias = nn.Parameter(torch.zeros(config.vocabulary))
+
+    def embed(self, tokens: Tensor, positions: Tensor, roles: Tensor, kinds: Tensor) -> Tensor:
+        return self.input_norm(self.words(tokens) + self.place(positions) + self.role(roles) + self.kind(kinds))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Hidden states [B, T, C] of whole canvases; padded places hold nothing of meaning."""
+        x = self.embed(batch.tokens, batch.positions, batch.roles, batch.kinds)
+        visible = batch.visible()
+        for layer in self.body:
+            x, _ = layer(x, visible, None)
+        return x
+
+    def context(self, batch: Batch) -> tuple[Tensor, KeyValues]:
+        """Hidden states and keys/values of question and evidence alone: exact for any draft laid beside them."""
+        x, kept = self.embed(batch.tokens, batch.positions, batch.roles, batch.kinds), []
+        visible = batch.visible()
+        for layer in self.body:
+            x, own = layer(x, visible, None)
+            kept.append(own)
+        return x, kept
+
+    def draft(self, batch: Batch, past: KeyValues, past_valid: Tensor) -> Tensor:
+        """Hidden states [B, D, C] of drafts that see their cached context; past_valid [B, P] bool."""
+        x = self.embed(batch.tokens, batch.positions, batch.roles, batch.kinds)
+        own_valid = batch.block >= 0  # [B, D]
+        seen = torch.cat([past_valid, own_valid], 1)[:, None, None, :]
+        for layer, kept in zip(self.body, past, strict=True):
+            x, _ = layer(x, seen, kept)
+        return x
+
+    def span_scores(self, slots: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Start and end scores [N, T] of slot states [N, C] against token states [N, T, C]."""
+        queries = self.span_query(slots).unflatten(-1, (2, -1))  # [N, 2, C]
+        keys = self.span_key(tokens).unflatten(-1, (2, -1))  # [N, T, 2, C]
+        scores = torch.einsum("nsc,ntsc->nst", queries, keys) / self.config.width**0.5
+        return scores[:, 0], scores[:, 1]
+
+    def joint(self, start: Tensor, end: Tensor, allowed: Tensor, longest: int | None = None) -> Tensor:
+        """Log-probabilities [N, T, L] of the spans (j, j + l), from scores [N, T]; a span is a run of allowed tokens.
+
+        `allowed` [N, T] is -1 where nothing may be copied and else the number of the block that the token stands in.
+        """
+        length = min(longest or self.config.max_span, self.config.max_span)
+        ends = F.pad(end, (0, length - 1), value=0.0).unfold(1, length, 1)  # [N, T, L]
+        blocks = F.pad(allowed, (0, length - 1), value=-1).unfold(1, length, 1)
+        legal = (blocks == allowed[:, :, None]) & (allowed >= 0)[:, :, None]
+        scores = (start[:, :, None] + ends).masked_fill(~legal, -torch.inf)
+        return scores - scores.flatten(1).logsumexp(1)[:, None, None]
+
+    def vocabulary(self, states: Tensor) -> Tensor:
+        """Logits [..., V] over the tied vocabulary."""
+        return self.transform_norm(F.gelu(self.transform(states))) @ self.words.weight.T + self.bias
+
+    def copy_share(self, slots: Tensor) -> Tensor:
+        """Log-odds [N] that a slot's words are copied from evidence rather than taken from the vocabulary."""
+        return self.gate(slots).squeeze(-1)
