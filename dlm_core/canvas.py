@@ -186,7 +186,9 @@ class _Sheet:
         self.segments: list[Segment] = []
         self.slots: list[Slot] = []
 
-    def _put(self, token: int, position: int, kind: MaskKind = MaskKind.FIXED, chars: tuple[int, int] = (-1, -1)) -> None:
+    def _put(
+        self, token: int, position: int, kind: MaskKind = MaskKind.FIXED, chars: tuple[int, int] = (-1, -1)
+    ) -> None:
         state = State.FIXED if kind is MaskKind.FIXED else State.OPEN
         self.rows.append((token, int(kind), int(state), position, len(self.segments), *chars))
 
@@ -239,7 +241,9 @@ class _Sheet:
                 self.slots.append(Slot(piece, slot, len(self.rows)))
         self._put(SEP, first + len(self.rows) - start)
         if len(self.rows) - start > last - first:
-            raise ValueError(f"a draft of {len(self.rows) - start} tokens does not fit in {last - first}; lay fewer sentences")
+            raise ValueError(
+                f"a draft of {len(self.rows) - start} tokens does not fit in {last - first}; lay fewer sentences"
+            )
         self._close(Role.DRAFT, start, "".join(p for p in pieces if isinstance(p, str)))
 
     def canvas(self) -> Canvas:

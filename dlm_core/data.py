@@ -163,7 +163,11 @@ class Corpus:
             return self.question(rng)
         slot = _answer_slot(answer, rng)
         return Example(
-            (row["question"].strip(),), (window(text, 0, 1, 850, rng),), (slot, " ", CITE_SLOT), (NO_ANSWER, Target()), "none"
+            (row["question"].strip(),),
+            (window(text, 0, 1, 850, rng),),
+            (slot, " ", CITE_SLOT),
+            (NO_ANSWER, Target()),
+            "none",
         )
 
     # Stance --------------------------------------------------------------------------------------------------------
@@ -211,11 +215,17 @@ class Corpus:
             return self._stance(f"{row['question'].strip()} {answer}", [text], SUPPORTS)
         if roll < 0.74:
             kind = kind_of(answer)
-            wrong = [text[s:e] for s, e, k in typed_spans(text) if k is kind and text[s:e] not in answer and answer not in text[s:e]]
+            wrong = [
+                text[s:e]
+                for s, e, k in typed_spans(text)
+                if k is kind and text[s:e] not in answer and answer not in text[s:e]
+            ]
             wrong = wrong or [self._same_kind(answer, kind, rng)]
             return self._stance(f"{row['question'].strip()} {rng.choice(wrong)}", [text], REFUTES)
         others = [c for c in self.by_title[row["title"]] if answer not in c] or [self.squad[0]["context"]]
-        return self._stance(f"{row['question'].strip()} {answer}", [window(rng.choice(others), 0, 1, 420, rng)], NOT_ENOUGH)
+        return self._stance(
+            f"{row['question'].strip()} {answer}", [window(rng.choice(others), 0, 1, 420, rng)], NOT_ENOUGH
+        )
 
     def _same_kind(self, words: str, kind: MaskKind, rng: random.Random) -> str:
         """Another value of the kind; half of the time a figure that is only a little off."""
@@ -382,9 +392,7 @@ def realise(example: Example, tokenizer: Tokenizer, longest: int) -> tuple[Canva
     canvas = lay(tokenizer, example.question, passages, example.draft)
     supervised = []
     for number, target in enumerate(example.targets):
-        spans = tuple(
-            s for place in target.spans for s in _token_spans(canvas, place) if s[1] - s[0] < longest
-        )
+        spans = tuple(s for place in target.spans for s in _token_spans(canvas, place) if s[1] - s[0] < longest)
         if spans or target.rows:
             supervised.append(Supervision(number, spans, target.rows))
     return canvas, supervised
@@ -399,6 +407,8 @@ def _token_spans(canvas: Canvas, place: tuple[int, int, int]) -> Iterator[tuple[
             yield segment.start, segment.start
             return
         chars = canvas.characters[segment.start : segment.end] + segment.offset
-        inside = ((chars[:, 0] < end) & (chars[:, 1] > start) & (canvas.characters[segment.start : segment.end, 0] >= 0)).nonzero()
+        inside = (
+            (chars[:, 0] < end) & (chars[:, 1] > start) & (canvas.characters[segment.start : segment.end, 0] >= 0)
+        ).nonzero()
         if inside.numel() and int(chars[inside[0, 0], 0]) <= start and int(chars[inside[-1, 0], 1]) >= end:
             yield segment.start + int(inside[0, 0]), segment.start + int(inside[-1, 0])

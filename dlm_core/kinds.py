@@ -36,12 +36,16 @@ VERDICTS = (SUPPORTS, REFUTES, NOT_ENOUGH)
 
 @dataclass(frozen=True)
 class SlotSpec:
-    """One hole. `allowed` are the answers of a CHOICE; `after` are the indices of slots that must be settled first."""
+    """One hole. `allowed` are the answers of a CHOICE; `after` are the indices of slots that must be settled first.
+
+    A slot that is not `required` may stay empty: it becomes [NONE] when the evidence holds no filling.
+    """
 
     kind: MaskKind
     max_length: int = 0  # tokens; 0 takes SLOT_LENGTH of the kind
     allowed: tuple[str, ...] = ()
     after: tuple[int, ...] = ()
+    required: bool = False
 
     def __post_init__(self) -> None:
         if self.kind is MaskKind.FIXED:

@@ -28,7 +28,9 @@ class SlotBatch:
     lengths: list[int]
 
 
-def slots_of(canvases: Sequence[Canvas], supervised: Sequence[Sequence[Supervision]], rows_of: dict[str, int]) -> SlotBatch:
+def slots_of(
+    canvases: Sequence[Canvas], supervised: Sequence[Sequence[Supervision]], rows_of: dict[str, int]
+) -> SlotBatch:
     row, place, cite, choices, flat, lengths = [], [], [], [], [], []
     for number, (canvas, targets) in enumerate(zip(canvases, supervised, strict=True)):
         for target in targets:

@@ -1,0 +1,91 @@
+"""The hypothesis graph: rival answers and claims, what speaks for and against each, and belief in log-odds."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Literal
+
+from palimpsest.retrieval.types import Frozen
+
+from .draft import Support
+
+
+class Relation(StrEnum):
+    SUPPORTS = "supports"  # a passage, a hypothesis
+    REFUTES = "refutes"  # a passage or a rival, a hypothesis
+    REFINES = "refines"  # a claim, an answer it says more about
+    ANSWERS = "answers"  # a hypothesis, a sub-question
+    DEPENDS_ON = "depends_on"  # a sub-question, another whose answer it needs
+
+
+class Hypothesis(Frozen):
+    """A statement that may hold. `belief` is its log-odds; `support` the words it was read from."""
+
+    id: str
+    question: str  # the sub-question's id
+    text: str  # the answer, or the claim's sentence
+    kind: Literal["answer", "claim"]
+    belief: float
+    support: tuple[Support, ...]
+    status: Literal["open", "held", "refuted"] = "open"
+
+    @property
+    def probability(self) -> float:
+        return 1 / (1 + math.exp(-self.belief))
+
+
+class Edge(Frozen):
+    """`source` (a passage or node id) stands in `relation` to `target` (a node id); `weight` is the shift in log-odds."""
+
+    source: str
+    relation: Relation
+    target: str
+    weight: float = 0.0
+
+
+class HypothesisGraph(Frozen):
+    """Nodes by id, in the order they were found. A graph is a value: `with_` methods return a new one."""
+
+    hypotheses: tuple[Hypothesis, ...] = ()
+    edges: tuple[Edge, ...] = ()
+
+    def get(self, hypothesis_id: str) -> Hypothesis:
+        return next(h for h in self.hypotheses if h.id == hypothesis_id)
+
+    def answers(self, question: str) -> list[Hypothesis]:
+        """The rival answers of a sub-question, the most believed first; ties in the order found."""
+        rivals = [h for h in self.hypotheses if h.question == question and h.kind == "answer"]
+        return sorted(rivals, key=lambda h: -h.belief)
+
+    def claims(self, question: str) -> list[Hypothesis]:
+        return [h for h in self.hypotheses if h.question == question and h.kind == "claim"]
+
+    def put(self, *hypotheses: Hypothesis) -> HypothesisGraph:
+        """Add hypotheses, or replace those of the same id in place."""
+        fresh = {h.id: h for h in hypotheses}
+        kept = tuple(fresh.pop(h.id, h) for h in self.hypotheses)
+        return HypothesisGraph(hypotheses=kept + tuple(fresh.values()), edges=self.edges)
+
+    def link(self, *edges: Edge) -> HypothesisGraph:
+        """Add edges and move the belief of hypotheses they point at; an edge that is already there adds nothing."""
+        known = {(e.source, e.relation, e.target) for e in self.edges}
+        fresh = []
+        for edge in edges:
+            key = (edge.source, edge.relation, edge.target)
+            if key not in known:
+                known.add(key)
+                fresh.append(edge)
+        shift: dict[str, float] = {}
+        for edge in fresh:
+            shift[edge.target] = shift.get(edge.target, 0.0) + edge.weight
+        moved = tuple(
+            h.model_copy(update={"belief": h.belief + shift[h.id]}) if h.id in shift else h for h in self.hypotheses
+        )
+        return HypothesisGraph(hypotheses=moved, edges=self.edges + tuple(fresh))
+
+
+def log_odds(probability: float) -> float:
+    """Log-odds, held within +-4.6 (1 % and 99 %): no model of this size is surer than that."""
+    clipped = min(max(probability, 0.01), 0.99)
+    return math.log(clipped / (1 - clipped))

@@ -1,0 +1,158 @@
+"""What a run knows (`ResearchState`), what it may use (`Tools`, `Budget`) and what it says (`Event`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from palimpsest.dlm_core.kinds import SlotSpec
+from palimpsest.retrieval.types import Failure, Found, Frozen, Passage
+
+from .draft import Draft, Kind
+from .hypotheses import HypothesisGraph
+
+Piece = str | SlotSpec
+
+
+class SubQuestion(Frozen):
+    """A part of the question. `text` may hold {q1}: the answer of sub-question q1, which must be known before it is asked."""
+
+    id: str
+    text: str
+    kind: Kind = "TEXT"  # of the answer slot
+    depends_on: tuple[str, ...] = ()
+
+
+class Query(Frozen):
+    """A query asked, for which sub-question and why: the question itself, a bridge entity, or a claim to be checked."""
+
+    text: str
+    question: str
+    reason: Literal["question", "bridge", "check", "person"]
+    asked: bool = False
+
+
+class Conflict(Frozen):
+    """Two held sources that disagree about one place of a claim: what stands, what the other says, and who won."""
+
+    id: str
+    hypothesis: str
+    kept: str  # the sentence kept
+    kept_passage: str
+    other: str
+    other_passage: str
+    reason: str
+
+
+class Revision(Frozen):
+    """One span that changed, and why. `before` and `after` are the model's probabilities of the words that stood and stand."""
+
+    version: int
+    span: str
+    old: str
+    new: str
+    reason: Literal["contradicted", "low confidence", "new evidence", "depends on", "person"]
+    evidence: str | None  # a passage id
+    before: float | None = None
+    after: float | None = None
+    steps: int = 0
+
+
+class Budget(Frozen):
+    """Limits of a run. `rounds` of search; `passages` read a query; `claims` a sub-question; `seconds` of wall clock, 0 for none."""
+
+    rounds: int = 3
+    passages: int = 8
+    claims: int = 3
+    seconds: float = 0.0
+
+
+class ResearchState(Frozen):
+    """Everything a run knows between two steps; a step takes one and returns the next."""
+
+    question: str
+    budget: Budget = Budget()
+    version: int = 1  # of the report being written; a later revision writes the next
+    round: int = 0
+    questions: tuple[SubQuestion, ...] = ()
+    queries: tuple[Query, ...] = ()
+    evidence: tuple[Passage, ...] = ()
+    read: tuple[str, ...] = ()  # "<question id>/<passage id>" pairs already weighed
+    fresh: tuple[str, ...] = ()  # ids of passages that came with the last search or from a person
+    graph: HypothesisGraph = HypothesisGraph()
+    draft: Draft = Draft()
+    references: tuple[str, ...] = ()  # source ids; a citation's number is the place here, from 1
+    conflicts: tuple[Conflict, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    spent: float = 0.0  # seconds, the sum over steps
+    finished: Literal["", "settled", "budget"] = ""
+
+    def passage(self, passage_id: str) -> Passage:
+        return next(p for p in self.evidence if p.id == passage_id)
+
+
+class Event(Frozen):
+    """One thing that happened, for people (`text`) and programs (`data`, plain JSON values)."""
+
+    step: str
+    kind: Literal[
+        "planned", "searched", "found", "failed", "believed", "wrote", "conflict", "reopened", "revised", "rolled back",
+        "unestablished", "routed", "finished",
+    ]  # fmt: skip
+    text: str
+    data: dict[str, Any] = {}
+
+
+class Candidate(Frozen):
+    """An answer read in a passage: the source's text[start:end], and the model's probability that this is the answer."""
+
+    text: str
+    passage: str
+    start: int
+    end: int
+    probability: float
+
+
+class Verdict(Frozen):
+    """Probabilities that a passage supports a claim, refutes it, or says nothing of it."""
+
+    supports: float
+    refutes: float
+    silent: float
+
+
+class Filled(Frozen):
+    """What a slot became. `passage` is None when the words were not copied; `none` is the probability of no answer."""
+
+    text: str
+    passage: str | None
+    start: int
+    end: int
+    probability: float
+    none: float
+    steps: int
+
+
+class Writer(Protocol):
+    """The denoiser as the agent sees it: every method lays canvases of typed slots and denoises them."""
+
+    name: str
+
+    def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]: ...
+
+    def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]: ...
+
+    def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]: ...
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the steps reach for: a model, and a search over every source, queries in and `Found` out."""
+
+    writer: Writer
+    search: Callable[[Sequence[str], int], Found]
+
+
+Step = Callable[[ResearchState, Tools], Generator[Event, None, ResearchState]]
