@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from . import weights
+from .models import weights
 from .canvas import Canvas, lay
 from .data import CITE_SLOT, Row, read_rows
 from .denoiser import Denoiser

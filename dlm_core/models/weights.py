@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .denoiser import Denoiser
-from .models.embedded import EmbeddedConfig, EmbeddedModel
-from .tokenizer import load_tokenizer
+from ..denoiser import Denoiser
+from .embedded import EmbeddedConfig, EmbeddedModel
+from ..tokenizer import load_tokenizer
 
-BUNDLED = Path(__file__).parent / "weights_embedded"
+BUNDLED = Path(__file__).parents[1] / "weights" / "embedded"
 SHARD_BYTES = 12 * 2**20
 
 

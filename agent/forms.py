@@ -1,0 +1,173 @@
+"""Words into forms: a question into sub-questions, a sentence into typed places, a claim into a canvas with holes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
+from palimpsest.retrieval.types import Passage
+
+from .draft import Kind
+from .state import Piece, SubQuestion
+
+_ASKS = r"(?:who|whom|whose|what|when|where|which|how|why|is|are|was|were|does|do|did|can|in what|in which|at what|by whom)"
+_JOINT = re.compile(rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b)", re.IGNORECASE)
+_PRONOUN = re.compile(r"\b(it|its|they|them|their|he|him|his|she|her)\b", re.IGNORECASE)
+_POSSESSIVE = {"its", "their", "his"}
+_NUMBER_ASKED = re.compile(
+    r"\b(when|how (?:many|much|long|fast|far|old|large|big|often|tall|high|deep)|what (?:year|date|percent\w*|number|fraction|share)|"
+    r"(?:in|on) (?:what|which) (?:year|date|month|day))\b",
+    re.IGNORECASE,
+)
+_NAME_ASKED = re.compile(r"^\W*(?:\w+\s+){0,2}?(who|whom|whose|where)\b", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]*[A-Z0-9])|\n+")
+_ABBREVIATION = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|al|Fig|Eq|No|Inc|Ltd|Co|approx|ca|c)\.$")
+_WORD = re.compile(r"[^\W_]+(?:[-'’.,][^\W_]+)*")
+_STOP = frozenset(
+    "a an the of in on at by for to from with and or is are was were be been being it its this that these those as which who "
+    "whom whose what when where how why does do did has have had can could will would may might than then there their they he "
+    "she his her him them into over under about after before also not no one".split()
+)
+_SUPERLATIVE = re.compile(r"\b(?:(?:the|an?)\s+(?:\w+\s+){0,2}?\w{2,}est|most|least|first|last|only|best|worst|record)\b", re.IGNORECASE)
+
+
+def subquestions(question: str) -> list[SubQuestion]:
+    """The parts of a question. A part that speaks of "it" depends on the part before and says {q1} in its place."""
+    parts = [p.strip(" ,?;") for p in _JOINT.split(question)]
+    found: list[SubQuestion] = []
+    for part in (p for p in parts if p):
+        text, needs = _resolve(part, found[-1].id) if found else (part, False)
+        text = text[0].upper() + text[1:] + "?" if not text.startswith("{") else text + "?"
+        depends = (found[-1].id,) if needs else ()
+        found.append(SubQuestion(id=f"q{len(found) + 1}", text=text, kind=asked_kind(part), depends_on=depends))
+    return found
+
+
+def _resolve(part: str, before: str) -> tuple[str, bool]:
+    """`part` with its first pronoun replaced by a reference to the answer before."""
+    match = _PRONOUN.search(part)
+    if match is None:
+        return part, False
+    possessive = match.group().lower() in _POSSESSIVE
+    return part[: match.start()] + f"{{{before}}}" + ("'s" if possessive else "") + part[match.end() :], True
+
+
+def asked_kind(question: str) -> Kind:
+    """The kind of slot that the answer needs, from the question word."""
+    if _NUMBER_ASKED.search(question):
+        return "NUMBER"
+    return "ENTITY" if _NAME_ASKED.search(question) else "TEXT"
+
+
+def resolved(question: SubQuestion, answers: dict[str, str]) -> str | None:
+    """The text to ask, with the answers it depends on put in; None while one is missing."""
+    if any(q not in answers for q in question.depends_on):
+        return None
+    return question.text.format(**answers)
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """[start, end) of each sentence or line of `text`, without surrounding space."""
+    cuts, start = [], 0
+    for match in _SENTENCE_END.finditer(text):
+        if "\n" in match.group() or not _ABBREVIATION.search(text[start : match.start()]):
+            cuts.append((start, match.start()))
+            start = match.end()
+    cuts.append((start, len(text)))
+    return [trimmed for a, b in cuts if (trimmed := _trim(text, a, b))]
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip(" \t#*->•|"))
+    end -= len(piece) - len(piece.rstrip())
+    return (start, end) if start < end else None
+
+
+def sentence_at(passage: Passage, start: int, end: int) -> tuple[int, int]:
+    """The sentence of the passage that holds the source's characters [start, end); offsets into the source."""
+    inside = start - passage.start
+    for a, b in sentences(passage.text):
+        if a <= inside < b:
+            return passage.start + a, max(passage.start + b, end)
+    return start, end
+
+
+class Part(NamedTuple):
+    """A stretch of a sentence: its words, their place in the source, and what kind of place it is."""
+
+    text: str
+    start: int
+    end: int
+    kind: Kind
+
+
+def parts(text: str, offset: int) -> list[Part]:
+    """A sentence cut at its names and figures; `offset` is where it starts in its source."""
+    found, at = [], 0
+    typed = [s for s in typed_spans(text) if s[2] is not MaskKind.LOGIC]
+    for start, end, kind in typed:
+        if at < start:
+            found.append(Part(text[at:start], offset + at, offset + start, "TEXT"))
+        name: Kind = "ENTITY" if kind is MaskKind.ENTITY else "NUMBER"
+        found.append(Part(text[start:end], offset + start, offset + end, name))
+        at = end
+    if at < len(text):
+        found.append(Part(text[at:], offset + at, offset + len(text), "TEXT"))
+    return found
+
+
+def form(pieces: Iterable[tuple[str, Kind]], holes: Iterable[int]) -> list[Piece]:
+    """A claim with holes: the pieces named by index become slots of their kind."""
+    opened = set(holes)
+    return [
+        SlotSpec(MaskKind[kind], required=True) if number in opened else text
+        for number, (text, kind) in enumerate(pieces)
+    ]
+
+
+def content(text: str) -> set[str]:
+    """The words of `text` that carry meaning: lower case, without the commonest, plural s cut."""
+    words = (w.lower() for w in _WORD.findall(text))
+    return {w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith("ss") else w for w in words if w not in _STOP}
+
+
+def overlap(wanted: set[str], text: str) -> float:
+    """The share of the wanted words that `text` holds."""
+    return len(wanted & content(text)) / len(wanted) if wanted else 0.0
+
+
+def is_superlative(text: str) -> bool:
+    """Whether a sentence claims a place that only one thing can hold: the fastest, the first, the only."""
+    return bool(_SUPERLATIVE.search(text))
+
+
+def slice_of(passage: Passage, start: int, end: int) -> Passage:
+    """The source's characters [start, end) of a passage as a passage of the same id."""
+    text = passage.text[start - passage.start : end - passage.start]
+    return passage.model_copy(update={"text": text, "start": start, "end": start + len(text)})
+
+
+def same_answer(one: str, other: str) -> bool:
+    """Whether two answers say the same: equal words, or one's words all inside the other's."""
+    a, b = content(one), content(other)
+    return bool(a and b) and (a <= b or b <= a) if a and b else one.strip().lower() == other.strip().lower()
+
+
+def clusters(passages: Sequence[Passage]) -> dict[str, int]:
+    """Passage id -> number of its cluster: passages of one source, or that share half of their five-word runs, count as one."""
+    number: dict[str, int] = {}
+    shingled: list[tuple[Passage, set[tuple[str, ...]]]] = []
+    for passage in passages:
+        words = [w.lower() for w in _WORD.findall(passage.text)]
+        runs = {tuple(words[i : i + 5]) for i in range(max(len(words) - 4, 1))}
+        twin = next((p for p, other in shingled if _copies(passage, p, runs, other)), None)
+        number[passage.id] = number[twin.id] if twin else len(set(number.values()))
+        shingled.append((passage, runs))
+    return number
+
+
+def _copies(one: Passage, other: Passage, runs: set[tuple[str, ...]], others: set[tuple[str, ...]]) -> bool:
+    return one.source.id == other.source.id or len(runs & others) >= 0.5 * min(len(runs), len(others))
