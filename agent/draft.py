@@ -92,6 +92,21 @@ class Draft(Frozen):
         sections.insert(place, Section(id=section_id, spans=added))
         return Draft(sections=tuple(sections))
 
+    def swap(self, span_ids: Iterable[str], spans: Iterable[Span]) -> Draft:
+        """A draft in which the spans of these ids are gone and `spans` stand where the first of them stood."""
+        gone, added = set(span_ids), tuple(spans)
+        sections = []
+        for section in self.sections:
+            kept: list[Span] = []
+            for span in section.spans:
+                if span.id not in gone:
+                    kept.append(span)
+                elif added:
+                    kept.extend(added)
+                    added = ()
+            sections.append(Section(id=section.id, spans=tuple(kept)))
+        return Draft(sections=tuple(sections))
+
     def dependents(self, span_ids: Iterable[str]) -> list[str]:
         """The ids that follow from reopening `span_ids`, without themselves: DEPENDS_ON to its end, in reading order."""
         reached, grown = set(span_ids), True
@@ -104,7 +119,10 @@ class Draft(Frozen):
 
 
 def moved(old: Draft, new: Draft, reopened: Iterable[str]) -> list[str]:
-    """The ids of spans that broke locality: not reopened, yet gone, reordered or of another text. Empty when it holds."""
+    """The ids of spans that broke locality: not reopened, yet gone, reordered or of another text. Empty when it holds.
+
+    New spans may be inserted anywhere; that is how a conflict or a source joins the report.
+    """
     free = set(reopened)
     after = {span.id: (place, span.text) for place, span in enumerate(new.spans())}
     broken, last = [], -1

@@ -46,10 +46,14 @@ class Conflict(Frozen):
 
 
 class Revision(Frozen):
-    """One span that changed, and why. `before` and `after` are the model's probabilities of the words that stood and stand."""
+    """One change, and why. `span` is what was wrong, `reopened` all spans that were opened for it, those that depend on it too.
+
+    `before` and `after` are the model's probabilities of the words that stood and of those that stand.
+    """
 
     version: int
     span: str
+    reopened: tuple[str, ...]
     old: str
     new: str
     reason: Literal["contradicted", "low confidence", "new evidence", "depends on", "person"]
@@ -141,6 +145,8 @@ class Writer(Protocol):
     name: str
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]: ...
+
+    def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled: ...
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]: ...
 

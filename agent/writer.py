@@ -48,6 +48,11 @@ class EmbeddedWriter:
             if r.fill
         ]
 
+    def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled:
+        """The one answer read when all `passages` lie on one canvas; [NONE] gives empty words and no passage."""
+        canvas = self._lay([question], passages, [SlotSpec(MaskKind[kind]), " ", CITE])
+        return self._filled(self._film([canvas])[0], 0, passages)
+
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
         canvases = [lay(self.denoiser.tokenizer, [claim], [("", text)], [VERDICT_SLOT]) for claim, text in pairs]

@@ -222,13 +222,23 @@ def limits(canvas: Canvas) -> Limits:
             if a < 0:
                 continue
             word = text[a:b]
-            joined_before = a > 0 and text[a - 1].isalnum() and text[a].isalnum()
-            joined_after = text[b : b + 1].isalnum() and text[b - 1].isalnum()
+            joined_before, joined_after = _joins(text, a), _joins(text, b)
             start[i] = not joined_before and (word[0].isalnum() or word in _OPENING)
             end[i] = not joined_after and (word[-1].isalnum() or word in _CLOSING)
             figure[i] = bool(_HAS_FIGURE.search(word))
-            capital[i] = word[0].isupper() or word[0].isdigit()
+            capital[i] = word[0].isdigit() or any(c.isupper() for c in text[a : a + 4].split(" ")[0])
     return Limits(start, end, figure, capital)
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether the characters on both sides of `at` are one word or one figure (1,288 and 0.7 are)."""
+    left, right = text[max(at - 2, 0) : at], text[at : at + 2]
+    if not left or not right:
+        return False
+    if left[-1].isalnum() and right[0].isalnum():
+        return True
+    inside = left[-1] in ",." and left[0].isdigit() and right[0].isdigit()
+    return inside or (left[-1].isdigit() and right[0] in ",." and right[1:].isdigit())
 
 
 def _copied(canvas: Canvas, first: int, last: int) -> Fill:

@@ -1,0 +1,136 @@
+"""The loop: steps by name, the way from one to the next, and the plain runner that the graph must agree with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Sequence
+
+from palimpsest.retrieval.types import Passage
+
+from . import report
+from .checking import check
+from .draft import Span
+from .drafting import revise as write
+from .state import Event, ResearchState, Step, Tools
+from .steps import plan, search, weigh
+
+
+def revise(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+    """Write what is believed into the draft."""
+    return (yield from write(state))
+
+
+def finish(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+    """Show what stayed open, what conflicts, what was revised and every source; only ever by adding spans."""
+    state = yield from _mark_open(state)
+    for conflict in state.conflicts:
+        state = report.append(state, "conflicts", report.conflict_spans(state, conflict))
+    revisions = [report.revision_span(state, n, r) for n, r in enumerate(state.revisions, 1)]
+    state = report.append(state, "revisions", revisions)
+    sources = {p.source.id: p.source for p in state.evidence}
+    listed = [report.source_span(n, sources[s]) for n, s in enumerate(state.references, 1)]
+    state = report.append(state, "sources", listed)
+    state = state.model_copy(update={"finished": "budget" if _is_spent(state) else "settled"})
+    filled = sum(state.draft.span(f"{q.id}.answer").status != "unestablished" for q in state.questions)
+    yield Event(
+        step="finish",
+        kind="finished",
+        text=f"{filled} of {len(state.questions)} answered, {len(state.references)} sources, "
+        f"{len(state.revisions)} revisions, {len(state.conflicts)} conflicts",
+        data={"answered": filled, "questions": len(state.questions), "stopped": state.finished},
+    )
+    return state
+
+
+def _mark_open(state: ResearchState) -> Generator[Event, None, ResearchState]:
+    """An answer that nothing filled says so in its place and in a section of its own."""
+    for question in state.questions:
+        place = state.draft.span(f"{question.id}.answer")
+        if place.status != "open":
+            continue
+        heard = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:3]
+        rivals = "; ".join(f"{h.text} ({h.probability:.2f})" for h in heard) or "no passage offered an answer"
+        why = f"{report.asked(question, state)} Read {_count_read(state, question.id)} passages; not believed enough: {rivals}."
+        spans = [
+            place.model_copy(update={"text": report.NOT_ESTABLISHED, "status": "unestablished", "support": ()}),
+            state.draft.span(f"{question.id}.conf").model_copy(update={"text": "\n\n"}),
+            state.draft.span(f"{question.id}.cite").model_copy(update={"text": "", "support": ()}),
+        ]
+        state = state.model_copy(update={"draft": state.draft.replace(spans)})
+        state = report.append(state, "open", [Span(id=f"open.{question.id}.{state.version}", text=f"- {why}\n")])
+        yield Event(step="finish", kind="unestablished", text=why, data={"question": question.id})
+    return state
+
+
+def _count_read(state: ResearchState, question: str) -> int:
+    return sum(r.startswith(f"{question}/") for r in state.read)
+
+
+def _is_spent(state: ResearchState) -> bool:
+    return bool(state.budget.seconds) and state.spent >= state.budget.seconds
+
+
+def timed(step: Step) -> Step:
+    """The step, its seconds added to the state; the clock decides only when a budget of seconds is given."""
+
+    def run_step(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+        start = time.monotonic()
+        state = yield from step(state, tools)
+        return state.model_copy(update={"spent": state.spent + time.monotonic() - start})
+
+    return run_step
+
+
+STEPS: dict[str, Step] = {
+    name: timed(step)
+    for name, step in (
+        ("plan", plan),
+        ("search", search),
+        ("weigh", weigh),
+        ("revise", revise),
+        ("check", check),
+        ("finish", finish),
+    )
+}
+NEXT = {"plan": "search", "search": "weigh", "weigh": "revise", "revise": "check"}
+
+
+def begin(state: ResearchState) -> str:
+    """The first step: a fresh question is planned, an amended report weighs what is new."""
+    return "weigh" if state.questions else "plan"
+
+
+def route(state: ResearchState) -> str:
+    """After a check: search on while there are questions to ask and budget to ask them, else finish."""
+    if state.version > 1 or state.round >= state.budget.rounds or _is_spent(state):
+        return "finish"
+    return "search" if any(not q.asked for q in state.queries) else "finish"
+
+
+def run(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+    """The plain loop: yields every event and returns the finished state."""
+    name = begin(state)
+    while name != "end":
+        state = yield from STEPS[name](state, tools)
+        name = "end" if name == "finish" else NEXT.get(name) or route(state)
+    return state
+
+
+def amend(
+    state: ResearchState, passages: Sequence[Passage], reopen: Iterable[str] = (), pin: Iterable[str] = ()
+) -> ResearchState:
+    """A finished state prepared for its next version: new evidence, spans opened or pinned; KeyError for an unknown span."""
+    held = {p.id for p in state.evidence}
+    fresh = tuple(p for p in passages if p.id not in held)
+    changed = [state.draft.span(s).model_copy(update={"status": "open"}) for s in reopen]
+    changed += [state.draft.span(s).model_copy(update={"status": "pinned"}) for s in pin]
+    return state.model_copy(
+        update={
+            "version": state.version + 1,
+            "evidence": state.evidence + fresh,
+            "fresh": tuple(p.id for p in fresh),
+            "draft": state.draft.replace(changed),
+            "finished": "",
+        }
+    )
+
