@@ -17,7 +17,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -490,16 +490,23 @@ def _set_aside(folder: Path) -> str:
 @contextmanager
 def _write_lock(folder: Path) -> Iterator[None]:
     """One writer among processes. SQLite's own lock: it works on every system and dies with its process."""
-    connection = sqlite3.connect(folder / LOCK, timeout=WAIT_SECONDS, isolation_level=None)
-    try:
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.DatabaseError as exc:
-            message = f"{folder} is being written by another program ({exc}); try again when it has finished."
-            raise RetrievalError(message, retryable=True) from exc
+    with closing(_locked_connection(folder)):
         yield
-    finally:
-        connection.close()
+
+
+def _locked_connection(folder: Path) -> sqlite3.Connection:
+    connection = None
+    try:
+        connection = sqlite3.connect(folder / LOCK, timeout=WAIT_SECONDS, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.DatabaseError as exc:
+        if connection:
+            connection.close()
+        if "locked" in str(exc):
+            message = f"{folder} is being written by another program; try again when it has finished."
+            raise RetrievalError(message, retryable=True) from exc
+        raise RetrievalError(f"{folder / LOCK} cannot be used ({exc}); delete it and check the folder.") from exc
+    return connection
 
 
 # Files

@@ -8,12 +8,14 @@ import io
 import os
 import re
 import stat
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.parsers.expat import ExpatError
 
 from .types import Document, Failure, RetrievalError, Source
@@ -42,6 +44,7 @@ class Extracted:
     date: str | None = None
     url: str = ""
     media_type: str = "text/plain"
+    has_headings: bool = True  # a line that begins with "#" is a heading
 
 
 def document(
@@ -83,7 +86,7 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, uri: str |
     return document(
         found.text,
         uri=uri or found.url or os.path.abspath(path),
-        title=found.title or _first_heading(found.text) or path.stem,
+        title=found.title or (_first_heading(found.text) if found.has_headings else "") or path.stem,
         authors=found.authors,
         date=found.date,
         media_type=found.media_type,
@@ -339,10 +342,17 @@ def _docx_properties(data: bytes) -> tuple[str, str, str | None]:
 
 # PDF
 
+_PDFIUM_LOCK = threading.Lock()  # PDFium may be used by one thread at a time
+
 
 def _load_pdf(data: bytes, path: Path) -> Extracted:
     import pypdfium2
 
+    with _PDFIUM_LOCK:
+        return _extract_pdf(pypdfium2, data, path)
+
+
+def _extract_pdf(pypdfium2: Any, data: bytes, path: Path) -> Extracted:
     try:
         pdf = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as exc:
@@ -359,17 +369,19 @@ def _load_pdf(data: bytes, path: Path) -> Extracted:
     if not text.strip():
         raise RetrievalError(f"{path} has no text layer, run OCR on it first (for example with ocrmypdf).")
     authors = _names(fields.get("Author", ""))
-    return Extracted(text, fields.get("Title", ""), authors, _pdf_date(fields), media_type="application/pdf")
+    return Extracted(
+        text, fields.get("Title", ""), authors, _pdf_date(fields), media_type="application/pdf", has_headings=False
+    )
 
 
-def _pdf_pages(pdf: object, path: Path) -> Iterator[str]:
+def _pdf_pages(pdf: Any, path: Path) -> Iterator[str]:
     num_characters, deadline = 0, time.monotonic() + MAX_PDF_SECONDS
-    for number in range(min(len(pdf), MAX_PDF_PAGES)):  # type: ignore[arg-type]
+    for number in range(min(len(pdf), MAX_PDF_PAGES)):
         if time.monotonic() > deadline:
             raise RetrievalError(f"{path} takes longer than {MAX_PDF_SECONDS:.0f} s to read; split the PDF.")
         if num_characters > MAX_CHARACTERS:
             return
-        page = pdf[number]  # type: ignore[index]
+        page = pdf[number]
         textpage = page.get_textpage()
         text = reflow(textpage.get_text_range())
         textpage.close()
@@ -381,6 +393,7 @@ def _pdf_pages(pdf: object, path: Path) -> Iterator[str]:
 def reflow(text: str) -> str:
     """The lines of a printed page joined to paragraphs: one ends where a clearly short line ends a sentence."""
     text = re.sub(r"[\x02\ufffe]\r?\n?", "", text)  # the marks PDFium leaves where a hyphen broke a word
+    text = re.sub(r"(?: ?\.){5,} ?", " … ", text)  # the leaders of a table of contents
     lines = [line.strip() for line in clean(text).split("\n")]
     width = max((len(line) for line in lines), default=0)
     pieces: list[str] = []
@@ -406,7 +419,9 @@ def _load_csv(data: bytes, path: Path) -> Extracted:
         raise RetrievalError(f"{path} is a broken CSV table ({exc}); export it again.") from exc
     header, *body = rows or [[]]
     # A blank line between rows keeps each row its own paragraph, so that no passage cuts one in two.
-    return Extracted("\n\n".join(_row(header, row) for row in body or [header]), media_type="text/csv")
+    return Extracted(
+        "\n\n".join(_row(header, row) for row in body or [header]), media_type="text/csv", has_headings=False
+    )
 
 
 def _delimiter(text: str) -> str:

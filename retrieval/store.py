@@ -65,9 +65,10 @@ class Store:
 
     def claim(self, embedder: str, dim: int) -> tuple[str, int]:
         """The embedder this index belongs to: the one given, if it had none yet."""
-        with self._translated():
-            self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('embedder', ?)", (embedder,))
-            self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('dim', ?)", (str(dim),))
+        if not self._fact("dim"):
+            with self._translated():
+                self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('embedder', ?)", (embedder,))
+                self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('dim', ?)", (str(dim),))
         return self._fact("embedder"), int(self._fact("dim"))
 
     def counts(self) -> tuple[int, int]:

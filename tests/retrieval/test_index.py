@@ -329,6 +329,21 @@ def test_a_killed_process_leaves_no_lock(folder: Path) -> None:
         assert_whole(index)
 
 
+def test_a_busy_index_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "WAIT_SECONDS", 0.01)
+    with open_index(folder) as index, index_module._write_lock(folder):
+        with pytest.raises(RetrievalError, match="another program") as caught:
+            index.add_documents(docs(CATS))
+        assert caught.value.retryable
+
+
+def test_a_spoilt_lock_file_says_so(folder: Path) -> None:
+    make(folder, CATS)
+    (folder / "write.lock").write_bytes(b"no lock " * 100)
+    with pytest.raises(RetrievalError, match=r"write\.lock cannot be used"):
+        open_index(folder)
+
+
 def test_progress_and_batches(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "BATCH_PASSAGES", 2)
     seen: list[tuple[int, int]] = []

@@ -135,6 +135,14 @@ def test_pdf(tmp_path: Path) -> None:
     )
 
 
+def test_a_hash_in_a_pdf_is_no_title(tmp_path: Path) -> None:
+    assert load(write(tmp_path, "paper.pdf", pdf_bytes("# a comment"))).source.title == "paper"
+
+
+def test_reflow_shortens_the_leaders_of_a_contents_page() -> None:
+    assert reflow("1 Start . . . . . . . . 3\r\n2 End......4") == "1 Start … 3 2 End … 4"
+
+
 def test_reflow_joins_lines_and_broken_words() -> None:
     page = "The cat sat on the mat and slept for hy\ufffe\r\nphenated hours.\r\nIt woke.\r\nThe dog barked at it."
     assert reflow(page) == "The cat sat on the mat and slept for hyphenated hours. It woke.\n\nThe dog barked at it."
