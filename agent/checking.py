@@ -141,14 +141,24 @@ def supersedes(state: ResearchState, own: Passage, other: Passage) -> bool:
 
 
 def _corroborate(state: ResearchState, claim: Hypothesis, passage: Passage) -> ResearchState:
-    """Another source says the same: belief rises; the number in the draft is set when it is next written."""
+    """Another independent source says the same: belief rises, and until the report is out so does the number in it."""
+    heard = [
+        state.passage(e.source) for e in state.graph.edges if e.target == claim.id and e.relation is Relation.SUPPORTS
+    ]
+    number = clusters([*heard, passage])
+    if number[passage.id] in {number[p.id] for p in heard}:
+        return state
     edge = Edge(source=passage.id, relation=Relation.SUPPORTS, target=claim.id, weight=0.7)
-    return state.model_copy(update={"graph": state.graph.link(edge)})
+    state = state.model_copy(update={"graph": state.graph.link(edge)})
+    tail = state.draft.of(claim.id)[-1]
+    if state.version > 1 or tail.text == "\n\n":
+        return state
+    sure = state.graph.get(claim.id).probability
+    risen = tail.model_copy(update={"text": f" (confidence {sure:.2f})\n", "confidence": sure})
+    return state.model_copy(update={"draft": state.draft.replace([risen])})
 
 
-def _note(
-    state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool
-) -> Generator[Event, None, ResearchState]:
+def _note(state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool) -> Generator[Event, None, ResearchState]:
     """Keep the disagreement itself: it is shown in the report, whoever wins."""
     own, other = state.passage(claim.support[0].passage), rival.passage
     kept, lost = (other, own) if revise else (own, other)
@@ -159,7 +169,9 @@ def _note(
     if (ours, rival.text) in known:
         return state
     if revise:
-        reason = "Kept: the newer source." if own.source.date and other.source.date else "Kept: the evidence brought last."
+        reason = (
+            "Kept: the newer source." if own.source.date and other.source.date else "Kept: the evidence brought last."
+        )
     else:
         reason = "Kept: what was written first; the other source is not newer."
     conflict = Conflict(
@@ -275,7 +287,9 @@ def _fill_places(
     belief = log_odds(min(ONE_SOURCE, sure) if sure < 0.5 else ONE_SOURCE)
     node = state.graph.get(claim.id).model_copy(update={"support": (sentence,), "belief": belief})
     changed.append(
-        cite.model_copy(update={"text": report.cite_text(state, rival.passage.source), "support": (sentence, *cite.support)})
+        cite.model_copy(
+            update={"text": report.cite_text(state, rival.passage.source), "support": (sentence, *cite.support)}
+        )
     )
     if tail.text != "\n\n":
         changed.append(
@@ -300,7 +314,9 @@ def _follow_answers(
         answer = _ask_again(state, tools, question, text, rival)
         if answer is None or content(answer.text) == content(place.text):
             continue
-        old = [h.model_copy(update={"status": "refuted"}) for h in state.graph.answers(question.id) if h.id != answer.id]
+        old = [
+            h.model_copy(update={"status": "refuted"}) for h in state.graph.answers(question.id) if h.id != answer.id
+        ]
         graph = state.graph.put(answer, *old)
         edges = [Edge(source=answer.id, relation=Relation.REFUTES, target=h.id, weight=-2.0) for h in old]
         state = state.model_copy(update={"graph": graph.link(*edges)})
@@ -311,9 +327,7 @@ def _follow_answers(
     return state
 
 
-def _ask_again(
-    state: ResearchState, tools: Tools, question: SubQuestion, text: str, rival: Rival
-) -> Hypothesis | None:
+def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: str, rival: Rival) -> Hypothesis | None:
     """The answer that the rival sentence gives to a sub-question; None when it gives none."""
     shown = slice_of(rival.passage, rival.start, rival.end)
     found = sorted(tools.writer.answers(text, question.kind, [shown], 1), key=lambda c: -c.probability)
@@ -353,7 +367,9 @@ def _settle(
     for f, n in zip(filled, holes, strict=True):
         old = words[n]
         if f.passage is None:
-            state = state.model_copy(update={"draft": state.draft.replace([old.model_copy(update={"status": "unestablished"})])})
+            state = state.model_copy(
+                update={"draft": state.draft.replace([old.model_copy(update={"status": "unestablished"})])}
+            )
             yield Event(step="check", kind="unestablished", text=f"nothing fills “{old.text}”", data={"span": old.id})
             continue
         support = Support(passage=f.passage, quote=f.text, start=f.start, end=f.end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable
 
 from palimpsest.retrieval.types import Passage
@@ -10,11 +11,14 @@ from . import report
 from .draft import Span, Support
 from .forms import content, overlap, parts, resolved, sentence_at, sentences
 from .hypotheses import Edge, Hypothesis, Relation, log_odds
-from .state import Event, Query, ResearchState, Revision, SubQuestion
+from .state import Event, Query, Reason, ResearchState, Revision, SubQuestion
 
 ESTABLISHED = 0.35  # the least probability with which an answer is written rather than left open
+_LEANS = re.compile(
+    r"^(?:It|Its|They|Their|This|That|These|Those|He|She|His|Her|But|However|Also|Such)\b|\b(?:therefore|thus|also|hence|this)\b"
+)  # a sentence that leans on the one before it
 ONE_SOURCE = 0.65  # what one source's own sentence is believed before others are heard
-RELATED = 0.34  # the share of the question's words that a finding's sentence must hold
+RELATED = 0.5  # the least score of a finding: 0.6 for all of the answer's words, 0.4 for all of the question's
 
 
 def best_answer(state: ResearchState, question: SubQuestion) -> Hypothesis | None:
@@ -76,41 +80,55 @@ def write_claim(
     support = Support(passage=passage.id, quote=text, start=start, end=end)
     name = f"c{1 + sum(h.kind == 'claim' for h in state.graph.hypotheses)}"
     claim = Hypothesis(
-        id=name, question=question.id, text=text, kind="claim", belief=log_odds(ONE_SOURCE), support=(support,), status="held"
+        id=name,
+        question=question.id,
+        text=text,
+        kind="claim",
+        belief=log_odds(ONE_SOURCE),
+        support=(support,),
+        status="held",
     )
     graph = state.graph.put(claim).link(Edge(source=passage.id, relation=Relation.SUPPORTS, target=name))
     state = state.model_copy(update={"graph": graph})
-    spans = report.claim_spans(
-        name, words, passage, report.cite_text(state, passage.source), quote, claim.probability
-    )
+    spans = report.claim_spans(name, words, passage, report.cite_text(state, passage.source), quote, claim.probability)
     if quote:
-        section = f"answer.{question.id}"
-        draft = state.draft.append(section, spans)
-        place = draft.span(f"{question.id}.answer")
-        needs = tuple(s.id for s in spans if s.support and s.kind != "CITE")
-        draft = draft.replace([place.model_copy(update={"depends_on": needs})])
-        return state.model_copy(update={"draft": draft}), claim
+        state = state.model_copy(update={"draft": state.draft.append(f"answer.{question.id}", spans)})
+        return _rest_on(state, question, name), claim
     return report.append(state, "findings", spans), claim
 
 
 def quote_of(state: ResearchState, question: SubQuestion) -> Hypothesis | None:
-    """The claim quoted under a sub-question's answer."""
-    section = state.draft.section(f"answer.{question.id}")
-    names = {s.hypothesis for s in section.spans if s.hypothesis} if section else set()
-    return next((h for h in state.graph.claims(question.id) if h.id in names), None)
+    """The claim that a sub-question's answer rests on: quoted under it, or under another answer read from the same sentence."""
+    needed = set(state.draft.span(f"{question.id}.answer").depends_on)
+    name = next((s.hypothesis for s in state.draft.spans() if s.id in needed), None)
+    return state.graph.get(name) if name else None
+
+
+def _rest_on(state: ResearchState, question: SubQuestion, claim: str) -> ResearchState:
+    """The answer slot depends on the words of this claim: when they are reopened, so is the answer."""
+    needs = tuple(s.id for s in report.words_of(state.draft, claim))
+    place = state.draft.span(f"{question.id}.answer").model_copy(update={"depends_on": needs})
+    return state.model_copy(update={"draft": state.draft.replace([place])})
+
+
+def _standing(state: ResearchState, support: Support, but: str = "") -> Hypothesis | None:
+    """A claim in the draft whose sentence holds this place of a source."""
+    claims = (h for h in state.graph.hypotheses if h.kind == "claim" and h.id != but)
+    return next((h for h in claims if state.draft.of(h.id) and _holds(state, h, support)), None)
 
 
 def revise(state: ResearchState) -> Generator[Event, None, ResearchState]:
     """Write every answer that is believed and not yet written, quote its sentence, and add findings beside it."""
     for question in state.questions:
         place, answer = state.draft.span(f"{question.id}.answer"), best_answer(state, question)
-        if place.status == "pinned" or answer is None or place.hypothesis == answer.id and place.status == "filled":
+        if place.status == "pinned" or answer is None or (place.hypothesis == answer.id and place.status == "filled"):
             continue
         if place.status == "filled":
             state = yield from change_answer(state, question, answer, "new evidence")
         else:
             state = yield from _first_answer(state, question, answer)
-    if state.version == 1:
+    # Findings wait for the second round: by then the answer they speak of has been checked once.
+    if state.version == 1 and state.round >= min(2, state.budget.rounds):
         for question in state.questions:
             state = yield from _findings(state, question)
     return state
@@ -126,8 +144,10 @@ def _first_answer(
         text=f"{report.asked(question, state)} {answer.text} ({answer.probability:.2f})",
         data={"span": f"{question.id}.answer", "text": answer.text, "probability": answer.probability},
     )
+    support = answer.support[0]
+    if standing := _standing(state, support):
+        return _rest_on(state, question, standing.id)
     if quote_of(state, question) is None:
-        support = answer.support[0]
         passage = state.passage(support.passage)
         state, claim = write_claim(
             state, question, passage, *sentence_at(passage, support.start, support.end), quote=True
@@ -140,7 +160,7 @@ def _first_answer(
 
 
 def change_answer(
-    state: ResearchState, question: SubQuestion, answer: Hypothesis, reason: str, before: float | None = None
+    state: ResearchState, question: SubQuestion, answer: Hypothesis, reason: Reason, before: float | None = None
 ) -> Generator[Event, None, ResearchState]:
     """Reopen an answer that was written and fill it with another; its quote follows, and so do the questions that rest on it."""
     place = state.draft.span(f"{question.id}.answer")
@@ -154,16 +174,23 @@ def change_answer(
     state = write_answer(state, question, answer)
     quote, support = quote_of(state, question), answer.support[0]
     if quote and not _holds(state, quote, support):
-        opened += [s.id for s in state.draft.of(quote.id)]
+        spans = state.draft.of(quote.id)
+        opened += [s.id for s in spans]
         passage = state.passage(support.passage)
-        state = replace_claim(state, quote, passage, *sentence_at(passage, support.start, support.end))
+        if standing := _standing(state, support, but=quote.id):
+            lead = f"{quote.id}.lead"
+            opened.append(lead)
+            state = state.model_copy(update={"draft": state.draft.swap([lead, *(s.id for s in spans)], [])})
+            state = _rest_on(state, question, standing.id)
+        else:
+            state = replace_claim(state, quote, passage, *sentence_at(passage, support.start, support.end))
     revision = Revision(
         version=state.version,
         span=place.id,
         reopened=tuple(opened),
         old=place.text,
         new=answer.text,
-        reason=reason,  # type: ignore[arg-type]
+        reason=reason,
         evidence=answer.support[0].passage,
         before=before if before is not None else place.confidence,
         after=answer.probability,
@@ -209,7 +236,9 @@ def replace_claim(state: ResearchState, claim: Hypothesis, passage: Passage, sta
     draft = draft.replace([s.model_copy(update={"depends_on": needs}) for s in answers])
     text = "".join(p.text for p in words)
     support = Support(passage=passage.id, quote=text, start=start, end=end)
-    graph = state.graph.put(claim.model_copy(update={"text": text, "support": (support,), "belief": log_odds(ONE_SOURCE)}))
+    graph = state.graph.put(
+        claim.model_copy(update={"text": text, "support": (support,), "belief": log_odds(ONE_SOURCE)})
+    )
     return state.model_copy(update={"draft": draft, "graph": graph})
 
 
@@ -250,21 +279,20 @@ def _ask_about(state: ResearchState, claim: Hypothesis) -> ResearchState:
 
 
 def _findings(state: ResearchState, question: SubQuestion) -> Generator[Event, None, ResearchState]:
-    """Add the sentences of held evidence that say most about the question and its answer, each once."""
+    """Add the sentences of held evidence that say most about the answer and the question, each once, a source at a time."""
     answer = best_answer(state, question)
     if answer is None:
         return state
-    wanted = content(question.text.replace("{", " ").replace("}", " ")) | content(answer.text)
     written = [report.claim_text(state.draft, h.id) for h in state.graph.hypotheses if h.kind == "claim"]
-    room = state.budget.claims - (len(state.graph.claims(question.id)) - (quote_of(state, question) is not None))
-    ranked = sorted(_sentences(state, question), key=lambda found: -overlap(wanted, found[3]))
-    for passage, start, end, text in ranked:
-        if room <= 0 or overlap(wanted, text) < RELATED:
+    used: set[str] = set()
+    for score, passage, start, end, text in _ranked_sentences(state, question, answer):
+        if len(used) >= state.budget.claims or score < RELATED:
             break
-        if len(content(text)) < 5 or any(_alike(text, other) for other in written):
+        if passage.source.id in used or any(_alike(text, other) for other in written):
             continue
         state, claim = write_claim(state, question, passage, start, end, quote=False)
-        state, room = _ask_about(state, claim), room - 1
+        state = _ask_about(state, claim)
+        used.add(passage.source.id)
         written.append(text)
         yield Event(
             step="revise",
@@ -275,15 +303,20 @@ def _findings(state: ResearchState, question: SubQuestion) -> Generator[Event, N
     return state
 
 
-def _sentences(state: ResearchState, question: SubQuestion) -> list[tuple[Passage, int, int, str]]:
+def _ranked_sentences(
+    state: ResearchState, question: SubQuestion, answer: Hypothesis
+) -> list[tuple[float, Passage, int, int, str]]:
+    """(score, passage, start, end, text) of sentences read for a sub-question that stand on their own, the best first."""
+    told, asked = content(answer.text), content(question.text.replace("{", " ").replace("}", " "))
     read = {r.split("/", 1)[1] for r in state.read if r.startswith(f"{question.id}/")}
     found = []
     for passage in (p for p in state.evidence if p.id in read):
         for start, end in sentences(passage.text):
             text = passage.text[start:end]
-            if text[-1] in ".!?”\"" and len(text) < 320:
-                found.append((passage, passage.start + start, passage.start + end, text))
-    return found
+            if text[-1] in '.!?”"' and len(content(text)) >= 5 and len(text) < 320 and not _LEANS.search(text):
+                score = 0.6 * overlap(told, text) + 0.4 * overlap(asked, text)
+                found.append((score, passage, passage.start + start, passage.start + end, text))
+    return sorted(found, key=lambda f: -f[0])
 
 
 def _alike(one: str, other: str) -> bool:

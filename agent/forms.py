@@ -12,7 +12,9 @@ from palimpsest.retrieval.types import Passage
 from .draft import Kind
 from .state import Piece, SubQuestion
 
-_ASKS = r"(?:who|whom|whose|what|when|where|which|how|why|is|are|was|were|does|do|did|can|in what|in which|at what|by whom)"
+_ASKS = (
+    r"(?:who|whom|whose|what|when|where|which|how|why|is|are|was|were|does|do|did|can|in what|in which|at what|by whom)"
+)
 _JOINT = re.compile(rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b)", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(it|its|they|them|their|he|him|his|she|her)\b", re.IGNORECASE)
 _POSSESSIVE = {"its", "their", "his"}
@@ -23,14 +25,18 @@ _NUMBER_ASKED = re.compile(
 )
 _NAME_ASKED = re.compile(r"^\W*(?:\w+\s+){0,2}?(who|whom|whose|where)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]*[a-z]{0,2}[A-Z0-9])|\n+")
-_ABBREVIATION = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|al|Fig|Eq|No|Inc|Ltd|Co|approx|ca|c)\.$")
+_ABBREVIATION = re.compile(
+    r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|al|Fig|Eq|No|Inc|Ltd|Co|approx|ca|c)\.$"
+)
 _WORD = re.compile(r"[^\W_]+(?:[-'’.,][^\W_]+)*")
 _STOP = frozenset(
     "a an the of in on at by for to from with and or is are was were be been being it its this that these those as which who "
     "whom whose what when where how why does do did has have had can could will would may might than then there their they he "
     "she his her him them into over under about after before also not no one".split()
 )
-_SUPERLATIVE = re.compile(r"\b(?:(?:the|an?)\s+(?:\w+\s+){0,2}?\w{2,}est|most|least|first|last|only|best|worst|record)\b", re.IGNORECASE)
+_SUPERLATIVE = re.compile(
+    r"\b(?:(?:the|an?)\s+(?:\w+\s+){0,2}?\w{2,}est|most|least|first|last|only|best|worst|record)\b", re.IGNORECASE
+)
 
 
 def subquestions(question: str) -> list[SubQuestion]:

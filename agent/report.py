@@ -65,7 +65,9 @@ def confidence_text(probability: float) -> str:
     return f" (confidence {probability:.2f})\n\n"
 
 
-def claim_spans(claim: str, words: list[Part], passage: Passage, cite: str, quote: bool, confidence: float) -> list[Span]:
+def claim_spans(
+    claim: str, words: list[Part], passage: Passage, cite: str, quote: bool, confidence: float
+) -> list[Span]:
     """A claim copied from a sentence: a lead, its places, its citation and its confidence."""
     support = [Support(passage=passage.id, quote=p.text, start=p.start, end=p.end) for p in words]
     copied = [
@@ -75,7 +77,13 @@ def claim_spans(claim: str, words: list[Part], passage: Passage, cite: str, quot
     whole = Support(passage=passage.id, quote="".join(p.text for p in words), start=words[0].start, end=words[-1].end)
     needs = tuple(s.id for s in copied)
     cited = Span(
-        id=f"{claim}.cite", text=cite, kind="CITE", status="filled", hypothesis=claim, support=(whole,), depends_on=needs
+        id=f"{claim}.cite",
+        text=cite,
+        kind="CITE",
+        status="filled",
+        hypothesis=claim,
+        support=(whole,),
+        depends_on=needs,
     )
     end = "\n\n" if quote else f" (confidence {confidence:.2f})\n"
     tail = Span(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from pydantic import Field
+
 from palimpsest.dlm_core.kinds import SlotSpec
 from palimpsest.retrieval.types import Failure, Found, Frozen, Passage
 
@@ -45,6 +47,9 @@ class Conflict(Frozen):
     reason: str
 
 
+Reason = Literal["contradicted", "low confidence", "new evidence", "depends on", "person"]
+
+
 class Revision(Frozen):
     """One change, and why. `span` is what was wrong, `reopened` all spans that were opened for it, those that depend on it too.
 
@@ -56,7 +61,7 @@ class Revision(Frozen):
     reopened: tuple[str, ...]
     old: str
     new: str
-    reason: Literal["contradicted", "low confidence", "new evidence", "depends on", "person"]
+    reason: Reason
     evidence: str | None  # a passage id
     before: float | None = None
     after: float | None = None
@@ -106,7 +111,7 @@ class Event(Frozen):
         "unestablished", "routed", "finished",
     ]  # fmt: skip
     text: str
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
 
 
 class Candidate(Frozen):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Sequence
 
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Passage
 
 from . import report
 from .draft import Support
 from .drafting import ask, believed_answers, best_answer
-from .forms import clusters, content, resolved, same_answer, subquestions
+from .forms import clusters, content, overlap, resolved, same_answer, sentence_at, subquestions
 from .hypotheses import Edge, Hypothesis, Relation, log_odds
 from .state import Candidate, Event, Query, ResearchState, SubQuestion, Tools, Verdict
 
@@ -26,9 +27,7 @@ def plan(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchS
     questions = tuple(subquestions(state.question))
     state = state.model_copy(update={"questions": questions})
     state = state.model_copy(update={"draft": report.skeleton(state)})
-    edges = [
-        Edge(source=q.id, relation=Relation.DEPENDS_ON, target=other) for q in questions for other in q.depends_on
-    ]
+    edges = [Edge(source=q.id, relation=Relation.DEPENDS_ON, target=other) for q in questions for other in q.depends_on]
     state = state.model_copy(update={"graph": state.graph.link(*edges)})
     yield Event(
         step="plan",
@@ -65,7 +64,9 @@ def search(state: ResearchState, tools: Tools) -> Generator[Event, None, Researc
         )
         for failure in (f for f in found.failures if f not in failures):
             failures.append(failure)
-            yield Event(step="search", kind="failed", text=f"{failure.name}: {failure.message}", data=failure.model_dump())
+            yield Event(
+                step="search", kind="failed", text=f"{failure.name}: {failure.message}", data=failure.model_dump()
+            )
     return state.model_copy(
         update={
             "round": state.round + 1,
@@ -111,7 +112,12 @@ def read(
             step="weigh",
             kind="believed",
             text=f"{report.asked(question, state)} {rival.text} ({rival.probability:.2f})",
-            data={"hypothesis": rival.id, "text": rival.text, "probability": rival.probability, "question": question.id},
+            data={
+                "hypothesis": rival.id,
+                "text": rival.text,
+                "probability": rival.probability,
+                "question": question.id,
+            },
         )
     best = best_answer(state, question)
     if before and best and best.id != before.id:
@@ -144,24 +150,49 @@ def _hypothesise(
             continue
         count = 1 + sum(h.question == question.id and h.kind == "answer" for h in graph.hypotheses)
         support = Support(passage=c.passage, quote=c.text, start=c.start, end=c.end)
-        belief = log_odds(c.probability) - 0.1 * rank[c.passage]
+        belief = log_odds(c.probability) - 0.1 * rank[c.passage] - _astray(state, question, c)
         node = Hypothesis(
-            id=f"{question.id}.h{count}", question=question.id, text=c.text, kind="answer", belief=belief, support=(support,)
+            id=f"{question.id}.h{count}",
+            question=question.id,
+            text=c.text,
+            kind="answer",
+            belief=belief,
+            support=(support,),
         )
         graph = graph.put(node).link(Edge(source=node.id, relation=Relation.ANSWERS, target=question.id))
     return state.model_copy(update={"graph": graph})
 
 
+def _astray(state: ResearchState, question: SubQuestion, candidate: Candidate) -> float:
+    """What an answer loses when its sentence, and the passage and title around it, do not name what is asked about.
+
+    What is asked about are the names in the sub-question and the answers that it depends on.
+    """
+    text = resolved(question, believed_answers(state)) or question.text
+    about = content(" ".join(text[s:e] for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY))
+    if not about:
+        return 0.0
+    passage = state.passage(candidate.passage)
+    start, end = sentence_at(passage, candidate.start, candidate.end)
+    sentence = overlap(about, passage.text[start - passage.start : end - passage.start])
+    around = overlap(about, f"{passage.source.title} {passage.text}")
+    return 1.0 * (1 - sentence) + 2.0 * (1 - around)
+
+
 def _agree(state: ResearchState, question: SubQuestion, candidates: Sequence[Candidate]) -> ResearchState:
     """Every independent source in which the same answer was read adds belief once; ten copies of one text count as one."""
-    number = clusters([state.passage(c.passage) for c in candidates] + [state.passage(s) for s in _sources(state, question)])
+    number = clusters(
+        [state.passage(c.passage) for c in candidates] + [state.passage(s) for s in _sources(state, question)]
+    )
     graph = state.graph
     for hypothesis in graph.answers(question.id):
         heard = {number[hypothesis.support[0].passage]} if hypothesis.support[0].passage in number else set()
         for c in candidates:
             if same_answer(c.text, hypothesis.text) and number[c.passage] not in heard and c.probability >= 0.15:
                 heard.add(number[c.passage])
-                edge = Edge(source=c.passage, relation=Relation.SUPPORTS, target=hypothesis.id, weight=0.8 * c.probability)
+                edge = Edge(
+                    source=c.passage, relation=Relation.SUPPORTS, target=hypothesis.id, weight=0.8 * c.probability
+                )
                 graph = graph.link(edge)
     return state.model_copy(update={"graph": graph})
 

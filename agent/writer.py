@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from palimpsest.dlm_core.canvas import Canvas, lay
 from palimpsest.dlm_core.denoiser import Denoiser
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
 from palimpsest.dlm_core.models import weights
-from palimpsest.dlm_core.sampler import denoise_all, threshold
+from palimpsest.dlm_core.sampler import denoise_all, in_batches
 from palimpsest.retrieval.types import Passage
 
 from .draft import Kind
 from .state import Candidate, Filled, Piece, Verdict
 
-BATCH = 16
 CITE = SlotSpec(MaskKind.CITE)
-T = TypeVar("T")
 
 
 class EmbeddedWriter:
@@ -40,7 +38,7 @@ class EmbeddedWriter:
         """Up to `k` answers a passage, each passage on a canvas of its own, in the order of `passages`."""
         slot = SlotSpec(MaskKind[kind])
         canvases = [self._lay([question], [p], [slot, " ", CITE]) for p in passages]
-        ranked = _in_batches(canvases, lambda batch: self.denoiser.rank(batch, 0, k))
+        ranked = in_batches(canvases, lambda batch: self.denoiser.rank(batch, 0, k))
         return [
             _candidate(r.fill.text, p, r.fill.start, r.fill.end, r.probability)
             for p, ranks in zip(passages, ranked, strict=True)
@@ -56,20 +54,20 @@ class EmbeddedWriter:
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
         canvases = [lay(self.denoiser.tokenizer, [claim], [("", text)], [VERDICT_SLOT]) for claim, text in pairs]
-        told = _in_batches(canvases, lambda batch: self.denoiser.choices(batch, 0))
+        told = in_batches(canvases, lambda batch: self.denoiser.choices(batch, 0))
         return [Verdict(supports=s, refutes=r, silent=n) for s, r, n in told]
 
     def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]:
         """Denoise each form's slots from its passages; [NONE] or nothing to copy gives empty words and no passage."""
         canvases = [self._lay(pieces, passages, [*pieces, CITE]) for pieces, passages in forms]
-        films = _in_batches(canvases, self._film)
+        films = in_batches(canvases, self._film)
         return [
             [self._filled(frames, number, passages) for number in range(len(frames[-1].canvas.slots) - 1)]
             for frames, (_, passages) in zip(films, forms, strict=True)
         ]
 
     def _film(self, batch: list[Canvas]) -> list[Any]:
-        steps = list(denoise_all(self.denoiser, batch, schedule=self.steps, commit=threshold(0.5)))
+        steps = list(denoise_all(self.denoiser, batch, schedule=self.steps))
         return [[frames[i] for frames in steps] for i in range(len(batch))]
 
     def _filled(self, frames: Sequence[Any], number: int, passages: Sequence[Passage]) -> Filled:
@@ -92,13 +90,3 @@ def _candidate(text: str, passage: Passage, start: int, end: int, probability: f
     return Candidate(
         text=text, passage=passage.id, start=passage.start + start, end=passage.start + end, probability=probability
     )
-
-
-def _in_batches(canvases: Sequence[Canvas], work: Callable[[list[Canvas]], Iterable[T]]) -> list[T]:
-    """`work` over canvases of like length, results in the order given."""
-    order = sorted(range(len(canvases)), key=lambda i: len(canvases[i]))
-    results: dict[int, T] = {}
-    for first in range(0, len(order), BATCH):
-        picked = order[first : first + BATCH]
-        results.update(zip(picked, work([canvases[i] for i in picked]), strict=True))
-    return [results[i] for i in range(len(canvases))]

@@ -47,7 +47,8 @@ NO_ANSWER = Target(rows=(NONE,))
 
 def read_rows(path: Path, limit: int | None = None) -> list[Row]:
     """Rows of a .jsonl, .jsonl.gz or .jsonl.xz file."""
-    opener: Callable[..., Any] = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+    opener = openers.get(path.suffix, open)
     with opener(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in islice(lines, limit)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -162,9 +162,9 @@ class _Scored:
     """Log-probabilities of a slot: of spans [P, L] and of [NONE], of its allowed answers [A], or of words [K, V]."""
 
     spans: Tensor | None = None
-    none: Tensor = torch.tensor(-torch.inf)
-    choice: Tensor = torch.empty(0)
-    rows: Tensor = torch.empty(0)
+    none: Tensor = field(default_factory=lambda: torch.tensor(-torch.inf))
+    choice: Tensor = field(default_factory=lambda: torch.empty(0))
+    rows: Tensor = field(default_factory=lambda: torch.empty(0))
     words: Tensor | None = None
 
     def best(self, length: int, canvas: Canvas) -> _Best:

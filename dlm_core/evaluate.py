@@ -13,23 +13,22 @@ import re
 import string
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .models import weights
 from .canvas import Canvas, lay
 from .data import CITE_SLOT, Row, read_rows
 from .denoiser import Denoiser
-from .kinds import VERDICT_SLOT, VERDICTS, MaskKind, SlotSpec
+from .kinds import VERDICT_SLOT, MaskKind, SlotSpec
+from .models import weights
 from .models.embedded import EmbeddedModel
 from .models.minilm import package_folder
-from .sampler import denoise_all, threshold
+from .sampler import denoise_all, in_batches
 from .tokenizer import NONE, Tokenizer
 
-BATCH = 24
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
@@ -56,17 +55,6 @@ def f1(guess: str, golds: Iterable[str]) -> float:
     return max(map(one, golds))
 
 
-def in_batches(canvases: Sequence[Canvas], work: Callable[[list[Canvas]], Sequence[Any]]) -> list[Any]:
-    """`work` over canvases of like length, results in the order given."""
-    order = sorted(range(len(canvases)), key=lambda i: len(canvases[i]))
-    results: list[Any] = [None] * len(canvases)
-    for first in range(0, len(order), BATCH):
-        picked = order[first : first + BATCH]
-        for index, value in zip(picked, work([canvases[i] for i in picked]), strict=True):
-            results[index] = value
-    return results
-
-
 def answer_canvas(tokenizer: Tokenizer, question: str, context: str, required: bool) -> Canvas:
     pieces = (SlotSpec(MaskKind.TEXT, required=required), " ", CITE_SLOT)
     return lay(tokenizer, [question], [("context", context)], pieces)
@@ -77,7 +65,7 @@ def answers(denoiser: Denoiser, rows: Sequence[Row], steps: int, required: bool)
     canvases = [answer_canvas(denoiser.tokenizer, r["question"].strip(), r["context"], required) for r in rows]
 
     def work(batch: list[Canvas]) -> list[tuple[str, float]]:
-        film = list(denoise_all(denoiser, batch, schedule=steps, commit=threshold(0.5)))
+        film = list(denoise_all(denoiser, batch, schedule=steps))
         return [
             (_words(f.canvas, denoiser), _first_prob([frames[i] for frames in film])) for i, f in enumerate(film[-1])
         ]
@@ -231,7 +219,7 @@ def repair(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]:
     """
     canvases, golds, possible = [], [], []
     for row in rows:
-        before, wrong, after, right = _difference(row["wrong"], row["right"])
+        before, _, after, right = _difference(row["wrong"], row["right"])
         pieces = tuple(p for p in (before, SlotSpec(MaskKind.TEXT), after) if p)
         canvases.append(lay(denoiser.tokenizer, pieces, [("e", row["evidence"])], (*pieces, CITE_SLOT)))
         golds.append(right)

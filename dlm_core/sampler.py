@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -76,6 +76,9 @@ def threshold(least: float) -> Rule:
     return rule
 
 
+EVEN = threshold(0.5)  # commit what is likelier than not
+
+
 def low_confidence(below: float) -> Rule:
     """Reopen filled places that the model, asked again, gives less than `below`."""
 
@@ -90,7 +93,7 @@ def denoise(
     canvas: Canvas,
     *,
     schedule: int = 2,
-    commit: Rule = threshold(0.5),
+    commit: Rule = EVEN,
     reopen: Rule = keep_all,
     cache: Callable[[Model, Sequence[Canvas]], Any] = evidence_cache,
 ) -> Iterator[Frame]:
@@ -104,7 +107,7 @@ def denoise_all(
     canvases: Sequence[Canvas],
     *,
     schedule: int = 2,
-    commit: Rule = threshold(0.5),
+    commit: Rule = EVEN,
     reopen: Rule = keep_all,
     cache: Callable[[Model, Sequence[Canvas]], Any] = evidence_cache,
 ) -> Iterator[list[Frame]]:
@@ -122,6 +125,19 @@ def denoise_all(
         ]
         current, step = [f.canvas for f in frames], step + 1
         yield frames
+
+
+T = TypeVar("T")
+
+
+def in_batches(canvases: Sequence[Canvas], work: Callable[[list[Canvas]], Iterable[T]], size: int = 16) -> list[T]:
+    """`work` over canvases of like length, `size` at a time; results in the order given."""
+    order = sorted(range(len(canvases)), key=lambda i: len(canvases[i]))
+    results: dict[int, T] = {}
+    for first in range(0, len(order), size):
+        picked = order[first : first + size]
+        results.update(zip(picked, work([canvases[i] for i in picked]), strict=True))
+    return [results[i] for i in range(len(canvases))]
 
 
 def _advance(canvas: Canvas, guess: Guess, step: int, last: bool, commit: Rule, reopen: Rule) -> Frame:

@@ -172,7 +172,8 @@ def _arguments() -> TrainConfig:
 
 
 def main() -> None:
-    from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     config = _arguments()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..denoiser import Denoiser
-from .embedded import EmbeddedConfig, EmbeddedModel
 from ..tokenizer import load_tokenizer
+from .embedded import EmbeddedConfig, EmbeddedModel
 
 BUNDLED = Path(__file__).parents[1] / "weights" / "embedded"
 SHARD_BYTES = 12 * 2**20
