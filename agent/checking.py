@@ -57,7 +57,7 @@ def _hold_against(
 ) -> Generator[Event, None, ResearchState]:
     words = report.words_of(state.draft, claim.id)
     own = state.passage(claim.support[0].passage)
-    if not words or own.source.id == passage.source.id or clusters([own, passage])[passage.id] == 0:
+    if not words or own.source.id == passage.source.id:
         return state
     rival = find_rival(words, passage)
     if rival is None:
@@ -207,8 +207,8 @@ def _revise_claim(
     )
     shown = slice_of(rival.passage, rival.start, rival.end)
     before = tools.writer.verdicts([(old, rival.text)])[0].supports
-    filled = tools.writer.fill([(form([(s.text, s.kind) for s in words], rival.holes), [shown])])[0]
-    whole = len(rival.holes) >= SWAP or any(not _differs(f, words[n]) for f, n in zip(filled, rival.holes, strict=True))
+    filled = [] if len(rival.holes) >= SWAP else _refilled(tools, words, rival, shown)
+    whole = not filled
     if whole:
         changed = replace_claim(state, claim, rival.passage, rival.start, rival.end)
         opened = [s.id for s in state.draft.of(claim.id)]
@@ -231,6 +231,18 @@ def _revise_claim(
     return (yield from _follow_answers(state, changed, tools, claim, rival))
 
 
+def _refilled(tools: Tools, words: Sequence[Span], rival: Rival, shown: Passage) -> list[Filled]:
+    """The contradicted places denoised together, or one by one where together fails; empty when some place cannot be filled."""
+    pieces = [(s.text, s.kind) for s in words]
+    together = tools.writer.fill([(form(pieces, rival.holes), [shown])])[0]
+    alone = [f[0] for f in tools.writer.fill([(form(pieces, [n]), [shown]) for n in rival.holes])]
+    for filled in (together, alone):
+        texts = {f.text for f in filled}
+        if len(texts) == len(filled) and all(_differs(f, words[n]) for f, n in zip(filled, rival.holes, strict=True)):
+            return filled
+    return []
+
+
 def _revisions(
     state: ResearchState,
     claim: Hypothesis,
@@ -243,7 +255,7 @@ def _revisions(
     before: float,
     after: float,
 ) -> list[Revision]:
-    """One entry for a sentence replaced, or one for each place filled; before and after are of the words concerned."""
+    """One entry for a sentence replaced, or one for each place filled."""
 
     def entry(span: str, reopened: tuple[str, ...], was: str, now: str, p0: float, p1: float, steps: int) -> Revision:
         return Revision(
@@ -256,7 +268,7 @@ def _revisions(
         return [entry(words[0].id, everything, old, new, before, after, 1)]
     tail = (f"{_stem(words[0])}.cite", f"{_stem(words[0])}.conf")
     return [
-        entry(words[n].id, (words[n].id, *tail), words[n].text, f.text, 1 - f.probability, f.probability, f.steps)
+        entry(words[n].id, (words[n].id, *tail), words[n].text, f.text, before, after, f.steps)
         for f, n in zip(filled, rival.holes, strict=True)
     ]
 

@@ -121,7 +121,7 @@ def revision_span(state: ResearchState, number: int, revision: Revision) -> Span
     because = f" by {named(evidence)}{cite_text(state, evidence.source)}" if evidence else ""
     odds = ""
     if revision.before is not None and revision.after is not None:
-        odds = f"; probability of the words {revision.before:.2f} → {revision.after:.2f}"
+        odds = f"; probability {revision.before:.2f} → {revision.after:.2f}"
     text = f"- “{revision.old.strip()}” → “{revision.new.strip()}”: {revision.reason}{because}{odds}.\n"
     return Span(id=f"revision.{number}", text=text)
 

@@ -53,7 +53,8 @@ Reason = Literal["contradicted", "low confidence", "new evidence", "depends on",
 class Revision(Frozen):
     """One change, and why. `span` is what was wrong, `reopened` all spans that were opened for it, those that depend on it too.
 
-    `before` and `after` are the model's probabilities of the words that stood and of those that stand.
+    `before` and `after` are the model's probabilities, with the new evidence before it: for words of a claim, that the evidence
+    supports the sentence as it was and as it is; for an answer, that it is right.
     """
 
     version: int
