@@ -1,0 +1,396 @@
+"""The command `research`: it translates words into calls of workflows and events into lines, and decides nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from palimpsest.agent.state import Event
+    from palimpsest.workflows.audit import Change
+    from palimpsest.workflows.config import Config
+    from palimpsest.workflows.runs import Run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Deep research on a diffusion language model: cited reports that are revised in place.\n\n"
+    'Start with:  research run "What is the fastest open diffusion language model?"',
+)
+index_app = typer.Typer(no_args_is_help=True, help="The retrieval index on its own.")
+app.add_typer(index_app, name="index")
+
+Reference = Annotated[str, typer.Argument(help='a run: its id, the start of one, its path, or "last"')]
+Out = Annotated[Path | None, typer.Option("--out", help="folder of runs [default: runs]")]
+Docs = Annotated[
+    list[Path] | None,
+    typer.Option("--docs", help="file or folder to search; repeat for more [default: the bundled library]"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="one event per line on standard output")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, only the report")]
+
+
+def main() -> None:
+    """Run the command; every expected failure is one sentence on standard error and an exit code."""
+    import os
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with _sentences():
+        app()
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    from palimpsest.retrieval.types import RetrievalError
+    from palimpsest.workflows.errors import ResearchError
+
+    try:
+        yield
+    except ResearchError as error:
+        _say(f"research: {error}")
+        sys.exit(error.code)
+    except RetrievalError as error:
+        _say(f"research: {error}")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _config(**arguments: Any) -> Config:
+    from palimpsest.workflows.config import Config
+
+    return Config.load(**arguments)
+
+
+def _find(reference: str, out: Path | None) -> Run:
+    from palimpsest.workflows.runs import Run
+
+    return Run.find(reference, _config(out=out).out)
+
+
+@app.command()
+def run(
+    question: Annotated[str, typer.Argument(help="the question, in quotes")],
+    docs: Docs = None,
+    model: Annotated[str | None, typer.Option(help='"embedded" or a folder of weights')] = None,
+    effort: Annotated[int | None, typer.Option(help="1 (quick) to 5 (thorough) [default: 3]")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="longest time, such as 90s or 5m; the report is written with what is known")
+    ] = None,
+    out: Out = None,
+    seed: Annotated[int | None, typer.Option(help="the same seed gives the same report [default: 0]")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Answer a question with a cited report.
+
+    research run "Who designed the Eiffel Tower?" --docs notes/ --docs paper.pdf --effort 4
+    """
+    from palimpsest.workflows.research import research
+
+    config = _config(docs=tuple(docs) if docs else None, model=model, effort=effort, budget=budget, out=out, seed=seed)
+    _follow(research(question, config), as_json, quiet)
+
+
+@app.command()
+def resume(reference: Reference, out: Out = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Go on with a run that was stopped or killed; it ends in the same report.
+
+    research resume last
+    """
+    from palimpsest.workflows import research
+
+    _follow(research.resume(_find(reference, out)), as_json, quiet)
+
+
+@app.command()
+def revise(
+    reference: Reference,
+    evidence: Annotated[list[Path] | None, typer.Option("--evidence", help="a new document; repeat for more")] = None,
+    reopen: Annotated[
+        list[str] | None, typer.Option("--reopen", help="a span id (see: research show RUN --spans)")
+    ] = None,
+    pin: Annotated[list[str] | None, typer.Option("--pin", help="a span id that must never change")] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hold a finished report against new evidence; only what it contradicts is reopened.
+
+    research revise last --evidence correction.md
+    """
+    from palimpsest.workflows import research
+
+    found = _find(reference, out)
+    _follow(research.revise(found, evidence or [], reopen or [], pin or []), as_json, quiet)
+    if not (as_json or quiet):
+        _print_changes(found, None, None)
+
+
+def _follow(events: Iterator[Event], as_json: bool, quiet: bool) -> None:
+    """Show events as they come; at the end the report, unless events are what was asked for."""
+    last: Event | None = None
+    try:
+        for event in events:
+            last = event
+            if as_json:
+                print(event.model_dump_json(), flush=True)
+            elif not quiet:
+                _say(_line(event))
+    except KeyboardInterrupt:
+        _say("research: stopped; nothing is lost. Go on with: research resume last")
+        raise SystemExit(130) from None
+    if last is None or last.kind != "finished":
+        return
+    report = Path(last.data["report"])
+    if not as_json:
+        print(_body(report.read_text(encoding="utf-8")))
+        _say(f"report: {report}")
+    if last.data.get("stopped") == "budget":
+        _say("research: the time budget was spent; the report holds what was known by then")
+        raise SystemExit(3)
+
+
+_SIGNS = {
+    "searched": "?",
+    "believed": "~",
+    "wrote": "+",
+    "conflict": "!",
+    "reopened": "▢",
+    "revised": "→",
+    "rolled back": "←",
+}
+
+
+def _line(event: Event) -> str:
+    text = " ".join(event.text.split())
+    return f"{event.step:>8} {_SIGNS.get(event.kind, ' ')} {textwrap.shorten(text, 150, placeholder=' …')}"
+
+
+def _body(report: str) -> str:
+    """The report without its front matter."""
+    return report.split("\n---\n", 1)[-1].strip("\n")
+
+
+@app.command("list")
+def list_runs(out: Out = None, as_json: AsJson = False) -> None:
+    """The runs there are, the oldest first."""
+    from palimpsest.workflows.errors import ResearchError
+    from palimpsest.workflows.runs import Run
+
+    for found in Run.all(_config(out=out).out):
+        try:
+            record = found.record()
+        except ResearchError as error:
+            _say(f"research: {error}")
+            continue
+        status = "done" if record.current.done else "unfinished"
+        row = {
+            "id": record.id,
+            "created": record.created,
+            "status": status,
+            "versions": len(record.versions),
+            "question": record.question,
+        }
+        print(
+            json.dumps(row, ensure_ascii=False)
+            if as_json
+            else f"{row['id']:55} {status:10} v{row['versions']}  {row['question']}"
+        )
+
+
+@app.command()
+def show(
+    reference: Reference,
+    spans: Annotated[bool, typer.Option("--spans", help="every filled span: id, confidence, source, words")] = False,
+    out: Out = None,
+) -> None:
+    """The newest report of a run."""
+    found = _find(reference, out)
+    record = found.record()
+    done = [v.number for v in record.versions if v.done]
+    if not done:
+        _say(f"research: {record.id} is not finished; go on with: research resume {record.id}")
+        raise SystemExit(1)
+    state = found.state(done[-1])
+    if not spans:
+        print(_body(found.report.read_text(encoding="utf-8")))
+        return
+    for span in (
+        s for s in state.draft.spans() if s.status in ("filled", "pinned", "unestablished") and s.text.strip()
+    ):
+        source = state.passage(span.support[0].passage).source.title if span.support else ""
+        sure = f"{span.confidence:.2f}" if span.confidence is not None else "    "
+        print(f"{span.id:14} {span.kind:7} {sure} {span.text.strip()[:60]!r}  {source}")
+
+
+@app.command()
+def diff(
+    reference: Reference,
+    first: Annotated[int | None, typer.Argument(help="version before")] = None,
+    last: Annotated[int | None, typer.Argument(help="version after")] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """What changed, old to new, with the reason, the evidence and the model's probabilities.
+
+    research diff last 1 2
+    """
+    _print_changes(_find(reference, out), first, last, as_json)
+
+
+def _print_changes(found: Run, first: int | None, last: int | None, as_json: bool = False) -> None:
+    from palimpsest.workflows.audit import diff as changes
+
+    rows = changes(found, first, last)
+    for change in rows:
+        print(change.model_dump_json() if as_json else _change(change))
+    if not rows and not as_json:
+        print("nothing was reopened")
+
+
+def _change(change: Change) -> str:
+    revision = change.revision
+    lines = [
+        f"{revision.span}  (version {revision.version}, {revision.reason})",
+        f"  {_inline(revision.old.strip(), revision.new.strip())}",
+    ]
+    if revision.before is not None and revision.after is not None:
+        lines.append(f"  probability {revision.before:.2f} → {revision.after:.2f}")
+    if change.passage:
+        lines.append(
+            f"  {change.passage.source.title} ({change.passage.source.date or 'undated'}): “{change.sentence}”"
+        )
+    return "\n".join(lines)
+
+
+def _inline(old: str, new: str) -> str:
+    """Old and new in one line, words that went in [-...-], words that came in {+...+}."""
+    a, b = old.split(" "), new.split(" ")
+    told = []
+    for tag, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        if tag == "equal":
+            told.append(" ".join(a[i:j]))
+            continue
+        told += [f"[-{' '.join(a[i:j])}-]"] if j > i else []
+        told += [f"{{+{' '.join(b[k:m])}+}}"] if m > k else []
+    return " ".join(told)
+
+
+@app.command()
+def verify(reference: Reference, out: Out = None) -> None:
+    """Re-check every quote, offset, hash and citation of a run, offline."""
+    from palimpsest.workflows.audit import verify as check
+
+    found = _find(reference, out)
+    problems = check(found)
+    for problem in problems:
+        print(problem)
+    if problems:
+        raise SystemExit(1)
+    print(f"{found.folder.name}: every quote, offset, hash and citation holds")
+
+
+@app.command()
+def export(
+    reference: Reference,
+    form: Annotated[str, typer.Option("--format", help="md, html, json or bib")] = "md",
+    to: Annotated[Path | None, typer.Option("--output", "-o", help="file to write [default: standard output]")] = None,
+    out: Out = None,
+) -> None:
+    """A report as markdown, HTML, JSON or BibTeX.
+
+    research export last --format html -o report.html
+    """
+    from palimpsest.workflows import export as forms
+    from palimpsest.workflows.errors import USAGE, ResearchError
+    from palimpsest.workflows.runs import write
+
+    found = _find(reference, out)
+    record = found.record()
+    done = [v.number for v in record.versions if v.done]
+    if not done:
+        raise ResearchError(f"{record.id} is not finished; first: research resume {record.id}", USAGE)
+    state = found.state(done[-1])
+    makers = {
+        "md": lambda: forms.markdown(record, state),
+        "html": lambda: forms.html(record, state),
+        "json": lambda: forms.json_text(record, state),
+        "bib": lambda: forms.bibtex(state),
+    }
+    if form not in makers:
+        raise ResearchError(f"there is no format {form!r}; the formats are {', '.join(makers)}", USAGE)
+    if to is None:
+        print(makers[form](), end="")
+    else:
+        write(to, makers[form]())
+
+
+@index_app.command("add")
+def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders")]) -> None:
+    """Index documents ahead of a run; what is indexed already is left as it is."""
+    from palimpsest.workflows.corpus import check_docs, open_index
+
+    check_docs(docs)
+    index, failures = open_index(_config(docs=tuple(docs)))
+    info = index.info()
+    for failure in failures:
+        _say(f"skipped {failure.name}: {failure.message}")
+    print(f"{info.num_documents} documents, {info.num_passages} passages")
+
+
+@index_app.command("search")
+def index_search(
+    query: str, docs: Docs = None, k: Annotated[int, typer.Option("-k", min=1, help="passages")] = 5
+) -> None:
+    """The best passages for a query."""
+    from palimpsest.workflows.corpus import Corpus, check_docs
+
+    config = _config(docs=tuple(docs) if docs else None)
+    check_docs(config.docs)
+    for hit in Corpus(config).search([query], k).hits:
+        print(f"{hit.score:.4f} {hit.passage.source.title} [{', '.join(hit.found_by)}]")
+        print(textwrap.indent(textwrap.fill(hit.passage.text, 100), "    "))
+
+
+@index_app.command("info")
+def index_info(docs: Docs = None) -> None:
+    """What an index holds, and whether it is sound."""
+    from palimpsest.workflows.corpus import check_docs, open_index
+
+    config = _config(docs=tuple(docs) if docs else None)
+    check_docs(config.docs)
+    index, failures = open_index(config)
+    print(index.info().model_dump_json(indent=2))
+    for sentence in [*index.repaired, *index.check(), *(f"skipped {f.name}: {f.message}" for f in failures)]:
+        print(sentence)
+
+
+@app.command()
+def doctor() -> None:
+    """Check the installation; exit 1 when something is broken."""
+    from palimpsest.workflows.doctor import examine
+
+    results = examine(_config())
+    for name, fine, text in results:
+        print(f"{'ok ' if fine else 'BAD'} {name}: {text}")
+    if not all(fine for _, fine, _ in results):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""One frozen Config: defaults < ./research.toml < RESEARCH_* variables < arguments. The only file that reads os.environ."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from palimpsest.agent.state import Budget
+
+from .errors import USAGE, ResearchError
+
+_EFFORT = {  # rounds of search, passages a query, findings a sub-question
+    1: (1, 4, 1),
+    2: (2, 6, 2),
+    3: (3, 8, 3),
+    4: (4, 10, 4),
+    5: (5, 12, 6),
+}
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
+
+
+class Config(BaseModel):
+    """Settings of a run. `docs` empty asks the bundled library; `model` is "embedded" or a folder of weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    docs: tuple[Path, ...] = ()
+    model: str = "embedded"
+    effort: int = Field(default=3, ge=1, le=5)
+    budget: float = Field(default=0.0, ge=0, description='seconds, or "90s", "5m", "1h"; 0 for no limit')
+    out: Path = Path("runs")
+    index: Path | None = None  # folder of cached indexes; None for the user's cache folder
+    seed: int = 0
+    threads: int | None = Field(default=None, ge=1)
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = _SECONDS.fullmatch(value.strip())
+        if match is None:
+            raise ValueError(f"{value!r} is no length of time; write 90s, 5m or 1h")
+        return float(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
+
+    @field_validator("docs", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | Path) else value
+
+    @property
+    def limits(self) -> Budget:
+        rounds, passages, claims = _EFFORT[self.effort]
+        return Budget(rounds=rounds, passages=passages, claims=claims, seconds=self.budget)
+
+    @staticmethod
+    def load(folder: Path = Path(), **arguments: Any) -> Config:
+        """The merged settings; `arguments` that are None count as not given. ResearchError names a bad key or value."""
+        given = {k: v for k, v in arguments.items() if v is not None}
+        return make({**_from_file(folder / "research.toml"), **_from_environment(), **given})
+
+
+def make(values: dict[str, Any]) -> Config:
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(Config.model_fields))
+            raise ResearchError(f"unknown setting {key!r}; the settings are {known}", USAGE) from error
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise ResearchError(f"bad value {first['input']!r} for {key}: {reason}", USAGE) from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ResearchError(f"{path} is not valid TOML ({error}); mend or remove it", USAGE) from error
+
+
+def _from_environment() -> dict[str, Any]:
+    found = {
+        n.removeprefix("RESEARCH_").lower(): v
+        for n, v in os.environ.items()
+        if n.startswith("RESEARCH_") and n != "RESEARCH_TRACING"
+    }
+    if "docs" in found:
+        return {**found, "docs": tuple(found["docs"].split(os.pathsep))}
+    return dict(found)
+
+
+def keep_tracing_off() -> None:
+    """LangGraph posts runs to LangSmith when these are set; a person's research leaves the machine only with RESEARCH_TRACING=1."""
+    if os.environ.get("RESEARCH_TRACING") != "1":
+        for name in ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2"):
+            os.environ.pop(name, None)

@@ -1,0 +1,80 @@
+"""What an installation needs, looked at one by one."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from palimpsest.retrieval.types import RetrievalError
+
+from .config import Config
+from .corpus import LIBRARY, default_folder
+from .errors import ResearchError
+
+Finding = tuple[str, bool, str]
+
+
+def examine(config: Config) -> list[Finding]:
+    """(name, whether it is fine, what was found or how to mend it)."""
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("python", _python),
+        ("torch", _torch),
+        ("model weights", lambda: _weights(config)),
+        ("retrieval embedder", _embedder),
+        ("bundled library", _library),
+        ("runs folder", lambda: _writable(config.out)),
+        ("index folder", lambda: _writable(config.index or default_folder())),
+    ]
+    return [_look(name, check) for name, check in checks]
+
+
+def _look(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return name, True, check()
+    except (ImportError, OSError, ResearchError, RetrievalError, ValueError) as error:
+        return name, False, str(error)
+
+
+def _python() -> str:
+    return sys.version.split()[0]
+
+
+def _torch() -> str:
+    import torch
+
+    where = f"CUDA {torch.version.cuda}" if torch.cuda.is_available() else "CPU"
+    return f"{torch.__version__}, {where}, {torch.get_num_threads()} threads"
+
+
+def _weights(config: Config) -> str:
+    from palimpsest.dlm_core.models import weights
+
+    folder = weights.BUNDLED if config.model == "embedded" else Path(config.model)
+    try:
+        shards = weights.check(folder)["sha256"]
+    except weights.WeightsError as error:
+        raise ResearchError(str(error)) from error
+    return f"{len(shards)} files match their checksums"  # type: ignore[arg-type]
+
+
+def _embedder() -> str:
+    from palimpsest.retrieval.embed import MiniLMEmbedder
+
+    embedder = MiniLMEmbedder()
+    embedder.embed(["a test"])
+    return embedder.id
+
+
+def _library() -> str:
+    count = len(list(LIBRARY.glob("*.md")))
+    if not count:
+        raise ResearchError("the bundled library is missing; reinstall palimpsest-research")
+    return f"{count} documents"
+
+
+def _writable(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        return f"{folder} can be written"

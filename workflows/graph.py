@@ -1,0 +1,99 @@
+"""The steps of the agent as a LangGraph graph: the twin of the plain loop, with a checkpoint after every step."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from palimpsest.agent import loop
+from palimpsest.agent.state import Event, ResearchState, Step, Tools
+
+
+class Channels(TypedDict):
+    """What a checkpoint holds: the state as JSON (no type of ours enters LangGraph's own format) and the events so far."""
+
+    state: str
+    events: int
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """Run-time context of the graph: never stored."""
+
+    tools: Tools
+
+
+def node(step: Step) -> Callable[..., Channels]:
+    """A step as a node: its generator is drained, its events go to the stream, its state into the checkpoint."""
+
+    def run_node(channels: Channels, runtime: Runtime[Dependencies]) -> Channels:
+        events, count = (
+            step(ResearchState.model_validate_json(channels["state"]), runtime.context.tools),
+            channels["events"],
+        )
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as stop:
+                return {"state": stop.value.model_dump_json(), "events": count}
+            count += 1
+            runtime.stream_writer(event.model_dump(mode="json"))
+
+    return run_node
+
+
+def build(steps: Mapping[str, Step]) -> Any:
+    """The graph, not yet compiled: `begin` picks the first step and `route` the one after a check."""
+    graph = StateGraph(Channels, context_schema=Dependencies)
+    for name, step in steps.items():
+        graph.add_node(name, node(step))
+    graph.add_conditional_edges(START, lambda c: loop.begin(_state(c)), ["plan", "weigh"])
+    for name, following in loop.NEXT.items():
+        graph.add_edge(name, following)
+    graph.add_conditional_edges("check", lambda c: loop.route(_state(c)), ["search", "finish"])
+    graph.add_edge("finish", END)
+    return graph
+
+
+def _state(channels: Channels) -> ResearchState:
+    return ResearchState.model_validate_json(channels["state"])
+
+
+class Checkpointed:
+    """A graph over one SQLite file; threads in it are report versions. Use as `with Checkpointed(path) as graph`."""
+
+    def __init__(self, path: Path, steps: Mapping[str, Step] = loop.STEPS):
+        self.path, self.steps = path, steps
+
+    def __enter__(self) -> Checkpointed:
+        self._connection = closing(sqlite3.connect(self.path, check_same_thread=False))
+        self._app = build(self.steps).compile(checkpointer=SqliteSaver(self._connection.__enter__()))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.__exit__(None, None, None)
+
+    def reached(self, version: int) -> tuple[ResearchState, int] | None:
+        """The state and the number of events at the last checkpoint of a version; None before the first."""
+        values = self._app.get_state(_thread(version)).values
+        return (_state(values), values["events"]) if values else None
+
+    def stream(self, version: int, start: ResearchState | None, tools: Tools) -> Iterator[Event]:
+        """Events as they happen, from `start`, or from the last checkpoint when that is None."""
+        given = {"state": start.model_dump_json(), "events": 0} if start else None
+        parts = self._app.stream(
+            given, _thread(version), context=Dependencies(tools), stream_mode="custom", durability="sync"
+        )
+        return (Event.model_validate(part) for part in parts)
+
+
+def _thread(version: int) -> dict[str, Any]:
+    return {"configurable": {"thread_id": str(version)}, "recursion_limit": 200}

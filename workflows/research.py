@@ -1,0 +1,171 @@
+"""The main job: a question becomes a run folder with a cited report; a stopped run goes on; a finished one is revised."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from palimpsest.agent import loop
+from palimpsest.agent.state import Event, ResearchState, Tools
+from palimpsest.retrieval.chunks import passages
+from palimpsest.retrieval.loaders import load
+from palimpsest.retrieval.types import Document, Passage, RetrievalError
+
+from . import corpus, export
+from .config import Config, keep_tracing_off, make
+from .errors import FAILED, USAGE, ResearchError
+from .runs import Record, Run, Version, write
+
+
+def research(question: str, config: Config | None = None, **settings: Any) -> Iterator[Event]:
+    """Answer a question; yields events as they happen, the last of them `finished` with the run's id and report in its data.
+
+    `settings` override those of `config`. ResearchError for a question or documents that cannot be used.
+    """
+    base = config or Config.load()
+    chosen = make({**base.model_dump(), **settings}) if settings else base
+    if not question.strip():
+        raise ResearchError('the question is empty; ask one: research run "Who designed the Eiffel Tower?"', USAGE)
+    corpus.check_docs(chosen.docs)
+    return _new(" ".join(question.split()), chosen)
+
+
+def _new(question: str, config: Config) -> Iterator[Event]:
+    with _opened(config) as (tools, held):
+        run = Run.create(question, config, tools.writer.name)
+        yield from _advance(run, tools, held)
+
+
+def resume(run: Run) -> Iterator[Event]:
+    """Go on with the version that was being written; a finished one only has its files written again."""
+    record = run.record()
+    if record.current.done:
+        raise ResearchError(f"{record.id} is finished; see it with: research show {record.id}", USAGE)
+    return _resume(run, record)
+
+
+def _resume(run: Run, record: Record) -> Iterator[Event]:
+    with _opened(record.config) as (tools, held):
+        yield from _advance(run, tools, held)
+
+
+def revise(
+    run: Run, evidence: Sequence[Path] = (), reopen: Sequence[str] = (), pin: Sequence[str] = ()
+) -> Iterator[Event]:
+    """Write the next version of a finished report: hold it against new files, reopen or pin spans by id."""
+    record = run.record()
+    if not record.current.done:
+        raise ResearchError(f"{record.id} is not finished; first: research resume {record.id}", USAGE)
+    if not (evidence or reopen or pin):
+        raise ResearchError("nothing to revise with; give --evidence FILE, --reopen SPAN or --pin SPAN", USAGE)
+    documents = [_loaded(path, uri=f"evidence:{path.name}") for path in evidence]
+    state = run.state(record.current.number)
+    _amended(state, [], reopen, pin)
+    number = record.current.number + 1
+    if len({path.name for path in evidence}) < len(evidence):
+        raise ResearchError("two evidence files have the same name; rename one", USAGE)
+    version = Version(
+        number=number, kind="revise", inputs=run.take(number, list(evidence)), reopen=tuple(reopen), pin=tuple(pin)
+    )
+    run.keep_sources(documents)
+    run.save(record.model_copy(update={"versions": (*record.versions, version)}))
+    return _resume(run, record)
+
+
+def _loaded(path: Path, uri: str | None = None) -> Document:
+    try:
+        return load(path, uri=uri)
+    except RetrievalError as error:
+        raise ResearchError(str(error), USAGE) from error
+
+
+def _amended(
+    state: ResearchState, found: Sequence[Passage], reopen: Sequence[str], pin: Sequence[str]
+) -> ResearchState:
+    try:
+        return loop.amend(state, found, reopen, pin)
+    except KeyError as error:
+        places = [s.id for s in state.draft.spans() if s.status == "filled" and s.kind != "CITE"]
+        raise ResearchError(f"there is no span {error}; some that there are: {', '.join(places[:8])}", USAGE) from error
+
+
+def _start(run: Run, version: Version, record: Record) -> ResearchState:
+    """The state from which a version is written; a function of what lies in the run folder."""
+    if version.kind == "run":
+        return ResearchState(question=record.question, budget=record.config.limits)
+    documents = [_loaded(run.folder / name, uri=f"evidence:{Path(name).name}") for name in version.inputs]
+    found = [p for d in documents for p in passages(d)]
+    return _amended(run.state(version.number - 1), found, version.reopen, version.pin)
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[tuple[Tools, corpus.Corpus]]:
+    held = corpus.Corpus(config)
+    try:
+        yield corpus.tools(config, held), held
+    finally:
+        held.close()
+
+
+def _advance(run: Run, tools: Tools, held: corpus.Corpus) -> Iterator[Event]:
+    """Write the current version from its last checkpoint to its files; the first event after a kill repeats what was lost."""
+    from .graph import Checkpointed
+
+    keep_tracing_off()
+    record = run.record()
+    version = record.current
+    try:
+        with Checkpointed(run.checkpoint) as graph:
+            reached = graph.reached(version.number)
+            count = reached[1] if reached else 0
+            run.cut_events(version.number, count)
+            if not (reached and reached[0].finished):
+                start = None if reached else _start(run, version, record)
+                for event in graph.stream(version.number, start, tools):
+                    run.log(version.number, count, event)
+                    count += 1
+                    if event.kind != "finished":
+                        yield event
+            final = graph.reached(version.number)
+    except sqlite3.DatabaseError as error:
+        raise ResearchError(
+            f"the checkpoint of {record.id} is damaged ({error}); delete {run.checkpoint} and resume: the run then starts over",
+            FAILED,
+        ) from error
+    assert final is not None, "a finished graph has a checkpoint"
+    yield _finish(run, record, final[0], held)
+
+
+def _finish(run: Run, record: Record, state: ResearchState, held: corpus.Corpus) -> Event:
+    """Write every file of a finished version, and last the line that says it is done."""
+    version = record.current
+    keep_evidence(run, state, held)
+    write(run.folder / "drafts" / f"{version.number}.json", state.model_dump_json() + "\n")
+    write(run.folder / "revisions.jsonl", "".join(r.model_dump_json() + "\n" for r in state.revisions))
+    write(run.report, export.markdown(record, state))
+    write(run.folder / "report.html", export.html(record, state))
+    write(run.folder / "references.bib", export.bibtex(state))
+    done = (*record.versions[:-1], version.model_copy(update={"done": True}))
+    run.save(record.model_copy(update={"versions": done}))
+    last = run.events()[-1]
+    data = {
+        **last["data"],
+        "run": record.id,
+        "folder": str(run.folder),
+        "report": str(run.report),
+        "version": version.number,
+    }
+    return Event(step="finish", kind="finished", text=last["text"], data=data)
+
+
+def keep_evidence(run: Run, state: ResearchState, held: corpus.Corpus) -> None:
+    """Store the sources of the evidence that are not stored yet, and the passages themselves."""
+    known = {s.id for s in run.sources()}
+    firsts = {p.source.id: p for p in state.evidence if p.source.id not in known}
+    run.keep_sources([held.document(p) for p in firsts.values()])
+    rows = (json.dumps(p.model_dump(mode="json"), ensure_ascii=False) + "\n" for p in state.evidence)
+    write(run.folder / "evidence" / "passages.jsonl", "".join(rows))

@@ -1,0 +1,217 @@
+"""The run folder: the record of a run, written so that a kill at any instant leaves something to go on from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from palimpsest.agent.state import Event, ResearchState
+from palimpsest.retrieval.types import Document, Frozen, Source
+
+from .config import Config
+from .errors import USAGE, ResearchError
+
+PACKAGES = ("palimpsest-research", "torch", "langgraph", "faiss-cpu", "tantivy")
+
+
+class Version(Frozen):
+    """One report: the first of a run, or what a revision made of it. `inputs` are files of the run's own `inputs/`."""
+
+    number: int
+    kind: Literal["run", "revise"]
+    inputs: tuple[str, ...] = ()
+    reopen: tuple[str, ...] = ()
+    pin: tuple[str, ...] = ()
+    done: bool = False
+
+
+class Record(Frozen):
+    """run.json."""
+
+    id: str
+    question: str
+    created: str
+    config: Config
+    model: str
+    packages: dict[str, str]
+    versions: tuple[Version, ...]
+
+    @property
+    def current(self) -> Version:
+        return self.versions[-1]
+
+
+class Run:
+    """A run folder by its path; every file is read when asked for and written whole, by rename."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.report = folder / "report.md"
+        self.checkpoint = folder / "checkpoint.sqlite"
+        self.events_file = folder / "events.jsonl"
+
+    @staticmethod
+    def create(question: str, config: Config, model: str) -> Run:
+        """A new folder `<slug>-<id>` under config.out."""
+        slug = "-".join(re.findall(r"[a-z0-9]+", question.lower()))[:48].strip("-") or "run"
+        run = Run(config.out / f"{slug}-{secrets.token_hex(3)}")
+        try:
+            run.folder.mkdir(parents=True)
+        except OSError as error:
+            raise ResearchError(
+                f"cannot write runs into {config.out} ({error.strerror}); give --out a folder", USAGE
+            ) from error
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        packages = {name: _version(name) for name in PACKAGES}
+        first = (Version(number=1, kind="run"),)
+        run.save(
+            Record(
+                id=run.folder.name,
+                question=question,
+                created=created,
+                config=config,
+                model=model,
+                packages=packages,
+                versions=first,
+            )
+        )
+        return run
+
+    @staticmethod
+    def find(reference: str, out: Path) -> Run:
+        """The run named by a path, an id, the unique start of one, or "last"; ResearchError lists what there is."""
+        if (Path(reference) / "run.json").exists():
+            return Run(Path(reference))
+        runs = Run.all(out)
+        if reference == "last" and runs:
+            return runs[-1]
+        matches = [r for r in runs if r.folder.name == reference] or [
+            r for r in runs if r.folder.name.startswith(reference)
+        ]
+        if len(matches) == 1:
+            return matches[0]
+        names = ", ".join(r.folder.name for r in (matches or runs)[-5:]) or "none yet"
+        if matches:
+            raise ResearchError(f"{reference!r} is the start of several runs ({names}); give more of the id", USAGE)
+        raise ResearchError(f"there is no run {reference!r} in {out}; the latest are: {names}", USAGE)
+
+    @staticmethod
+    def all(out: Path) -> list[Run]:
+        """Every run under a folder, the oldest first."""
+        found = [Run(p.parent) for p in out.glob("*/run.json")]
+        return sorted(found, key=lambda r: (_created(r), r.folder.name))
+
+    def record(self) -> Record:
+        return _parse(Record, self.folder / "run.json")
+
+    def save(self, record: Record) -> None:
+        write(self.folder / "run.json", record.model_dump_json(indent=2) + "\n")
+
+    def state(self, number: int) -> ResearchState:
+        """The finished state of a version."""
+        path = self.folder / "drafts" / f"{number}.json"
+        if not path.exists():
+            raise ResearchError(
+                f"version {number} of {self.folder.name} is not finished; research resume {self.folder.name}", USAGE
+            )
+        return _parse(ResearchState, path)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event line, in order; a last line cut off by a kill is left out."""
+        if not self.events_file.exists():
+            return []
+        found = []
+        for line in self.events_file.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return found
+
+    def cut_events(self, version: int, keep: int) -> None:
+        """Drop what a killed process wrote of `version` after its last checkpoint: it will happen again."""
+        kept = [e for e in self.events() if e["version"] < version or (e["version"] == version and e["n"] < keep)]
+        write(self.events_file, "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in kept))
+
+    def log(self, version: int, n: int, event: Event) -> None:
+        with self.events_file.open("a", encoding="utf-8") as out:
+            out.write(
+                json.dumps({"version": version, "n": n, **event.model_dump(mode="json")}, ensure_ascii=False) + "\n"
+            )
+            out.flush()
+            os.fsync(out.fileno())
+
+    def take(self, number: int, files: Sequence[Path]) -> tuple[str, ...]:
+        """Copy evidence a person brought into the run, so that a resumed revision reads what the first reading did."""
+        folder = self.folder / "inputs" / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copyfile(file, folder / file.name)
+        return tuple(f"inputs/{number}/{file.name}" for file in files)
+
+    def keep_sources(self, documents: Iterable[Document]) -> None:
+        """Store the whole text of every source that the evidence comes from."""
+        known = {s.id: s for s in self.sources()}
+        for document in documents:
+            known[document.source.id] = document.source
+            write(self.text_file(document.source.id), document.text)
+        rows = [s.model_dump(mode="json") for s in known.values()]
+        write(self.folder / "evidence" / "sources.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+
+    def sources(self) -> list[Source]:
+        path = self.folder / "evidence" / "sources.json"
+        try:
+            return [Source.model_validate(row) for row in json.loads(path.read_text(encoding="utf-8"))]
+        except FileNotFoundError:
+            return []
+        except (json.JSONDecodeError, ValidationError) as error:
+            raise ResearchError(
+                f"{path} is damaged; the evidence of this run cannot be trusted, run the question again"
+            ) from error
+
+    def text_file(self, source_id: str) -> Path:
+        return self.folder / "evidence" / "sources" / f"{source_id}.txt"
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole, by rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8", newline="") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(path)
+
+
+def _parse(kind: Any, path: Path) -> Any:
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise ResearchError(f"{path} is damaged; restore it, or run the question again") from error
+
+
+def _created(run: Run) -> str:
+    try:
+        return str(json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["created"])
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
+        return ""
+
+
+def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        return installed(name)
+    except PackageNotFoundError:
+        return "not installed"
