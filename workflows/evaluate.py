@@ -1,0 +1,316 @@
+"""Measure the whole loop on questions with known answers: index a suite's documents, ask, compare the reports with the answers."""
+
+from __future__ import annotations
+
+import lzma
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from palimpsest.agent.draft import Kind, Span
+from palimpsest.agent.loop import run
+from palimpsest.agent.state import Budget, Candidate, Event, Filled, Piece, ResearchState, Tools, Verdict, Writer
+from palimpsest.dlm_core.data import read_rows
+from palimpsest.dlm_core.evaluate import calibration, exact, f1
+from palimpsest.retrieval.embed import Embedder
+from palimpsest.retrieval.index import Index
+from palimpsest.retrieval.loaders import document
+from palimpsest.retrieval.search import HybridSearcher, search_all
+from palimpsest.retrieval.types import Document, Frozen, Passage
+
+from .errors import FAILED, USAGE, ResearchError
+
+NUM_PAGES = 1_000  # pages of the haystack
+BATCH_DOCUMENTS = 200  # documents indexed between two words of progress
+
+
+class Question(Frozen):
+    """A question, the answers that count as right, and the ids of the sources that it was written about."""
+
+    id: str
+    text: str
+    answers: tuple[str, ...]
+    gold: tuple[str, ...]
+
+
+class Progress(Frozen):
+    """How far indexing has come."""
+
+    done: int
+    total: int
+
+
+class Row(Frozen):
+    """What one report was worth. An answer that was not established is "", scores 0 and has no confidence.
+
+    `cites_gold`: the answer's citation is a gold source; `references_gold` and `retrieved_gold`: the share of the gold sources
+    among the report's references and among the passages held.
+    """
+
+    id: str
+    question: str
+    gold_answers: tuple[str, ...]
+    answer: str
+    confidence: float | None
+    exact: float
+    f1: float
+    cites_gold: bool
+    references_gold: float
+    retrieved_gold: float
+    rounds: int
+    canvases: int
+    seconds: float
+
+
+class Evaluation(Frozen):
+    """What is written to a file: how it was measured, the figures, and every row."""
+
+    settings: dict[str, Any]
+    summary: dict[str, float]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Documents and questions about them. `documents` takes the data folder and a haystack file or None."""
+
+    name: str
+    about: str
+    documents: Callable[[Path, Path | None], list[Document]]
+    questions: Callable[[Path], list[Question]]
+
+
+def evaluate(
+    suite: Suite,
+    data: Path,
+    index_folder: Path,
+    *,
+    writer: Writer,
+    embedder: Embedder,
+    limit: int = 100,
+    seed: int = 0,
+    budget: Budget | None = None,
+    pages: Path | None = None,
+) -> Iterator[Progress | Row]:
+    """Index the suite's documents in `index_folder` (what it holds already stays), then ask `limit` questions, 0 for all.
+
+    The same seed draws the same questions. ResearchError names a file that is missing or damaged.
+    """
+    documents, questions = suite.documents(data, pages), sample(suite.questions(data), limit, seed)
+    with Index.open(index_folder, embedder) as index:
+        yield from _fill(index, documents)
+        searcher = HybridSearcher(index)
+        for question in questions:
+            yield answer(question, writer, lambda queries, k: search_all([searcher], queries, k), budget or Budget())
+
+
+def sample(questions: Sequence[Question], limit: int, seed: int) -> list[Question]:
+    """`limit` questions drawn with the seed, in the order drawn; all of them, in their own order, where `limit` is 0."""
+    if limit < 0:
+        raise ResearchError(f"the limit {limit} is below 0; give a number of questions, 0 for all", USAGE)
+    return random.Random(seed).sample(questions, min(limit, len(questions))) if limit else list(questions)
+
+
+def _fill(index: Index, documents: Sequence[Document]) -> Iterator[Progress]:
+    for start in range(0, len(documents), BATCH_DOCUMENTS):
+        batch = documents[start : start + BATCH_DOCUMENTS]
+        index.add_documents(batch)
+        yield Progress(done=start + len(batch), total=len(documents))
+
+
+# One question
+
+
+def answer(question: Question, writer: Writer, search: Callable[..., Any], budget: Budget) -> Row:
+    """Run the plain loop on a question and compare its report with the gold answers."""
+    counted, start = Counted(writer), time.monotonic()
+    state = last(run(ResearchState(question=question.text, budget=budget), Tools(counted, search)))
+    return score(question, state, counted.canvases, time.monotonic() - start)
+
+
+def last(steps: Generator[Event, None, ResearchState]) -> ResearchState:
+    """The state that a loop returns when all its events have gone by."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            state: ResearchState = stop.value
+            return state
+
+
+def score(question: Question, state: ResearchState, canvases: int, seconds: float) -> Row:
+    """The figures of a finished report."""
+    told = _answer_span(state)
+    text = told.text if told else ""
+    held = {p.source.id for p in state.evidence}
+    return Row(
+        id=question.id,
+        question=question.text,
+        gold_answers=question.answers,
+        answer=text,
+        confidence=told.confidence if told else None,
+        exact=exact(text, question.answers) if told else 0.0,
+        f1=f1(text, question.answers) if told else 0.0,
+        cites_gold=told is not None and state.passage(told.support[0].passage).source.id in question.gold,
+        references_gold=_share(question.gold, state.references),
+        retrieved_gold=_share(question.gold, held),
+        rounds=state.round,
+        canvases=canvases,
+        seconds=seconds,
+    )
+
+
+def _answer_span(state: ResearchState) -> Span | None:
+    """The answer of the last sub-question that has one: in a question of several hops it is the one asked for."""
+    spans = [state.draft.span(f"{q.id}.answer") for q in state.questions]
+    return next((s for s in reversed(spans) if s.status == "filled"), None)
+
+
+def _share(wanted: Sequence[str], found: Iterable[str]) -> float:
+    return len(set(wanted) & set(found)) / len(set(wanted))
+
+
+class Counted:
+    """A writer that counts the canvases it lays."""
+
+    def __init__(self, writer: Writer):
+        self.name = writer.name
+        self.canvases = 0
+        self._writer = writer
+
+    def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
+        self.canvases += len(passages)
+        return self._writer.answers(question, kind, passages, k)
+
+    def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled:
+        self.canvases += 1
+        return self._writer.choose(question, kind, passages)
+
+    def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+        self.canvases += len(pairs)
+        return self._writer.verdicts(pairs)
+
+    def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]:
+        self.canvases += len(forms)
+        return self._writer.fill(forms)
+
+
+# All questions
+
+
+def summary(rows: Sequence[Row]) -> dict[str, float]:
+    """Means over the rows, in percent where a row says yes or no; what cannot be told from these rows is left out."""
+    if not rows:
+        return {"n": 0.0}
+    told = [r for r in rows if r.confidence is not None]
+    figures = {
+        "n": len(rows),
+        "exact": 100 * _mean(r.exact for r in rows),
+        "f1": 100 * _mean(r.f1 for r in rows),
+        "abstained": 100 * (1 - len(told) / len(rows)),
+        "exact_answered": 100 * _mean(r.exact for r in told),
+        "f1_answered": 100 * _mean(r.f1 for r in told),
+        "cites_gold_answered": 100 * _mean(r.cites_gold for r in told),
+        "references_gold": 100 * _mean(r.references_gold for r in rows),
+        "retrieved_gold": 100 * _mean(r.retrieved_gold for r in rows),
+        "rounds": _mean(r.rounds for r in rows),
+        "canvases": _mean(r.canvases for r in rows),
+        "seconds": _mean(r.seconds for r in rows),
+        "seconds_median": statistics.median(r.seconds for r in rows),
+        **(calibration([r.confidence or 0.0 for r in told], [r.exact for r in told]) if told else {}),
+    }
+    return {name: float(value) for name, value in figures.items() if not math.isnan(value)}
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found) if found else math.nan
+
+
+def to_json(rows: Sequence[Row], settings: dict[str, Any]) -> str:
+    """Settings, summary and rows as indented JSON."""
+    found = Evaluation(settings=settings, summary=summary(rows), rows=tuple(rows))
+    return found.model_dump_json(indent=2) + "\n"
+
+
+# The suites
+
+
+def _read(path: Path, limit: int | None = None) -> list[dict[str, Any]]:
+    try:
+        return read_rows(path, limit)
+    except FileNotFoundError as exc:
+        raise ResearchError(f"{path} does not exist; name the folder that holds it with --data", USAGE) from exc
+    except (OSError, EOFError, ValueError, lzma.LZMAError) as exc:
+        raise ResearchError(f"{path} cannot be read ({exc}); fetch it again", FAILED) from exc
+
+
+def _context(row: dict[str, Any]) -> Document:
+    return document(row["context"], uri=f"qed_dev:{row['id']}", title=row["title"])
+
+
+def _wikipedia_documents(data: Path, pages: Path | None) -> list[Document]:
+    """Every QED passage once, whatever its title, and the first pages of the haystack."""
+    found = {d.source.id: d for d in map(_context, _read(data / "qed_dev.jsonl.gz"))}
+    haystack = map(_page, _read(pages, NUM_PAGES)) if pages else ()
+    return list({**{d.source.id: d for d in haystack}, **found}.values())
+
+
+def _page(row: dict[str, Any]) -> Document:
+    pieces, heading = [], ""
+    for name, text in row["paragraphs"]:
+        pieces += [f"## {name}"] if name and name != heading else []
+        pieces.append(text)
+        heading = name
+    return document("\n\n".join(pieces), uri=f"wikipedia_pages:{row['title']}", title=row["title"])
+
+
+def _wikipedia_questions(data: Path) -> list[Question]:
+    return [
+        Question(id=str(r["id"]), text=r["question"], answers=tuple(r["answers"]), gold=(_context(r).source.id,))
+        for r in _read(data / "qed_dev.jsonl.gz")
+    ]
+
+
+def _introduction(row: dict[str, Any]) -> Document:
+    return document("".join(row["sentences"]), uri=f"hotpotqa_corpus:{row['title']}", title=row["title"])
+
+
+def _hotpotqa_documents(data: Path, pages: Path | None) -> list[Document]:
+    if pages:
+        raise ResearchError("the suite hotpotqa brings its own documents; leave --pages out", USAGE)
+    return [_introduction(r) for r in _read(data / "hotpotqa_corpus.jsonl.gz")]
+
+
+def _hotpotqa_questions(data: Path) -> list[Question]:
+    """The questions all of whose gold introductions are in the corpus."""
+    ids = {r["title"]: _introduction(r).source.id for r in _read(data / "hotpotqa_corpus.jsonl.gz")}
+    return [
+        Question(id=r["id"], text=r["question"], answers=(r["answer"],), gold=tuple(ids[t] for t in r["gold_titles"]))
+        for r in _read(data / "hotpotqa_questions.jsonl.gz")
+        if r["gold_complete"]
+    ]
+
+
+SUITES: dict[str, Suite] = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            "wikipedia",
+            "real search queries over Wikipedia passages (qed_dev), with --pages in a haystack of 1,000 pages",
+            _wikipedia_documents,
+            _wikipedia_questions,
+        ),
+        Suite(
+            "hotpotqa",
+            "questions of two hops over 6,870 Wikipedia introductions (hotpotqa_questions, hotpotqa_corpus)",
+            _hotpotqa_documents,
+            _hotpotqa_questions,
+        ),
+    )
+}
