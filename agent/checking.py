@@ -135,8 +135,7 @@ def _differs(filled: Filled, span: Span) -> bool:
 def supersedes(state: ResearchState, own: Passage, other: Passage) -> bool:
     """Whether the other source takes precedence: the later date, or, without two dates, what a person brought last."""
     if own.source.date and other.source.date:
-        size = min(len(own.source.date), len(other.source.date))
-        return other.source.date[:size] > own.source.date[:size]
+        return _is_later(other.source.date, own.source.date)
     return state.version > 1 and other.id in state.fresh
 
 
@@ -168,12 +167,6 @@ def _note(state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool) -
     state = refer(refer(state.model_copy(update={"graph": state.graph.link(edge)}), own), other)
     if (ours, rival.text) in known:
         return state
-    if revise:
-        reason = (
-            "Kept: the newer source." if own.source.date and other.source.date else "Kept: the evidence brought last."
-        )
-    else:
-        reason = "Kept: what was written first; the other source is not newer."
     conflict = Conflict(
         id=f"conflict.{len(state.conflicts) + 1}",
         hypothesis=claim.id,
@@ -181,7 +174,7 @@ def _note(state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool) -
         kept_passage=kept.id,
         other=ours if revise else rival.text,
         other_passage=lost.id,
-        reason=reason,
+        reason=_why_kept(own, other, revise),
     )
     yield Event(
         step="check",
@@ -190,6 +183,20 @@ def _note(state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool) -
         data=conflict.model_dump(),
     )
     return state.model_copy(update={"conflicts": (*state.conflicts, conflict)})
+
+
+def _why_kept(own: Passage, other: Passage, revise: bool) -> str:
+    dates = own.source.date, other.source.date
+    if revise:
+        return "Kept: the newer source." if all(dates) else "Kept: the evidence brought last."
+    newer = own.source.date and other.source.date and _is_later(own.source.date, other.source.date)
+    return "Kept: the newer source." if newer else "Kept: what was written first; the dates do not decide."
+
+
+def _is_later(one: str, other: str) -> bool:
+    """Whether an ISO date is later than another, as far as both are precise."""
+    size = min(len(one), len(other))
+    return one[:size] > other[:size]
 
 
 def _revise_claim(

