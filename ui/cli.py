@@ -51,8 +51,7 @@ def main() -> None:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    from palimpsest.retrieval.types import RetrievalError
-    from palimpsest.workflows.errors import ResearchError
+    from palimpsest.workflows.errors import FAILED, ResearchError, RetrievalError
 
     try:
         yield
@@ -61,7 +60,7 @@ def _sentences() -> Iterator[None]:
         sys.exit(error.code)
     except RetrievalError as error:
         _say(f"research: {error}")
-        sys.exit(1)
+        sys.exit(FAILED)
     except BrokenPipeError:
         sys.exit(0)
 
@@ -143,6 +142,8 @@ def revise(
 
 def _follow(events: Iterator[Event], as_json: bool, quiet: bool) -> None:
     """Show events as they come; at the end the report, unless events are what was asked for."""
+    from palimpsest.workflows.errors import BUDGET
+
     last: Event | None = None
     try:
         for event in events:
@@ -162,7 +163,7 @@ def _follow(events: Iterator[Event], as_json: bool, quiet: bool) -> None:
         _say(f"report: {report}")
     if last.data.get("stopped") == "budget":
         _say("research: the time budget was spent; the report holds what was known by then")
-        raise SystemExit(3)
+        raise SystemExit(BUDGET)
 
 
 _SIGNS = {
@@ -394,9 +395,8 @@ def evaluate(
 
     research eval wikipedia --data eval/ --pages train/wikipedia_pages.jsonl.xz --limit 100
     """
-    from palimpsest.retrieval.embed import MiniLMEmbedder
     from palimpsest.workflows import evaluate as measure
-    from palimpsest.workflows.corpus import default_folder, open_writer
+    from palimpsest.workflows.corpus import default_folder, open_embedder, open_writer
     from palimpsest.workflows.errors import USAGE, ResearchError
     from palimpsest.workflows.runs import write
 
@@ -406,7 +406,7 @@ def evaluate(
     folder = (config.index or default_folder()) / f"eval-{suite}-{'pages' if pages else 'plain'}"
     rows: list[measure.Row] = []
     for item in measure.evaluate(
-        measure.SUITES[suite], data, folder, writer=open_writer(config), embedder=MiniLMEmbedder(),
+        measure.SUITES[suite], data, folder, writer=open_writer(config), embedder=open_embedder(),
         limit=limit, seed=config.seed, budget=config.limits, pages=pages,
     ):  # fmt: skip
         if isinstance(item, measure.Progress):

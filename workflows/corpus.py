@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from palimpsest.agent.state import Tools, Writer
+from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder
 from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.loaders import find_files, load
 from palimpsest.retrieval.search import HybridSearcher, search_all
@@ -45,11 +46,13 @@ def default_folder() -> Path:
     return Path(platformdirs.user_cache_dir("palimpsest")) / "indexes"
 
 
+def open_embedder() -> Embedder:
+    return MiniLMEmbedder()
+
+
 def open_index(config: Config) -> tuple[Index, tuple[Failure, ...]]:
     """The index of the run's documents, brought up to date, and the files that could not be read."""
-    from palimpsest.retrieval.embed import MiniLMEmbedder
-
-    embedder = MiniLMEmbedder()
+    embedder = open_embedder()
     try:
         index = Index.open(index_folder(config, embedder.id), embedder)
         added = index.add(config.docs) if config.docs else index.add_documents(library())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from palimpsest.retrieval.types import RetrievalError
+
+__all__ = ["BUDGET", "FAILED", "USAGE", "ResearchError", "RetrievalError"]
+
 FAILED, USAGE, BUDGET = 1, 2, 3
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
@@ -67,6 +68,19 @@ def _state(channels: Channels) -> ResearchState:
     return ResearchState.model_validate_json(channels["state"])
 
 
+class WholeSteps(SqliteSaver):
+    """Keeps nothing between two checkpoints, so that a step cut off in the middle happens again as a whole.
+
+    LangGraph would store what a node returned as soon as it returned, which may be before its events were heard: a run killed
+    then would go on without them.
+    """
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        return None
+
+
 class Checkpointed:
     """A graph over one SQLite file; threads in it are report versions. Use as `with Checkpointed(path) as graph`."""
 
@@ -75,7 +89,7 @@ class Checkpointed:
 
     def __enter__(self) -> Checkpointed:
         self._connection = closing(sqlite3.connect(self.path, check_same_thread=False))
-        self._app = build(self.steps).compile(checkpointer=SqliteSaver(self._connection.__enter__()))
+        self._app = build(self.steps).compile(checkpointer=WholeSteps(self._connection.__enter__()))
         return self
 
     def __exit__(self, *error: object) -> None:
