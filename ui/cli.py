@@ -153,7 +153,8 @@ def _follow(events: Iterator[Event], as_json: bool, quiet: bool) -> None:
             elif not quiet:
                 _say(_line(event))
     except KeyboardInterrupt:
-        _say("research: stopped; nothing is lost. Go on with: research resume last")
+        mend = "Go on with: research resume last" if last else "Nothing had begun; give the same command again"
+        _say(f"research: stopped; nothing is lost. {mend}")
         raise SystemExit(130) from None
     if last is None or last.kind != "finished":
         return
@@ -179,7 +180,9 @@ _SIGNS = {
 
 def _line(event: Event) -> str:
     text = " ".join(event.text.split())
-    return f"{event.step:>8} {_SIGNS.get(event.kind, ' ')} {textwrap.shorten(text, 150, placeholder=' …')}"
+    if event.kind != "failed":  # the mend stands at the end of a failure
+        text = textwrap.shorten(text, 150, placeholder=" …")
+    return f"{event.step:>8} {_SIGNS.get(event.kind, ' ')} {text}"
 
 
 def _body(report: str) -> str:
@@ -221,6 +224,8 @@ def show(
     out: Out = None,
 ) -> None:
     """The newest report of a run."""
+    from palimpsest.workflows.errors import ResearchError
+
     found = _find(reference, out)
     record = found.record()
     done = [v.number for v in record.versions if v.done]
@@ -229,6 +234,9 @@ def show(
         raise SystemExit(1)
     state = found.state(done[-1])
     if not spans:
+        if not found.report.exists():
+            mend = f"research export {record.id} -o {found.report}"
+            raise ResearchError(f"{found.report} is missing; write it again with: {mend}")
         print(_body(found.report.read_text(encoding="utf-8")))
         return
     for span in (
@@ -337,8 +345,11 @@ def export(
         raise ResearchError(f"there is no format {form!r}; the formats are {', '.join(makers)}", USAGE)
     if to is None:
         print(makers[form](), end="")
-    else:
+        return
+    try:
         write(to, makers[form]())
+    except OSError as error:
+        raise ResearchError(f"cannot write {to} ({error.strerror}); give -o another place", USAGE) from error
 
 
 @index_app.command("add")

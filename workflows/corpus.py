@@ -61,7 +61,7 @@ def open_index(config: Config) -> tuple[Index, tuple[Failure, ...]]:
     except RetrievalError as error:
         raise ResearchError(str(error), FAILED) from error
     if index.info().num_documents == 0:
-        reasons = "; ".join(f"{f.name}: {f.message}" for f in added.failures) or "no readable text"
+        reasons = "; ".join(f.message.rstrip(".") for f in added.failures) or "no readable text"
         raise ResearchError(f"none of the documents could be read ({reasons}); give --docs a folder with text", USAGE)
     return index, added.failures
 
@@ -84,18 +84,20 @@ class Corpus:
         self._index: Index | None = None
         self._failures: tuple[Failure, ...] = ()
 
-    def search(self, queries: Sequence[str], k: int) -> Found:
-        """The best `k` passages for the queries, and what could not be read or reached."""
+    def open(self) -> Index:
+        """The index, opened if it is not yet."""
         if self._index is None:
             self._index, self._failures = self.opener(self.config)
-        found = search_all([HybridSearcher(self._index)], list(queries), k)
+        return self._index
+
+    def search(self, queries: Sequence[str], k: int) -> Found:
+        """The best `k` passages for the queries, and what could not be read or reached."""
+        found = search_all([HybridSearcher(self.open())], list(queries), k)
         return Found(hits=found.hits[:k], failures=self._failures + found.failures)
 
     def document(self, passage: Passage) -> Document:
         """The whole document of a passage that `search` returned."""
-        if self._index is None:
-            self._index, self._failures = self.opener(self.config)
-        return self._index.document(passage.source.id)
+        return self.open().document(passage.source.id)
 
     def close(self) -> None:
         if self._index is not None:

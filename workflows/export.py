@@ -33,8 +33,9 @@ def html(record: Record, state: ResearchState) -> str:
     """A page on its own: no script, no request, every tag of a source shown as text."""
     from markdown_it import MarkdownIt
 
-    body = MarkdownIt("commonmark", {"html": False}).render(state.draft.text)
-    title = MarkdownIt("commonmark", {"html": False}).renderInline(record.question)
+    # An image in a source's sentence would ask its server for it as soon as the page is opened.
+    writer = MarkdownIt("commonmark", {"html": False}).disable("image")
+    body, title = writer.render(state.draft.text), writer.renderInline(record.question)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_plain(title)}</title>'
         f"<style>{_STYLE}</style></head>\n<body>\n{body}</body></html>\n"

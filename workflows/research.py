@@ -36,6 +36,7 @@ def research(question: str, config: Config | None = None, **settings: Any) -> It
 
 def _new(question: str, config: Config) -> Iterator[Event]:
     with _opened(config) as (tools, held):
+        held.open()  # documents of which none can be read are refused before a run is begun
         run = Run.create(question, config, tools.writer.name)
         yield from _advance(run, tools, held)
 

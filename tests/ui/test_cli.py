@@ -1,0 +1,467 @@
+"""The command: what it prints where, and what it says and returns when something cannot be done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from palimpsest.agent.state import Event
+from palimpsest.ui import cli
+from palimpsest.workflows import doctor, research
+from palimpsest.workflows.config import Config
+from palimpsest.workflows.runs import Run
+from tests.workflows import scripted
+
+ROOT = Path(__file__).parents[2]
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`research ARGUMENTS`, called as the installed command is, in a folder with docs/ and the scripted writer."""
+    for name in [n for n in os.environ if n.startswith("RESEARCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RESEARCH_INDEX", str(tmp_path / "index"))
+    monkeypatch.chdir(tmp_path)
+    scripted.use(monkeypatch.setattr)
+    scripted.lay_documents(tmp_path / "docs")
+    (tmp_path / "newer.md").write_text(scripted.NEWER, encoding="utf-8")
+
+    def call(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["research", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+        told = capsys.readouterr()
+        return Result(code, told.out, told.err)
+
+    return call
+
+
+def asked(command: Command, *more: object) -> Result:
+    return command("run", scripted.QUESTION, "--docs", "docs", *more)
+
+
+@pytest.fixture
+def done(command: Command) -> Run:
+    assert asked(command, "--quiet").code == 0
+    return Run.find("last", Path("runs"))
+
+
+@pytest.fixture
+def unfinished(command: Command) -> Run:
+    events = research.research(scripted.QUESTION, Config.load(docs=("docs",)))
+    for _ in range(6):
+        next(events)
+    events.close()  # type: ignore[attr-defined]
+    return Run.find("last", Path("runs"))
+
+
+def assert_refused(result: Result, code: int, *told: str) -> None:
+    """One sentence on standard error, nothing on standard output, the right code."""
+    assert (result.code, result.out) == (code, ""), result
+    assert "Traceback" not in result.err
+    assert result.err.startswith("research: ")
+    assert result.err.count("\n") == 1, result.err
+    for part in told:
+        assert part in result.err
+
+
+# What is shown
+
+
+def test_a_run_shows_progress_beside_the_report(command: Command) -> None:
+    result = asked(command)
+    assert result.code == 0
+    assert result.out.startswith("# What is the fastest barge")
+    assert "**Marisa** [1]" in result.out
+    assert "searched" not in result.out
+    for part in ("plan", "search ?", "weigh ~", "revise +", "finish", "report: runs/what-is-the-fastest-barge"):
+        assert part in result.err
+
+
+def test_quiet_prints_only_the_report(command: Command) -> None:
+    result = asked(command, "--quiet")
+    report = Run.find("last", Path("runs")).report
+    assert result.out.strip() in report.read_text(encoding="utf-8")
+    assert result.out.startswith("# ")
+    assert result.err in ("", f"report: {report}\n")
+
+
+def test_json_prints_one_event_on_a_line_and_nothing_else(command: Command) -> None:
+    result = asked(command, "--json")
+    events = [Event.model_validate_json(line) for line in result.out.splitlines()]
+    assert [e.kind for e in events][:2] == ["planned", "searched"]
+    assert events[-1].kind == "finished"
+    assert Path(events[-1].data["report"]).exists()
+    assert result.err == ""
+
+
+def test_a_revision_shows_the_report_and_what_changed(command: Command, done: Run) -> None:
+    result = command("revise", "last", "--evidence", "newer.md")
+    assert result.code == 0
+    assert "**17** [3]" in result.out
+    assert "c1.5  (version 2, contradicted)\n  [-12-] {+17+}\n  probability 0.10 → 0.90\n  Barges of 2026" in result.out
+    for part in ("check !", "check ▢", "check →"):
+        assert part in result.err
+    assert command("diff", "last", 1, 2).out.startswith("c1.5  (version 2, contradicted)\n")
+    rows = [json.loads(line) for line in command("diff", "last", "--json").out.splitlines()]
+    assert [r["revision"]["new"] for r in rows] == ["17", "17"]
+    assert command("diff", "last", 0, 1).out == "nothing was reopened\n"
+
+
+def test_a_revision_as_json_is_events_only(command: Command, done: Run) -> None:
+    lines = command("revise", "last", "--evidence", "newer.md", "--json").out.splitlines()
+    assert Event.model_validate_json(lines[-1]).data["version"] == 2
+    assert all(Event.model_validate_json(line) for line in lines)
+
+
+def test_list_shows_runs_and_their_state(command: Command, done: Run) -> None:
+    out = command("list").out
+    assert done.folder.name in out
+    assert " done " in out
+    assert json.loads(command("list", "--json").out)["question"] == scripted.QUESTION
+    assert command("list", "--out", "nowhere") == (0, "", "")
+
+
+def test_list_goes_on_past_a_damaged_run(command: Command, done: Run) -> None:
+    broken = Path("runs/broken")
+    broken.mkdir()
+    (broken / "run.json").write_text("{")
+    result = command("list")
+    assert done.folder.name in result.out
+    assert "runs/broken/run.json is damaged" in result.err
+
+
+def test_show_prints_the_report_or_its_spans(command: Command, done: Run) -> None:
+    assert command("show", done.folder.name[:30]).out.startswith("# What is")
+    spans = command("show", "last", "--spans").out
+    assert "q1.answer" in spans
+    assert "'Marisa'  Barges of 2024" in spans
+    assert "c1.5" in spans
+
+
+def test_verify_says_what_it_found(command: Command, done: Run) -> None:
+    result = command("verify", "last")
+    assert (result.code, result.out) == (0, f"{done.folder.name}: every quote, offset, hash and citation holds\n")
+    done.report.write_text(done.report.read_text().replace("12 knots", "13 knots"))
+    result = command("verify", "last")
+    assert result.code == 1
+    assert "13 knots" in result.out
+
+
+def test_export_writes_every_form(command: Command, done: Run) -> None:
+    assert command("export", "last").out == done.report.read_text(encoding="utf-8")
+    assert command("export", "last", "--format", "html").out.startswith("<!doctype html>")
+    assert "@misc{source1," in command("export", "last", "--format", "bib").out
+    assert json.loads(command("export", "last", "--format", "json").out)["record"]["id"] == done.folder.name
+    assert command("export", "last", "--format", "html", "-o", "page.html") == (0, "", "")
+    assert Path("page.html").read_text(encoding="utf-8") == (done.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_index_adds_searches_and_tells(command: Command) -> None:
+    Path("docs/broken.pdf").write_bytes(b"no pdf")
+    added = command("index", "add", "docs")
+    assert added.out == "3 documents, 3 passages\n"
+    assert "skipped" in added.err
+    assert "broken.pdf" in added.err
+    found = command("index", "search", "bread in a warm room", "--docs", "docs", "-k", 1).out
+    assert "A kitchen" in found
+    assert "Barges" not in found
+    assert '"num_documents": 3' in command("index", "info", "--docs", "docs").out
+
+
+def test_doctor_names_what_is_broken(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_weights", lambda config: "fine")
+    result = command("doctor")
+    assert (result.code, result.err) == (0, "")
+    for part in ("ok  python:", "ok  torch:", "ok  bundled library:", "ok  runs folder: runs can be written"):
+        assert part in result.out
+    monkeypatch.setattr(doctor, "LIBRARY", Path("nowhere"))
+    result = command("doctor")
+    assert result.code == 1
+    assert "BAD bundled library: the bundled library is missing" in result.out
+
+
+@pytest.mark.parametrize("verb", ["run", "resume", "list", "show", "diff", "revise", "verify", "export", "doctor"])
+def test_every_command_has_help(command: Command, verb: str) -> None:
+    result = command(verb, "--help")
+    assert result.code == 0
+    assert "Usage: " in result.out
+
+
+# How it stops
+
+
+def test_a_spent_budget_gives_a_report_and_code_3(command: Command) -> None:
+    result = asked(command, "--budget", "0.000001s")
+    assert result.code == 3
+    assert "## Answer" in result.out
+    assert "the time budget was spent" in result.err
+    assert command("verify", "last").code == 0
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Ctrl-C while the event of this number is shown."""
+    shown: list[str] = []
+
+    def line(event: Event) -> str:
+        shown.append(event.text)
+        if len(shown) == after:
+            raise KeyboardInterrupt
+        return event.text
+
+    monkeypatch.setattr(cli, "_line", line)
+
+
+def test_an_interrupted_run_can_be_resumed(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed = asked(command, "--quiet", "--out", "other")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 5)
+        result = asked(command)
+    assert (result.code, result.out) == (130, "")
+    assert "research: stopped; nothing is lost. Go on with: research resume last" in result.err
+    assert "Traceback" not in result.err
+    resumed = command("resume", "last", "--quiet")
+    assert (resumed.code, resumed.out) == (0, undisturbed.out)
+    assert command("verify", "last").code == 0
+
+
+def test_an_interruption_inside_the_model_is_no_crash(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scripted.PatternWriter, "verdicts", stop)
+        assert asked(command).code == 130
+    assert command("resume", "last", "--quiet").code == 0
+
+
+def test_an_interruption_before_the_first_event_is_no_crash(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: Any, **more: Any) -> Iterator[Event]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(research, "research", stop)
+    result = asked(command)
+    assert result.code == 130
+    assert "Traceback" not in result.err
+
+
+# What cannot be done
+
+
+@pytest.mark.parametrize("question", ["", "  \n "])
+def test_an_empty_question(command: Command, question: str) -> None:
+    assert_refused(command("run", question), 2, "the question is empty; ask one: research run")
+    assert not Path("runs").exists()
+
+
+def test_a_missing_folder(command: Command) -> None:
+    assert_refused(command("run", "Who?", "--docs", "nowhere"), 2, "nowhere does not exist; check the spelling")
+    assert not Path("runs").exists()
+
+
+def test_an_empty_folder(command: Command) -> None:
+    Path("empty").mkdir()
+    assert_refused(command("run", "Who?", "--docs", "empty"), 2, "empty holds no file to read; put")
+
+
+def huge(folder: str) -> None:
+    Path(folder).mkdir(exist_ok=True)
+    with Path(folder, "huge.txt").open("wb") as out:
+        out.truncate(200 * 1024 * 1024)
+
+
+def test_a_huge_file_is_named_and_the_others_are_read(command: Command) -> None:
+    huge("docs")
+    result = asked(command)
+    assert result.code == 0
+    assert "huge.txt is larger than 52,428,800 bytes; split it" in result.err.replace("\n", " ")
+    assert "**Marisa** [1]" in result.out
+
+
+def test_a_huge_file_alone(command: Command) -> None:
+    huge("only")
+    assert_refused(command("run", "Who?", "--docs", "only"), 2, "huge.txt is larger than 52,428,800 bytes")
+
+
+def test_a_file_of_an_unknown_kind(command: Command) -> None:
+    Path("photo.png").write_bytes(b"png")
+    assert_refused(command("run", "Who?", "--docs", "photo.png"), 2, "photo.png is of no known kind")
+
+
+BLANK_PDF = (
+    b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\n"
+    b"endobj\n3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] >>\nendobj\n"
+    b"trailer\n<< /Size 4 /Root 1 0 R >>\n%%EOF"
+)
+
+
+def test_a_pdf_without_text(command: Command) -> None:
+    Path("scan.pdf").write_bytes(BLANK_PDF)
+    assert_refused(command("run", "Who?", "--docs", "scan.pdf"), 2, "scan.pdf has no text layer, run OCR on it first")
+
+
+def test_a_revision_with_a_pdf_without_text(command: Command, done: Run) -> None:
+    Path("scan.pdf").write_bytes(BLANK_PDF)
+    assert_refused(command("revise", "last", "--evidence", "scan.pdf"), 2, "scan.pdf has no text layer")
+    assert len(done.record().versions) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "Who?", "--dcos", "docs"), ("rnu", "Who?"), ("run",), ("run", "Who?", "--seed", "seven")]
+)
+def test_an_unknown_option_command_or_value(command: Command, arguments: tuple[str, ...]) -> None:
+    result = command(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "Usage: " in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [("--budget", "soon", "write 90s, 5m or 1h"), ("--effort", "9", "bad value 9 for effort")],
+)
+def test_a_bad_setting(command: Command, option: str, value: str, told: str) -> None:
+    assert_refused(command("run", "Who?", option, value), 2, told)
+
+
+def test_a_runs_folder_that_cannot_be_made(command: Command) -> None:
+    Path("file").write_text("")
+    assert_refused(asked(command, "--out", "file"), 2, "cannot write runs into file", "give --out a folder")
+
+
+def test_a_missing_model(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the true writer
+    monkeypatch.chdir(tmp_path)
+    assert_refused(command("run", "Who?", "--model", "nowhere"), 1, "nowhere")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("verb", ["resume", "show", "diff", "verify", "revise", "export"])
+def test_a_run_that_does_not_exist(command: Command, done: Run, verb: str) -> None:
+    assert_refused(command(verb, "nothing"), 2, "there is no run 'nothing' in runs; the latest are", done.folder.name)
+
+
+def test_the_start_of_several_ids(command: Command, done: Run) -> None:
+    asked(command, "--quiet")
+    assert_refused(command("show", "what"), 2, "'what' is the start of several runs", "give more of the id")
+
+
+@pytest.mark.parametrize("verb", ["verify", "diff", "export", "revise"])
+def test_a_run_that_is_not_finished(command: Command, unfinished: Run, verb: str) -> None:
+    more = ("--evidence", "newer.md") if verb == "revise" else ()
+    mend = f"is not finished; first: research resume {unfinished.folder.name}"
+    assert_refused(command(verb, "last", *more), 2, mend)
+
+
+def test_showing_a_run_that_is_not_finished(command: Command, unfinished: Run) -> None:
+    result = command("show", "last")
+    assert result.code in (1, 2)
+    assert (result.out, result.err.count("\n")) == ("", 1)
+    assert f"go on with: research resume {unfinished.folder.name}" in result.err
+
+
+def test_resuming_a_finished_run(command: Command, done: Run) -> None:
+    assert_refused(command("resume", "last"), 2, f"is finished; see it with: research show {done.folder.name}")
+
+
+@pytest.mark.parametrize("damage", [b"not a database, only words " * 50, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_corrupted_checkpoint(command: Command, unfinished: Run, damage: bytes) -> None:
+    unfinished.checkpoint.write_bytes(damage)
+    assert_refused(command("resume", "last"), 1, "is damaged", f"delete {unfinished.checkpoint} and resume")
+    for path in unfinished.folder.glob("checkpoint.sqlite*"):
+        path.unlink()
+    assert command("resume", "last", "--quiet").code == 0, "the mend works"
+    assert command("verify", "last").code == 0
+
+
+def test_a_checkpoint_cut_off(command: Command, unfinished: Run) -> None:
+    data = unfinished.checkpoint.read_bytes()
+    unfinished.checkpoint.write_bytes(data[: len(data) // 2])
+    assert_refused(command("resume", "last"), 1, f"delete {unfinished.checkpoint} and resume")
+
+
+@pytest.mark.parametrize("text", ["{", '{"id": "x"}', "\xff"])
+@pytest.mark.parametrize("verb", ["show", "verify", "resume"])
+def test_a_corrupted_record(command: Command, done: Run, verb: str, text: str) -> None:
+    (done.folder / "run.json").write_bytes(text.encode("latin-1"))
+    assert_refused(command(verb, "last"), 1, "run.json is damaged; restore it, or run the question again")
+
+
+@pytest.mark.parametrize("verb", ["show", "verify", "diff", "export", "revise"])
+def test_a_corrupted_draft(command: Command, done: Run, verb: str) -> None:
+    (done.folder / "drafts" / "1.json").write_text('{"question": 4}')
+    more = ("--evidence", "newer.md") if verb == "revise" else ()
+    assert_refused(command(verb, "last", *more), 1, "1.json is damaged; restore it, or run the question again")
+
+
+def test_a_corrupted_list_of_sources(command: Command, done: Run) -> None:
+    (done.folder / "evidence" / "sources.json").write_text("[{]")
+    assert_refused(command("revise", "last", "--evidence", "newer.md"), 1, "sources.json is damaged")
+
+
+def test_showing_a_run_whose_report_is_gone(command: Command, done: Run) -> None:
+    done.report.unlink()
+    assert_refused(command("show", "last"), 1, "report.md", f"research export {done.folder.name}")
+
+
+def test_a_revision_with_a_missing_file(command: Command, done: Run) -> None:
+    assert_refused(command("revise", "last", "--evidence", "nowhere.md"), 2, "nowhere.md does not exist")
+    assert len(done.record().versions) == 1
+
+
+def test_a_revision_with_nothing(command: Command, done: Run) -> None:
+    assert_refused(command("revise", "last"), 2, "give --evidence FILE, --reopen SPAN or --pin SPAN")
+
+
+@pytest.mark.parametrize("option", ["--reopen", "--pin"])
+def test_an_unknown_span(command: Command, done: Run, option: str) -> None:
+    assert_refused(
+        command("revise", "last", option, "c9.9"), 2, "there is no span 'c9.9'; some that there are: q1.answer"
+    )
+    assert len(done.record().versions) == 1
+
+
+def test_an_unknown_format(command: Command, done: Run) -> None:
+    assert_refused(command("export", "last", "--format", "docx"), 2, "the formats are md, html, json, bib")
+
+
+def test_versions_that_do_not_exist(command: Command, done: Run) -> None:
+    assert_refused(command("diff", "last", 4, 7), 2, "the versions are [1]")
+
+
+def test_a_file_to_export_to_that_cannot_be_written(command: Command, done: Run) -> None:
+    assert_refused(command("export", "last", "-o", "newer.md/page.html"), 2, "newer.md/page.html")
+
+
+def test_codes_of_a_process_of_its_own(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RESEARCH_INDEX": str(tmp_path / "index")}
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "palimpsest.ui.cli", *arguments]
+        return subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+
+    assert call("list").returncode == 0
+    refused = call("run", " ")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("research: the question is empty")
+    assert call("run", "Who?", "--nonsense").returncode == 2

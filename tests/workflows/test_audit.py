@@ -1,0 +1,167 @@
+"""A clean run has nothing to complain of; every kind of forgery is found; a difference says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from palimpsest.agent.state import ResearchState
+from palimpsest.workflows import research
+from palimpsest.workflows.audit import diff, verify
+from palimpsest.workflows.config import Config
+from palimpsest.workflows.errors import ResearchError
+from palimpsest.workflows.runs import Run
+from tests.workflows import scripted
+
+
+@pytest.fixture
+def run(config: Config, tmp_path: Path) -> Run:
+    """A run and its revision."""
+    found = scripted.finished(config)
+    (tmp_path / "newer.md").write_text(scripted.NEWER, encoding="utf-8")
+    list(research.revise(found, [tmp_path / "newer.md"]))
+    return found
+
+
+def swap(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def forge(run: Run, number: int, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the stored state of a version."""
+    path = run.folder / "drafts" / f"{number}.json"
+    state = ResearchState.model_validate_json(path.read_text(encoding="utf-8")).model_dump(mode="json")
+    change(state)
+    path.write_text(ResearchState.model_validate(state).model_dump_json(), encoding="utf-8")
+
+
+def span(state: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(s for section in state["draft"]["sections"] for s in section["spans"] if s["id"] == name)
+
+
+def stored(run: Run, title: str) -> Path:
+    (source,) = [s for s in run.sources() if s.title == title]
+    return run.text_file(source.id)
+
+
+def test_a_clean_run_has_no_problems(run: Run) -> None:
+    assert verify(run) == []
+
+
+def test_a_digit_changed_in_the_report_is_found(run: Run) -> None:
+    swap(run.report, "reaches 17 knots. [3]", "reaches 18 knots. [3]")
+    (problem,) = verify(run)
+    line = 1 + run.report.read_text(encoding="utf-8").splitlines().index(
+        "> The fastest barge on Lake Orta is Marisa, which reaches 18 knots. [3]"
+    )
+    assert f"line {line} is " in problem
+    assert "18 knots" in problem
+
+
+def test_an_invented_citation_is_found(run: Run) -> None:
+    swap(run.report, "reaches 17 knots. [3]", "reaches 17 knots. [99]")
+    assert "citation [99] in report.md names no source" in verify(run)
+
+
+def test_a_line_added_to_the_end_and_a_missing_report_are_found(run: Run) -> None:
+    run.report.write_text(run.report.read_text(encoding="utf-8") + "And so say all of us.\n", encoding="utf-8")
+    assert "'And so say all of us.'" in verify(run)[0]
+    run.report.unlink()
+    assert "report.md is missing" in verify(run)[0]
+
+
+def test_a_changed_text_of_a_source_is_found(run: Run) -> None:
+    swap(stored(run, "Barges of 2026"), "17", "19")
+    problems = verify(run)
+    assert "the text of source 'Barges of 2026' does not match its SHA-256" in problems
+    assert any("the quote of span c1.5 is not in 'Barges of 2026'" in p for p in problems)
+    assert any("is not what 'Barges of 2026' says" in p for p in problems)
+
+
+def test_a_missing_text_of_a_source_is_found(run: Run) -> None:
+    stored(run, "The harbour book").unlink()
+    assert "the text of source 'The harbour book' is missing" in verify(run)
+
+
+def test_a_changed_quote_is_found(run: Run) -> None:
+    forge(run, 2, lambda s: span(s, "c1.5")["support"][0].update(quote="71"))
+    assert any("the quote of span c1.5 is not in 'Barges of 2026'" in p for p in verify(run))
+
+
+def test_changed_words_are_found_even_when_the_report_is_changed_with_them(run: Run) -> None:
+    forge(run, 2, lambda s: span(s, "c1.5").update(text="71"))
+    swap(run.report, "reaches 17 knots. [3]", "reaches 71 knots. [3]")
+    assert verify(run) == ["span c1.5 says '71', its source '17'"]
+
+
+def test_words_without_a_source_are_found(run: Run) -> None:
+    forge(run, 2, lambda s: span(s, "c1.5").update(support=[]))
+    assert verify(run) == ["span c1.5 ('17') has no source"]
+
+
+def test_a_changed_citation_is_found_even_when_the_report_is_changed_with_it(run: Run) -> None:
+    forge(run, 2, lambda s: span(s, "c1.cite").update(text=" [2]"))
+    swap(run.report, "reaches 17 knots. [3]", "reaches 17 knots. [2]")
+    assert verify(run) == ["citation c1.cite reads ' [2]', which is not the number of its source"]
+
+
+def test_support_from_a_passage_that_is_not_held_is_found(run: Run) -> None:
+    forge(run, 2, lambda s: span(s, "c1.5")["support"][0].update(passage="ffffffffffff-0"))
+    assert verify(run) == ["span c1.5 is supported by ffffffffffff-0, which the run does not hold"]
+
+
+def test_a_passage_moved_by_one_character_is_found(run: Run) -> None:
+    def shift(state: dict[str, Any]) -> None:
+        passage = state["evidence"][0]
+        passage.update(start=passage["start"] + 1, end=passage["end"] + 1)
+
+    forge(run, 2, shift)
+    assert [p for p in verify(run) if p.startswith("passage ") and "is not what" in p]
+
+
+def test_a_span_changed_without_being_reopened_is_found(run: Run) -> None:
+    """Both versions are whole in themselves; only beside each other do they tell."""
+    forge(run, 1, lambda s: span(s, "c1.0").update(text="The slowest barge on "))
+    assert "span c1.0 changed in version 2 though it was not reopened" in verify(run)
+
+
+def test_an_unfinished_run_is_not_verified(config: Config) -> None:
+    events = research.research(scripted.QUESTION, config)
+    next(events)
+    events.close()  # type: ignore[attr-defined]
+    unfinished = scripted.only_run(config)
+    for look in (verify, diff):
+        with pytest.raises(ResearchError, match=f"is not finished; first: research resume {unfinished.folder.name}"):
+            look(unfinished)
+
+
+def test_a_difference_has_old_new_reason_evidence_and_probabilities(run: Run) -> None:
+    claim, answer = diff(run)
+    assert (claim.revision.span, claim.revision.old, claim.revision.new) == ("c1.5", "12", "17")
+    assert (claim.revision.reason, claim.revision.version) == ("contradicted", 2)
+    assert (claim.revision.before, claim.revision.after) == (pytest.approx(0.1), pytest.approx(0.9))
+    assert claim.sentence == "The fastest barge on Lake Orta is Marisa, which reaches 17 knots."
+    assert claim.passage is not None
+    assert (claim.passage.source.title, claim.passage.source.date) == ("Barges of 2026", "2026-03-01")
+    assert (answer.revision.span, answer.revision.old, answer.revision.new) == ("q2.answer", "12", "17")
+
+
+def test_a_difference_between_chosen_versions(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "garden.md").write_text(scripted.UNRELATED, encoding="utf-8")
+    list(research.revise(run, [tmp_path / "garden.md"]))
+    assert diff(run) == [], "the newest version changed nothing"
+    assert diff(run, 1, 2) == diff(run, 1, 3) == diff(run, 0, 3)
+    assert [c.revision.version for c in diff(run, 1, 2)] == [2, 2]
+    assert diff(run, 0, 1) == []
+
+
+@pytest.mark.parametrize(("first", "last"), [(2, 2), (2, 1), (1, 9), (-1, 2), (9, None)])
+def test_versions_that_do_not_exist_are_refused(run: Run, first: int, last: int | None) -> None:
+    with pytest.raises(ResearchError, match=r"the versions are \[1, 2\]") as error:
+        diff(run, first, last)
+    assert error.value.code == 2

@@ -1,0 +1,107 @@
+"""Settings come from defaults, then research.toml, then RESEARCH_ variables, then arguments; a bad one is named."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from palimpsest.workflows.config import Config, keep_tracing_off
+from palimpsest.workflows.errors import ResearchError
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in os.environ if n.startswith("RESEARCH_")]:
+        monkeypatch.delenv(name)
+
+
+def test_each_source_of_settings_outranks_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (Config.load(tmp_path).seed, Config.load(tmp_path).effort) == (0, 3)
+    (tmp_path / "research.toml").write_text('seed = 1\neffort = 1\nbudget = "90s"\ndocs = "notes"\n')
+    assert (Config.load(tmp_path).seed, Config.load(tmp_path).budget) == (1, 90.0)
+    assert Config.load(tmp_path).docs == (Path("notes"),)
+    monkeypatch.setenv("RESEARCH_SEED", "2")
+    monkeypatch.setenv("RESEARCH_EFFORT", "2")
+    monkeypatch.setenv("RESEARCH_DOCS", os.pathsep.join(["a", "b"]))
+    loaded = Config.load(tmp_path, seed=3, effort=None)
+    assert (loaded.seed, loaded.effort, loaded.budget) == (3, 2, 90.0)
+    assert loaded.docs == (Path("a"), Path("b"))
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("5m", 300), ("90s", 90), ("1h", 3600), ("45", 45), ("1.5 m", 90), (7, 7), (0, 0)]
+)
+def test_a_budget_is_a_length_of_time(written: object, seconds: float) -> None:
+    loaded = Config.load(Path("/nowhere"), budget=written)
+    assert loaded.budget == seconds
+    assert loaded.limits.seconds == seconds
+
+
+def test_more_effort_means_more_reading() -> None:
+    limits = [Config(effort=n).limits for n in range(1, 6)]
+    for less, more in pairwise(limits):
+        assert less.rounds < more.rounds
+        assert less.passages < more.passages
+        assert less.claims <= more.claims
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("budget", "soon", "'soon' for budget: 'soon' is no length of time; write 90s, 5m or 1h"),
+        ("budget", "-5m", "no length of time"),
+        ("budget", -1, "bad value -1 for budget"),
+        ("effort", 6, "bad value 6 for effort"),
+        ("effort", "much", "bad value 'much' for effort"),
+        ("threads", 0, "bad value 0 for threads"),
+        ("colour", "red", "unknown setting 'colour'; the settings are budget, docs, effort"),
+    ],
+)
+def test_a_bad_setting_is_named(key: str, value: object, told: str) -> None:
+    with pytest.raises(ResearchError) as error:
+        Config.load(Path("/nowhere"), **{key: value})
+    assert told in str(error.value)
+    assert error.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"efort = 4\n", "unknown setting 'efort'"),
+        (b"effort = \n", "is not valid TOML"),
+        (b"model = '\xff'\n", "is not valid TOML"),
+    ],
+)
+def test_a_bad_file_of_settings_is_named(tmp_path: Path, text: bytes, told: str) -> None:
+    (tmp_path / "research.toml").write_bytes(text)
+    with pytest.raises(ResearchError, match=told) as error:
+        Config.load(tmp_path)
+    assert error.value.code == 2
+
+
+def test_an_unknown_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESEARCH_EFORT", "4")
+    with pytest.raises(ResearchError, match="unknown setting 'efort'"):
+        Config.load(tmp_path)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Config().seed = 4  # type: ignore[misc]
+
+
+TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
+
+
+@pytest.mark.parametrize(("asked", "left"), [("", 0), ("0", 0), ("1", 4)])
+def test_a_run_is_traced_only_when_a_person_asks(monkeypatch: pytest.MonkeyPatch, asked: str, left: int) -> None:
+    """LangGraph posts whole states to LangSmith when one of these is set in the shell for another project."""
+    for name in TRACING:
+        monkeypatch.setenv(name, "true")
+    monkeypatch.setenv("RESEARCH_TRACING", asked)
+    keep_tracing_off()
+    assert sum(name in os.environ for name in TRACING) == left
+    assert Config.load(Path("/nowhere")).seed == 0, "RESEARCH_TRACING is no setting"

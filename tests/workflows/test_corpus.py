@@ -1,0 +1,102 @@
+"""What a run searches: kept up to date, bad files by name, nothing opened before it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from palimpsest.retrieval.embed import HashEmbedder
+from palimpsest.workflows import corpus
+from palimpsest.workflows.config import Config
+from palimpsest.workflows.errors import ResearchError
+from tests.workflows import scripted
+
+
+def uris(config: Config) -> set[str]:
+    index, _ = corpus.open_index(config)
+    with index:
+        return {Path(s.uri).name for s in index.documents()}
+
+
+def test_an_index_follows_its_folder(config: Config) -> None:
+    assert uris(config) == set(scripted.DOCS)
+    (config.docs[0] / "kitchen.md").unlink()
+    scripted.lay_documents(config.docs[0], {"rival.md": scripted.RIVAL})
+    assert uris(config) == {"barges.md", "harbour.md", "rival.md"}
+
+
+def test_a_bad_file_is_a_failure_beside_the_others(config: Config) -> None:
+    (config.docs[0] / "broken.pdf").write_bytes(b"no pdf at all")
+    with (config.docs[0] / "huge.txt").open("wb") as out:
+        out.truncate(200 * 1024 * 1024)
+    held = corpus.Corpus(config)
+    found = held.search(["barge"], 4)
+    held.close()
+    assert {Path(f.name).name for f in found.failures} == {"broken.pdf", "huge.txt"}
+    assert found.hits
+
+
+def test_documents_of_which_none_can_be_read_are_refused(config: Config) -> None:
+    only = config.out.parent / "only"
+    only.mkdir()
+    (only / "broken.pdf").write_bytes(b"no pdf at all")
+    with pytest.raises(ResearchError, match=r"none of the documents could be read.*broken\.pdf") as error:
+        corpus.open_index(config.model_copy(update={"docs": (only,)}))
+    assert error.value.code == 2
+
+
+def test_the_same_paths_share_a_folder_and_others_do_not(config: Config, tmp_path: Path) -> None:
+    folder = corpus.index_folder(config, "e")
+    turned = config.model_copy(update={"docs": (tmp_path / "docs" / ".." / "docs",)})
+    assert corpus.index_folder(turned, "e") == folder
+    assert corpus.index_folder(config, "other") != folder
+    assert corpus.index_folder(config.model_copy(update={"docs": ()}), "e") != folder
+
+
+def test_an_index_is_opened_by_the_first_query() -> None:
+    opened = []
+
+    def opener(config: Config) -> tuple[corpus.Index, tuple[corpus.Failure, ...]]:
+        opened.append(config)
+        raise ResearchError("opened")
+
+    held = corpus.Corpus(Config(), opener)
+    held.close()
+    assert not opened
+    with pytest.raises(ResearchError, match="opened"):
+        held.search(["barge"], 4)
+
+
+def test_no_more_passages_than_asked_for(config: Config) -> None:
+    held = corpus.Corpus(config)
+    hits = held.search(["fastest barge on Lake Orta", "harbour"], 2).hits
+    document = held.document(hits[0].passage)
+    held.close()
+    assert len(hits) == 2
+    assert document.text[hits[0].passage.start : hits[0].passage.end] == hits[0].passage.text
+
+
+def test_the_library_is_named_alike_wherever_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = corpus.library()
+    assert len(found) >= 40
+    assert all(d.source.uri == f"library:{Path(d.source.uri.removeprefix('library:')).name}" for d in found)
+    assert all(d.source.date for d in found), "belief is revised by date"
+
+
+def test_a_damaged_index_is_an_error_with_a_mend(config: Config) -> None:
+    folder = corpus.index_folder(config, HashEmbedder().id)
+    folder.mkdir(parents=True)
+    (folder / "novel.txt").write_text("not an index")
+    with pytest.raises(ResearchError) as error:
+        corpus.open_index(config)
+    assert error.value.code == 1
+    assert str(folder) in str(error.value)
+    assert (folder / "novel.txt").read_text() == "not an index"
+
+
+def test_a_missing_model_is_an_error_with_a_mend(tmp_path: Path) -> None:
+    with pytest.raises(ResearchError) as error:
+        corpus.open_writer(Config(model=str(tmp_path / "weights")))
+    assert error.value.code == 1
+    assert "weights" in str(error.value)

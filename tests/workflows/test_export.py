@@ -1,0 +1,69 @@
+"""Other forms of a report: nothing of a source acts in a browser, and the bibliography parses."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from palimpsest.workflows import export
+from palimpsest.workflows.config import Config
+from palimpsest.workflows.runs import Run
+from tests.workflows import scripted
+
+HOSTILE = (
+    '---\ntitle: Barges {of} 2025 </title><script>alert("t")</script> & 100%\nauthors: A. {Canale; B_Rossi\ndate: 2025-01-01\n---\n'
+    'The fastest barge on Lake Orta is Tolomeo, which reaches 15 knots <script>alert("s")</script>'
+    '<img src=x onerror=alert(1)> [go](javascript:alert(2)) ![see](http://tracker.example/pixel.png) every day.\n'
+)  # fmt: skip
+
+
+@pytest.fixture
+def run(config: Config) -> Run:
+    for old in config.docs[0].iterdir():
+        old.unlink()
+    scripted.lay_documents(config.docs[0], {"hostile.md": HOSTILE})
+    return scripted.finished(config, "What is the fastest barge on <b>Lake Orta</b>?")
+
+
+def test_a_page_shows_the_tags_of_a_source_as_text(run: Run) -> None:
+    page = export.html(run.record(), run.state(1))
+    assert "&lt;script&gt;alert(" in page, "the sentence is in the report"
+    assert "<script" not in page
+    assert not re.search(r"<[^>]*\sonerror", page)
+    assert 'href="javascript:' not in page
+    assert page.count("<title>") == page.count("</title>") == 1
+    assert page == (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_page_asks_the_network_for_nothing(run: Run) -> None:
+    """An image in a source would tell its owner that the report is being read."""
+    page = export.html(run.record(), run.state(1))
+    assert not re.search(r"<(img|link|iframe|script|object|embed)\b", page)
+
+
+def test_a_bibliography_has_balanced_braces_and_an_entry_for_each_source(run: Run) -> None:
+    text = export.bibtex(run.state(1))
+    depth = 0
+    for mark in text:
+        depth += (mark == "{") - (mark == "}")
+        assert depth >= 0
+    assert depth == 0
+    assert re.findall(r"@misc\{(\w+),", text) == ["source1"]
+    assert "year = {2025}" in text
+    assert r"100\%" in text
+    assert r"A. Canale and B\_Rossi" in text
+
+
+def test_json_holds_the_record_and_the_whole_state(run: Run) -> None:
+    held = json.loads(export.json_text(run.record(), run.state(1)))
+    assert held["record"]["id"] == run.folder.name
+    assert held["state"]["draft"] == run.state(1).draft.model_dump(mode="json")
+
+
+def test_markdown_is_front_matter_and_the_draft(run: Run) -> None:
+    record, state = run.record(), run.state(1)
+    text = export.markdown(record.model_copy(update={"question": 'Who said "no"\\?'}), state)
+    assert text.endswith("---\n\n" + state.draft.text)
+    assert 'question: "Who said \\"no\\"\\\\?"\n' in text

@@ -1,0 +1,180 @@
+"""The main job: a report that answers, is the same each time, and is revised only where new evidence contradicts it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from palimpsest.agent.draft import moved
+from palimpsest.workflows import research
+from palimpsest.workflows.audit import verify
+from palimpsest.workflows.config import Config
+from palimpsest.workflows.errors import ResearchError
+from palimpsest.workflows.runs import Run
+from tests.workflows import scripted
+
+
+def brought(folder: Path, name: str, text: str) -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
+
+
+def body(run: Run) -> str:
+    return run.report.read_text(encoding="utf-8").split("\n---\n", 1)[1]
+
+
+def test_a_run_leaves_a_folder_with_every_file(config: Config) -> None:
+    events = list(research.research(f"  {scripted.QUESTION}\n", config))
+    assert events[-1].kind == "finished"
+    run = Run(Path(events[-1].data["folder"]))
+    names = {str(p.relative_to(run.folder)) for p in run.folder.rglob("*") if p.is_file()}
+    wanted = "run.json events.jsonl checkpoint.sqlite revisions.jsonl report.md report.html references.bib"
+    assert names >= {*wanted.split(), "drafts/1.json", "evidence/sources.json", "evidence/passages.jsonl"}
+    assert not [n for n in names if n.endswith(".part")]
+    assert run.record().question == scripted.QUESTION
+    assert events[-1].data["report"] == str(run.report)
+    assert len(run.events()) == len(events)
+    assert "**Marisa** [1]" in body(run)
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in body(run)
+
+
+def test_the_same_question_documents_and_seed_give_the_same_bytes(config: Config) -> None:
+    scripted.lay_documents(config.docs[0], {"rival.md": scripted.RIVAL})
+    one = scripted.finished(config)
+    other = scripted.finished(config.model_copy(update={"index": config.out.parent / "another index"}))
+    assert one.folder != other.folder
+    for name in ("report.md", "report.html", "references.bib", "evidence/passages.jsonl", "revisions.jsonl"):
+        assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes()
+
+
+def test_a_newer_document_reopens_only_what_it_contradicts(config: Config, tmp_path: Path) -> None:
+    run = scripted.finished(config)
+    before = body(run)
+    list(research.revise(run, [brought(tmp_path, "newer.md", scripted.NEWER)]))
+    after, old, new = body(run), run.state(1), run.state(2)
+
+    opened = [s for r in new.revisions for s in r.reopened]
+    assert moved(old.draft, new.draft, opened) == []
+    changed = {s.id for s in old.draft.spans() if new.draft.span(s.id) != s}
+    assert changed == {"c1.5", "c1.cite", "q2.answer", "q2.cite", "q2.conf"} | (changed & {"c1.conf"})
+    assert changed <= set(opened)
+
+    quote = "The fastest barge on Lake Orta is Marisa, which reaches {} knots. [{}]"
+    assert quote.format(12, 1) in before
+    assert quote.format(17, 3) in after
+    told, sources = before.split("## Sources")[0], before.split("## Sources")[1]
+    kept = [line for line in told.splitlines() if "12" not in line]
+    assert [line for line in after.splitlines() if line in kept][: len(kept)] == kept
+    assert sources.strip() in after
+    gone = sorted(set(told.splitlines()) - set(after.splitlines()))
+    assert [line.split(" (")[0] for line in gone] == ["**12** [1]", "> " + quote.format(12, 1)]
+
+    section = after.split("## Where sources disagree")[1].split("##")[0]
+    assert "Barges of 2026 (2026-03-01) [3]" in section
+    assert "Barges of 2024 (2024-05-01) [1]" in section
+    assert verify(run) == []
+
+
+def test_an_older_document_is_listed_and_changes_no_claim(config: Config, tmp_path: Path) -> None:
+    run = scripted.finished(config)
+    list(research.revise(run, [brought(tmp_path, "older.md", scripted.NEWER.replace("2026-03", "2019-03"))]))
+    old, new = run.state(1), run.state(2)
+    assert [s for s in old.draft.spans() if new.draft.span(s.id) != s] == []
+    assert not new.revisions
+    assert len(new.conflicts) == 1
+    assert "(2019-03-01) [3]" in body(run).split("## Where sources disagree")[1]
+
+
+def test_an_unrelated_document_changes_nothing_but_the_version(config: Config, tmp_path: Path) -> None:
+    run = scripted.finished(config)
+    before = run.report.read_text(encoding="utf-8")
+    list(research.revise(run, [brought(tmp_path, "garden.md", scripted.UNRELATED)]))
+    assert run.report.read_text(encoding="utf-8") == before.replace('version: "1"', 'version: "2"')
+    assert verify(run) == []
+
+
+def test_a_pinned_span_withstands_a_newer_document(config: Config, tmp_path: Path) -> None:
+    run = scripted.finished(config)
+    list(research.revise(run, [brought(tmp_path, "newer.md", scripted.NEWER)], pin=["c1.5", "q2.answer"]))
+    assert "reaches 12 knots. [1]" in body(run)
+    assert "**12** [1]" in body(run)
+
+
+@pytest.mark.xfail(strict=True, reason="agent: a pinned place is no place_of, so its contradiction counts as support")
+def test_what_contradicts_a_pinned_span_is_listed(config: Config, tmp_path: Path) -> None:
+    run = scripted.finished(config)
+    list(research.revise(run, [brought(tmp_path, "newer.md", scripted.NEWER)], pin=["c1.5", "q2.answer"]))
+    assert "## Where sources disagree" in body(run)
+
+
+def test_a_span_that_a_person_reopens_is_filled_again_from_evidence(config: Config) -> None:
+    run = scripted.finished(config)
+    list(research.revise(run, reopen=["c1.5"]))
+    new = run.state(2)
+    assert [(r.span, r.reason, r.version) for r in new.revisions] == [("c1.5", "person", 2)]
+    assert new.draft.span("c1.5").status == "filled"
+    assert verify(run) == []
+
+
+def test_an_older_version_stays_readable_after_a_revision(config: Config, tmp_path: Path) -> None:
+    run = scripted.finished(config)
+    first = (run.folder / "drafts" / "1.json").read_bytes()
+    list(research.revise(run, [brought(tmp_path, "newer.md", scripted.NEWER)]))
+    assert (run.folder / "drafts" / "1.json").read_bytes() == first
+    assert [v.number for v in run.record().versions] == [1, 2]
+
+
+def test_a_spent_budget_still_gives_a_report(config: Config) -> None:
+    run = scripted.finished(config.model_copy(update={"budget": 1e-6}))
+    assert run.state(1).finished == "budget"
+    assert run.state(1).round == 1
+    assert "## Answer" in body(run)
+    assert verify(run) == []
+
+
+def test_a_question_that_nothing_answers_says_so(config: Config) -> None:
+    run = scripted.finished(config, "Who repaired the organ?")
+    assert "**Not established**" in body(run)
+    assert "## Not established" in body(run)
+    assert "▢" not in body(run)
+    assert verify(run) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"), [("nothing", "nothing to revise with"), ("twice", "two evidence files have the same name")]
+)
+def test_a_revision_that_cannot_start_leaves_the_run_as_it_was(
+    config: Config, tmp_path: Path, verb: str, told: str
+) -> None:
+    run = scripted.finished(config)
+    files = []
+    if verb == "twice":
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            files.append(brought(tmp_path / name, "same.md", scripted.NEWER))
+    with pytest.raises(ResearchError, match=told) as error:
+        research.revise(run, files)
+    assert error.value.code == 2
+    assert len(run.record().versions) == 1
+
+
+def test_a_finished_run_is_not_resumed(config: Config) -> None:
+    run = scripted.finished(config)
+    with pytest.raises(ResearchError, match="is finished; see it with"):
+        research.resume(run)
+
+
+def test_settings_given_beside_a_config_override_it(config: Config) -> None:
+    last = list(research.research("Who baked the bread?", config, seed=7))[-1]
+    assert Run(Path(last.data["folder"])).record().config.seed == 7
+    with pytest.raises(ResearchError, match="unknown setting 'sed'"):
+        research.research("Who baked the bread?", config, sed=7)
+
+
+def test_a_run_turns_tracing_off(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RESEARCH_TRACING", raising=False)
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    scripted.finished(config)
+    assert "LANGSMITH_TRACING" not in os.environ
