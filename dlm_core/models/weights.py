@@ -56,6 +56,7 @@ def save(model: EmbeddedModel, tokenizer_json: Path, folder: Path, facts: dict[s
     names = [f"model-{n + 1:05}-of-{len(shards):05}.safetensors" for n in range(len(shards))]
     for name, shard in zip(names, shards, strict=True):
         save_file(shard, folder / name)
+        (folder / name).chmod(0o644)  # safetensors writes files that only their owner may read
     sums = {name: _sha256(folder / name) for name in ["tokenizer.json", *names]}
     config = {"model": model.config.to_dict(), "shards": names, "sha256": sums, **facts}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
