@@ -178,3 +178,21 @@ def test_a_run_turns_tracing_off(config: Config, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     scripted.finished(config)
     assert "LANGSMITH_TRACING" not in os.environ
+
+
+def test_the_true_model_gives_the_same_bytes_twice_and_after_a_stop(tmp_path: Path) -> None:
+    """What it answers is its own affair; that it answers the same, and from its sources, is ours."""
+    docs = scripted.lay_documents(tmp_path / "docs", {**scripted.DOCS, "rival.md": scripted.RIVAL})
+    config = Config(docs=(docs,), out=tmp_path / "runs", index=tmp_path / "index", effort=2)
+    one = scripted.finished(config)
+    stopped = config.model_copy(update={"out": tmp_path / "stopped"})
+    events = research.research(scripted.QUESTION, stopped)
+    for _ in range(3):
+        next(events)
+    events.close()  # type: ignore[attr-defined]
+    other = scripted.only_run(stopped)
+    list(research.resume(other))
+    assert other.report.read_bytes() == one.report.read_bytes()
+    assert scripted.stories(other) == scripted.stories(one)
+    list(research.revise(one, [brought(tmp_path, "newer.md", scripted.NEWER)]))
+    assert verify(one) == verify(other) == []
