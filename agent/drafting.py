@@ -326,4 +326,4 @@ def _alike(one: str, other: str) -> bool:
 
 def place_of(span: Span) -> bool:
     """Whether a span is a typed place of a sentence, one that can be reopened alone."""
-    return span.kind in ("ENTITY", "NUMBER") and span.status == "filled"
+    return span.kind in ("ENTITY", "NUMBER") and span.status in ("filled", "pinned")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palimpsest.agent.forms import (
+    clusters,
+    content,
+    is_superlative,
+    parts,
+    resolved,
+    same_answer,
+    sentences,
+    subquestions,
+)
+
+from .world import passage
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who designed the Eiffel Tower?", [("Who designed the Eiffel Tower?", "ENTITY", ())]),
+        (
+            "What is the fastest barge, and how many knots does it reach?",
+            [("What is the fastest barge?", "TEXT", ()), ("How many knots does {q1} reach?", "NUMBER", ("q1",))],
+        ),
+        ("What is A? And where is B?", [("What is A?", "TEXT", ()), ("Where is B?", "ENTITY", ())]),
+        ("rock and roll history", [("Rock and roll history?", "TEXT", ())]),
+        (
+            "Which firm built it and what is its age?",
+            [("Which firm built it?", "TEXT", ()), ("What is {q1}'s age?", "TEXT", ("q1",))],
+        ),
+    ],
+)
+def test_subquestions(question: str, expected: list) -> None:
+    assert [(q.text, q.kind, q.depends_on) for q in subquestions(question)] == expected
+
+
+def test_a_dependent_question_waits_for_its_answer() -> None:
+    second = subquestions("What is the fastest barge, and how many knots does it reach?")[1]
+    assert resolved(second, {}) is None
+    assert resolved(second, {"q1": "Marisa"}) == "How many knots does Marisa reach?"
+
+
+def test_sentences_survive_figures_names_and_lists() -> None:
+    text = "# Head\n\nIt cost 3.5 million, said Dr. Smith. dInfer is next.\n- an item\n"
+    assert [text[a:b] for a, b in sentences(text)] == [
+        "Head",
+        "It cost 3.5 million, said Dr. Smith.",
+        "dInfer is next.",
+        "an item",
+    ]
+
+
+@given(st.text(alphabet="Ab1 .,-%$x", max_size=60), st.integers(0, 1000))
+def test_parts_are_the_whole_sentence(text: str, offset: int) -> None:
+    found = parts(text, offset)
+    assert "".join(p.text for p in found) == text
+    assert all(text[p.start - offset : p.end - offset] == p.text for p in found)
+
+
+def test_ten_copies_of_one_text_are_one_voice() -> None:
+    release = "The new engine of the Marisa barge reaches seventeen knots on the calm lake in the early morning"
+    copies = [passage(f"{release} ({n})") for n in range(10)]
+    other = passage("A reporter measured sixteen knots from the shore with a stop watch and two poles on a windy day")
+    assert len(set(clusters([*copies, other]).values())) == 2
+
+
+def test_small_words() -> None:
+    assert content("The tokens of a Model") == {"token", "model"}
+    assert same_answer("Gustave Eiffel", "Eiffel")
+    assert not same_answer("Eiffel", "Sauvestre")
+    assert is_superlative("the fastest open model is X")
+    assert not is_superlative("the model has 32 layers")

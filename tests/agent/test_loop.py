@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import re
+import string
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from palimpsest.agent.draft import moved
+from palimpsest.agent.loop import amend, begin, route
+from palimpsest.agent.state import Budget, Query, ResearchState, Tools, Verdict
+from palimpsest.retrieval.types import Failure
+
+from .world import ScriptedWriter, Shelf, finish, passage, research
+
+BARGE = passage("The fastest barge on Lake Orta is Marisa, which reaches 12 knots.", "Barges of 2024", "2024-05-01")
+NEWER = passage("The fastest barge on Lake Orta is Marisa, which reaches 17 knots.", "Barges of 2026", "2026-03")
+OLDER = passage("The fastest barge on Lake Orta is Marisa, which reaches 5 knots.", "Barges of 1990", "1990")
+KITCHEN = passage("Bread rises best in a warm room.", "A kitchen", "2026-06-01")
+QUESTION = "What is the fastest barge on Lake Orta, and how many knots does it reach?"
+PATTERNS = {"fastest barge": r"Orta is (\w+)", "How many knots": r"reaches (\d+) knots"}
+
+
+def writer() -> ScriptedWriter:
+    return ScriptedWriter(PATTERNS)
+
+
+def sound(state: ResearchState) -> None:
+    """What holds of every state: copied words are their source's, citations have a number, answers are quoted."""
+    texts = {p.id: p for p in state.evidence}
+    for span in state.draft.spans():
+        for support in span.support:
+            held = texts[support.passage]
+            assert held.text[support.start - held.start : support.end - held.start] == support.quote
+        if span.status == "filled" and span.kind in ("TEXT", "ENTITY", "NUMBER"):
+            assert span.support[0].quote == span.text
+    for number in re.findall(r" \[(\d+)\]", state.draft.text):
+        assert 1 <= int(number) <= len(state.references)
+
+
+def test_a_question_is_answered_cited_and_quoted() -> None:
+    events, state = research(QUESTION, writer(), Shelf(BARGE, KITCHEN))
+    assert "**Marisa** [1]" in state.draft.text
+    assert "**12** [1]" in state.draft.text
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in state.draft.text
+    assert "1. Barges of 2024. 2024-05-01." in state.draft.text
+    assert events[0].kind == "planned"
+    assert events[-1].kind == "finished"
+    assert events[-1].data["answered"] == 2
+    sound(state)
+
+
+def test_the_second_hop_asks_with_the_entity_that_the_first_found() -> None:
+    deed = passage("The Marisa barge was built by Pietro Canale in 1901.", "Deeds")
+    told = {"Which barge": r"won was (\w+)", "built": r"built by (Pietro Canale)"}
+    race = passage("The barge that won was Marisa.", "Race")
+    shelf = Shelf(race, deed)
+    _, state = research("Which barge won the race, and who built it?", ScriptedWriter(told), shelf)
+    assert "Who built Marisa?" in shelf.history
+    assert "**Pietro Canale**" in state.draft.text
+
+
+def test_an_unsure_answer_sends_the_search_over_a_bridge() -> None:
+    """Names the passages hold and the question does not become queries of the next round."""
+    near = passage("The winner rowed for the club of Omegna.", "Race")
+    shelf = Shelf(near, passage("Omegna lies on Lake Orta.", "Towns"))
+    told = ScriptedWriter({"winner": r"club of (\w+)"}, sure={"Omegna": 0.06})
+    events, _ = research("Where does the winner live?", told, shelf)
+    assert any(q.startswith("Omegna:") for q in shelf.history)
+    assert any(e.kind == "searched" and e.data["reason"] == "bridge" for e in events)
+
+
+def test_newer_evidence_reopens_only_what_it_contradicts() -> None:
+    _, before = research(QUESTION, writer(), Shelf(BARGE, KITCHEN))
+    events, after = finish(amend(before, [NEWER]), Tools(writer(), Shelf()))
+    reopened = {s for r in after.revisions for s in r.reopened}
+    assert moved(before.draft, after.draft, reopened) == []
+    assert before.draft.span("q1.answer") == after.draft.span("q1.answer")
+    assert "which reaches 17 knots. [2]" in after.draft.text
+    assert "**17** [2]" in after.draft.text
+    assert "“12” → “17”: contradicted by Barges of 2026 (2026-03) [2]" in after.draft.text
+    assert "Barges of 2024 (2024-05-01)" in after.draft.section("conflicts").spans[1].text
+    assert {"reopened", "revised", "conflict"} <= {e.kind for e in events}
+    sound(after)
+
+
+def test_older_evidence_is_shown_and_changes_nothing() -> None:
+    _, before = research(QUESTION, writer(), Shelf(BARGE))
+    _, after = finish(amend(before, [OLDER]), Tools(writer(), Shelf()))
+    assert moved(before.draft, after.draft, []) == []
+    assert after.revisions == before.revisions
+    assert "against Barges of 1990 (1990) [2]" in after.draft.text
+    assert "Kept: the newer source." in after.draft.text
+
+
+def test_unrelated_evidence_leaves_every_byte() -> None:
+    _, before = research(QUESTION, writer(), Shelf(BARGE))
+    _, after = finish(amend(before, [KITCHEN]), Tools(writer(), Shelf()))
+    assert after.draft.text == before.draft.text
+
+
+def test_a_revision_that_the_evidence_supports_less_is_rolled_back() -> None:
+    _, before = research(QUESTION, writer(), Shelf(BARGE))
+    told = writer()
+    told.enqueue(  # disputed? then the old claim, then the new one
+        Verdict(supports=0.2, refutes=0.7, silent=0.1),
+        Verdict(supports=0.5, refutes=0.4, silent=0.1),
+        Verdict(supports=0.3, refutes=0.6, silent=0.1),
+    )
+    events, after = finish(amend(before, [NEWER]), Tools(told, Shelf()))
+    assert "rolled back" in {e.kind for e in events}
+    assert moved(before.draft, after.draft, []) == []
+    assert "reaches 12 knots" in after.draft.text
+
+
+def test_a_pinned_span_is_never_changed() -> None:
+    _, before = research(QUESTION, writer(), Shelf(BARGE))
+    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    _, after = finish(amend(before, [NEWER], pin=[place, "q2.answer"]), Tools(writer(), Shelf()))
+    assert "reaches 12 knots" in after.draft.text
+    assert "“The fastest barge on Lake Orta is Marisa, which reaches 17 knots.”" in after.draft.text
+
+
+def test_a_span_that_a_person_reopens_is_filled_again_from_what_is_held() -> None:
+    _, before = research(QUESTION, writer(), Shelf(BARGE))
+    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    _, after = finish(amend(before, [], reopen=[place]), Tools(writer(), Shelf()))
+    assert after.draft.span(place).text == "12"
+    assert after.revisions[-1].reason == "person"
+
+
+def test_what_nothing_fills_is_not_established() -> None:
+    events, state = research("Who dug the canal?", writer(), Shelf(KITCHEN))
+    assert "**Not established**" in state.draft.text
+    assert "## Not established" in state.draft.text
+    assert "unestablished" in {e.kind for e in events}
+
+
+def test_a_failed_source_is_an_event_once() -> None:
+    broken = Failure(name="broken.pdf", message="has no text layer")
+    events, state = research(QUESTION, writer(), Shelf(BARGE, failures=(broken,)))
+    assert [e.text for e in events if e.kind == "failed"] == ["broken.pdf: has no text layer"]
+    assert state.failures == (broken,)
+
+
+def test_ten_copies_move_belief_like_one() -> None:
+    def belief(copies: int) -> float:
+        twins = [passage(f"{BARGE.text} Copy {n}.", f"copy {n}", "2024") for n in range(copies)]
+        _, state = research("What is the fastest barge on Lake Orta?", writer(), Shelf(BARGE, *twins))
+        return state.graph.answers("q1")[0].belief
+
+    assert belief(9) == belief(1)
+
+
+def test_the_way_through_the_steps() -> None:
+    fresh = ResearchState(question="x", budget=Budget(rounds=2))
+    asked = fresh.model_copy(update={"round": 1, "queries": (Query(text="q", question="q1", reason="question"),)})
+    assert begin(fresh) == "plan"
+    assert route(fresh) == "finish"
+    assert route(asked) == "search"
+    assert route(asked.model_copy(update={"round": 2})) == "finish"
+    assert route(asked.model_copy(update={"version": 2})) == "finish"
+    assert route(asked.model_copy(update={"budget": Budget(rounds=9, seconds=1.0), "spent": 2.0})) == "finish"
+
+
+WORDS = st.text(alphabet=string.ascii_lowercase, min_size=4, max_size=8)
+FIGURES = st.integers(2, 9999)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(WORDS, FIGURES, FIGURES), min_size=1, max_size=5, unique_by=lambda t: t[0]), st.data())
+def test_locality_over_many_drafts(facts: list[tuple[str, int, int]], data: st.DataObject) -> None:
+    """The promise: text outside the reopened spans is byte-identical, whatever was written and whatever comes."""
+    told = ScriptedWriter({"How many": r"holds (\d+) crates"})
+    held = [
+        passage(f"The {name} store holds {n} crates of Lake Orta salt.", f"store {name}", "2024-01-01")
+        for name, n, _ in facts
+    ]
+    question = f"How many crates of salt does the {facts[0][0]} store hold?"
+    _, before = research(question, told, Shelf(*held), rounds=2, claims=5)
+    dates = st.sampled_from(["2025-01-01", "2020", None])
+    news = [
+        passage(
+            f"The {name} store holds {m} crates of Lake Orta salt.",
+            f"news {name}",
+            data.draw(dates),
+        )
+        for name, _, m in facts
+        if data.draw(st.booleans())
+    ]
+    _, after = finish(amend(before, news), Tools(told, Shelf()))
+    reopened = [s for r in after.revisions if r.version == 2 for s in r.reopened]
+    assert moved(before.draft, after.draft, reopened) == []
+    assert len(after.draft.text) >= len(before.draft.text) - 12 * len(reopened)
+    sound(after)
