@@ -180,7 +180,7 @@ def _note(state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool) -
         step="check",
         kind="conflict",
         text=f"{report.named(own)} against {report.named(other)}: “{ours}” / “{rival.text}”",
-        data=conflict.model_dump(),
+        data=conflict.model_dump(mode="json"),
     )
     return state.model_copy(update={"conflicts": (*state.conflicts, conflict)})
 

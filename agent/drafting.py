@@ -206,7 +206,7 @@ def revised(revision: Revision) -> Event:
         step="check",
         kind="revised",
         text=f"“{revision.old.strip()}” → “{revision.new.strip()}” ({revision.reason})",
-        data=revision.model_dump(),
+        data=revision.model_dump(mode="json"),
     )
 
 

@@ -33,7 +33,7 @@ def plan(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchS
         step="plan",
         kind="planned",
         text="; ".join(report.asked(q, state) for q in questions),
-        data={"questions": [q.model_dump() for q in questions]},
+        data={"questions": [q.model_dump(mode="json") for q in questions]},
     )
     return _ask_frontier(state)
 
@@ -65,7 +65,10 @@ def search(state: ResearchState, tools: Tools) -> Generator[Event, None, Researc
         for failure in (f for f in found.failures if f not in failures):
             failures.append(failure)
             yield Event(
-                step="search", kind="failed", text=f"{failure.name}: {failure.message}", data=failure.model_dump()
+                step="search",
+                kind="failed",
+                text=f"{failure.name}: {failure.message}",
+                data=failure.model_dump(mode="json"),
             )
     return state.model_copy(
         update={

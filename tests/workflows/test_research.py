@@ -102,7 +102,6 @@ def test_a_pinned_span_withstands_a_newer_document(config: Config, tmp_path: Pat
     assert "**12** [1]" in body(run)
 
 
-@pytest.mark.xfail(strict=True, reason="agent: a pinned place is no place_of, so its contradiction counts as support")
 def test_what_contradicts_a_pinned_span_is_listed(config: Config, tmp_path: Path) -> None:
     run = scripted.finished(config)
     list(research.revise(run, [brought(tmp_path, "newer.md", scripted.NEWER)], pin=["c1.5", "q2.answer"]))
