@@ -341,7 +341,8 @@ def _follow_answers(
         state = state.model_copy(update={"graph": graph.link(*edges)})
         filled = place.model_copy(update={"status": "filled"})
         state = state.model_copy(update={"draft": state.draft.replace([filled])})
-        state = yield from change_answer(state, question, answer, "contradicted", place.confidence)
+        doubted = state.graph.get(place.hypothesis).probability if place.hypothesis else None
+        state = yield from change_answer(state, question, answer, "contradicted", doubted)
         waiting += [q for q in state.questions if question.id in q.depends_on]
     return state
 
