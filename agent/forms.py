@@ -18,12 +18,15 @@ _ASKS = (
 _JOINT = re.compile(rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b)", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(it|its|they|them|their|he|him|his|she|her)\b", re.IGNORECASE)
 _POSSESSIVE = {"its", "their", "his"}
+_FIRST_ASKED = re.compile(
+    r"(?<!the )\b(?:in what|in which|on what|on which|who|whom|whose|where|when|how|what|which|why)\b", re.I
+)
 _NUMBER_ASKED = re.compile(
-    r"\b(when|how (?:many|much|long|fast|far|old|large|big|often|tall|high|deep)|what (?:year|date|percent\w*|number|fraction|share)|"
+    r"(when|how (?:many|much|long|fast|far|old|large|big|often|tall|high|deep)|what (?:year|date|percent\w*|number|fraction|share)|"
     r"(?:in|on) (?:what|which) (?:year|date|month|day))\b",
     re.IGNORECASE,
 )
-_NAME_ASKED = re.compile(r"^\W*(?:\w+\s+){0,2}?(who|whom|whose|where)\b", re.IGNORECASE)
+_OR = re.compile(r"\W*(?:\w+\s+){0,2}?(?:which|who|whose|what)\b[^?]*?\bor\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]*[a-z]{0,2}[A-Z0-9])|\n+")
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|al|Fig|Eq|No|Inc|Ltd|Co|approx|ca|c)\.$"
@@ -61,10 +64,20 @@ def _resolve(part: str, before: str) -> tuple[str, bool]:
 
 
 def asked_kind(question: str) -> Kind:
-    """The kind of slot that the answer needs, from the question word."""
-    if _NUMBER_ASKED.search(question):
-        return "NUMBER"
-    return "ENTITY" if _NAME_ASKED.search(question) else "TEXT"
+    """NUMBER when the first question word asks for a figure or a date; names need no slot of their own, so else TEXT."""
+    first = _FIRST_ASKED.search(question)
+    return "NUMBER" if first and _NUMBER_ASKED.match(question, first.start()) else "TEXT"
+
+
+def alternatives(question: str) -> list[str]:
+    """The two things a question lets one choose between: "Which is older, A or B?" names A and B; otherwise none."""
+    match = _OR.match(question)
+    if match is None:
+        return []
+    names = [(s, e) for s, e, kind in typed_spans(question) if kind is MaskKind.ENTITY]
+    before = [question[s:e] for s, e in names if e <= match.end()]
+    after = [question[s:e] for s, e in names if s >= match.end()]
+    return [before[-1], after[0]] if before and after else []
 
 
 def resolved(question: SubQuestion, answers: dict[str, str]) -> str | None:

@@ -179,7 +179,8 @@ class _Scored:
             return _Best(tokens, source, *_summary(self.choice))
         everything = torch.cat([self.spans.flatten(), self.none[None]])
         index, width = int(everything.argmax()), self.spans.shape[1]
-        if index == self.spans.numel():
+        if index == self.spans.numel() or everything[index] == -torch.inf:
+            # Nothing may be copied: a required slot, a NUMBER say, over evidence without a figure, stays empty all the same.
             tokens[0] = NONE
         else:
             first, more = index // width, index % width
@@ -189,7 +190,7 @@ class _Scored:
 
 
 def _summary(log_probabilities: Tensor) -> tuple[float, float, float]:
-    """The best probability, the entropy and the margin of a distribution."""
+    """The best probability, the entropy and the margin of a distribution; all 0 where nothing is possible."""
     probabilities = log_probabilities.exp()
     two = probabilities.topk(min(2, probabilities.numel())).values
     entropy = -(probabilities * log_probabilities.clamp_min(-1e4)).sum()

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palimpsest.agent.forms import (
+    alternatives,
+    asked_kind,
     clusters,
     content,
     is_superlative,
@@ -21,12 +23,12 @@ from .world import passage
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("Who designed the Eiffel Tower?", [("Who designed the Eiffel Tower?", "ENTITY", ())]),
+        ("Who designed the Eiffel Tower?", [("Who designed the Eiffel Tower?", "TEXT", ())]),
         (
             "What is the fastest barge, and how many knots does it reach?",
             [("What is the fastest barge?", "TEXT", ()), ("How many knots does {q1} reach?", "NUMBER", ("q1",))],
         ),
-        ("What is A? And where is B?", [("What is A?", "TEXT", ()), ("Where is B?", "ENTITY", ())]),
+        ("What is A? And where is B?", [("What is A?", "TEXT", ()), ("Where is B?", "TEXT", ())]),
         ("rock and roll history", [("Rock and roll history?", "TEXT", ())]),
         (
             "Which firm built it and what is its age?",
@@ -36,6 +38,21 @@ from .world import passage
 )
 def test_subquestions(question: str, expected: list) -> None:
     assert [(q.text, q.kind, q.depends_on) for q in subquestions(question)] == expected
+
+
+def test_the_first_question_word_decides_the_kind() -> None:
+    """ "Where was he headed when he died" once asked for a figure, for the "when" in it."""
+    assert asked_kind("Where was he headed when he died?") == "TEXT"
+    assert asked_kind("In what year was the canal dug?") == "NUMBER"
+    assert asked_kind("when was it dug") == "NUMBER"
+
+
+def test_a_question_may_offer_a_choice() -> None:
+    assert alternatives("Which film came first, Day of the Fight or Flying Padre?") == [
+        "Day of the Fight",
+        "Flying Padre",
+    ]
+    assert alternatives("Who dug the canal?") == []
 
 
 def test_a_dependent_question_waits_for_its_answer() -> None:

@@ -48,6 +48,17 @@ def test_a_slot_that_is_not_required_may_stay_empty_and_a_required_one_may_not()
         assert (fill.name is not None) == required
 
 
+def test_a_required_slot_with_nothing_legal_to_copy_stays_empty() -> None:
+    """A required NUMBER over a passage without a figure once took token 0, the question's, as its source, and the run died."""
+    canvas = sheet(passages=("no figure stands here",), draft=(SlotSpec(MaskKind.NUMBER, 4, required=True),))
+    frame = list(denoise(small_denoiser(), canvas))[-1]
+    fill = frame.canvas.fill(0, tokenizer())
+    assert fill is not None
+    assert fill.name is None
+    assert fill.text == "[NONE]"
+    assert float(frame.guess.prob[canvas.slots[0].start]) == 0.0
+
+
 def test_ranked_spans_do_not_overlap_and_are_sorted() -> None:
     (ranked,) = small_denoiser().rank([sheet(passages=PASSAGES, draft=(TEXT,))], 0, 5)
     places = sorted(r.place for r in ranked if r.place)
