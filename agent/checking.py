@@ -24,6 +24,7 @@ from .drafting import (
 from .forms import clusters, content, form, is_superlative, overlap, resolved, sentences, slice_of
 from .hypotheses import Edge, Hypothesis, Relation, log_odds
 from .state import Conflict, Event, Filled, ResearchState, Revision, SubQuestion, Tools
+from .steps import astray, verdict_edge
 
 ALIGNED = 0.6  # the share of a claim's words that a sentence must hold to speak of the same thing
 DISPUTED = 0.3  # the least probability with which other words are read in a claim's hole
@@ -356,14 +357,17 @@ def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: 
     best = found[0]
     count = 1 + sum(h.question == question.id and h.kind == "answer" for h in state.graph.hypotheses)
     support = Support(passage=best.passage, quote=best.text, start=best.start, end=best.end)
-    return Hypothesis(
+    answer = Hypothesis(
         id=f"{question.id}.h{count}",
         question=question.id,
         text=best.text,
         kind="answer",
-        belief=log_odds(best.probability),
+        belief=log_odds(best.probability) - astray(state, question, best),
         support=(support,),
     )
+    verdict = tools.writer.verdicts([(f"{text} {best.text}", shown.text)])[0]
+    weight = verdict_edge(best.passage, answer, verdict).weight
+    return answer.model_copy(update={"belief": answer.belief + weight})
 
 
 def _refill(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:

@@ -13,7 +13,7 @@ from .forms import content, overlap, parts, resolved, sentence_at, sentences
 from .hypotheses import Edge, Hypothesis, Relation, log_odds
 from .state import Event, Query, Reason, ResearchState, Revision, SubQuestion, Tools
 
-ESTABLISHED = 0.35  # the least probability with which an answer is written rather than left open
+ESTABLISHED = 0.25  # the least probability with which an answer is written rather than left open
 _LEANS = re.compile(
     r"^(?:It|Its|They|Their|This|That|These|Those|He|She|His|Her|But|However|Also|Such)\b|\b(?:therefore|thus|also|hence|this)\b"
 )  # a sentence that leans on the one before it

@@ -10,6 +10,10 @@ from palimpsest.retrieval.types import Frozen
 
 from .draft import Support
 
+# A logistic fit of "right" (token F1 of at least 0.5) on belief over 186 answers of `research eval wikipedia`, seeds 1 and 5: the
+# evidence that adds up to a belief is not independent, and without this it promised far too much.
+SLOPE, OFFSET = 0.30, -0.94
+
 
 class Relation(StrEnum):
     SUPPORTS = "supports"  # a passage, a hypothesis
@@ -32,7 +36,9 @@ class Hypothesis(Frozen):
 
     @property
     def probability(self) -> float:
-        return 1 / (1 + math.exp(-self.belief))
+        """What belief is worth: for an answer, how often answers so believed were right on questions of QED."""
+        odds = SLOPE * self.belief + OFFSET if self.kind == "answer" else self.belief
+        return 1 / (1 + math.exp(-odds))
 
 
 class Edge(Frozen):

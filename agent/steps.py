@@ -20,7 +20,7 @@ RANK = 0.3  # log-odds lost for each passage found before the one an answer was 
 RIVALS = 5  # rival answers of a sub-question that are judged against passages
 JOINT = 4  # passages laid together on one canvas
 BRIDGES = 3  # entities of the best passages that become queries of the next round
-UNSURE = 0.6  # an answer believed less than this sends the search on over bridges
+UNSURE = 0.3  # an answer believed less than this sends the search on over bridges
 
 
 def plan(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
@@ -158,7 +158,7 @@ def _hypothesise(
             continue
         count = 1 + sum(h.question == question.id and h.kind == "answer" for h in graph.hypotheses)
         support = Support(passage=c.passage, quote=c.text, start=c.start, end=c.end)
-        belief = log_odds(c.probability) - RANK * rank[c.passage] - _astray(state, question, c)
+        belief = log_odds(c.probability) - RANK * rank[c.passage] - astray(state, question, c)
         node = Hypothesis(
             id=f"{question.id}.h{count}",
             question=question.id,
@@ -171,7 +171,7 @@ def _hypothesise(
     return state.model_copy(update={"graph": graph})
 
 
-def _astray(state: ResearchState, question: SubQuestion, candidate: Candidate) -> float:
+def astray(state: ResearchState, question: SubQuestion, candidate: Candidate) -> float:
     """What an answer loses when its sentence, and the passage and title around it, do not speak of what is asked about.
 
     Below zero, a gain, when they speak of nearly all of it. The weights were fitted on questions of QED.
@@ -212,11 +212,11 @@ def _judge(state: ResearchState, tools: Tools, question: SubQuestion, text: str)
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:RIVALS]
     new = [h for h in rivals if (h.support[0].passage, h.id) not in judged]
     verdicts = tools.writer.verdicts([(f"{text} {h.text}", state.passage(h.support[0].passage).text) for h in new])
-    edges = [_edge(h.support[0].passage, h, v) for h, v in zip(new, verdicts, strict=True)]
+    edges = [verdict_edge(h.support[0].passage, h, v) for h, v in zip(new, verdicts, strict=True)]
     return state.model_copy(update={"graph": state.graph.link(*edges)})
 
 
-def _edge(passage: str, hypothesis: Hypothesis, verdict: Verdict) -> Edge:
+def verdict_edge(passage: str, hypothesis: Hypothesis, verdict: Verdict) -> Edge:
     """What one verdict is worth: at most 1.5 in log-odds, nothing where the passage is silent."""
     weight = 0.5 * (math.log(verdict.supports + 0.02) - math.log(verdict.refutes + verdict.silent + 0.02))
     relation = Relation.SUPPORTS if weight >= 0 else Relation.REFUTES

@@ -52,7 +52,7 @@ def test_an_unknown_span_is_named() -> None:
 
 
 def test_an_edge_counts_once() -> None:
-    node = Hypothesis(id="h", question="q", text="x", kind="answer", belief=0.0, support=())
+    node = Hypothesis(id="h", question="q", text="x", kind="claim", belief=0.0, support=())
     edge = Edge(source="p", relation=Relation.SUPPORTS, target="h", weight=1.0)
     graph = HypothesisGraph().put(node).link(edge, edge).link(edge)
     assert graph.get("h").belief == 1.0

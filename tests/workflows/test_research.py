@@ -58,7 +58,7 @@ def test_a_newer_document_reopens_only_what_it_contradicts(config: Config, tmp_p
     opened = [s for r in new.revisions for s in r.reopened]
     assert moved(old.draft, new.draft, opened) == []
     changed = {s.id for s in old.draft.spans() if new.draft.span(s.id) != s}
-    assert changed == {"c1.5", "c1.cite", "q2.answer", "q2.cite", "q2.conf"} | (changed & {"c1.conf"})
+    assert changed - {"c1.conf", "q2.conf"} == {"c1.5", "c1.cite", "q2.answer", "q2.cite"}
     assert changed <= set(opened)
 
     quote = "The fastest barge on Lake Orta is Marisa, which reaches {} knots. [{}]"
