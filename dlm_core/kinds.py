@@ -69,7 +69,9 @@ _NUMBER = re.compile(
     rf"(?<![\w.])[$€£]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:{_UNIT}\b|%|(?:st|nd|rd|th|s)\b)?(?![\w])",
 )
 _CAPITAL = r"[a-z]{0,2}[A-Z][\w&’'.-]*[\w]|[a-z]\d[A-Z]\w*|[A-Z]"
-_ENTITY = re.compile(rf"\b(?:{_CAPITAL})(?:\s+(?:(?:of the|of|de|von|van|and|the|for)\s+)?(?:{_CAPITAL}|v?\d+(?:\.\d+)?\b))*")
+_ENTITY = re.compile(
+    rf"\b(?:{_CAPITAL})(?:\s+(?:(?:of the|of|de|von|van|and|the|for)\s+)?(?:{_CAPITAL}|v?\d+(?:\.\d+)?\b))*"
+)
 _OPENERS = frozenset(
     "a an the in on at of for to from by with as it its he she they we you i his her their this that these those there "
     "after before during while when where who what which how why if although however because since but and or not no "
