@@ -17,6 +17,7 @@ ESTABLISHED = 0.25  # the least probability with which an answer is written rath
 _LEANS = re.compile(
     r"^(?:It|Its|They|Their|This|That|These|Those|He|She|His|Her|But|However|Also|Such)\b|\b(?:therefore|thus|also|hence|this)\b"
 )  # a sentence that leans on the one before it
+MARGIN = 1.5  # log-odds by which another answer must be believed more before a written one gives way to it
 ONE_SOURCE = 0.65  # what one source's own sentence is believed before others are heard
 RELATED = 0.5  # the least score of a finding: 0.6 for all of the answer's words, 0.4 for all of the question's
 
@@ -124,6 +125,8 @@ def revise(state: ResearchState, tools: Tools) -> Generator[Event, None, Researc
         if place.status == "pinned" or answer is None or (place.hypothesis == answer.id and place.status == "filled"):
             continue
         if place.status == "filled":
+            if place.hypothesis and answer.belief < state.graph.get(place.hypothesis).belief + MARGIN:
+                continue
             state = yield from change_answer(state, question, answer, "new evidence")
         else:
             state = yield from _first_answer(state, question, answer)

@@ -47,20 +47,35 @@ def subquestions(question: str) -> list[SubQuestion]:
     parts = [p.strip(" ,?;") for p in _JOINT.split(question)]
     found: list[SubQuestion] = []
     for part in (p for p in parts if p):
-        text, needs = _resolve(part, found[-1].id) if found else (part, False)
+        text, needs = _resolve(part, found[-1].id, found[-1].text) if found else (part, False)
         text = text[0].upper() + text[1:] + "?" if not text.startswith("{") else text + "?"
         depends = (found[-1].id,) if needs else ()
         found.append(SubQuestion(id=f"q{len(found) + 1}", text=text, kind=asked_kind(part), depends_on=depends))
     return found
 
 
-def _resolve(part: str, before: str) -> tuple[str, bool]:
-    """`part` with its first pronoun replaced by a reference to the answer before."""
+def _resolve(part: str, before: str, earlier: str) -> tuple[str, bool]:
+    """`part` with its first pronoun replaced: by the thing the `earlier` part names, or by a reference to its answer."""
     match = _PRONOUN.search(part)
     if match is None:
         return part, False
-    possessive = match.group().lower() in _POSSESSIVE
-    return part[: match.start()] + f"{{{before}}}" + ("'s" if possessive else "") + part[match.end() :], True
+    named = _meant(match.group().lower(), earlier)
+    possessive = "'s" if match.group().lower() in _POSSESSIVE else ""
+    return f"{part[: match.start()]}{named or f'{{{before}}}'}{possessive}{part[match.end() :]}", not named
+
+
+def _meant(pronoun: str, earlier: str) -> str:
+    """The name a pronoun stands for, "" when it stands for the earlier answer.
+
+    "Who built X, and when was it opened": it is X, he is who built it. "When did X die, and where did he live": X. "Which barge won,
+    and who built it": the answer.
+    """
+    names = [earlier[s:e] for s, e, kind in typed_spans(earlier) if kind is MaskKind.ENTITY]
+    first = _FIRST_ASKED.search(earlier)
+    word = first.group().lower() if first else ""
+    person = word in ("who", "whom", "whose") and pronoun not in ("it", "its")
+    of_a_thing = word in ("what", "which") and asked_kind(earlier) != "NUMBER"
+    return "" if person or of_a_thing or not names else names[-1]
 
 
 def asked_kind(question: str) -> Kind:

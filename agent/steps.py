@@ -68,7 +68,7 @@ def search(state: ResearchState, tools: Tools) -> Generator[Event, None, Researc
             yield Event(
                 step="search",
                 kind="failed",
-                text=f"{failure.name}: {failure.message}",
+                text=failure.message if failure.name in failure.message else f"{failure.name}: {failure.message}",
                 data=failure.model_dump(mode="json"),
             )
     return state.model_copy(

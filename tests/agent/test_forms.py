@@ -55,6 +55,20 @@ def test_a_question_may_offer_a_choice() -> None:
     assert alternatives("Who dug the canal?") == []
 
 
+@pytest.mark.parametrize(
+    ("question", "second"),
+    [
+        ("Who built the Marisa, and when was it launched?", "When was Marisa launched?"),
+        ("Who built the Marisa, and where did he live?", "Where did {q1} live?"),
+        ("When did Pietro Canale die, and which island did he rule?", "Which island did Pietro Canale rule?"),
+        ("Which firm makes LLaDA, and where is it based?", "Where is {q1} based?"),
+    ],
+)
+def test_what_a_pronoun_stands_for(question: str, second: str) -> None:
+    """ "What island did 1203 rule?" was once asked, after "When did he die?"."""
+    assert subquestions(question)[1].text == second
+
+
 def test_a_dependent_question_waits_for_its_answer() -> None:
     second = subquestions("What is the fastest barge, and how many knots does it reach?")[1]
     assert resolved(second, {}) is None

@@ -129,6 +129,20 @@ def test_a_span_that_a_person_reopens_is_filled_again_from_what_is_held() -> Non
     assert after.revisions[-1].reason == "person"
 
 
+def test_a_written_answer_does_not_waver() -> None:
+    """Another answer that is believed a little more than the written one does not replace it: reports must not flip."""
+
+    def answer_after(sure: float) -> str:
+        far = passage("Orta is Tolomeo on the far shore of the fastest barge Lake.", "Far")
+        told = ScriptedWriter({"fastest barge": r"Orta is (\w+)"}, sure={"Marisa": 0.6, "Tolomeo": sure})
+        steps = finish(ResearchState(question="What is the fastest barge on Lake Orta?"), Tools(told, Shelf(BARGE)))[1]
+        grown = steps.model_copy(update={"evidence": (*steps.evidence, far), "finished": "", "round": 1})
+        return finish(grown, Tools(told, Shelf()))[1].draft.span("q1.answer").text
+
+    assert answer_after(0.7) == "Marisa"
+    assert answer_after(0.99) == "Tolomeo"
+
+
 def test_what_nothing_fills_is_not_established() -> None:
     events, state = research("Who dug the canal?", writer(), Shelf(KITCHEN))
     assert "**Not established**" in state.draft.text
