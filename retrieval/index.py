@@ -167,8 +167,11 @@ class Index:
         self, items: Iterable[tuple[str, Document | None]], tally: _Tally, total: int, progress: Progress | None
     ) -> None:
         batch: list[tuple[str, Document, list[Passage]]] = []
+        with self._lock:
+            described = {source.id: source for source in self._store.sources()}
         for done, (origin, document) in enumerate(items, start=1):
             if document is not None:
+                self._forget_old_description(origin, document, described)
                 with self._lock:
                     is_held = self._store.has(document.source.id)
                 batch.append((origin, document, [] if is_held else passages(document)))
@@ -177,6 +180,14 @@ class Index:
                 batch = []
             if progress:
                 progress(done, total)
+
+    def _forget_old_description(self, origin: str, document: Document, described: dict[str, Source]) -> None:
+        """Let go of a document whose text is the same and whose title, authors or date are not: it is added anew."""
+        held = described.get(document.source.id)
+        with self._lock:
+            is_same_file = self._store.held_from(origin) == document.source.id
+        if held is not None and is_same_file and held != document.source:
+            self.remove([document.source.id])
 
     def _embedded(self, batch: list[tuple[str, Document, list[Passage]]]) -> list[_Piece]:
         texts = [_searchable(piece.source.title, piece.text) for _, _, pieces in batch for piece in pieces]

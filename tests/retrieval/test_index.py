@@ -351,3 +351,15 @@ def test_progress_and_batches(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
         index.add_documents(docs(CATS, DOGS, BIRDS), progress=lambda done, total: seen.append((done, total)))
         assert seen == [(1, 3), (2, 3), (3, 3)]
         assert_whole(index)
+
+
+def test_a_new_date_on_the_same_words_is_taken_over(tmp_path: Path, folder: Path) -> None:
+    """Which of two sources is newer decides a revision, so a corrected date may not hide behind an unchanged text."""
+    page = tmp_path / "page.md"
+    for date in ("2024", "2026"):
+        page.write_text(f"---\ntitle: Cats\ndate: {date}\n---\n{CATS}\n")
+        with open_index(folder) as index:
+            index.add([page])
+            assert [source.date for source in index.documents()] == [date]
+            assert index.search_lexical("cats", 1)[0].passage.source.date == date
+            assert index.check() == []
