@@ -1,0 +1,95 @@
+"""The one door to the model, with tiny random weights: what it copies is its passage's, whatever the weights say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from palimpsest.agent.writer import EmbeddedWriter
+from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
+from palimpsest.dlm_core.models import weights
+from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
+from palimpsest.dlm_core.models.minilm import package_folder
+from palimpsest.retrieval.types import Passage
+
+from .world import passage
+
+
+@pytest.fixture(scope="module")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedWriter:
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(3)
+    model = EmbeddedModel(EmbeddedConfig(width=32, layers=2, heads=4, feed_forward=48))
+    weights.save(model, package_folder() / "tokenizer.json", folder, {})
+    return EmbeddedWriter(folder)
+
+
+def cut(text: str, start: int) -> Passage:
+    """A passage that begins `start` characters into its source."""
+    return passage(text).model_copy(update={"start": start, "end": start + len(text)})
+
+
+PASSAGES = [cut("Marisa reached 1,288 knots in 1901, said Pietro Canale.", 700), cut("Tolomeo made 12 knots.", 31)]
+
+
+def holds(place: Passage, text: str, start: int, end: int) -> bool:
+    return place.text[start - place.start : end - place.start] == text
+
+
+@pytest.mark.parametrize("kind", ["TEXT", "ENTITY", "NUMBER"])
+def test_answers_point_into_their_sources(writer: EmbeddedWriter, kind: str) -> None:
+    found = writer.answers("How fast was it?", kind, PASSAGES, 2)
+    assert [p.id for p in PASSAGES for c in found if c.passage == p.id] == [c.passage for c in found]
+    assert {c.passage for c in found} == {p.id for p in PASSAGES}
+    for c in found:
+        assert holds(next(p for p in PASSAGES if p.id == c.passage), c.text, c.start, c.end)
+        assert 0 < c.probability <= 1
+        assert kind != "NUMBER" or any(letter.isdigit() for letter in c.text)
+
+
+def test_a_long_passage_is_read_to_its_end(writer: EmbeddedWriter) -> None:
+    """Figures stand only behind the first 254 tokens; offsets count from the start of the source, not of a window."""
+    long = cut("word and word again, " * 90 + "Tolomeo made 12 knots.", 40)
+    (first, *_) = writer.answers("How fast?", "NUMBER", [long], 1)
+    assert "12" in first.text
+    assert holds(long, first.text, first.start, first.end)
+
+
+def test_filled_places_are_quotes_and_one_a_slot(writer: EmbeddedWriter) -> None:
+    form = [SlotSpec(MaskKind.ENTITY, required=True), " made ", SlotSpec(MaskKind.NUMBER, required=True), " knots"]
+    told = writer.fill([(form, PASSAGES), (form[2:], PASSAGES[1:])])
+    assert [len(f) for f in told] == [2, 1]
+    for filled in (f for fills in told for f in fills):
+        held = next(p for p in PASSAGES if p.id == filled.passage)
+        assert holds(held, filled.text, filled.start, filled.end)
+        assert 1 <= filled.steps <= 2
+    assert told[1][0].passage == PASSAGES[1].id
+
+
+def test_nothing_to_copy_is_no_passage_and_no_words(writer: EmbeddedWriter) -> None:
+    (filled,) = writer.fill([([SlotSpec(MaskKind.NUMBER, required=True), " knots"], [passage("no figure in it")])])[0]
+    assert (filled.text, filled.passage, filled.start, filled.end) == ("", None, -1, -1)
+
+
+def test_the_joint_reading_names_one_of_the_shown(writer: EmbeddedWriter) -> None:
+    with torch.no_grad():
+        writer.denoiser.model.gate.bias.fill_(20.0)  # sure that an answer is to be copied
+    chosen = writer.choose("How fast was it?", "NUMBER", PASSAGES)
+    assert chosen.passage in {p.id for p in PASSAGES}
+    assert holds(next(p for p in PASSAGES if p.id == chosen.passage), chosen.text, chosen.start, chosen.end)
+    with torch.no_grad():
+        writer.denoiser.model.gate.bias.fill_(-20.0)
+    silent = writer.choose("How fast was it?", "NUMBER", PASSAGES)
+    assert silent.passage is None
+    assert silent.none > 0.99
+
+
+def test_verdicts_are_distributions_in_the_order_asked(writer: EmbeddedWriter) -> None:
+    pairs = [("It is fast. " * n, "A text of words. " * (9 - n)) for n in (1, 8, 3)]
+    told = writer.verdicts(pairs)
+    for pair, verdict in zip(pairs, told, strict=True):
+        assert verdict.supports + verdict.refutes + verdict.silent == pytest.approx(1, abs=1e-5)
+        assert writer.verdicts([pair])[0].supports == pytest.approx(verdict.supports, abs=1e-5)
+    assert writer.verdicts([]) == []
