@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from palimpsest.dlm_core.canvas import Canvas, lay
+from palimpsest.dlm_core.canvas import Canvas
 from palimpsest.dlm_core.denoiser import Denoiser
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
 from palimpsest.dlm_core.models import weights
@@ -53,7 +53,7 @@ class EmbeddedWriter:
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
-        canvases = [lay(self.denoiser.tokenizer, [claim], [("", text)], [VERDICT_SLOT]) for claim, text in pairs]
+        canvases = [self.denoiser.lay([claim], [("", text)], [VERDICT_SLOT]) for claim, text in pairs]
         told = in_batches(canvases, lambda batch: self.denoiser.choices(batch, 0))
         return [Verdict(supports=s, refutes=r, silent=n) for s, r, n in told]
 
@@ -83,7 +83,7 @@ class EmbeddedWriter:
         )
 
     def _lay(self, question: Sequence[Piece], passages: Sequence[Passage], draft: Sequence[Piece]) -> Canvas:
-        return lay(self.denoiser.tokenizer, question, [(p.id, p.text) for p in passages], draft)
+        return self.denoiser.lay(question, [(p.id, p.text) for p in passages], draft)
 
 
 def _candidate(text: str, passage: Passage, start: int, end: int, probability: float) -> Candidate:

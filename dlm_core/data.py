@@ -15,8 +15,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .canvas import Canvas, Piece, lay
+from .canvas import Canvas, Piece
 from .kinds import NOT_ENOUGH, REFUTES, SUPPORTS, VERDICT_SLOT, MaskKind, SlotSpec, kind_of, typed_spans
+from .layout import lay
 from .tokenizer import NONE, Tokenizer
 
 Row = dict[str, Any]

@@ -19,10 +19,11 @@ from typing import Any
 
 import torch
 
-from .canvas import Canvas, lay
+from .canvas import Canvas
 from .data import CITE_SLOT, Row, read_rows
 from .denoiser import Denoiser
 from .kinds import VERDICT_SLOT, MaskKind, SlotSpec
+from .layout import lay
 from .models import weights
 from .models.embedded import EmbeddedModel
 from .models.minilm import package_folder

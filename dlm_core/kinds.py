@@ -38,7 +38,8 @@ VERDICTS = (SUPPORTS, REFUTES, NOT_ENOUGH)
 class SlotSpec:
     """One hole. `allowed` are the answers of a CHOICE; `after` are the indices of slots that must be settled first.
 
-    A slot that is not `required` may stay empty: it becomes [NONE] when the evidence holds no filling.
+    A slot that is not `required` may stay empty: it becomes [NONE] when the evidence holds no filling. A `free` one is composed from
+    the vocabulary, place by place, and has no source; only a model that writes prose can fill it.
     """
 
     kind: MaskKind
@@ -46,6 +47,7 @@ class SlotSpec:
     allowed: tuple[str, ...] = ()
     after: tuple[int, ...] = ()
     required: bool = False
+    free: bool = False
 
     def __post_init__(self) -> None:
         if self.kind is MaskKind.FIXED:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..canvas import Canvas, Role
+from ..canvas import Canvas, Role, Segment
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,15 @@ class Batch:
     block: Tensor
 
     @staticmethod
-    def of(canvases: Sequence[Canvas]) -> Batch:
-        def pad(rows: list[Tensor], value: int = 0) -> Tensor:
-            return nn.utils.rnn.pad_sequence([r.long() for r in rows], batch_first=True, padding_value=value)
+    def of(canvases: Sequence[Canvas], parts: Sequence[Sequence[Segment]] | None = None) -> Batch:
+        """Whole canvases, or of each the segments in `parts` alone."""
+        rows = [_rows(c, parts[n] if parts else c.segments) for n, c in enumerate(canvases)]
 
-        return Batch(
-            tokens=pad([c.tokens for c in canvases]),
-            positions=pad([c.positions for c in canvases]),
-            roles=pad([c.roles for c in canvases]),
-            kinds=pad([c.kinds for c in canvases]),
-            block=pad([c.block for c in canvases], -1),
-        )
+        def pad(name: str, value: int = 0) -> Tensor:
+            columns = [getattr(c, name)[r].long() for c, r in zip(canvases, rows, strict=True)]
+            return nn.utils.rnn.pad_sequence(columns, batch_first=True, padding_value=value)
+
+        return Batch(pad("tokens"), pad("positions"), pad("roles"), pad("kinds"), pad("block", -1))
 
     def visible(self) -> Tensor:
         """[B, 1, T, T] bool: the question sees itself, a passage the question and itself, the draft everything."""
@@ -65,6 +63,10 @@ class Batch:
         seen = ((key == query) | from_draft | to_question) & (key >= 0)
         # A padded row must see something, or its softmax is not a number.
         return (seen | (query < 0))[:, None]
+
+
+def _rows(canvas: Canvas, segments: Sequence[Segment]) -> Tensor:
+    return torch.cat([torch.arange(s.start, s.end) for s in segments])
 
 
 KeyValues = list[tuple[Tensor, Tensor]]
@@ -101,7 +103,7 @@ class Layer(nn.Module):
 
 
 class EmbeddedModel(nn.Module):
-    """Body and heads. `forward` is the plain pass over whole canvases; `context` and `draft` are its cached twin."""
+    """Body and heads. `forward` is the plain pass over whole canvases; `rows` its cached twin."""
 
     def __init__(self, config: EmbeddedConfig = EmbeddedConfig()):
         super().__init__()
@@ -131,23 +133,22 @@ class EmbeddedModel(nn.Module):
             x, _ = layer(x, visible, None)
         return x
 
-    def context(self, batch: Batch) -> tuple[Tensor, KeyValues]:
-        """Hidden states and keys/values of question and evidence alone: exact for any draft laid beside them."""
+    def rows(self, batch: Batch, past: KeyValues | None, past_valid: Tensor | None) -> tuple[Tensor, KeyValues]:
+        """Hidden states [B, N, C] and keys/values of segments that see one another and a cached past.
+
+        `past` holds keys and values [B, H, P, D] of every layer, `past_valid` [B, P] bool which of them are real.
+        """
         x, kept = self.embed(batch.tokens, batch.positions, batch.roles, batch.kinds), []
-        visible = batch.visible()
-        for layer in self.body:
-            x, own = layer(x, visible, None)
+        valid = batch.block >= 0
+        seen = (valid if past_valid is None else torch.cat([past_valid, valid], 1))[:, None, None, :]
+        for number, layer in enumerate(self.body):
+            x, own = layer(x, seen, past[number] if past else None)
             kept.append(own)
         return x, kept
 
-    def draft(self, batch: Batch, past: KeyValues, past_valid: Tensor) -> Tensor:
-        """Hidden states [B, D, C] of drafts that see their cached context; past_valid [B, P] bool."""
-        x = self.embed(batch.tokens, batch.positions, batch.roles, batch.kinds)
-        own_valid = batch.block >= 0  # [B, D]
-        seen = torch.cat([past_valid, own_valid], 1)[:, None, None, :]
-        for layer, kept in zip(self.body, past, strict=True):
-            x, _ = layer(x, seen, kept)
-        return x
+    def draft(self, batch: Batch, past: KeyValues | None, past_valid: Tensor | None) -> Tensor:
+        """Hidden states [B, D, C] of drafts that see their cached question and evidence."""
+        return self.rows(batch, past, past_valid)[0]
 
     def span_scores(self, slots: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Start and end scores [N, T] of slot states [N, C] against token states [N, T, C]."""

@@ -65,15 +65,15 @@ def save(model: EmbeddedModel, tokenizer_json: Path, folder: Path, facts: dict[s
 def check(folder: Path = BUNDLED) -> dict[str, object]:
     """The config of a weights folder whose files are all there and match their checksums; WeightsError otherwise."""
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = dict(json.loads((folder / "config.json").read_text()))
         for name, expected in config["sha256"].items():
             if _sha256(folder / name) != expected:
                 raise WeightsError(f"{name} in {folder} does not match its checksum; reinstall palimpsest-research")
     except FileNotFoundError as error:
         raise WeightsError(f"{error.filename} is missing; reinstall, or give --model a folder of weights") from error
-    except (json.JSONDecodeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # not JSON, not UTF-8, or not an object of ours
         raise WeightsError(f"config.json in {folder} is damaged; reinstall palimpsest-research") from error
-    return dict(config)
+    return config
 
 
 def load(folder: Path = BUNDLED) -> Denoiser:

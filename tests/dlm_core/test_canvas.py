@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palimpsest.dlm_core.canvas import PASSAGE_POSITIONS, Fill, Role, State, lay
+from palimpsest.dlm_core.canvas import Fill, Role, State
+from palimpsest.dlm_core.layout import PASSAGE_POSITIONS, lay
 from palimpsest.dlm_core.tokenizer import DELETE, HOLE, MASK
 
 from .world import CITE, ENTITY, NUMBER, TEXT, sheet, tokenizer

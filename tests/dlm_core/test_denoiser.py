@@ -5,8 +5,10 @@ import itertools
 import pytest
 import torch
 
+from palimpsest.dlm_core.cache import NO_CACHE
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, VERDICTS, MaskKind, SlotSpec
-from palimpsest.dlm_core.sampler import denoise, denoise_all, no_cache
+from palimpsest.dlm_core.sampler import denoise, denoise_all
+from palimpsest.dlm_core.scoring import limits
 
 from .world import CITE, ENTITY, NUMBER, TEXT, sheet, small_denoiser, tokenizer
 
@@ -83,7 +85,24 @@ def test_batched_and_uncached_frames_equal_one_at_a_time() -> None:
     denoiser = small_denoiser(3)
     batched = list(denoise_all(denoiser, canvases, schedule=3))[-1]
     for canvas, frame in zip(canvases, batched, strict=True):
-        for cache in ({}, {"cache": no_cache}):
+        for cache in ({}, {"cache": NO_CACHE}):
             alone = list(denoise(denoiser, canvas, schedule=3, **cache))[-1].canvas
             assert torch.equal(alone.tokens, frame.canvas.tokens)
             assert torch.equal(alone.source, frame.canvas.source)
+
+
+def test_a_citation_with_nothing_to_cite_copies_nothing() -> None:
+    """Its source became token 0, the question's [CLS], and its probability NaN."""
+    canvas = sheet(passages=(), draft=(CITE,))
+    frame = list(denoise(small_denoiser(), canvas))[-1]
+    assert not torch.isnan(frame.guess.prob).any()
+    assert int(frame.canvas.source[canvas.slots[0].start]) == -1
+
+
+def test_a_name_begins_with_its_own_capital() -> None:
+    """Over a line break "of", because of the M of the next line, might open an ENTITY."""
+    canvas = sheet(passages=("boat of\nMarisa",))
+    evidence, told = canvas.segments[1], limits(canvas, len(canvas))
+    places = canvas.characters[evidence.start : evidence.end].tolist()
+    opens = {a for i, (a, _) in enumerate(places, evidence.start) if a >= 0 and told.start[i] and told.capital[i]}
+    assert opens == {8}

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from itertools import islice
+
 import torch
 
 from palimpsest.dlm_core.canvas import State
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
-from palimpsest.dlm_core.sampler import denoise, in_batches, keep_all, low_confidence, settle_all, threshold
+from palimpsest.dlm_core.rules import low_confidence
+from palimpsest.dlm_core.sampler import denoise, in_batches, keep_all, settle_all, threshold
 
 from .world import CITE, NUMBER, TEXT, ToyDenoiser, sheet
 
@@ -50,7 +53,7 @@ def test_a_doubtful_place_is_opened_again() -> None:
 
 def test_keep_all_keeps_all() -> None:
     canvas = sheet()
-    guess = ToyDenoiser({0: 0.0, 1: 0.0}).guess([canvas])[0]
+    (guess,), _ = ToyDenoiser({0: 0.0, 1: 0.0}).guess([canvas])
     assert not keep_all(guess, canvas, 0).any()
     filled = canvas.commit(canvas.open, guess.token, guess.source)
     assert low_confidence(0.5)(guess, filled, 0).sum() == (filled.state == State.FILLED).sum()
@@ -67,3 +70,10 @@ def test_in_batches_gives_results_in_the_order_given() -> None:
     assert in_batches(canvases, work, size=2) == [len(c) for c in canvases]
     assert sizes == [2, 2, 1]
     assert torch.tensor(sizes).sum() == 5
+
+
+def test_slots_that_wait_for_one_another_end_all_the_same() -> None:
+    """`denoise_all` promises to end after `schedule` steps; a circle in `after` ran for ever."""
+    circle = (SlotSpec(MaskKind.TEXT, 2, after=(1,)), " ", SlotSpec(MaskKind.TEXT, 2, after=(0,)))
+    frames = list(islice(denoise(ToyDenoiser({0: 0.9, 1: 0.9}), sheet(draft=circle)), 20))
+    assert len(frames) < 20

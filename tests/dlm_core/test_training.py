@@ -212,3 +212,11 @@ def test_a_flipped_byte_and_a_missing_file_are_found(tmp_path: Path) -> None:
     shard.unlink()
     with pytest.raises(weights.WeightsError, match="is missing"):
         weights.load(tmp_path)
+
+
+@pytest.mark.parametrize("spoil", [b"\xff\xfe{", b"[]"])
+def test_a_spoilt_config_is_named_as_such(tmp_path: Path, spoil: bytes) -> None:
+    weights.save(small_model(), package_folder() / "tokenizer.json", tmp_path, {})
+    (tmp_path / "config.json").write_bytes(spoil)
+    with pytest.raises(weights.WeightsError, match="damaged"):
+        weights.load(tmp_path)

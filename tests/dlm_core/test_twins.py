@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from palimpsest.dlm_core.canvas import Role, lay
+from palimpsest.dlm_core.canvas import Role
 from palimpsest.dlm_core.data import Supervision
-from palimpsest.dlm_core.denoiser import _before_draft, _only_draft
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, VERDICTS
+from palimpsest.dlm_core.layout import lay
 from palimpsest.dlm_core.losses import WEIGHTS, copyable, loss, slots_of, total
 from palimpsest.dlm_core.models import minilm
 from palimpsest.dlm_core.models.embedded import Batch, EmbeddedModel
@@ -71,28 +71,6 @@ def test_control_rows_are_made_anew_and_words_are_kept(monkeypatch: pytest.Monke
     assert torch.equal(model.words.weight[kept], stored.words.weight[kept])
     assert (model.kind.weight[0] == 0).all()
     assert (model.kind.weight[1:].norm(dim=1) > 0).all()
-
-
-def test_context_and_draft_equal_the_plain_forward() -> None:
-    """Batch of three with different lengths of question, evidence and draft: hidden states within 1e-5, none NaN."""
-    canvases = [
-        sheet(passages=PASSAGES),
-        sheet("Why?", PASSAGES[:1], ("Because ", TEXT, CITE)),
-        sheet("What is the reason for all of this?", (), (NUMBER, " knots and ", TEXT, " more")),
-    ]
-    model = small_model(4)
-    heads, drafts = [_before_draft(c) for c in canvases], [_only_draft(c) for c in canvases]
-    with torch.inference_mode():
-        plain = model(Batch.of(canvases))
-        batch = Batch.of(heads)
-        context, past = model.context(batch)
-        states = model.draft(Batch.of(drafts), past, batch.block >= 0)
-    assert torch.isfinite(plain).all()
-    assert torch.isfinite(states).all()
-    for i, (head, draft) in enumerate(zip(heads, drafts, strict=True)):
-        cut, size = len(head), len(head) + len(draft)
-        torch.testing.assert_close(context[i, :cut], plain[i, :cut], atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(states[i, : size - cut], plain[i, cut:size], atol=1e-5, rtol=1e-4)
 
 
 def test_visibility_equals_the_rule_written_as_a_loop() -> None:

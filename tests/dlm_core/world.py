@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 
-from palimpsest.dlm_core.canvas import Canvas, lay
+from palimpsest.dlm_core.cache import NO_CACHE, Cache
+from palimpsest.dlm_core.canvas import Canvas
 from palimpsest.dlm_core.denoiser import Denoiser
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
+from palimpsest.dlm_core.layout import lay
 from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
 from palimpsest.dlm_core.models.minilm import package_folder
 from palimpsest.dlm_core.sampler import Guess
@@ -50,12 +52,11 @@ class ToyDenoiser:
         self.confidence, self.token = confidence, token
         self.history: list[list[int]] = []
 
-    def prepare(self, canvases: Sequence[Canvas]) -> None:
-        return None
-
-    def guess(self, canvases: Sequence[Canvas], context: Any = None) -> list[Guess]:
+    def guess(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache] | None = None, seeds: Sequence[int] | None = None
+    ) -> tuple[list[Guess], list[Cache]]:
         self.history.append([int(c.open.sum()) for c in canvases])
-        return [self._guess(c) for c in canvases]
+        return [self._guess(c) for c in canvases], [NO_CACHE] * len(canvases)
 
     def _guess(self, canvas: Canvas) -> Guess:
         prob = torch.zeros(len(canvas))

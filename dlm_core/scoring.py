@@ -1,0 +1,177 @@
+"""From the distribution of each slot to a guess, a ranking, a choice; and the places where a copied span may begin and end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .canvas import Canvas, Fill, Role
+from .kinds import MaskKind
+from .sampler import Guess
+
+_OPENING, _CLOSING = set("$£€#~≈+-−<>≥≤"), set("%)'\"+°’")
+_HAS_FIGURE = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|billion)\b", re.I
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a copied span may start and end, [P] bool, and which tokens are figures or open a name, [P] bool."""
+
+    start: Tensor
+    end: Tensor
+    figure: Tensor
+    capital: Tensor
+
+
+class Best(NamedTuple):
+    """The likeliest filling of a slot of K places: tokens, source [K]; prob, entropy, margin [K] or one for all."""
+
+    tokens: Tensor
+    source: Tensor
+    prob: Tensor
+    entropy: Tensor
+    margin: Tensor
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model says of one slot: log-probabilities of spans [P, L] and of [NONE]; or of its allowed answers [A], with the
+    vocabulary `rows` [A] they are written as; or the best word of each place.
+    """
+
+    spans: Tensor | None = None
+    none: Tensor = field(default_factory=lambda: torch.tensor(-torch.inf))
+    choice: Tensor = field(default_factory=lambda: torch.empty(0))
+    rows: Tensor = field(default_factory=lambda: torch.empty(0))
+    words: Best | None = None
+
+    def best(self, length: int, canvas: Canvas) -> Best:
+        if self.words is not None:
+            return self.words
+        tokens, source = torch.full((length,), canvas.marks.delete), torch.full((length,), -1)
+        if self.spans is None:
+            tokens[0] = self.rows[self.choice.argmax()]
+            return Best(tokens, source, *summary(self.choice))
+        everything = torch.cat([self.spans.flatten(), self.none[None]])
+        index, width = int(everything.argmax()), self.spans.shape[1]
+        if index == self.spans.numel() or everything[index] == -torch.inf:
+            # Nothing may be copied: a required slot, a NUMBER say, over evidence without a figure, stays empty all the same.
+            tokens[0] = canvas.marks.none
+        else:
+            first, more = index // width, index % width
+            source[: more + 1] = torch.arange(first, first + more + 1)
+            tokens[: more + 1] = canvas.tokens[first : first + more + 1]
+        return Best(tokens, source, *summary(everything))
+
+
+def summary(log_probabilities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The best probability, the entropy and the margin of a distribution; all 0 where nothing is possible."""
+    probabilities = log_probabilities.exp()
+    two = torch.cat([probabilities.topk(min(2, probabilities.numel())).values, torch.zeros(1)])
+    entropy = -(probabilities * log_probabilities.clamp_min(-1e4)).sum()
+    return two[0], entropy, two[0] - two[1]
+
+
+def likeliest(words: Tensor, shared: bool) -> Best:
+    """The best word of each place from log-probabilities [K, V]; `shared`: all places go by the first one's."""
+    values, tokens = words.topk(2)
+    prob, margin = values[:, 0].exp(), values[:, 0].exp() - values[:, 1].exp()
+    entropy = -(words.exp() * words.clamp_min(-1e4)).sum(-1)
+    source = torch.full((len(words),), -1)
+    if shared:
+        return Best(tokens[:, 0], source, prob[0], entropy[0], margin[0])
+    return Best(tokens[:, 0], source, prob, entropy, margin)
+
+
+def guess_of(canvas: Canvas, scored: Sequence[Scored]) -> Guess:
+    """The guess that the slots' distributions make."""
+    size = len(canvas)
+    token, source = canvas.tokens.clone(), torch.full((size,), -1)
+    prob, entropy, margin = torch.zeros(size), torch.zeros(size), torch.zeros(size)
+    for slot, score in zip(canvas.slots, scored, strict=True):
+        where = slice(slot.start, slot.end)
+        best = score.best(slot.end - slot.start, canvas)
+        token[where], source[where] = best.tokens, best.source
+        prob[where], entropy[where], margin[where] = best.prob, best.entropy, best.margin
+    return Guess(token, prob, entropy, margin, source)
+
+
+class Ranked(NamedTuple):
+    """A filling of a slot and its probability; `fill` None stands for [NONE], no answer in the evidence."""
+
+    fill: Fill | None
+    probability: float
+    place: tuple[int, int] | None
+
+
+def ranking(canvas: Canvas, scored: Scored, k: int) -> list[Ranked]:
+    """The `k` likeliest spans that do not overlap, and [NONE], the likeliest first. ValueError when the slot does not copy."""
+    if scored.spans is None:
+        raise ValueError("only a slot that copies can be ranked; read a CHOICE with `choices`")
+    width = scored.spans.shape[1]
+    values, order = scored.spans.flatten().sort(descending=True, stable=True)
+    kept: list[Ranked] = []
+    for value, index in zip(values[: 40 * k].tolist(), order[: 40 * k].tolist(), strict=True):
+        first, last = index // width, index // width + index % width
+        overlaps = any(r.place and first <= r.place[1] and last >= r.place[0] for r in kept)
+        if value > -50 and not overlaps and len(kept) < k:
+            kept.append(Ranked(_copied(canvas, first, last), float(torch.tensor(value).exp()), (first, last)))
+    kept.append(Ranked(None, float(scored.none.exp()), None))
+    return sorted(kept, key=lambda r: -r.probability)
+
+
+def legal(joint: Tensor, limit: Limits, kind: MaskKind) -> Tensor:
+    """Log-probabilities [P, L] with the spans a slot may not become at -inf: broken words, a NUMBER without a figure."""
+    length = joint.shape[1]
+    place = torch.arange(joint.shape[0])[:, None] + torch.arange(length)  # [P, L] the last token of each span
+    inside = place.clamp_max(joint.shape[0] - 1)
+    fine = limit.start[:, None] & limit.end[inside] & (place < joint.shape[0])
+    if kind is MaskKind.NUMBER:
+        figures = torch.cat([torch.zeros(1), limit.figure.float().cumsum(0)])
+        fine &= (figures[inside + 1] - figures[:-1, None]) > 0
+    if kind is MaskKind.ENTITY:
+        fine &= limit.capital[:, None]
+    return joint.masked_fill(~fine, -torch.inf)
+
+
+def limits(canvas: Canvas, size: int) -> Limits:
+    """Among the first `size` places of a canvas, where a copied span may begin and end: at whole words, not at stray punctuation."""
+    start, end, figure, capital = (torch.zeros(size, dtype=torch.bool) for _ in range(4))
+    for segment in canvas.segments:
+        if segment.role is not Role.EVIDENCE:
+            continue
+        text = segment.text
+        for i, (a, b) in enumerate(canvas.characters[segment.start : segment.end].tolist(), segment.start):
+            if a < 0:
+                continue
+            word = text[a:b]
+            joined_before, joined_after = _joins(text, a), _joins(text, b)
+            start[i] = not joined_before and (word[0].isalnum() or word in _OPENING)
+            end[i] = not joined_after and (word[-1].isalnum() or word in _CLOSING)
+            figure[i] = bool(_HAS_FIGURE.search(word))
+            capital[i] = word[0].isdigit() or any(c.isupper() for c in text[a : a + 4].split(maxsplit=1)[0])
+    return Limits(start, end, figure, capital)
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether the characters on both sides of `at` are one word or one figure (1,288 and 0.7 are)."""
+    left, right = text[max(at - 2, 0) : at], text[at : at + 2]
+    if not left or not right:
+        return False
+    if left[-1].isalnum() and right[0].isalnum():
+        return True
+    inside = left[-1] in ",." and left[0].isdigit() and right[0].isdigit()
+    return inside or (left[-1].isdigit() and right[0] in ",." and right[1:].isdigit())
+
+
+def _copied(canvas: Canvas, first: int, last: int) -> Fill:
+    segment = canvas.segments[int(canvas.block[first])]
+    start, end = int(canvas.characters[first, 0]), int(canvas.characters[last, 1])
+    return Fill(segment.text[start:end], segment.name, segment.offset + start, segment.offset + end)
