@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -37,6 +38,7 @@ Docs = Annotated[
     typer.Option("--docs", help="file or folder to search; repeat for more [default: the bundled library]"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="one event per line on standard output")]
+RowsAsJson = Annotated[bool, typer.Option("--json", help="one JSON object per line")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, only the report")]
 
 
@@ -63,6 +65,12 @@ def _sentences() -> Iterator[None]:
         sys.exit(FAILED)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        if error.filename is None and error.strerror is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"research: {where}{error.strerror}; mend that, then: research resume last, if a run had begun")
+        sys.exit(FAILED)
 
 
 def _say(text: str) -> None:
@@ -97,12 +105,13 @@ def run(
 ) -> None:
     """Answer a question with a cited report.
 
-    research run "Who designed the Eiffel Tower?" --docs notes/ --docs paper.pdf --effort 4
+    research run "Who designed the Eiffel Tower?" --docs notes/ --effort 4
     """
     from palimpsest.workflows.research import research
 
     config = _config(docs=tuple(docs) if docs else None, model=model, effort=effort, budget=budget, out=out, seed=seed)
-    _follow(research(question, config), as_json, quiet)
+    elsewhere = f" --out {shlex.quote(str(out))}" if out else ""
+    _follow(research(question, config), as_json, quiet, f"research resume last{elsewhere}", begins=True)
 
 
 @app.command()
@@ -113,7 +122,8 @@ def resume(reference: Reference, out: Out = None, as_json: AsJson = False, quiet
     """
     from palimpsest.workflows import research
 
-    _follow(research.resume(_find(reference, out)), as_json, quiet)
+    found = _find(reference, out)
+    _follow(research.resume(found), as_json, quiet, f"research resume {shlex.quote(str(found.folder))}")
 
 
 @app.command()
@@ -135,26 +145,31 @@ def revise(
     from palimpsest.workflows import research
 
     found = _find(reference, out)
-    _follow(research.revise(found, evidence or [], reopen or [], pin or []), as_json, quiet)
+    mend = f"research resume {shlex.quote(str(found.folder))}"
+    _follow(research.revise(found, evidence or [], reopen or [], pin or []), as_json, quiet, mend)
     if not (as_json or quiet):
         _print_changes(found, None, None)
 
 
-def _follow(events: Iterator[Event], as_json: bool, quiet: bool) -> None:
-    """Show events as they come; at the end the report, unless events are what was asked for."""
+def _follow(events: Iterator[Event], as_json: bool, quiet: bool, mend: str, begins: bool = False) -> None:
+    """Show events as they come; at the end the report, unless events are what was asked for.
+
+    `mend` is the command that goes on after an interruption; a run that only `begins` has nothing to go on with before its first event.
+    """
     from palimpsest.workflows.errors import BUDGET
 
     last: Event | None = None
     try:
-        for event in events:
-            last = event
-            if as_json:
-                print(event.model_dump_json(), flush=True)
-            elif not quiet:
-                _say(_line(event))
+        with _shown(as_json, quiet) as show:
+            for event in events:
+                last = event
+                show(event)
     except KeyboardInterrupt:
-        mend = "Go on with: research resume last" if last else "Nothing had begun; give the same command again"
-        _say(f"research: stopped; nothing is lost. {mend}")
+        nothing = begins and last is None
+        _say(
+            "research: stopped; nothing is lost. "
+            + ("Nothing had begun; give the same command again" if nothing else f"Go on with: {mend}")
+        )
         raise SystemExit(130) from None
     if last is None or last.kind != "finished":
         return
@@ -167,6 +182,38 @@ def _follow(events: Iterator[Event], as_json: bool, quiet: bool) -> None:
         raise SystemExit(BUDGET)
 
 
+@contextmanager
+def _shown(as_json: bool, quiet: bool) -> Iterator[Callable[[Event], None]]:
+    """Where events go: JSON to standard output; else lines beside it, in a terminal with colours and the step under way."""
+    if as_json:
+        yield lambda event: print(event.model_dump_json(), flush=True)
+    elif quiet:
+        yield lambda event: None
+    elif not sys.stderr.isatty():
+        yield lambda event: _say(_line(event))
+    else:
+        from rich.console import Console
+
+        console = Console(stderr=True, highlight=False)
+        with console.status("opening the documents and the model") as status:
+
+            def show(event: Event) -> None:
+                console.print(_line(event), style=_COLOURS.get(event.kind), markup=False, soft_wrap=True)
+                status.update(event.step)
+
+            yield show
+
+
+_COLOURS = {
+    "believed": "cyan",
+    "wrote": "green",
+    "conflict": "yellow",
+    "reopened": "magenta",
+    "revised": "bold green",
+    "rolled back": "yellow",
+    "failed": "red",
+    "unestablished": "red",
+}
 _SIGNS = {
     "searched": "?",
     "believed": "~",
@@ -191,8 +238,11 @@ def _body(report: str) -> str:
 
 
 @app.command("list")
-def list_runs(out: Out = None, as_json: AsJson = False) -> None:
-    """The runs there are, the oldest first."""
+def list_runs(out: Out = None, as_json: RowsAsJson = False) -> None:
+    """The runs there are, the oldest first.
+
+    research list --out reports
+    """
     from palimpsest.workflows.errors import ResearchError
     from palimpsest.workflows.runs import Run
 
@@ -223,7 +273,10 @@ def show(
     spans: Annotated[bool, typer.Option("--spans", help="every filled span: id, confidence, source, words")] = False,
     out: Out = None,
 ) -> None:
-    """The newest report of a run."""
+    """The newest report of a run, or every span of it with its id.
+
+    research show last --spans
+    """
     from palimpsest.workflows.errors import ResearchError
 
     found = _find(reference, out)
@@ -253,7 +306,7 @@ def diff(
     first: Annotated[int | None, typer.Argument(help="version before")] = None,
     last: Annotated[int | None, typer.Argument(help="version after")] = None,
     out: Out = None,
-    as_json: AsJson = False,
+    as_json: RowsAsJson = False,
 ) -> None:
     """What changed, old to new, with the reason, the evidence and the model's probabilities.
 
@@ -302,7 +355,10 @@ def _inline(old: str, new: str) -> str:
 
 @app.command()
 def verify(reference: Reference, out: Out = None) -> None:
-    """Re-check every quote, offset, hash and citation of a run, offline."""
+    """Re-check every quote, offset, hash and citation of a run, offline; exit 1 when one does not hold.
+
+    research verify last
+    """
     from palimpsest.workflows.audit import verify as check
 
     found = _find(reference, out)
@@ -354,7 +410,10 @@ def export(
 
 @index_app.command("add")
 def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders")]) -> None:
-    """Index documents ahead of a run; what is indexed already is left as it is."""
+    """Index documents ahead of a run; what is indexed already is left as it is.
+
+    research index add notes/
+    """
     from palimpsest.workflows.corpus import check_docs, open_index
 
     check_docs(docs)
@@ -369,7 +428,10 @@ def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders"
 def index_search(
     query: str, docs: Docs = None, k: Annotated[int, typer.Option("-k", min=1, help="passages")] = 5
 ) -> None:
-    """The best passages for a query."""
+    """The best passages for a query.
+
+    research index search "who designed the tower" --docs notes/ -k 3
+    """
     from palimpsest.workflows.corpus import Corpus, check_docs
 
     config = _config(docs=tuple(docs) if docs else None)
@@ -381,7 +443,10 @@ def index_search(
 
 @index_app.command("info")
 def index_info(docs: Docs = None) -> None:
-    """What an index holds, and whether it is sound."""
+    """What an index holds, and whether it is sound.
+
+    research index info --docs notes/
+    """
     from palimpsest.workflows.corpus import check_docs, open_index
 
     config = _config(docs=tuple(docs) if docs else None)
@@ -434,7 +499,10 @@ def evaluate(
 
 @app.command()
 def doctor() -> None:
-    """Check the installation; exit 1 when something is broken."""
+    """Check the installation, line by line, with the mend; exit 1 when something is broken.
+
+    research doctor
+    """
     from palimpsest.workflows.doctor import examine
 
     results = examine(_config())

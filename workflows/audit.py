@@ -23,6 +23,9 @@ def verify(run: Run) -> list[str]:
     done = [v for v in record.versions if v.done]
     if not done:
         raise ResearchError(f"{record.id} is not finished; first: research resume {record.id}", USAGE)
+    if not record.current.done and (run.folder / "drafts" / f"{record.current.number}.json").exists():
+        # killed while the files of the next version were written: they are of two versions, and nobody forged them
+        raise ResearchError(f"{record.id} was stopped at its last moment; first: research resume {record.id}", USAGE)
     state = run.state(done[-1].number)
     problems = _report_problems(run, state)
     texts, found = _sources(run, state)

@@ -58,6 +58,12 @@ class Config(BaseModel):
         rounds, passages, claims = _EFFORT[self.effort]
         return Budget(rounds=rounds, passages=passages, claims=claims, seconds=self.budget)
 
+    def seen_from(self, folder: Path) -> Config:
+        """These settings with relative paths taken from `folder`, so that a run goes on from wherever it is resumed."""
+        model = self.model if self.model == "embedded" else str(folder / self.model)
+        docs = tuple(folder / path for path in self.docs)
+        return self.model_copy(update={"docs": docs, "model": model, "index": self.index and folder / self.index})
+
     @staticmethod
     def load(folder: Path = Path(), **arguments: Any) -> Config:
         """The merged settings; `arguments` that are None count as not given. ResearchError names a bad key or value."""
@@ -98,8 +104,13 @@ def _from_environment() -> dict[str, Any]:
     return dict(found)
 
 
+def may_trace() -> bool:
+    """LangGraph can post whole runs to LangSmith; a person's research leaves the machine only with RESEARCH_TRACING=1."""
+    return os.environ.get("RESEARCH_TRACING") == "1"
+
+
 def keep_tracing_off() -> None:
-    """LangGraph posts runs to LangSmith when these are set; a person's research leaves the machine only with RESEARCH_TRACING=1."""
-    if os.environ.get("RESEARCH_TRACING") != "1":
+    """Take away, for this process, the variables that turn LangSmith on."""
+    if not may_trace():
         for name in ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2"):
             os.environ.pop(name, None)

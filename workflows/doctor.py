@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from .config import Config
 from .corpus import LIBRARY, default_folder
 from .errors import ResearchError
 
+NEEDED = 1.5 * 2**30  # bytes; the default run takes 1.1 GB
+
 Finding = tuple[str, bool, str]
 
 
@@ -20,12 +23,13 @@ def examine(config: Config) -> list[Finding]:
     """(name, whether it is fine, what was found or how to mend it)."""
     checks: list[tuple[str, Callable[[], str]]] = [
         ("python", _python),
+        ("memory", _memory),
         ("torch", _torch),
         ("model weights", lambda: _weights(config)),
         ("retrieval embedder", _embedder),
         ("bundled library", _library),
-        ("runs folder", lambda: _writable(config.out)),
-        ("index folder", lambda: _writable(config.index or default_folder())),
+        ("runs folder", lambda: _writable(config.out, "RESEARCH_OUT")),
+        ("index folder", lambda: _writable(config.index or default_folder(), "RESEARCH_INDEX")),
     ]
     return [_look(name, check) for name, check in checks]
 
@@ -39,6 +43,21 @@ def _look(name: str, check: Callable[[], str]) -> Finding:
 
 def _python() -> str:
     return sys.version.split()[0]
+
+
+def _memory() -> str:
+    """The machine's memory, or what a container leaves of it."""
+    if not hasattr(os, "sysconf"):
+        return "not told by this system; a run needs about 1.1 GB"
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.exists() and (told := limit.read_text().strip()).isdigit():
+        total = min(total, int(told))
+    if total < NEEDED:
+        raise ResearchError(
+            f"{total / 2**30:.1f} GB; a run needs about 1.1 GB: close other programs, or raise the limit"
+        )
+    return f"{total / 2**30:.1f} GB"
 
 
 def _torch() -> str:
@@ -74,7 +93,12 @@ def _library() -> str:
     return f"{count} documents"
 
 
-def _writable(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        return f"{folder} can be written"
+def _writable(folder: Path, setting: str) -> str:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return f"{folder} can be written"
+    except OSError as error:
+        raise ResearchError(
+            f"{folder} cannot be written ({error.strerror}); set {setting} to another folder"
+        ) from error

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from palimpsest.retrieval.types import RetrievalError
 
-__all__ = ["BUDGET", "FAILED", "USAGE", "ResearchError", "RetrievalError"]
+__all__ = ["BUDGET", "FAILED", "USAGE", "DamagedError", "ResearchError", "RetrievalError"]
 
 FAILED, USAGE, BUDGET = 1, 2, 3
+
+
+class DamagedError(Exception):
+    """A checkpoint that cannot be read."""
 
 
 class ResearchError(Exception):

@@ -13,9 +13,13 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
+from langsmith import tracing_context
 
 from palimpsest.agent import loop
 from palimpsest.agent.state import Event, ResearchState, Step, Tools
+
+from .config import may_trace
+from .errors import DamagedError
 
 
 class Channels(TypedDict):
@@ -96,9 +100,15 @@ class Checkpointed:
         self._connection.__exit__(None, None, None)
 
     def reached(self, version: int) -> tuple[ResearchState, int] | None:
-        """The state and the number of events at the last checkpoint of a version; None before the first."""
-        values = self._app.get_state(_thread(version)).values
-        return (_state(values), values["events"]) if values else None
+        """The state and the number of events at the last checkpoint of a version; None before the first.
+
+        DamagedError when the file holds something else than was written.
+        """
+        try:
+            values = self._app.get_state(_thread(version)).values
+            return (_state(values), values["events"]) if values else None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # what LangGraph makes of flipped bytes
+            raise DamagedError(f"{type(error).__name__} on reading it") from error
 
     def stream(self, version: int, start: ResearchState | None, tools: Tools) -> Iterator[Event]:
         """Events as they happen, from `start`, or from the last checkpoint when that is None."""
@@ -106,7 +116,21 @@ class Checkpointed:
         parts = self._app.stream(
             given, _thread(version), context=Dependencies(tools), stream_mode="custom", durability="sync"
         )
-        return (Event.model_validate(part) for part in parts)
+        return (Event.model_validate(part) for part in _untraced(parts))
+
+
+def _untraced(parts: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The same parts, made while LangSmith is off unless the person asked for it.
+
+    It keeps the environment it first read, and a notebook may have turned it on in other ways; this outranks both. Entered anew
+    for each part, because a generator that stays in a context leaks it into its caller's.
+    """
+    while True:
+        with tracing_context(enabled=None if may_trace() else False):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 def _thread(version: int) -> dict[str, Any]:

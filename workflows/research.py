@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from palimpsest.agent import loop
 from palimpsest.agent.state import Event, ResearchState, Tools
 from palimpsest.retrieval.chunks import passages
 from palimpsest.retrieval.loaders import load
-from palimpsest.retrieval.types import Document, Passage, RetrievalError
+from palimpsest.retrieval.types import Document, Found, Passage, RetrievalError
 
 from . import corpus, export
 from .config import Config, keep_tracing_off, make
-from .errors import FAILED, USAGE, ResearchError
+from .errors import FAILED, USAGE, DamagedError, ResearchError
 from .runs import Record, Run, Version, write
 
 
@@ -30,6 +31,8 @@ def research(question: str, config: Config | None = None, **settings: Any) -> It
     chosen = make({**base.model_dump(), **settings}) if settings else base
     if not question.strip():
         raise ResearchError('the question is empty; ask one: research run "Who designed the Eiffel Tower?"', USAGE)
+    if any("\ud800" <= letter <= "\udfff" for letter in question):  # what Python makes of bytes that are not UTF-8
+        raise ResearchError("the question holds bytes that are no text; type it again in UTF-8", USAGE)
     corpus.check_docs(chosen.docs)
     return _new(" ".join(question.split()), chosen)
 
@@ -38,11 +41,12 @@ def _new(question: str, config: Config) -> Iterator[Event]:
     with _opened(config) as (tools, held):
         held.open()  # documents of which none can be read are refused before a run is begun
         run = Run.create(question, config, tools.writer.name)
-        yield from _advance(run, tools, held)
+        with run.locked():
+            yield from _advance(run, tools, held)
 
 
 def resume(run: Run) -> Iterator[Event]:
-    """Go on with the version that was being written; a finished one only has its files written again."""
+    """Go on with the version that was being written, from its last checkpoint. ResearchError when it is finished."""
     record = run.record()
     if record.current.done:
         raise ResearchError(f"{record.id} is finished; see it with: research show {record.id}", USAGE)
@@ -50,7 +54,7 @@ def resume(run: Run) -> Iterator[Event]:
 
 
 def _resume(run: Run, record: Record) -> Iterator[Event]:
-    with _opened(record.config) as (tools, held):
+    with run.locked(), _opened(record.config.seen_from(record.started_in)) as (tools, held):
         yield from _advance(run, tools, held)
 
 
@@ -119,9 +123,12 @@ def _advance(run: Run, tools: Tools, held: corpus.Corpus) -> Iterator[Event]:
     keep_tracing_off()
     record = run.record()
     version = record.current
+    tools = replace(tools, search=_keeping(run, tools.search, held))
     try:
         with Checkpointed(run.checkpoint) as graph:
             reached = graph.reached(version.number)
+            if reached and run.count_events(version.number) < reached[1]:
+                reached = None  # somebody cut the log; told from the beginning, it is whole again
             count = reached[1] if reached else 0
             run.cut_events(version.number, count)
             if not (reached and reached[0].finished):
@@ -132,19 +139,51 @@ def _advance(run: Run, tools: Tools, held: corpus.Corpus) -> Iterator[Event]:
                     if event.kind != "finished":
                         yield event
             final = graph.reached(version.number)
-    except sqlite3.DatabaseError as error:
-        raise ResearchError(
-            f"the checkpoint of {record.id} is damaged ({error}); delete {run.checkpoint} and resume: the run then starts over",
-            FAILED,
-        ) from error
+    except (sqlite3.DatabaseError, DamagedError) as error:
+        raise _unusable(run, record, error) from error
     assert final is not None, "a finished graph has a checkpoint"
-    yield _finish(run, record, final[0], held)
+    yield _finish(run, record, final[0])
 
 
-def _finish(run: Run, record: Record, state: ResearchState, held: corpus.Corpus) -> Event:
+def _keeping(
+    run: Run, search: Callable[[Sequence[str], int], Found], held: corpus.Corpus
+) -> Callable[[Sequence[str], int], Found]:
+    """The search, with the text of what it finds stored in the run at once: before the run ends, the file may change or go."""
+
+    def search_and_keep(queries: Sequence[str], k: int) -> Found:
+        found = search(queries, k)
+        known = {s.id for s in run.sources()}
+        run.keep_sources([held.document(h.passage) for h in found.hits if h.passage.source.id not in known])
+        return found
+
+    return search_and_keep
+
+
+_OUTSIDE = {  # what SQLite says of the disk and of rights, rather than of the file
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+}
+
+
+def _unusable(run: Run, record: Record, error: Exception) -> ResearchError:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE:
+        return ResearchError(
+            f"{run.checkpoint} cannot be written ({error}); mend that and go on with: research resume {record.id}",
+            FAILED,
+        )
+    return ResearchError(
+        f"the checkpoint of {record.id} is damaged ({error}); delete {run.checkpoint} and resume: the run then starts over",
+        FAILED,
+    )
+
+
+def _finish(run: Run, record: Record, state: ResearchState) -> Event:
     """Write every file of a finished version, and last the line that says it is done."""
     version = record.current
-    keep_evidence(run, state, held)
+    keep_evidence(run, state)
     write(run.folder / "drafts" / f"{version.number}.json", state.model_dump_json() + "\n")
     write(run.folder / "revisions.jsonl", "".join(r.model_dump_json() + "\n" for r in state.revisions))
     write(run.report, export.markdown(record, state))
@@ -163,10 +202,7 @@ def _finish(run: Run, record: Record, state: ResearchState, held: corpus.Corpus)
     return Event(step="finish", kind="finished", text=last["text"], data=data)
 
 
-def keep_evidence(run: Run, state: ResearchState, held: corpus.Corpus) -> None:
-    """Store the sources of the evidence that are not stored yet, and the passages themselves."""
-    known = {s.id for s in run.sources()}
-    firsts = {p.source.id: p for p in state.evidence if p.source.id not in known}
-    run.keep_sources([held.document(p) for p in firsts.values()])
+def keep_evidence(run: Run, state: ResearchState) -> None:
+    """Store the passages of the evidence; the sources they are from were stored when they were found."""
     rows = (json.dumps(p.model_dump(mode="json"), ensure_ascii=False) + "\n" for p in state.evidence)
     write(run.folder / "evidence" / "passages.jsonl", "".join(rows))

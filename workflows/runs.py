@@ -7,13 +7,15 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from palimpsest.agent.state import Event, ResearchState
 from palimpsest.retrieval.types import Document, Frozen, Source
@@ -41,10 +43,11 @@ class Record(Frozen):
     id: str
     question: str
     created: str
+    started_in: Path = Path()  # where the config's relative paths begin
     config: Config
     model: str
     packages: dict[str, str]
-    versions: tuple[Version, ...]
+    versions: tuple[Version, ...] = Field(min_length=1)
 
     @property
     def current(self) -> Version:
@@ -79,6 +82,7 @@ class Run:
                 id=run.folder.name,
                 question=question,
                 created=created,
+                started_in=Path.cwd(),
                 config=config,
                 model=model,
                 packages=packages,
@@ -86,6 +90,19 @@ class Run:
             )
         )
         return run
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One writer among processes: SQLite's own lock, which works on every system and dies with its process."""
+        with closing(
+            sqlite3.connect(self.folder / "write.lock", timeout=0, isolation_level=None, check_same_thread=False)
+        ) as lock:
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                name = self.folder.name
+                raise ResearchError(f"{name} is being written by another process; wait for it, or stop it") from error
+            yield
 
     @staticmethod
     def find(reference: str, out: Path) -> Run:
@@ -127,16 +144,22 @@ class Run:
         return _parse(ResearchState, path)
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event line, in order; a last line cut off by a kill is left out."""
+        """Every event line, in order, up to the first that is none: a kill may cut the last one off, even inside a letter."""
         if not self.events_file.exists():
             return []
         found = []
-        for line in self.events_file.read_text(encoding="utf-8").splitlines():
+        for line in self.events_file.read_bytes().split(b"\n"):  # str.splitlines would also split at U+2028 in a text
             try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError:
+                event = json.loads(line)
+            except ValueError:
                 break
+            if not (isinstance(event, dict) and {"version", "n", "text", "data"} <= event.keys()):
+                break
+            found.append(event)
         return found
+
+    def count_events(self, version: int) -> int:
+        return sum(e["version"] == version for e in self.events())
 
     def cut_events(self, version: int, keep: int) -> None:
         """Drop what a killed process wrote of `version` after its last checkpoint: it will happen again."""
@@ -160,12 +183,14 @@ class Run:
         return tuple(f"inputs/{number}/{file.name}" for file in files)
 
     def keep_sources(self, documents: Iterable[Document]) -> None:
-        """Store the whole text of every source that the evidence comes from."""
+        """Store the whole text of documents that are not stored yet."""
         known = {s.id: s for s in self.sources()}
-        for document in documents:
-            known[document.source.id] = document.source
+        fresh = {d.source.id: d for d in documents if d.source.id not in known}
+        if not fresh:
+            return
+        for document in fresh.values():
             write(self.text_file(document.source.id), document.text)
-        rows = [s.model_dump(mode="json") for s in known.values()]
+        rows = [s.model_dump(mode="json") for s in (*known.values(), *(d.source for d in fresh.values()))]
         write(self.folder / "evidence" / "sources.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
     def sources(self) -> list[Source]:

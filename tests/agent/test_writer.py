@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -93,3 +91,12 @@ def test_verdicts_are_distributions_in_the_order_asked(writer: EmbeddedWriter) -
         assert verdict.supports + verdict.refutes + verdict.silent == pytest.approx(1, abs=1e-5)
         assert writer.verdicts([pair])[0].supports == pytest.approx(verdict.supports, abs=1e-5)
     assert writer.verdicts([]) == []
+
+
+@pytest.mark.xfail(
+    strict=True, raises=ValueError, reason="a sentence of over 190 tokens does not fit the draft's block"
+)
+def test_a_very_long_sentence_ends_no_run(writer: EmbeddedWriter) -> None:
+    """A quote is a whole sentence however long it is; held against a rival it was laid as a draft, and the run died."""
+    form = ["the canal of the lake " * 60, SlotSpec(MaskKind.NUMBER, required=True), " knots"]
+    assert len(writer.fill([(form, PASSAGES)])[0]) == 1
