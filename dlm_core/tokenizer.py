@@ -58,6 +58,45 @@ class Tokenizer:
         return ids[0]
 
 
+@dataclass(frozen=True)
+class Template:
+    """What a chat is framed by; special tokens are written as the tokenizer names them."""
+
+    before_user: str
+    after_user: str  # and before the assistant's words
+    after_assistant: str = ""
+
+
+class ChatTokenizer:
+    """The tokenizer of a checkpoint, from the text of its tokenizer.json.
+
+    What a person or a document says never becomes a special token, however it is spelt.
+    """
+
+    def __init__(self, serialised: str, template: Template):
+        from tokenizers import Tokenizer as Backend
+
+        self.template = template
+        self._words, self._control = Backend.from_str(serialised), Backend.from_str(serialised)
+        for backend in (self._words, self._control):
+            backend.no_padding()
+            backend.no_truncation()
+        self._words.encode_special_tokens = True
+
+    def encode(self, text: str) -> Encoding:
+        """Token ids of plain text; the letters of "<|im_end|>" are letters."""
+        encoding = self._words.encode(text, add_special_tokens=False)
+        return Encoding(encoding.ids, encoding.offsets)
+
+    def control(self, text: str) -> list[int]:
+        """Token ids of a piece of the template, whose special tokens are meant."""
+        return list(self._control.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: list[int]) -> str:
+        """The words of `ids`, without special tokens."""
+        return str(self._control.decode(ids, skip_special_tokens=True))
+
+
 @lru_cache(maxsize=4)
 def load_tokenizer(path: Path) -> Tokenizer:
     return Tokenizer(path)

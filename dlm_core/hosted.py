@@ -1,0 +1,239 @@
+"""Any open diffusion language model at work on the canvas: LLaDA, Dream, LLaDA2.x and their kin, none trained for typed slots.
+
+What the embedded model learnt, these are held to by constraint. A slot that copies can only become a span of the evidence that is
+legal for its kind: the model scores every such span of the slot's length by the probability it gives each word at its place, all
+places from one forward (mean field; Di4C, arXiv 2410.08709, section 2). Slots of several lengths are scored side by side and compared
+by their mean log-probability a place, which is what a length of one word and one of twelve have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from .cache import NO_CACHE, SPAN_CACHE, Arena, Cache
+from .canvas import Canvas, Marks, Piece, Role, Sheet, Slot
+from .kinds import LOGIC_WORDS, NOT_ENOUGH, REFUTES, SUPPORTS, MaskKind, SlotSpec
+from .sampler import Guess, Model
+from .scoring import Best, Limits, Ranked, Scored, guess_of, legal, likeliest, limits, ranking
+from .spans import Body, hidden_states
+from .tokenizer import Encoding, Template
+
+LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # of a copied span; tokens
+SPOKEN = {SUPPORTS: "yes", REFUTES: "no", NOT_ENOUGH: "unknown", "[YES]": "yes", "[NO]": "no"}
+NOTHING = "unknown"  # how a slot is left empty
+VARIANT_FRINGE = 8  # rows around a slot that are computed anew for each length it is tried with
+MARKERS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+FILLING = (
+    "Fill the blanks of the answer with words copied from the sources below, and cite the source by its mark. "
+    f'Where the sources do not say it, write "{NOTHING}".'
+)
+JUDGING = f'Does the source below support the claim? Answer "yes", "no" (it contradicts the claim) or "{NOTHING}".'
+
+
+class HostedBody(Body, Protocol):
+    """A body with its head: `logits` [..., V] of hidden states [..., C]."""
+
+    def logits(self, hidden: Tensor) -> Tensor: ...
+
+
+class HostedTokenizer(Protocol):
+    template: Template
+
+    def encode(self, text: str) -> Encoding: ...
+
+    def control(self, text: str) -> list[int]: ...
+
+    def decode(self, ids: list[int]) -> str: ...
+
+
+class HostedDenoiser:
+    """A loaded checkpoint; implements `sampler.Model`. `mask` and `delete` are the checkpoint's own ids."""
+
+    def __init__(self, body: HostedBody, tokenizer: HostedTokenizer, mask: int, delete: int):
+        self.body, self.tokenizer = body, tokenizer
+        self.marks = Marks(mask, delete, tokenizer.encode(NOTHING).ids[0])
+        self.arena: Arena = body.arena()
+        singles = [tokenizer.encode(m).ids for m in MARKERS]
+        self._markers = list(dict.fromkeys(i[0] for i in singles if len(i) == 1))
+
+    def lay(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
+        """A fresh canvas: the chat of this family, question and marked sources in the user's turn, the draft in the assistant's.
+
+        ValueError when there are more passages than one-token marks.
+        """
+        sheet = Sheet(self.marks)
+        judged = all(not isinstance(p, SlotSpec) or p.kind is MaskKind.CHOICE for p in draft) and bool(passages)
+        prose = any(isinstance(p, SlotSpec) and p.free for p in draft)
+        told = "".join(p if isinstance(p, str) else "____" for p in question)
+        asked = told if prose and not passages else f"{JUDGING if judged else FILLING}\n\nQuestion: {told}\n"
+        for token in [*self.tokenizer.control(self.tokenizer.template.before_user), *self.tokenizer.encode(asked).ids]:
+            sheet.put(token)
+        sheet.close(Role.QUESTION, told)
+        marks = self._marks(len(passages))
+        for (name, text), mark in zip(passages, marks, strict=True):
+            self._passage(sheet, mark, name, text)
+        for token in self.tokenizer.control(self.tokenizer.template.after_user):
+            sheet.put(token)
+        self._draft(sheet, draft)
+        return sheet.canvas()
+
+    def _passage(self, sheet: Sheet, mark: int, name: str, text: str) -> None:
+        sheet.put(mark)
+        for token in self.tokenizer.encode(": ").ids:
+            sheet.put(token)
+        encoding = self.tokenizer.encode(text)
+        for token, where in zip(encoding.ids, encoding.offsets, strict=True):
+            sheet.put(token, where)
+        for token in self.tokenizer.encode("\n").ids:
+            sheet.put(token)
+        sheet.close(Role.EVIDENCE, text, name)
+
+    def _draft(self, sheet: Sheet, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            if isinstance(piece, str):
+                for token in self.tokenizer.encode(piece).ids:
+                    sheet.put(token)
+            else:
+                sheet.slot(piece)
+        for token in self.tokenizer.control(self.tokenizer.template.after_assistant):
+            sheet.put(token)
+        sheet.close(Role.DRAFT, "".join(p for p in pieces if isinstance(p, str)))
+
+    def _marks(self, count: int) -> list[int]:
+        if count > len(self._markers):
+            raise ValueError(f"a canvas of this model holds at most {len(self._markers)} passages; show fewer at once")
+        return self._markers[:count]
+
+    @torch.inference_mode()
+    def guess(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache] | None = None, seeds: Sequence[int] | None = None
+    ) -> tuple[list[Guess], list[Cache]]:
+        scored, kept = self._score(canvases, caches or [NO_CACHE] * len(canvases))
+        return [guess_of(c, s) for c, s in zip(canvases, scored, strict=True)], kept
+
+    @torch.inference_mode()
+    def rank(self, canvases: Sequence[Canvas], slot: int, k: int) -> list[list[Ranked]]:
+        """For each canvas, the `k` likeliest spans of any length for a copying slot, and [NONE]; the likeliest first."""
+        return [ranking(c, self._any_length(c, slot, SPAN_CACHE), k) for c in canvases]
+
+    @torch.inference_mode()
+    def choices(self, canvases: Sequence[Canvas], slot: int) -> list[list[float]]:
+        """For each canvas, the probabilities of the allowed answers of a CHOICE slot, in their order."""
+        scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
+        return [s[slot].choice.exp().tolist() for s in scored]
+
+    @torch.inference_mode()
+    def resize(self, model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
+        """The resize rule of a model that cannot delete: before the first step, each copying slot gets the length that fits best."""
+        if step:
+            return canvas
+        for number, slot in enumerate(canvas.slots):
+            if _copies(slot.spec) and not canvas.is_settled(number):
+                scored = self._any_length(canvas, number, cache)
+                assert scored.spans is not None
+                best = int(scored.spans.flatten().argmax())
+                none = float(scored.none) >= float(scored.spans.flatten()[best])
+                canvas = canvas.resize(number, 1 if none else best % scored.spans.shape[1] + 1)
+        return canvas
+
+    def _any_length(self, canvas: Canvas, number: int, cache: Cache) -> Scored:
+        """The distribution over spans of every length up to the slot's, each scored on a canvas of its own, side by side."""
+        longest = canvas.slots[number].spec.length
+        lengths = [n for n in LENGTHS if n < longest] + [longest]
+        kept = self._shared(canvas, cache)
+        scored, _ = self._score([canvas.resize(number, n) for n in lengths], [kept] * len(lengths))
+        spans = torch.full((len(canvas), longest), -torch.inf)
+        for n, told in zip(lengths, scored, strict=True):
+            one = told[number].spans
+            assert one is not None
+            rows = canvas.slots[
+                number
+            ].start  # evidence stands before the draft, so its rows are the same on every canvas
+            spans[:rows, n - 1] = one[:rows, n - 1] / n
+        none = scored[0][number].none
+        total = torch.cat([spans.flatten(), none[None]]).logsumexp(0)
+        return Scored(spans=spans - total, none=none - total)
+
+    def _shared(self, canvas: Canvas, cache: Cache) -> Cache:
+        """What the variants of a canvas go on from: it is computed once, and each recomputes only close around its slot."""
+        if cache is None or cache.exact:
+            return cache
+        if cache.kept is None:
+            cache = hidden_states(self.body, self.arena, self.marks.mask, [canvas], [cache])[1][0]
+        return cache and replace(cache, fringe=min(cache.fringe, VARIANT_FRINGE), bound=float("inf"))
+
+    def _score(self, canvases: Sequence[Canvas], caches: Sequence[Cache]) -> tuple[list[list[Scored]], list[Cache]]:
+        states, kept = hidden_states(self.body, self.arena, self.marks.mask, canvases, caches)
+        return [self._slots(c, rows, hidden) for c, (rows, hidden) in zip(canvases, states, strict=True)], kept
+
+    def _slots(self, canvas: Canvas, rows: Tensor, hidden: Tensor) -> list[Scored]:
+        limit = limits(canvas, len(canvas))
+        return [self._slot(canvas, slot, rows, hidden, limit) for slot in canvas.slots]
+
+    def _slot(self, canvas: Canvas, slot: Slot, rows: Tensor, hidden: Tensor, limit: Limits) -> Scored:
+        """The distribution of one slot; a settled one whose rows were not computed keeps its standing."""
+        places = (torch.arange(slot.start, slot.end) - self.body.shift).clamp_min(0)
+        found = torch.searchsorted(rows, places).clamp_max(len(rows) - 1)
+        if not bool((rows[found] == places).all()):
+            return Scored(words=_as_it_stands(canvas, slot))
+        words = self.body.logits(hidden[found.to(hidden.device)]).float().log_softmax(-1).cpu()
+        spec = slot.spec
+        if spec.kind is MaskKind.CHOICE:
+            answers = torch.tensor(self._answers(spec.allowed))
+            return Scored(choice=words[0, answers].log_softmax(-1), rows=answers)
+        if spec.free:
+            return Scored(words=likeliest(words, shared=False))
+        if spec.kind is MaskKind.LOGIC:
+            return Scored(words=likeliest(self._only(words, sorted(LOGIC_WORDS)), shared=True))
+        if spec.kind is MaskKind.CITE:
+            return Scored(spans=_cited(canvas, words[0]))
+        return self._copied(canvas, slot, words, limit)
+
+    def _copied(self, canvas: Canvas, slot: Slot, words: Tensor, limit: Limits) -> Scored:
+        """Log-probabilities of the legal spans of just the slot's length, and of leaving it empty."""
+        length, size = slot.end - slot.start, len(canvas)
+        starts = torch.arange(size)
+        places = (starts[:, None] + torch.arange(length)).clamp_max(size - 1)  # [T, K]
+        spoken = words[torch.arange(length), canvas.tokens[places]]  # [T, K]
+        scores = torch.full((size, length), -torch.inf)
+        one_passage = canvas.block[places[:, 0]] == canvas.block[places[:, -1]]
+        inside = (canvas.roles == Role.EVIDENCE) & one_passage & (canvas.characters[places, 0] >= 0).all(-1)
+        scores[:, -1] = torch.where(inside & (starts + length <= size), spoken.sum(-1), -torch.inf)
+        none = torch.tensor(-torch.inf) if slot.spec.required else words[0, self.marks.none]
+        return Scored(spans=legal(scores, limit, slot.spec.kind), none=none)
+
+    def _answers(self, allowed: Sequence[str]) -> list[int]:
+        firsts = [self.tokenizer.encode(SPOKEN.get(a, a)).ids[0] for a in allowed]
+        if len(set(firsts)) < len(firsts):
+            raise ValueError(f"two of the choices {', '.join(allowed)} begin with the same token; choose other words")
+        return firsts
+
+    def _only(self, words: Tensor, allowed: Sequence[str]) -> Tensor:
+        """The same log-probabilities with all but the first tokens of `allowed` words at -inf, in every place."""
+        ids = torch.tensor(sorted({self.tokenizer.encode(w).ids[0] for w in allowed}))
+        kept = torch.full_like(words, -torch.inf)
+        kept[:, ids] = words[:, ids]
+        return kept.log_softmax(-1)
+
+
+def _copies(spec: SlotSpec) -> bool:
+    return not spec.free and spec.kind in (MaskKind.TEXT, MaskKind.ENTITY, MaskKind.NUMBER, MaskKind.OUTLINE)
+
+
+def _cited(canvas: Canvas, words: Tensor) -> Tensor:
+    """[T, 1] log-probabilities of citing each passage: of its mark at the slot's place."""
+    openers = torch.tensor([s.start for s in canvas.segments if s.role is Role.EVIDENCE], dtype=torch.long)
+    scores = torch.full((len(canvas), 1), -torch.inf)
+    scores[openers, 0] = words[canvas.tokens[openers]].log_softmax(-1)
+    return scores
+
+
+def _as_it_stands(canvas: Canvas, slot: Slot) -> Best:
+    where = slice(slot.start, slot.end)
+    return Best(canvas.tokens[where], canvas.source[where], torch.tensor(1.0), torch.tensor(0.0), torch.tensor(1.0))

@@ -1,0 +1,323 @@
+"""The table of families: how each writes its config.json, its tensors and its chats. A family is a row here, not a modelling file.
+
+Sizes come from the checkpoint. What a family's config.json is known to leave out (a mask id, a block length) stands in its row as
+`otherwise`, with where it was read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..tokenizer import Template
+from .errors import ModelError
+from .transformer import ExpertConfig, TransformerConfig
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Where a stored tensor goes: our parameter, and of a stack of experts the `index`; `rows` names the part of a fused tensor."""
+
+    name: str
+    index: int | None = None
+    rows: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """One row. `tensors` are (pattern, name) pairs: a stored name that matches goes to ours, groups filled in by `\\1`."""
+
+    name: str
+    architectures: tuple[str, ...]
+    read: Callable[[Config, Family], TransformerConfig]
+    tensors: tuple[tuple[str, str], ...]
+    template: Template
+    otherwise: Mapping[str, int] = field(default_factory=dict)
+
+    def place(self, stored: str, config: TransformerConfig) -> list[Piece]:
+        """Where the tensor `stored` goes; nowhere for one that this family does not have."""
+        for pattern, ours in self.tensors:
+            match = re.fullmatch(pattern, stored)
+            if match:
+                return _pieces(match.expand(ours), config)
+        return []
+
+
+def find(config: Config) -> Family:
+    """The family of a config.json, by the architecture it names; ModelError for any other, never a guess."""
+    named = config.get("architectures") or []
+    for family in FAMILIES:
+        if any(a in family.architectures for a in named):
+            return family
+    told = ", ".join(named) or f"no architecture, model type {config.get('model_type')!r}"
+    known = ", ".join(f.name for f in FAMILIES)
+    raise ModelError(f"config.json names {told}, which is no diffusion language model known here; known are {known}")
+
+
+def _pieces(name: str, config: TransformerConfig) -> list[Piece]:
+    if ".qkv." in name:  # query, key and value rows one below the other
+        widths = [n * config.head_width for n in (config.heads, config.kv_heads, config.kv_heads)]
+        starts = [0, widths[0], widths[0] + widths[1]]
+        parts = zip(("query", "key", "value"), starts, widths, strict=True)
+        return [Piece(name.replace(".qkv.", f".{part}."), rows=(a, a + w)) for part, a, w in parts]
+    expert = re.fullmatch(r"(.*\.feed)\.(\d+)\.(gate|up|down)", name)
+    if expert:
+        return [Piece(f"{expert[1]}.{expert[3]}", index=int(expert[2]))]
+    return [Piece(name)]
+
+
+def _need(config: Config, *keys: str) -> Any:
+    """The first of `keys` that config.json gives a value for."""
+    for key in keys:
+        if config.get(key) is not None:
+            return config[key]
+    raise ModelError(f"config.json lacks {keys[0]}; fetch the checkpoint's own config.json again")
+
+
+def _fact(config: Config, family: Family, fact: str, *keys: str) -> int:
+    """A fact of diffusion: from config.json under any of `keys`, otherwise from the family's row."""
+    for key in keys:
+        value = config.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    if fact in family.otherwise:
+        return family.otherwise[fact]
+    raise ModelError(
+        f"config.json gives no {keys[0]}, and {family.name} checkpoints must; add it from the model's card"
+    )
+
+
+def _theta(config: Config) -> float:
+    """The rotary base; ModelError when positions are scaled in a way that is not built here."""
+    scaling = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    if kind != "default":
+        raise ModelError(
+            f"config.json asks for {kind} rotary scaling, which is not supported; use a checkpoint without it"
+        )
+    return float(scaling.get("rope_theta") or _need(config, "rope_theta"))
+
+
+def _usual(config: Config, family: Family, **more: Any) -> TransformerConfig:
+    """Hugging Face's usual names."""
+    heads = int(_need(config, "num_attention_heads"))
+    width = int(_need(config, "hidden_size"))
+    head_width = int(config.get("head_dim") or width // heads)
+    settings: dict[str, Any] = {
+        "vocabulary": int(_need(config, "vocab_size")),
+        "width": width,
+        "layers": int(_need(config, "num_hidden_layers")),
+        "heads": heads,
+        "kv_heads": int(config.get("num_key_value_heads") or heads),
+        "head_width": head_width,
+        "feed_forward": int(config.get("intermediate_size") or 0),
+        "mask": _fact(config, family, "mask", "mask_token_id", "mask_id"),
+        "end": _fact(config, family, "end", "eos_token_id"),
+        "norm_epsilon": float(_need(config, "rms_norm_eps")),
+        "rope_theta": _theta(config),
+        "qkv_bias": bool(config.get("attention_bias", False)),
+        "output_bias": bool(config.get("attention_bias", False)),
+        "tied": bool(config.get("tie_word_embeddings", False)),
+        "max_positions": int(config.get("max_position_embeddings") or 4096),
+    }
+    return TransformerConfig(**{**settings, **more})
+
+
+def _llada(config: Config, family: Family) -> TransformerConfig:
+    """OLMo's names (GSAI-ML/LLaDA-8B). Only its plain form: RMS norm, rotary positions, no biases, SiLU, block type llama."""
+    wanted = {"block_type": "llama", "activation_type": "silu", "layer_norm_type": "rms", "rope": True, "alibi": False}
+    for key, value in wanted.items():
+        if config.get(key, value) != value:
+            raise ModelError(f"config.json has {key} {config[key]!r}; LLaDA checkpoints are read with {value!r}")
+    heads, width = int(_need(config, "n_heads")), int(_need(config, "d_model"))
+    return TransformerConfig(
+        vocabulary=int(config.get("embedding_size") or _need(config, "vocab_size")),
+        width=width,
+        layers=int(_need(config, "n_layers")),
+        heads=heads,
+        kv_heads=int(config.get("n_kv_heads") or heads),
+        head_width=width // heads,
+        feed_forward=int(_need(config, "mlp_hidden_size")),
+        mask=_fact(config, family, "mask", "mask_token_id"),
+        end=_fact(config, family, "end", "eos_token_id"),
+        norm_epsilon=float(_need(config, "rms_norm_eps", "layer_norm_eps")),
+        rope_theta=_theta(config),
+        qkv_bias=bool(config.get("include_qkv_bias", False)),
+        tied=bool(config.get("weight_tying", False)),
+        max_positions=int(config.get("max_sequence_length") or 4096),
+    )
+
+
+def _llada_moe(config: Config, family: Family) -> TransformerConfig:
+    """LLaDA-MoE: OLMoE with norms of queries and keys. Its reference never normalises the weights, whatever norm_topk_prob says."""
+    layers = int(_need(config, "num_hidden_layers"))
+    sparse = [bool(f) for f in config.get("moe_layer_freq") or [1] * layers]
+    dense = sparse.index(True) if True in sparse else layers
+    if not all(sparse[dense:]):
+        raise ModelError(
+            "config.json mixes dense layers among those with experts; only dense layers first are supported"
+        )
+    experts = ExpertConfig(
+        count=int(_need(config, "num_experts")),
+        per_token=int(_need(config, "num_experts_per_tok")),
+        width=int(_need(config, "expert_intermediate_size")),
+        biased=bool(config.get("moe_router_enable_expert_bias")),
+        shared_width=int(config.get("shared_expert_intermediate_size") or 0),
+        dense_layers=dense,
+    )
+    return _usual(
+        config,
+        family,
+        feed_forward=int(config.get("dense_intermediate_size") or 0),
+        qk_norm=bool(config.get("qk_layernorm")),
+        clip=float(config.get("clip_qkv") or 0.0),
+        experts=experts,
+    )
+
+
+def _llada2(config: Config, family: Family) -> TransformerConfig:
+    """LLaDA2.0 and 2.1: sigmoid scores, groups of experts, a bias that only chooses, a shared part, half of each head rotated."""
+    width = int(_need(config, "moe_intermediate_size"))
+    experts = ExpertConfig(
+        count=int(_need(config, "num_experts")),
+        per_token=int(_need(config, "num_experts_per_tok")),
+        width=width,
+        score="sigmoid",
+        groups=int(config.get("n_group") or 1),
+        groups_kept=int(config.get("topk_group") or 1),
+        biased=True,
+        normalised=True,
+        scaling=float(config.get("routed_scaling_factor") or 1.0),
+        shared_width=width * int(config.get("num_shared_experts") or 0),
+        dense_layers=int(config.get("first_k_dense_replace") or 0),
+    )
+    heads = int(_need(config, "num_attention_heads"))
+    head_width = int(config.get("head_dim") or int(_need(config, "hidden_size")) // heads)
+    return _usual(
+        config,
+        family,
+        qk_norm=bool(config.get("use_qk_norm", True)),
+        qkv_bias=bool(config.get("use_qkv_bias", False)),
+        output_bias=bool(config.get("use_bias", False)),
+        rotary_width=int(head_width * float(config.get("partial_rotary_factor") or 1.0)),
+        block_length=_fact(config, family, "block_length", "block_length", "block_size"),
+        experts=experts,
+    )
+
+
+def _dream(config: Config, family: Family) -> TransformerConfig:
+    return _usual(config, family, qkv_bias=True, output_bias=False, shift=1)
+
+
+def _fast_dllm(config: Config, family: Family) -> TransformerConfig:
+    length = _fact(config, family, "block_length", "bd_size", "block_size")
+    return _usual(config, family, qkv_bias=True, output_bias=False, shift=1, block_length=length)
+
+
+def _qwen3(config: Config, family: Family) -> TransformerConfig:
+    return _usual(config, family, qk_norm=True)
+
+
+def _sdar(config: Config, family: Family) -> TransformerConfig:
+    length = _fact(config, family, "block_length", "block_size", "block_length", "bd_size")
+    return _usual(config, family, qk_norm=True, block_length=length)
+
+
+def _diffcoder(config: Config, family: Family) -> TransformerConfig:
+    return _usual(config, family, block_length=_fact(config, family, "block_length", "block_length", "block_size"))
+
+
+_LAYER = r"model\.layers\.(\d+)\."
+_USUAL = (
+    (r"model\.embed_tokens\.weight", "embedding.weight"),
+    (r"model\.norm\.weight", "norm.weight"),
+    (r"lm_head\.weight", "head.weight"),
+    (_LAYER + r"input_layernorm\.weight", r"blocks.\1.attention_norm.weight"),
+    (_LAYER + r"post_attention_layernorm\.weight", r"blocks.\1.feed_norm.weight"),
+    (_LAYER + r"self_attn\.q_proj\.(weight|bias)", r"blocks.\1.attention.query.\2"),
+    (_LAYER + r"self_attn\.k_proj\.(weight|bias)", r"blocks.\1.attention.key.\2"),
+    (_LAYER + r"self_attn\.v_proj\.(weight|bias)", r"blocks.\1.attention.value.\2"),
+    (_LAYER + r"self_attn\.o_proj\.(weight|bias)", r"blocks.\1.attention.output.\2"),
+    (_LAYER + r"self_attn\.q_norm\.weight", r"blocks.\1.attention.query_norm.weight"),
+    (_LAYER + r"self_attn\.k_norm\.weight", r"blocks.\1.attention.key_norm.weight"),
+    (_LAYER + r"mlp\.(gate|up|down)_proj\.weight", r"blocks.\1.feed.\2.weight"),
+)
+_EXPERTS = (
+    (_LAYER + r"mlp\.gate\.weight", r"blocks.\1.feed.router.weight"),
+    (_LAYER + r"mlp\.(?:gate\.)?expert_bias", r"blocks.\1.feed.bias"),
+    (_LAYER + r"mlp\.experts\.(\d+)\.(gate|up|down)_proj\.weight", r"blocks.\1.feed.\2.\3"),
+    (_LAYER + r"(?:mlp\.)?shared_experts?\.(gate|up|down)_proj\.weight", r"blocks.\1.feed.shared.\2.weight"),
+)
+_LLADA2 = (
+    (r"model\.word_embeddings\.weight", "embedding.weight"),
+    (_LAYER + r"attention\.query_key_value\.(weight|bias)", r"blocks.\1.attention.qkv.\2"),
+    (_LAYER + r"attention\.dense\.(weight|bias)", r"blocks.\1.attention.output.\2"),
+    (_LAYER + r"attention\.query_layernorm\.weight", r"blocks.\1.attention.query_norm.weight"),
+    (_LAYER + r"attention\.key_layernorm\.weight", r"blocks.\1.attention.key_norm.weight"),
+)
+_OLMO = r"model\.transformer\.blocks\.(\d+)\."
+_LLADA = (
+    (r"model\.transformer\.wte\.weight", "embedding.weight"),
+    (r"model\.transformer\.ln_f\.weight", "norm.weight"),
+    (r"model\.transformer\.ff_out\.weight", "head.weight"),
+    (_OLMO + r"attn_norm\.weight", r"blocks.\1.attention_norm.weight"),
+    (_OLMO + r"ff_norm\.weight", r"blocks.\1.feed_norm.weight"),
+    (_OLMO + r"q_proj\.(weight|bias)", r"blocks.\1.attention.query.\2"),
+    (_OLMO + r"k_proj\.(weight|bias)", r"blocks.\1.attention.key.\2"),
+    (_OLMO + r"v_proj\.(weight|bias)", r"blocks.\1.attention.value.\2"),
+    (_OLMO + r"attn_out\.weight", r"blocks.\1.attention.output.weight"),
+    (_OLMO + r"ff_proj\.weight", r"blocks.\1.feed.gate.weight"),
+    (_OLMO + r"up_proj\.weight", r"blocks.\1.feed.up.weight"),
+    (_OLMO + r"ff_out\.weight", r"blocks.\1.feed.down.weight"),
+)
+
+_LLAMA3_CHAT = Template(
+    "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\n",
+    "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+    "<|eot_id|>",
+)
+_CHATML = Template("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>")
+_ROLES = Template("<role>HUMAN</role>", "<|role_end|><role>ASSISTANT</role>", "<|role_end|>")
+_PLAIN = Template("", "\n\n")
+
+FAMILIES = (
+    Family("LLaDA", ("LLaDAModelLM",), _llada, _LLADA, _LLAMA3_CHAT),
+    # mask id: the model's README; a duplicate head may be stored though it is tied
+    Family("iLLaDA", ("ILLaDAModelLM", "iLLaDAModelLM", "ILLaDAForMaskedLM"), _usual, _USUAL, _PLAIN, {"mask": 5}),
+    Family("Dream", ("DreamModel",), _dream, _USUAL, _CHATML),
+    # mask and end: the released tokenizer; the configuration class has no default for either
+    Family(
+        "LLaDA-MoE",
+        ("LLaDAMoEModelLM", "LLaDAMoEModel"),
+        _llada_moe,
+        (*_USUAL, *_EXPERTS),
+        _ROLES,
+        {"mask": 156895, "end": 156892},
+    ),
+    # mask and block length: the authors' report and sampler
+    Family(
+        "LLaDA2",
+        ("LLaDA2MoeModelLM", "LLaDA21MoeModelLM"),
+        _llada2,
+        (*_USUAL, *_EXPERTS, *_LLADA2),
+        _ROLES,
+        {"mask": 156895, "end": 156892, "block_length": 32},
+    ),
+    Family("SDAR", ("SDARForCausalLM",), _sdar, _USUAL, _CHATML, {"mask": 151669, "block_length": 4}),
+    Family(
+        "Stable-DiffCoder", ("StableDiffcoderForCausalLM", "StableDiffCoderForCausalLM"), _diffcoder, _USUAL, _PLAIN
+    ),
+    Family(
+        "Fast-dLLM-v2",
+        ("Fast_dLLM_QwenForCausalLM",),
+        _fast_dllm,
+        _USUAL,
+        _CHATML,
+        {"mask": 151665, "block_length": 32},
+    ),
+    Family("Qwen3 made a masked diffusion model", ("A2DQwen3LMHeadModel",), _qwen3, _USUAL, _CHATML),
+)

@@ -1,0 +1,253 @@
+"""Open any checkpoint of a known family: config.json, safetensors shards, tokenizer, chat frame. No remote code is ever run."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from ..tokenizer import ChatTokenizer, Template
+from .errors import ModelError
+from .families import Family, Piece, find
+from .transformer import Block, Transformer, TransformerConfig
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_NOT_WEIGHTS = ("rotary_emb.inv_freq", "position_ids")
+_FILES = ("*.json", "*.safetensors", "*.jinja", "merges.txt")
+Device = str | torch.device
+
+
+def load(
+    name: str | Path, *, dtype: torch.dtype | None = None, device: Device | Sequence[Device] | None = None
+) -> tuple[Transformer, ChatTokenizer]:
+    """The model and tokenizer of a folder or Hugging Face id.
+
+    `dtype`: by default the checkpoint's own on a GPU and fp32 on a CPU. `device`: one, or several over which the blocks are spread in
+    order, evenly by bytes; by default the first GPU, else the CPU. ModelError names what is missing, damaged or unknown.
+    """
+    folder = folder_of(name)
+    stored = read_json(folder / "config.json")
+    family = find(stored)
+    config = family.read(stored, family)
+    devices = _devices(device)
+    chosen = dtype or (_own_dtype(stored) if devices[0].type == "cuda" else torch.float32)
+    with torch.device("meta"):
+        model = Transformer(config)
+    _fill(model, _places(model, devices), folder, family, config, chosen)
+    return model.eval().requires_grad_(False), open_tokenizer(folder, family.template)
+
+
+def folder_of(name: str | Path) -> Path:
+    """The folder itself, or where the Hugging Face id is kept on this machine, fetched if need be; only data files are fetched."""
+    if Path(name).is_dir():
+        return Path(name)
+    if str(name).count("/") != 1 or str(name).startswith(("/", ".")):
+        raise ModelError(f"{name} is no folder and no Hugging Face id (owner/name); give --model one of these")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=list(_FILES)))
+    except RepositoryNotFoundError as error:
+        raise ModelError(f"{name} is not on Hugging Face; check its name") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise ModelError(f"{name} could not be fetched; download it elsewhere and give --model its folder") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is missing; fetch the whole checkpoint") from error
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{path} is damaged ({error}); fetch it again") from error
+
+
+def _own_dtype(stored: Mapping[str, Any]) -> torch.dtype:
+    told = str(stored.get("dtype") or stored.get("torch_dtype") or "bfloat16").removeprefix("torch.")
+    if told not in DTYPES:
+        raise ModelError(f"config.json stores weights as {told}; supported are {', '.join(DTYPES)}")
+    return DTYPES[told]
+
+
+def _devices(device: Device | Sequence[Device] | None) -> list[torch.device]:
+    if device is None:
+        return [torch.device("cuda" if torch.cuda.is_available() else "cpu")]
+    return [torch.device(d) for d in ([device] if isinstance(device, str | torch.device) else device)]
+
+
+def _places(model: Transformer, devices: Sequence[torch.device]) -> dict[str, torch.device]:
+    """The device of every parameter: the embedding on the first, norm and head on the last, the blocks in order, evenly by bytes."""
+    sizes = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
+    share, before, where = sum(sizes) / len(devices), 0, {}
+    for block, size in zip(model.blocks, sizes, strict=True):
+        assert isinstance(block, Block)
+        device = devices[min(int((before + size / 2) / share), len(devices) - 1)]
+        where.update({f"blocks.{block.number}.{n}": device for n, _ in block.named_parameters()})
+        before += size
+    last = devices[0] if model.config.tied else devices[-1]
+    return {**where, "embedding.weight": devices[0], "norm.weight": devices[-1], "head.weight": last}
+
+
+def _fill(
+    model: Transformer,
+    places: Mapping[str, torch.device],
+    folder: Path,
+    family: Family,
+    config: TransformerConfig,
+    dtype: torch.dtype,
+) -> None:
+    """Copy every stored tensor to its place, shard by shard; a parameter is allocated when its first piece comes."""
+    wanted = dict(model.named_parameters(remove_duplicate=False))
+    filled: dict[str, Tensor] = {}
+    missing = {name: _pieces_of(name, p) for name, p in wanted.items()}
+    for stored, tensor in tensors(folder):
+        pieces = family.place(stored, config)
+        if not pieces and not stored.endswith(_NOT_WEIGHTS):
+            raise ModelError(
+                f"{stored} in {folder.name} has no place in a {family.name} model; is config.json its own?"
+            )
+        for piece in pieces:
+            _put(piece, stored, tensor, wanted, places, dtype, filled, missing)
+    if config.tied:
+        _check_tied(filled, missing, folder)
+    left = [name for name, count in missing.items() if count]
+    if left:
+        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        raise ModelError(f"{folder.name} lacks the weights of {left[0]}{more}; fetch the whole checkpoint")
+    for name, value in filled.items():
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(parent), leaf, nn.Parameter(value, requires_grad=False))
+    if config.tied:
+        model.head.weight = model.embedding.weight
+
+
+def _pieces_of(name: str, parameter: nn.Parameter) -> int:
+    """How many stored tensors make a parameter: one for each expert of a stack."""
+    return parameter.shape[0] if parameter.ndim == 3 else 1
+
+
+def _put(
+    piece: Piece,
+    stored: str,
+    tensor: Tensor,
+    wanted: Mapping[str, nn.Parameter],
+    places: Mapping[str, torch.device],
+    dtype: torch.dtype,
+    filled: dict[str, Tensor],
+    missing: dict[str, int],
+) -> None:
+    if piece.name not in wanted:
+        raise ModelError(
+            f"{stored} has no place in the model that config.json describes; fetch the checkpoint's own config.json"
+        )
+    shape = wanted[piece.name].shape
+    if piece.name not in filled:
+        exact = torch.float32 if piece.name.endswith("feed.bias") else dtype  # a router compares in fp32
+        filled[piece.name] = torch.empty(shape, dtype=exact, device=places[piece.name])
+    target = filled[piece.name] if piece.index is None else filled[piece.name][piece.index]
+    source = tensor if piece.rows is None else tensor[piece.rows[0] : piece.rows[1]]
+    if source.shape != target.shape:
+        told = f"{tuple(source.shape)} where config.json makes it {tuple(target.shape)}"
+        raise ModelError(f"{stored} is {told}; fetch config.json and shards of one revision")
+    target.copy_(source)
+    missing[piece.name] -= 1
+
+
+def _check_tied(filled: dict[str, Tensor], missing: dict[str, int], folder: Path) -> None:
+    """A tied head may be stored once or twice; twice, the two must be equal."""
+    head = filled.pop("head.weight", None)
+    missing["head.weight"] = 0
+    if head is not None and not torch.equal(head, filled.get("embedding.weight", head)):
+        raise ModelError(
+            f"{folder.name} says its head is tied, and stores another one; set tie_word_embeddings to false"
+        )
+
+
+def tensors(folder: Path) -> Iterator[tuple[str, Tensor]]:
+    """Every stored tensor by name, from model.safetensors or the shards that the index lists."""
+    for shard, names in _shards(folder).items():
+        try:
+            with safe_open(shard, framework="pt", device="cpu") as opened:
+                held = set(opened.keys())
+                absent = sorted(set(names) - held)
+                if absent:
+                    raise ModelError(f"{shard.name} lacks {absent[0]}, which the index says it holds; fetch it again")
+                for name in names or sorted(held):
+                    yield name, opened.get_tensor(name)
+        except FileNotFoundError as error:
+            raise ModelError(f"{shard.name} is missing in {folder}; fetch the whole checkpoint") from error
+        except SafetensorError as error:
+            raise ModelError(f"{shard.name} in {folder} is damaged ({error}); fetch it again") from error
+
+
+def _shards(folder: Path) -> dict[Path, list[str]]:
+    index = folder / "model.safetensors.index.json"
+    if not index.exists():
+        if not (folder / "model.safetensors").exists():
+            raise ModelError(
+                f"{folder} holds no model.safetensors and no index of shards; pickled weights are not read"
+            )
+        return {folder / "model.safetensors": []}
+    shards: dict[Path, list[str]] = defaultdict(list)
+    for name, shard in sorted(read_json(index)["weight_map"].items()):
+        shards[folder / shard].append(name)
+    return shards
+
+
+_SENTINEL = "palimpsest-user-words"
+
+
+def open_tokenizer(folder: Path, otherwise: Template) -> ChatTokenizer:
+    """The tokenizer of a checkpoint, framed by its own chat template where it has one.
+
+    A checkpoint with vocab.json and merges.txt alone (Dream) is read as Qwen2's byte-level BPE, which those files are.
+    """
+    path = folder / "tokenizer.json"
+    if path.exists():
+        return ChatTokenizer(path.read_text(encoding="utf-8"), _own_template(folder, path) or otherwise)
+    if not (folder / "vocab.json").exists() or not (folder / "merges.txt").exists():
+        raise ModelError(f"{folder} holds no tokenizer.json; fetch the whole checkpoint")
+    return ChatTokenizer(_byte_level(folder).to_str(), otherwise)
+
+
+def _byte_level(folder: Path) -> Any:
+    from transformers import AddedToken, Qwen2Tokenizer
+
+    told = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").exists() else {}
+    made = Qwen2Tokenizer(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"))
+    backend = made.backend_tokenizer
+
+    added = sorted((int(i), t) for i, t in (told.get("added_tokens_decoder") or {}).items())
+    backend.add_special_tokens([AddedToken(t["content"], special=True) for _, t in added])
+    return backend
+
+
+def _own_template(folder: Path, path: Path) -> Template | None:
+    """The frame that the checkpoint's own chat template puts around a user's words; rendered in transformers' sandbox."""
+    source = folder / "chat_template.jinja"
+    told = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").exists() else {}
+    template = source.read_text(encoding="utf-8") if source.exists() else told.get("chat_template")
+    if not isinstance(template, str):
+        return None
+    from transformers import PreTrainedTokenizerFast
+
+    specials = {
+        k: v["content"] if isinstance(v, dict) else v
+        for k, v in told.items()
+        if k in ("bos_token", "eos_token", "pad_token")
+    }
+    renderer = PreTrainedTokenizerFast(tokenizer_file=str(path), **{k: v for k, v in specials.items() if v})
+    user = [{"role": "user", "content": _SENTINEL}]
+    asked = renderer.apply_chat_template(user, chat_template=template, tokenize=False, add_generation_prompt=True)
+    answered = renderer.apply_chat_template(
+        [*user, {"role": "assistant", "content": _SENTINEL}], chat_template=template, tokenize=False
+    )
+    before, _, after = str(asked).partition(_SENTINEL)
+    return Template(before, after, str(answered).rpartition(_SENTINEL)[2])
