@@ -8,10 +8,12 @@ only its own.
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -57,43 +59,51 @@ class Arena:
     def __init__(self, layers: int, heads: int, width: int, dtype: torch.dtype, devices: Sequence[torch.device]):
         self.keys = [torch.empty(0, heads, width, dtype=dtype, device=d) for d in devices[:layers]]
         self.values = [torch.empty(0, heads, width, dtype=dtype, device=d) for d in devices[:layers]]
-        self.owners = torch.empty(0, dtype=torch.int32)
+        self._owners = np.zeros(0, dtype=np.int32)
+        # Caches die wherever the garbage collector finds them, on any thread: what they leave is noted here and taken back by `take`.
+        self._released: deque[Tensor] = deque()
 
     @property
-    def free(self) -> int:
-        """Rows that nobody owns."""
-        return int((self.owners == 0).sum())
+    def owned(self) -> int:
+        """Rows that somebody owns."""
+        self._take_back()
+        return int((self._owners > 0).sum())
 
     def take(self, count: int) -> Tensor:
-        """[count] int64: rows that nobody owns, now owned once; the arena grows when there are too few. In runs where it can be."""
-        idle = (self.owners == 0).nonzero()[:, 0]
+        """[count] int64: rows that nobody owns, now owned once; the arena grows when there are too few. In one run where it can be."""
+        self._take_back()
+        idle = np.flatnonzero(self._owners == 0)
         if len(idle) < count:
-            self._grow(max(count - len(idle), len(self.owners) // 2, 1024))
-            idle = (self.owners == 0).nonzero()[:, 0]
+            self._grow(max(count - len(idle), len(self._owners) // 2, 1024))
+            idle = np.flatnonzero(self._owners == 0)
         rows = _one_run(idle, count)
-        self.owners[rows] += 1
-        return rows
+        self._owners[rows] += 1
+        return torch.from_numpy(rows)
 
     def own(self, rows: Tensor) -> None:
-        self.owners[rows] += 1
+        self._owners[rows.numpy()] += 1
 
     def release(self, rows: Tensor) -> None:
-        self.owners[rows] -= 1
+        self._released.append(rows)
+
+    def _take_back(self) -> None:
+        while self._released:
+            self._owners[self._released.popleft().numpy()] -= 1
 
     def _grow(self, more: int) -> None:
         for pool in (self.keys, self.values):
             for layer, old in enumerate(pool):
                 pool[layer] = torch.cat([old, old.new_zeros(more, *old.shape[1:])])
-        self.owners = torch.cat([self.owners, torch.zeros(more, dtype=torch.int32)])
+        self._owners = np.concatenate([self._owners, np.zeros(more, dtype=np.int32)])
 
 
-def _one_run(idle: Tensor, count: int) -> Tensor:
+def _one_run(idle: np.ndarray, count: int) -> np.ndarray:
     """The first run of `count` neighbours among the `idle` rows, or simply the first `count`."""
     if count == 0:
         return idle[:0]
-    whole = (idle[count - 1 :] - idle[: len(idle) - count + 1] == count - 1).nonzero()
-    start = int(whole[0, 0]) if len(whole) else 0
-    return idle[start : start + count]
+    whole = np.flatnonzero(idle[count - 1 :] - idle[: len(idle) - count + 1] == count - 1)
+    start = int(whole[0]) if len(whole) else 0
+    return idle[start : start + count].copy()
 
 
 class Kept:
