@@ -1,4 +1,4 @@
-"""The embedded denoiser as the agent's writer: every question put to it is a canvas of typed slots. The one door to torch."""
+"""A denoiser as the agent's writer: every question put to it is a canvas of typed slots. The one door to torch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from palimpsest.dlm_core.canvas import Canvas
-from palimpsest.dlm_core.denoiser import Denoiser
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
-from palimpsest.dlm_core.models import weights
+from palimpsest.dlm_core.open import open_denoiser
 from palimpsest.dlm_core.sampler import denoise_all, in_batches
 from palimpsest.retrieval.types import Passage
 
@@ -19,19 +18,19 @@ from .state import Candidate, Filled, Piece, Verdict
 CITE = SlotSpec(MaskKind.CITE)
 
 
-class EmbeddedWriter:
-    """Fills, judges and cites with the weights in `folder` (the bundled ones by default), on the CPU.
+class ModelWriter:
+    """Fills, judges and cites with `model`: "embedded", a folder of weights, or a Hugging Face id of a known family.
 
-    `threads` limits torch's own; None leaves them alone. WeightsError names a missing or damaged file.
+    `threads` limits torch's own; None leaves them alone. WeightsError and ModelError name what is missing or damaged.
     """
 
-    def __init__(self, folder: Path | None = None, threads: int | None = None, steps: int = 2):
+    def __init__(self, model: str | Path = "embedded", threads: int | None = None, steps: int = 2):
         if threads is not None:
             import torch
 
             torch.set_num_threads(threads)
-        self.denoiser: Denoiser = weights.load(folder or weights.BUNDLED)
-        self.name = f"embedded ({(folder or weights.BUNDLED).name})"
+        self.denoiser = open_denoiser(model)
+        self.name = str(model) if model == "embedded" else Path(model).name
         self.steps = steps
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
@@ -59,7 +58,8 @@ class EmbeddedWriter:
 
     def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]:
         """Denoise each form's slots from its passages; [NONE] or nothing to copy gives empty words and no passage."""
-        canvases = [self._lay(pieces, passages, [*pieces, CITE]) for pieces, passages in forms]
+        short = [(_fitting(pieces), passages) for pieces, passages in forms]
+        canvases = [self._lay(pieces, passages, [*pieces, CITE]) for pieces, passages in short]
         films = in_batches(canvases, self._film)
         return [
             [self._filled(frames, number, passages) for number in range(len(frames[-1].canvas.slots) - 1)]
@@ -67,7 +67,7 @@ class EmbeddedWriter:
         ]
 
     def _film(self, batch: list[Canvas]) -> list[Any]:
-        steps = list(denoise_all(self.denoiser, batch, schedule=self.steps))
+        steps = list(denoise_all(self.denoiser, batch, schedule=self.steps, resize=self.denoiser.resize))
         return [[frames[i] for frames in steps] for i in range(len(batch))]
 
     def _filled(self, frames: Sequence[Any], number: int, passages: Sequence[Passage]) -> Filled:
@@ -90,3 +90,20 @@ def _candidate(text: str, passage: Passage, start: int, end: int, probability: f
     return Candidate(
         text=text, passage=passage.id, start=passage.start + start, end=passage.start + end, probability=probability
     )
+
+
+LONGEST = 500  # letters of a form; a draft's frame has room for some 190 word pieces
+
+
+def _fitting(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """The form with the words farthest from its holes left out when it is too long to lay; what is filled in does not change place."""
+    room = LONGEST // max(sum(isinstance(p, str) for p in pieces), 1)
+    return [_near_holes(p, room, n > 0, n + 1 < len(pieces)) if isinstance(p, str) else p for n, p in enumerate(pieces)]
+
+
+def _near_holes(text: str, room: int, before: bool, after: bool) -> str:
+    if len(text) <= room:
+        return text
+    if before and after:
+        return text[: room // 2] + " ... " + text[-(room // 2) :]
+    return text[:room] if before else text[-room:]

@@ -25,7 +25,7 @@ _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
 
 class Config(BaseModel):
-    """Settings of a run. `docs` empty asks the bundled library; `model` is "embedded" or a folder of weights."""
+    """Settings of a run. `docs` empty asks the bundled library; `model` is "embedded", a folder or a Hugging Face id."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,7 +60,8 @@ class Config(BaseModel):
 
     def seen_from(self, folder: Path) -> Config:
         """These settings with relative paths taken from `folder`, so that a run goes on from wherever it is resumed."""
-        model = self.model if self.model == "embedded" else str(folder / self.model)
+        is_folder = self.model != "embedded" and (folder / self.model).exists()
+        model = str(folder / self.model) if is_folder else self.model
         docs = tuple(folder / path for path in self.docs)
         return self.model_copy(update={"docs": docs, "model": model, "index": self.index and folder / self.index})
 

@@ -67,12 +67,13 @@ def open_index(config: Config) -> tuple[Index, tuple[Failure, ...]]:
 
 
 def open_writer(config: Config) -> Writer:
-    from palimpsest.agent.writer import EmbeddedWriter
+    from palimpsest.agent.writer import ModelWriter
+    from palimpsest.dlm_core.models.errors import ModelError
     from palimpsest.dlm_core.models.weights import WeightsError
 
     try:
-        return EmbeddedWriter(None if config.model == "embedded" else Path(config.model), threads=config.threads)
-    except WeightsError as error:
+        return ModelWriter(config.model, threads=config.threads)
+    except (WeightsError, ModelError) as error:
         raise ResearchError(str(error), FAILED) from error
 
 
