@@ -22,14 +22,24 @@ from .tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Encoded:
-    """One segment, encoded: hidden states [n, C], and keys and values of every layer [H, n, D]. Exact in any canvas."""
+    """One segment, encoded, or several in a row: what slots are compared with [n, 2, C], keys and values of every layer [H, n, D].
 
-    hidden: Tensor
+    Exact in any canvas.
+    """
+
+    span_keys: Tensor
     past: list[tuple[Tensor, Tensor]]
 
 
 Key = tuple[tuple[int, ...], ...]  # the tokens a segment's state depends on: the question's, and its own
-Segments = dict[Key, Encoded]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is kept of a canvas: its segments before the draft, each by its key and, in order, all in a row."""
+
+    segments: dict[Key, Encoded]
+    joined: Encoded
 
 
 class Denoiser:
@@ -78,9 +88,13 @@ class Denoiser:
     def _plain(
         self, canvases: Sequence[Canvas], caches: Sequence[Cache]
     ) -> tuple[list[tuple[Tensor, Tensor]], list[Cache]]:
-        """Hidden states of question and evidence, and of the draft, from one pass over whole canvases."""
+        """Span keys of question and evidence, and hidden states of the draft, from one pass over whole canvases."""
         hidden = self.model(Batch.of(canvases))
-        rows = [(hidden[i, : draft_start(c)], hidden[i, draft_start(c) : len(c)]) for i, c in enumerate(canvases)]
+        cuts = [draft_start(c) for c in canvases]
+        rows = [
+            (self.model.span_keys(hidden[i, :cut]), hidden[i, cut : len(c)])
+            for i, (c, cut) in enumerate(zip(canvases, cuts, strict=True))
+        ]
         return rows, [c and updated(c, None, Report(len(v), len(v))) for c, v in zip(caches, canvases, strict=True)]
 
     def _cached(
@@ -88,32 +102,35 @@ class Denoiser:
     ) -> tuple[list[tuple[Tensor, Tensor]], list[Cache]]:
         """The same from segments encoded once: evidence never looks at the draft, so its state is exact in every canvas."""
         wanted = [{_key(c, s): (c, s) for s in _context(c)} for c in canvases]
-        have: Segments = {key: value for c in caches for key, value in (c.kept if c and c.kept else {}).items()}
-        old = set(have)
+        old = [c.kept for c in caches if c and c.kept]
+        have = {key: value for held in old for key, value in held.segments.items()}
+        known = set(have)
         self._encode({key: place for w in wanted for key, place in w.items() if key not in have}, have)
-        parts = [[have[_key(c, s)] for s in _context(c)] for c in canvases]
-        heads = [torch.cat([p.hidden for p in ps]) for ps in parts]
-        drafts = self.model.draft(Batch.of(canvases, [_draft(c) for c in canvases]), *_side_by_side(parts))
-        rows, kept = [], []
+        held = [_hold(w, have, c.kept if c else None) for w, c in zip(wanted, caches, strict=True)]
+        past, valid = _side_by_side([h.joined for h in held])
+        drafts = self.model.draft(Batch.of(canvases, [_draft(c) for c in canvases]), past, valid)
+        rows: list[tuple[Tensor, Tensor]] = []
+        kept: list[Cache] = []
         for i, (canvas, cache) in enumerate(zip(canvases, caches, strict=True)):
-            size = len(canvas) - len(heads[i])
-            fresh = sum(s.end - s.start for key, (_, s) in wanted[i].items() if key not in old)
-            rows.append((heads[i], drafts[i, :size]))
-            kept.append(cache and updated(cache, {k: have[k] for k in wanted[i]}, Report(size + fresh, len(canvas))))
+            size = len(canvas) - draft_start(canvas)
+            fresh = sum(s.end - s.start for key, (_, s) in wanted[i].items() if key not in known)
+            rows.append((held[i].joined.span_keys, drafts[i, :size]))
+            kept.append(cache and updated(cache, held[i], Report(size + fresh, len(canvas))))
         return rows, kept
 
-    def _encode(self, missing: dict[Key, tuple[Canvas, Segment]], have: Segments) -> None:
+    def _encode(self, missing: dict[Key, tuple[Canvas, Segment]], have: dict[Key, Encoded]) -> None:
         """Encode what is missing into `have`: the questions first, for the passages look at them."""
         for passages in (False, True):
             keys = [k for k in missing if (len(k) > 1) == passages]
             if not keys:
                 continue
             batch = Batch.of([missing[k][0] for k in keys], [[missing[k][1]] for k in keys])
-            hidden, own = self.model.rows(batch, *_side_by_side([[have[k[:1]]] if passages else [] for k in keys]))
+            past, valid = _side_by_side([have[k[:1]] for k in keys]) if passages else (None, None)
+            hidden, own = self.model.rows(batch, past, valid)
+            told = self.model.span_keys(hidden)
             for i, key in enumerate(keys):
                 size = len(key[-1])
-                past = [(keys_[i, :, :size], values[i, :, :size]) for keys_, values in own]
-                have[key] = Encoded(hidden[i, :size], past)
+                have[key] = Encoded(told[i, :size], [(k[i, :, :size], v[i, :, :size]) for k, v in own])
 
     def _slots(self, canvas: Canvas, evidence: Tensor, draft: Tensor) -> list[Scored]:
         limit = limits(canvas, len(evidence))
@@ -132,7 +149,7 @@ class Denoiser:
             return Scored(words=likeliest(self.model.vocabulary(states).log_softmax(-1), shared=True))
         cite = kind is MaskKind.CITE
         allowed = copyable(Batch.of([canvas], [_context(canvas)]), cite)  # [1, P]
-        start, end = self.model.span_scores(states[:1], evidence[None])
+        start, end = self.model.span_scores_of(states[:1], evidence[None])
         joint = self.model.joint(start, end, allowed, 1 if cite else slot.end - slot.start)[0]  # [P, L]
         if cite:
             return Scored(spans=joint.nan_to_num(nan=-torch.inf, neginf=-torch.inf))
@@ -143,18 +160,30 @@ class Denoiser:
         return Scored(spans=spans.nan_to_num(nan=-torch.inf), none=none)
 
 
-def _side_by_side(parts: Sequence[Sequence[Encoded]]) -> tuple[KeyValues | None, Tensor | None]:
-    """Each canvas's segments in a row, padded: keys and values [B, H, P, D] of every layer, and [B, P] bool which are real."""
-    if not parts[0]:
-        return None, None
-    lengths = torch.tensor([sum(len(p.hidden) for p in ps) for ps in parts])
-    valid = torch.arange(int(lengths.max())) < lengths[:, None]
+def _hold(wanted: dict[Key, tuple[Canvas, Segment]], have: dict[Key, Encoded], old: Held | None) -> Held:
+    """The segments of a canvas in a row; the row that is already there when they are the same."""
+    if old is not None and list(old.segments) == list(wanted):
+        return old
+    parts = [have[key] for key in wanted]
+    past = [
+        (torch.cat([p.past[n][0] for p in parts], 1), torch.cat([p.past[n][1] for p in parts], 1))
+        for n in range(len(parts[0].past))
+    ]
+    return Held({key: have[key] for key in wanted}, Encoded(torch.cat([p.span_keys for p in parts]), past))
+
+
+def _side_by_side(parts: Sequence[Encoded]) -> tuple[KeyValues, Tensor | None]:
+    """Keys and values [B, H, P, D] of every layer of some canvases, padded, and [B, P] bool which are real; None for all."""
+    if len(parts) == 1:
+        return [(k[None], v[None]) for k, v in parts[0].past], None
+    lengths = torch.tensor([len(p.span_keys) for p in parts])
 
     def padded(layer: int, which: int) -> Tensor:
-        rows = [torch.cat([p.past[layer][which] for p in ps], 1).transpose(0, 1) for ps in parts]
+        rows = [p.past[layer][which].transpose(0, 1) for p in parts]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).transpose(1, 2)
 
-    return [(padded(n, 0), padded(n, 1)) for n in range(len(parts[0][0].past))], valid
+    layers = [(padded(n, 0), padded(n, 1)) for n in range(len(parts[0].past))]
+    return layers, torch.arange(int(lengths.max())) < lengths[:, None]
 
 
 def draft_start(canvas: Canvas) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -145,19 +146,26 @@ def limits(canvas: Canvas, size: int) -> Limits:
     """Among the first `size` places of a canvas, where a copied span may begin and end: at whole words, not at stray punctuation."""
     start, end, figure, capital = (torch.zeros(size, dtype=torch.bool) for _ in range(4))
     for segment in canvas.segments:
-        if segment.role is not Role.EVIDENCE:
-            continue
-        text = segment.text
-        for i, (a, b) in enumerate(canvas.characters[segment.start : segment.end].tolist(), segment.start):
-            if a < 0:
-                continue
-            word = text[a:b]
-            joined_before, joined_after = _joins(text, a), _joins(text, b)
-            start[i] = not joined_before and (word[0].isalnum() or word in _OPENING)
-            end[i] = not joined_after and (word[-1].isalnum() or word in _CLOSING)
-            figure[i] = bool(_HAS_FIGURE.search(word))
-            capital[i] = word[0].isdigit() or any(c.isupper() for c in text[a : a + 4].split(maxsplit=1)[0])
+        if segment.role is Role.EVIDENCE:
+            where = slice(segment.start, segment.end)
+            spans = tuple(map(tuple, canvas.characters[where].tolist()))
+            start[where], end[where], figure[where], capital[where] = _limits_of(segment.text, spans)
     return Limits(start, end, figure, capital)
+
+
+@lru_cache(maxsize=1024)  # a passage is read again at every step of every canvas it lies on
+def _limits_of(text: str, spans: tuple[tuple[int, int], ...]) -> Tensor:
+    """[4, n] bool for the words of `text` at `spans`: may a copy start there, end there, is it a figure, does it open a name."""
+    told = torch.zeros(4, len(spans), dtype=torch.bool)
+    for i, (a, b) in enumerate(spans):
+        if a < 0 or a == b:
+            continue
+        word = text[a:b]
+        told[0, i] = not _joins(text, a) and (word[0].isalnum() or word in _OPENING)
+        told[1, i] = not _joins(text, b) and (word[-1].isalnum() or word in _CLOSING)
+        told[2, i] = bool(_HAS_FIGURE.search(word))
+        told[3, i] = word[0].isdigit() or any(c.isupper() for c in "".join(text[a : a + 4].split(maxsplit=1)[:1]))
+    return told
 
 
 def _joins(text: str, at: int) -> bool:

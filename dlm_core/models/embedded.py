@@ -140,7 +140,13 @@ class EmbeddedModel(nn.Module):
         """
         x, kept = self.embed(batch.tokens, batch.positions, batch.roles, batch.kinds), []
         valid = batch.block >= 0
-        seen = (valid if past_valid is None else torch.cat([past_valid, valid], 1))[:, None, None, :]
+        # One canvas has no padding, and attention without a mask is the faster.
+        everything = len(valid) > 1
+        seen = (
+            (valid if past_valid is None else torch.cat([past_valid, valid], 1))[:, None, None, :]
+            if everything
+            else None
+        )
         for number, layer in enumerate(self.body):
             x, own = layer(x, seen, past[number] if past else None)
             kept.append(own)
@@ -152,8 +158,15 @@ class EmbeddedModel(nn.Module):
 
     def span_scores(self, slots: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Start and end scores [N, T] of slot states [N, C] against token states [N, T, C]."""
+        return self.span_scores_of(slots, self.span_keys(tokens))
+
+    def span_keys(self, tokens: Tensor) -> Tensor:
+        """What slots are compared with, [..., T, 2, C], of token states [..., T, C]."""
+        return self.span_key(tokens).unflatten(-1, (2, -1))
+
+    def span_scores_of(self, slots: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """Start and end scores [N, T] of slot states [N, C] against keys [N, T, 2, C]."""
         queries = self.span_query(slots).unflatten(-1, (2, -1))  # [N, 2, C]
-        keys = self.span_key(tokens).unflatten(-1, (2, -1))  # [N, T, 2, C]
         scores = torch.einsum("nsc,ntsc->nst", queries, keys) / self.config.width**0.5
         return scores[:, 0], scores[:, 1]
 
