@@ -48,7 +48,9 @@ class Marks(NamedTuple):
         """Marks of numbers; ValueError unless all three have one length."""
         marks = cls(*(torch.as_tensor(m, dtype=torch.int32) for m in (role, block, position)))
         if any(m.shape != marks.role.shape or m.dim() != 1 for m in marks):
-            raise ValueError(f"role, block and position are {[list(m.shape) for m in marks]}; give three lists of one length")
+            raise ValueError(
+                f"role, block and position are {[list(m.shape) for m in marks]}; give three lists of one length"
+            )
         return marks
 
     def at(self, where: Tensor | slice) -> Marks:
@@ -103,6 +105,7 @@ class Layout:
     keys: Marks  # [S]
     visibility: Visibility
     window: int
+    most_rows: int  # of one canvas; a number, so that choosing tiles asks nothing of the device
 
     @classmethod
     def of(
@@ -129,6 +132,7 @@ class Layout:
             keys,
             visibility,
             window,
+            max((len(m.block) for m in rows), default=0),
         )
 
     @property
@@ -158,7 +162,9 @@ def pool_rows(extents: Sequence[tuple[int, int]], device: torch.device) -> Tenso
 
 def _check(num_canvases: int, extents: Sequence[Sequence[tuple[int, int]]], size: int, window: int) -> None:
     if len(extents) != num_canvases:
-        raise ValueError(f"{num_canvases} canvases have rows and {len(extents)} have extents; give one list of each per canvas")
+        raise ValueError(
+            f"{num_canvases} canvases have rows and {len(extents)} have extents; give one list of each per canvas"
+        )
     if window < 0:
         raise ValueError(f"window is {window}; give 0 for none or a positive reach")
     for number, canvas in enumerate(extents):
@@ -169,9 +175,13 @@ def _check_extents(number: int, extents: Sequence[tuple[int, int]], size: int) -
     end = 0
     for start, length in extents:
         if length < 0 or start < 0 or start + length > size:
-            raise ValueError(f"extent ({start}, {length}) of canvas {number} leaves the pool of {size} rows; list rows inside it")
+            raise ValueError(
+                f"extent ({start}, {length}) of canvas {number} leaves the pool of {size} rows; list rows inside it"
+            )
         if length and start < end:
-            raise ValueError(f"extent ({start}, {length}) of canvas {number} overlaps the one before it; list a pool row once")
+            raise ValueError(
+                f"extent ({start}, {length}) of canvas {number} overlaps the one before it; list a pool row once"
+            )
         end = max(end, start + length)
 
 

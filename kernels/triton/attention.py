@@ -22,7 +22,8 @@ EVIDENCE = tl.constexpr(int(Visibility.EVIDENCE))
 BLOCK_CAUSAL = tl.constexpr(int(Visibility.BLOCK_CAUSAL))
 QUESTION_ROLE = tl.constexpr(0)
 DRAFT_ROLE = tl.constexpr(1)
-SMALL_SHARED = 128 << 10  # bytes; less than this (gfx942: 64 KiB) wants smaller tiles
+SMALL_SHARED = 96 << 10  # bytes a program may use; less (gfx942: 64 KiB) wants smaller tiles
+PROGRAMS_PER_PROCESSOR = 2
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,18 @@ class Configuration:
 
 
 def configuration(head: int, itemsize: int, packed: int, shared: int) -> Configuration:
-    """The shipped configuration for a head size, bytes per element, packed rows of the largest canvas, bytes of shared memory."""
+    """The shipped configuration for a head size (a power of two), bytes per element, packed rows of the largest canvas
+    (query rows x query heads per key head) and bytes of shared memory that a program may use."""
     if itemsize == 4:
-        return Configuration(16, 32 if head <= 128 else 16, 4, 1)
-    rows = 16 if packed <= 16 else 64
+        # Warps as they are because the compiler for sm_80 spills with 4 at 128 and with 8 at 256.
+        return Configuration(16, 32 if head <= 64 else 16, 8 if head == 128 else 4, 1)
     if shared < SMALL_SHARED:
-        return Configuration(rows, max(16, min(64, 8192 // head)), 8 if rows * head >= 16384 else 4, 1)
-    if head > 256:
-        return Configuration(rows, 32, 8, 2)
-    return Configuration(rows, 64 if head <= 128 else 32, 4 if head <= 128 else 8, 3 if head <= 128 else 2)
+        rows = 16 if packed <= 16 else 32 if head > 256 else 64
+        return Configuration(rows, 32 if rows == 16 and head <= 256 else 16, 4 if head <= 128 else 8, 1)
+    if head > 128:
+        return Configuration(16 if packed <= 16 else 32 if head > 256 else 64, 32, 8, 2)
+    rows = 16 if packed <= 16 else 64 if packed <= 64 else 128
+    return Configuration(rows, 64, 8 if rows == 128 else 4, 3)
 
 
 def attention(
@@ -63,16 +67,17 @@ def attention(
     total = torch.empty(q.shape[:2], dtype=torch.float32, device=q.device) if lse is None else lse
     if not len(q):
         return out
-    chosen = configuration(triton.next_power_of_2(q.shape[2]), q.element_size(), _packed(q, k), _shared(q.device))
     group = q.shape[1] // k.shape[1]
-    wanted = -(-(programs or 2 * _processors(q.device)) // k.shape[1])
+    chosen = configuration(block_of(q), q.element_size(), layout.most_rows * group, _shared(q.device))
+    wanted = (programs or PROGRAMS_PER_PROCESSOR * _processors(q.device)) // k.shape[1]
     work = plan(layout, Grain(group, chosen.rows, chosen.keys, wanted))
     _launch(q, k, v, out, total, layout, work, chosen, q.shape[2] ** -0.5 if scale is None else scale, softcap)
     return out
 
 
-def _packed(q: Tensor, k: Tensor) -> int:
-    return len(q) * q.shape[1] // k.shape[1]
+def block_of(q: Tensor) -> int:
+    """The head size as the kernel sees it: the next power of two, at least the 16 that a matrix instruction wants."""
+    return max(16, triton.next_power_of_2(q.shape[2]))
 
 
 def _shared(device: torch.device) -> int:
@@ -101,7 +106,7 @@ def _launch(
     slots = len(work.items) if work.is_split else 0
     part = torch.empty(slots, heads, chosen.rows, head, dtype=torch.float32, device=q.device)
     part_total = torch.empty(slots, heads, chosen.rows, dtype=torch.float32, device=q.device)
-    block = max(16, triton.next_power_of_2(head))
+    block = block_of(q)
     attend[(heads, len(work.items))](
         q,
         k,
@@ -191,8 +196,8 @@ def attend(
     best = tl.full([BLOCK_M], float("-inf"), tl.float32)
     weight = tl.zeros([BLOCK_M], tl.float32)
     mixed = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
+    start, length = tl.load(key_tiles + 2 * first).to(tl.int64), tl.load(key_tiles + 2 * first + 1)
     for tile in range(first, partial):
-        start = tl.load(key_tiles + 2 * tile).to(tl.int64)
         if HEAD == BLOCK_D:
             key = tl.load(k_at + start * k_row)
             value = tl.load(v_at + start * v_row)
@@ -201,19 +206,21 @@ def attend(
             value = tl.load(v_at + start * v_row, mask=in_head[None, :], other=0.0)
         score = _score(query, key, scale, softcap, HAS_SOFTCAP)
         best, weight, mixed = _fold(score, value, best, weight, mixed)
+        start = tl.load(key_tiles + 2 * tile + 2).to(tl.int64)
+    length = tl.load(key_tiles + 2 * partial + 1)
     for tile in range(partial, end):
-        start, length = tl.load(key_tiles + 2 * tile).to(tl.int64), tl.load(key_tiles + 2 * tile + 1)
         inside = n < length
-        key_block = tl.load(k_block + start + n, mask=inside, other=-1)
         key_role = tl.load(k_role + start + n, mask=inside, other=0)
+        key_block = tl.load(k_block + start + n, mask=inside, other=0)
         key_position = tl.load(k_position + start + n, mask=inside, other=0)
-        seen = _seen(role, block, position, key_role, key_block, key_position, window, RULE, HAS_WINDOW)
-        # A dead row may hold NaN: masked from the scores alone, its values would still make 0 * NaN.
-        alive = (key_block >= 0)[:, None] & in_head[None, :]
-        key = tl.load(k_at + start * k_row, mask=alive, other=0.0)
-        value = tl.load(v_at + start * v_row, mask=alive, other=0.0)
+        seen = (
+            _seen(role, block, position, key_role, key_block, key_position, window, RULE, HAS_WINDOW) & inside[None, :]
+        )
+        key = tl.load(k_at + start * k_row, mask=inside[:, None] & in_head[None, :], other=0.0)
+        value = tl.load(v_at + start * v_row, mask=inside[:, None] & in_head[None, :], other=0.0)
         score = tl.where(seen, _score(query, key, scale, softcap, HAS_SOFTCAP), float("-inf"))
         best, weight, mixed = _fold(score, value, best, weight, mixed)
+        start, length = tl.load(key_tiles + 2 * tile + 2).to(tl.int64), tl.load(key_tiles + 2 * tile + 3)
     divisor = tl.where(weight > 0, weight, 1.0)
     mixed = mixed / divisor[:, None]
     sum_exp = (best + tl.log2(divisor)) * LN2
@@ -234,7 +241,9 @@ def _score(
     """Scaled and capped scores in units of log 2, [BLOCK_M, BLOCK_N] fp32."""
     score = tl.dot(query, tl.trans(key), input_precision="ieee") * scale
     if HAS_SOFTCAP:
-        score = softcap * (1.0 - 2.0 / (tl.exp2(score * (2.0 * LOG2E / softcap)) + 1.0))  # softcap * tanh(score / softcap)
+        score = softcap * (
+            1.0 - 2.0 / (tl.exp2(score * (2.0 * LOG2E / softcap)) + 1.0)
+        )  # softcap * tanh(score / softcap)
     return score * LOG2E
 
 
@@ -250,8 +259,8 @@ def _seen(
     RULE: tl.constexpr,
     HAS_WINDOW: tl.constexpr,
 ) -> tl.tensor:
-    """The twin of `visibility.visible`, [BLOCK_M, BLOCK_N]."""
-    seen = (q_block >= 0)[:, None] & (k_block >= 0)[None, :]
+    """The twin of `visibility.visible` for keys that are not dead, [BLOCK_M, BLOCK_N] or, to be spread, [BLOCK_M, 1]."""
+    seen = (q_block >= 0)[:, None]
     if RULE == EVIDENCE:
         own = q_block[:, None] == k_block[None, :]
         seen = seen & (own | (k_role == QUESTION_ROLE)[None, :] | (q_role == DRAFT_ROLE)[:, None])
@@ -312,5 +321,7 @@ def merge(
         best = higher
     place = (first_row + m // GROUP).to(tl.int64) * (num_heads * GROUP) + kv_head * GROUP + m % GROUP
     divisor = tl.where(weight > 0, weight, 1.0)
-    tl.store(out + place[:, None] * HEAD + d[None, :], mixed / divisor[:, None], mask=is_row[:, None] & in_head[None, :])
+    tl.store(
+        out + place[:, None] * HEAD + d[None, :], mixed / divisor[:, None], mask=is_row[:, None] & in_head[None, :]
+    )
     tl.store(total + place, best + tl.log(divisor), mask=is_row)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from ..visibility import DEAD, Layout, Marks, pool_rows, visible
+from ..visibility import DEAD, Layout, visible
 
 MIN_PIECE = 4  # key tiles; below this, merging the pieces costs more than the added programs bring
 
@@ -37,14 +40,12 @@ class Plan:
     is_split: bool
 
 
-@dataclass(frozen=True)
-class _QueryTile:
+class _QueryTile(NamedTuple):
     first_row: int
     num_packed: int
     first_packed: int
-    first_tile: int
+    key_tiles: Tensor  # [T, 2] int32, whole ones first
     num_whole: int
-    num_tiles: int
 
 
 _PLANS: WeakKeyDictionary[Layout, dict[Grain, Plan]] = WeakKeyDictionary()
@@ -59,65 +60,72 @@ def plan(layout: Layout, grain: Grain) -> Plan:
 
 
 def _made(layout: Layout, grain: Grain) -> Plan:
-    query_tiles: list[_QueryTile] = []
-    key_tiles: list[Tensor] = [torch.empty(0, 2, dtype=torch.int32)]
-    for rows, extents in layout.canvases():
-        tiles = _key_tiles(extents, grain.keys)
-        some, whole = _seen(layout, rows, extents, tiles, grain.keys)
-        for first in range(0, (rows.stop - rows.start) * grain.group, grain.rows):
-            last = min(first + grain.rows, (rows.stop - rows.start) * grain.group) - 1
-            span = slice(first // grain.group, last // grain.group + 1)
-            order = _order(some[span].any(0), whole[span].all(0))
-            start = sum(map(len, key_tiles))
-            packed = (rows.stop - rows.start) * grain.group
-            num_whole = int(whole[span].all(0).sum())
-            query_tiles.append(_QueryTile(rows.start, packed, first, start, num_whole, len(order)))
-            key_tiles.append(tiles[order])
-    return _cut(query_tiles, torch.cat(key_tiles), grain, layout.extents.device)
-
-
-def _key_tiles(extents: list[tuple[int, int]], size: int) -> Tensor:
-    cut = [(at, min(size, start + length - at)) for start, length in extents for at in range(start, start + length, size)]
-    return torch.tensor(cut, dtype=torch.int32).view(-1, 2)
-
-
-def _seen(layout: Layout, rows: slice, extents: list[tuple[int, int]], tiles: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Whether each row sees some and all of each key tile, [rows, tiles] bool on the host; a short tile is never whole."""
-    device = layout.keys.block.device
-    slots = torch.arange(size) < tiles[:, 1:]  # [tiles, size]
-    marks = _spread(layout.keys.at(pool_rows(extents, device)), slots.to(device))
-    seen = visible(layout.rows.at(rows), marks, layout.visibility, layout.window)
-    by_tile = seen.view(rows.stop - rows.start, len(tiles), size)
-    return by_tile.any(-1).cpu(), by_tile.all(-1).cpu()
-
-
-def _spread(marks: Marks, slots: Tensor) -> Marks:
-    """Marks of the keys, with dead ones between them where a tile is short."""
-    spread = [torch.full(slots.shape, DEAD, dtype=torch.int32, device=slots.device) for _ in marks]
-    return Marks(*(wide.masked_scatter_(slots, mark).flatten() for wide, mark in zip(spread, marks, strict=True)))
-
-
-def _order(some: Tensor, whole: Tensor) -> Tensor:
-    return torch.cat([whole.nonzero().flatten(), (some & ~whole).nonzero().flatten()])
-
-
-def _cut(tiles: list[_QueryTile], key_tiles: Tensor, grain: Grain, device: torch.device) -> Plan:
-    piece = max(MIN_PIECE, -(-len(key_tiles) // max(grain.programs, 1)))
-    pieces = [max(1, -(-tile.num_tiles // piece)) for tile in tiles]
-    slots = [sum(pieces[:n]) for n in range(len(tiles))]
+    tiles = [tile for rows, extents in layout.canvases() for tile in _query_tiles(layout, rows, extents, grain)]
+    first_tiles = [0, *accumulate(len(tile.key_tiles) for tile in tiles)]
+    pieces = [_pieces(len(tile.key_tiles), first_tiles[-1], grain.programs) for tile in tiles]
+    slots = [0, *accumulate(pieces)]
     # Pieces of the same keys stand side by side, so that query tiles that run together find them in the L2 cache.
     turns = sorted((turn, n) for n, count in enumerate(pieces) for turn in range(count))
-    items = [_item(tiles[n], turn, pieces[n], slots[n]) for turn, n in turns]
-    heads = [[t.first_row, t.num_packed, t.first_packed, slots[n], pieces[n]] for n, t in enumerate(tiles)]
+    items = [_item(tiles[n], turn, pieces[n], first_tiles[n], slots[n]) for turn, n in turns]
+    heads = [[*tile[:3], slots[n], pieces[n]] for n, tile in enumerate(tiles)]
+    read_ahead = torch.zeros(2, 2, dtype=torch.int32)  # the kernel looks up one tile more than it works on
     return Plan(
-        key_tiles.to(device),
-        torch.tensor(items, dtype=torch.int32).view(-1, 7).to(device),
-        torch.tensor(heads, dtype=torch.int32).view(-1, 5).to(device),
-        is_split=any(count > 1 for count in pieces),
+        torch.cat([*(tile.key_tiles for tile in tiles), read_ahead]).to(layout.extents.device),
+        torch.tensor(items, dtype=torch.int32).view(-1, 7).to(layout.extents.device),
+        torch.tensor(heads, dtype=torch.int32).view(-1, 5).to(layout.extents.device),
+        is_split=max(pieces, default=1) > 1,
     )
 
 
-def _item(tile: _QueryTile, turn: int, count: int, slot: int) -> list[int]:
-    start, end = (tile.first_tile + tile.num_tiles * n // count for n in (turn, turn + 1))
-    partial = min(max(tile.first_tile + tile.num_whole, start), end)
-    return [tile.first_row, tile.num_packed, tile.first_packed, start, partial, end, slot + turn]
+def _pieces(num_tiles: int, total: int, programs: int) -> int:
+    """How many programs share a query tile: its part of those wanted, so that all of them run in one wave."""
+    return max(1, min(num_tiles * programs // max(total, 1), num_tiles // MIN_PIECE))
+
+
+def _item(tile: _QueryTile, turn: int, count: int, first_tile: int, slot: int) -> list[int]:
+    start, end = (first_tile + len(tile.key_tiles) * n // count for n in (turn, turn + 1))
+    partial = min(max(first_tile + tile.num_whole, start), end)
+    return [*tile[:3], start, partial, end, slot + turn]
+
+
+def _query_tiles(layout: Layout, rows: slice, extents: list[tuple[int, int]], grain: Grain) -> Iterator[_QueryTile]:
+    tiles = _key_tiles(_live_runs(layout, extents), grain.keys)
+    some, whole = _seen(layout, rows, tiles, grain.keys)
+    packed = (rows.stop - rows.start) * grain.group
+    for first in range(0, packed, grain.rows):
+        span = slice(first // grain.group, (min(first + grain.rows, packed) - 1) // grain.group + 1)
+        wholly = whole[span].all(0)
+        order = torch.cat([wholly.nonzero(), (some[span].any(0) & ~wholly).nonzero()]).flatten()
+        yield _QueryTile(rows.start, packed, first, tiles[order], int(wholly.sum()))
+
+
+def _live_runs(layout: Layout, extents: list[tuple[int, int]]) -> Tensor:
+    """The extents without their dead rows, [runs, 2] first row and length: what is dead is never even read."""
+    alive = (layout.keys.block != DEAD).cpu()
+    runs = [torch.empty(0, 2, dtype=torch.int64)]
+    for start, length in extents:
+        edges = torch.nn.functional.pad(alive[start : start + length].int(), (1, 1)).diff().nonzero().view(-1, 2)
+        runs.append(torch.stack([start + edges[:, 0], edges[:, 1] - edges[:, 0]], 1))
+    return torch.cat(runs)
+
+
+def _key_tiles(runs: Tensor, size: int) -> Tensor:
+    cut = [
+        (at, min(size, start + length - at))
+        for start, length in runs.tolist()
+        for at in range(start, start + length, size)
+    ]
+    return torch.tensor(cut, dtype=torch.int32).view(-1, 2)
+
+
+def _seen(layout: Layout, rows: slice, tiles: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Whether each row sees some and all of each key tile, [rows, tiles] bool on the host; a short tile is never whole."""
+    column = torch.arange(size)
+    place = tiles[:, :1] + column.clamp(
+        max=tiles[:, 1:] - 1
+    )  # [tiles, size] pool rows; past a short tile's end its last
+    device = layout.keys.block.device
+    marks = layout.keys.at(place.flatten().to(device))
+    seen = visible(layout.rows.at(rows), marks, layout.visibility, layout.window)
+    by_tile = seen.view(-1, *place.shape)
+    return by_tile.any(-1).cpu(), by_tile.all(-1).cpu() & (tiles[:, 1] == size)
