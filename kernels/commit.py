@@ -10,13 +10,13 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Commit:
-    """Pool rows to write and cached keys to turn, each row at most once and never both. Checked when made, then used for every layer.
+    """Pool rows to write and cached keys to turn, each row at most once and never both; checked once, used for every layer.
 
     Rotary embedding (Su et al., 2104.09864) turns each pair of channels by position x frequency, and turns add up: a key
-    cached at position p and turned by `shift` is the key at p + shift. Angles are taken in fp64, the turn in fp32. Channel i pairs with i + rotary_dim / 2
-    (NeoX, Llama), or 2i with 2i + 1 when `adjacent` (GPT-J); only the first len(frequencies) pairs turn. So:
-    full, rotary_dim = head size; partial, rotary_dim less than it; proportional (Gemma), rotary_dim = head size and fewer
-    frequencies than pairs.
+    cached at position p and turned by `shift` is the key at p + shift. Angles are taken in fp64, the turn in fp32, and
+    the key is rounded to its own type each time. Channel i pairs with i + rotary_dim / 2 (GPT-NeoX, Llama), or 2 i with
+    2 i + 1 when `adjacent` (GPT-J); pairs beyond the last frequency stay. So: full, rotary_dim = head size; partial,
+    rotary_dim less than it; proportional (Gemma), rotary_dim = head size and fewer frequencies than pairs.
     """
 
     where: Tensor  # [M] int64

@@ -7,6 +7,7 @@ out what a rule hides. One program reads a stretch of keys once for all query he
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import triton
@@ -68,8 +69,9 @@ def attention(
     if not len(q):
         return out
     group = q.shape[1] // k.shape[1]
-    chosen = configuration(block_of(q), q.element_size(), layout.most_rows * group, _shared(q.device))
-    wanted = (programs or PROGRAMS_PER_PROCESSOR * _processors(q.device)) // k.shape[1]
+    shared, processors = _limits(q.device)
+    chosen = configuration(block_of(q), q.element_size(), layout.most_rows * group, shared)
+    wanted = (programs or PROGRAMS_PER_PROCESSOR * processors) // k.shape[1]
     work = plan(layout, Grain(group, chosen.rows, chosen.keys, wanted))
     _launch(q, k, v, out, total, layout, work, chosen, q.shape[2] ** -0.5 if scale is None else scale, softcap)
     return out
@@ -80,14 +82,13 @@ def block_of(q: Tensor) -> int:
     return max(16, triton.next_power_of_2(q.shape[2]))
 
 
-def _shared(device: torch.device) -> int:
+@cache
+def _limits(device: torch.device) -> tuple[int, int]:
+    """Bytes of shared memory that a program may use, and the number of processors; in the interpreter those of a small GPU."""
     if device.type != "cuda":
-        return SMALL_SHARED
-    return torch.cuda.get_device_properties(device).shared_memory_per_block_optin
-
-
-def _processors(device: torch.device) -> int:
-    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
+        return SMALL_SHARED, 1
+    found = triton.runtime.driver.active.utils.get_device_properties(device.index or 0)
+    return found["max_shared_mem"], found["multiprocessor_count"]
 
 
 def _launch(

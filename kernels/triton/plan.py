@@ -120,12 +120,10 @@ def _key_tiles(runs: Tensor, size: int) -> Tensor:
 
 def _seen(layout: Layout, rows: slice, tiles: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Whether each row sees some and all of each key tile, [rows, tiles] bool on the host; a short tile is never whole."""
-    column = torch.arange(size)
-    place = tiles[:, :1] + column.clamp(
-        max=tiles[:, 1:] - 1
-    )  # [tiles, size] pool rows; past a short tile's end its last
+    # [tiles, size] pool rows; past the end of a short tile its last one stands in
+    place = tiles[:, :1] + torch.arange(size).clamp(max=tiles[:, 1:] - 1)
     device = layout.keys.block.device
     marks = layout.keys.at(place.flatten().to(device))
     seen = visible(layout.rows.at(rows), marks, layout.visibility, layout.window)
-    by_tile = seen.view(-1, *place.shape)
+    by_tile = seen.unflatten(1, place.shape)
     return by_tile.any(-1).cpu(), by_tile.all(-1).cpu() & (tiles[:, 1] == size)
