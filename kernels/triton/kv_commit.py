@@ -92,30 +92,53 @@ def put(
     program = tl.program_id(0).to(tl.int64)
     head = tl.program_id(1) * BLOCK_H + tl.arange(0, BLOCK_H)[:, None]
     if program < num_new:
-        d = tl.arange(0, BLOCK_D)[None, :]
-        is_inside = (head < HEADS) & (d < HEAD)
         row = tl.load(where + program)
-        key = tl.load(k_new + program * k_new_row + head * k_new_head + d, mask=is_inside)
-        value = tl.load(v_new + program * v_new_row + head * v_new_head + d, mask=is_inside)
-        tl.store(k_pool + row * k_row + head * k_head + d, key, mask=is_inside)
-        tl.store(v_pool + row * v_row + head * v_head + d, value, mask=is_inside)
+        key, value = k_new + program * k_new_row + head * k_new_head, v_new + program * v_new_row + head * v_new_head
+        _copy(key, k_pool + row * k_row + head * k_head, head < HEADS, HEAD, BLOCK_D)
+        _copy(value, v_pool + row * v_row + head * v_head, head < HEADS, HEAD, BLOCK_D)
     else:
-        p = tl.arange(0, BLOCK_P)[None, :]
         row = tl.load(rows + program - num_new)
         turn = tl.load(turns + program - num_new).to(tl.int64) * PAIRS
+        p = tl.arange(0, BLOCK_P)[None, :]
         c = tl.load(cos + turn + p, mask=p < PAIRS, other=1.0)
         s = tl.load(sin + turn + p, mask=p < PAIRS, other=0.0)
-        key_at = k_pool + row * k_row + head * k_head
-        if DISTANCE == 1:  # channels that lie side by side are read as one stretch and taken apart here
-            d = tl.arange(0, 2 * BLOCK_P)[None, :]
-            is_inside = (head < HEADS) & (d < 2 * PAIRS)
-            pair = tl.load(key_at + d, mask=is_inside, other=0.0).to(tl.float32)
-            x, y = tl.split(tl.reshape(pair, (BLOCK_H, BLOCK_P, 2)))
-            turned = tl.reshape(tl.join(x * c - y * s, y * c + x * s), (BLOCK_H, 2 * BLOCK_P))
-            tl.store(key_at + d, turned, mask=is_inside)
+        key = k_pool + row * k_row + head * k_head
+        if DISTANCE == 1:
+            _turn_adjacent(key, c, s, head < HEADS, PAIRS, BLOCK_H, BLOCK_P)
         else:
-            is_inside = (head < HEADS) & (p < PAIRS)
-            x = tl.load(key_at + p, mask=is_inside, other=0.0).to(tl.float32)
-            y = tl.load(key_at + DISTANCE + p, mask=is_inside, other=0.0).to(tl.float32)
-            tl.store(key_at + p, x * c - y * s, mask=is_inside)
-            tl.store(key_at + DISTANCE + p, y * c + x * s, mask=is_inside)
+            _turn(key, c, s, (head < HEADS) & (p < PAIRS), DISTANCE, BLOCK_P)
+
+
+@triton.jit
+def _copy(source: tl.tensor, target: tl.tensor, is_head: tl.tensor, HEAD: tl.constexpr, BLOCK_D: tl.constexpr) -> None:
+    d = tl.arange(0, BLOCK_D)[None, :]
+    tl.store(target + d, tl.load(source + d, mask=is_head & (d < HEAD)), mask=is_head & (d < HEAD))
+
+
+@triton.jit
+def _turn(
+    key: tl.tensor, c: tl.tensor, s: tl.tensor, is_inside: tl.tensor, DISTANCE: tl.constexpr, BLOCK_P: tl.constexpr
+) -> None:
+    p = tl.arange(0, BLOCK_P)[None, :]
+    x = tl.load(key + p, mask=is_inside, other=0.0).to(tl.float32)
+    y = tl.load(key + DISTANCE + p, mask=is_inside, other=0.0).to(tl.float32)
+    tl.store(key + p, x * c - y * s, mask=is_inside)
+    tl.store(key + DISTANCE + p, y * c + x * s, mask=is_inside)
+
+
+@triton.jit
+def _turn_adjacent(
+    key: tl.tensor,
+    c: tl.tensor,
+    s: tl.tensor,
+    is_head: tl.tensor,
+    PAIRS: tl.constexpr,
+    BLOCK_H: tl.constexpr,
+    BLOCK_P: tl.constexpr,
+) -> None:
+    """Channels that turn together lie side by side: read as one stretch, taken apart here."""
+    d = tl.arange(0, 2 * BLOCK_P)[None, :]
+    pair = tl.load(key + d, mask=is_head & (d < 2 * PAIRS), other=0.0).to(tl.float32)
+    x, y = tl.split(tl.reshape(pair, (BLOCK_H, BLOCK_P, 2)))
+    turned = tl.reshape(tl.join(x * c - y * s, y * c + x * s), (BLOCK_H, 2 * BLOCK_P))
+    tl.store(key + d, turned, mask=is_head & (d < 2 * PAIRS))
