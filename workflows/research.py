@@ -62,23 +62,27 @@ def revise(
     run: Run, evidence: Sequence[Path] = (), reopen: Sequence[str] = (), pin: Sequence[str] = ()
 ) -> Iterator[Event]:
     """Write the next version of a finished report: hold it against new files, reopen or pin spans by id."""
+    if not (evidence or reopen or pin):
+        raise ResearchError("nothing to revise with; give --evidence FILE, --reopen SPAN or --pin SPAN", USAGE)
+    if len({path.name for path in evidence}) < len(evidence):
+        raise ResearchError("two evidence files have the same name; rename one", USAGE)
+    documents = [_loaded(path, uri=f"evidence:{path.name}") for path in evidence]
+    with run.locked():
+        record = _with_next_version(run, list(evidence), tuple(reopen), tuple(pin))
+        run.keep_sources(documents)
+        run.save(record)
+    return _resume(run, record)
+
+
+def _with_next_version(run: Run, evidence: list[Path], reopen: tuple[str, ...], pin: tuple[str, ...]) -> Record:
+    """The record of a finished run with one more version begun, its evidence copied into the run."""
     record = run.record()
     if not record.current.done:
         raise ResearchError(f"{record.id} is not finished; first: research resume {record.id}", USAGE)
-    if not (evidence or reopen or pin):
-        raise ResearchError("nothing to revise with; give --evidence FILE, --reopen SPAN or --pin SPAN", USAGE)
-    documents = [_loaded(path, uri=f"evidence:{path.name}") for path in evidence]
-    state = run.state(record.current.number)
-    _amended(state, [], reopen, pin)
+    _amended(run.state(record.current.number), [], reopen, pin)
     number = record.current.number + 1
-    if len({path.name for path in evidence}) < len(evidence):
-        raise ResearchError("two evidence files have the same name; rename one", USAGE)
-    version = Version(
-        number=number, kind="revise", inputs=run.take(number, list(evidence)), reopen=tuple(reopen), pin=tuple(pin)
-    )
-    run.keep_sources(documents)
-    run.save(record.model_copy(update={"versions": (*record.versions, version)}))
-    return _resume(run, record)
+    version = Version(number=number, kind="revise", inputs=run.take(number, evidence), reopen=reopen, pin=pin)
+    return record.model_copy(update={"versions": (*record.versions, version)})
 
 
 def _loaded(path: Path, uri: str | None = None) -> Document:

@@ -94,14 +94,16 @@ class Run:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One writer among processes: SQLite's own lock, which works on every system and dies with its process."""
-        with closing(
-            sqlite3.connect(self.folder / "write.lock", timeout=0, isolation_level=None, check_same_thread=False)
-        ) as lock:
-            try:
-                lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
+        path = self.folder / "write.lock"
+        try:
+            lock = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 name = self.folder.name
                 raise ResearchError(f"{name} is being written by another process; wait for it, or stop it") from error
+            raise ResearchError(f"{path} cannot be written ({error}); mend that and try again") from error
+        with closing(lock):
             yield
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -253,6 +254,21 @@ def test_an_interruption_inside_the_model_is_no_crash(command: Command, monkeypa
         patch.setattr(scripted.PatternWriter, "verdicts", stop)
         assert asked(command).code == 130
     assert command("resume", "last", "--quiet").code == 0
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(
+    command: Command, unfinished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        result = command("resume", "last", "--quiet")
+    assert_refused(result, 1, "No space left on device; mend that, then: research resume last")
+    assert "delete" not in result.err
+    assert command("resume", "last", "--quiet").code == 0
+    assert command("verify", "last").code == 0
 
 
 def test_an_interruption_before_the_first_event_is_no_crash(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tracers import LangChainTracer
+from langchain_core.tracers.context import tracing_v2_enabled
+from langsmith import Client, tracing_context
+from langsmith.utils import get_env_var, tracing_is_enabled
 
 from palimpsest.agent.draft import moved
 from palimpsest.workflows import research
@@ -172,11 +180,51 @@ def test_settings_given_beside_a_config_override_it(config: Config) -> None:
         research.research("Who baked the bread?", config, sed=7)
 
 
-def test_a_run_turns_tracing_off(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def posted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What would be sent to LangSmith, in a shell where another project turned it on before langsmith was first asked."""
+    sent: list[str] = []
+    client = Client(api_key="none", auto_batch_tracing=False)
+    monkeypatch.setattr(Client, "create_run", lambda self, name, *arguments, **more: sent.append(name))
+    monkeypatch.setattr(Client, "update_run", lambda *arguments, **more: None)
+    monkeypatch.setattr("langchain_core.tracers.langchain.get_client", lambda: client)
     monkeypatch.delenv("RESEARCH_TRACING", raising=False)
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    get_env_var.cache_clear()
+    assert tracing_is_enabled()
+    yield sent
+    get_env_var.cache_clear()
+
+
+STEPS = {"plan", "search", "weigh", "revise", "check", "finish"}
+
+
+def test_a_run_is_not_traced_though_langsmith_remembers_the_environment(config: Config, posted: list[str]) -> None:
     scripted.finished(config)
     assert "LANGSMITH_TRACING" not in os.environ
+    assert posted == []
+
+
+@pytest.mark.parametrize("inside", [lambda: tracing_context(enabled=True), tracing_v2_enabled])
+def test_a_run_is_not_traced_inside_a_callers_trace(
+    config: Config, posted: list[str], inside: Callable[[], AbstractContextManager[Any]]
+) -> None:
+    with inside():
+        scripted.finished(config)
+        assert tracing_is_enabled(), "the caller's own context is as it was"
+    assert posted == []
+
+
+def test_a_run_started_by_a_traced_tool_is_not_part_of_its_trace(config: Config, posted: list[str]) -> None:
+    tool = RunnableLambda(lambda question: scripted.finished(config, question))
+    tool.invoke(scripted.QUESTION, {"callbacks": [LangChainTracer()], "run_name": "tool"})
+    assert posted == ["tool"]
+
+
+def test_a_run_is_traced_when_a_person_asks(config: Config, posted: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESEARCH_TRACING", "1")
+    scripted.finished(config)
+    assert set(posted) >= STEPS
 
 
 def test_the_true_model_gives_the_same_bytes_twice_and_after_a_stop(tmp_path: Path) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from palimpsest.agent.state import Event
-from palimpsest.workflows import research
+from palimpsest.workflows import graph, research
 from palimpsest.workflows.audit import verify
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.errors import ResearchError
@@ -203,3 +205,149 @@ def test_runs_are_found_by_id_start_path_and_last(tmp_path: Path) -> None:
 
 def test_a_question_without_letters_still_has_a_folder(tmp_path: Path) -> None:
     assert Run.create("¿?", Config(out=tmp_path), "m").folder.name.startswith("run-")
+
+
+# What may have happened meanwhile
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_run_goes_on_after_its_documents_were_edited_or_deleted(rivals: Config, late: bool) -> None:
+    """What was found before the stop is in the run folder, text and all; once all is found, the report ends the same."""
+    undisturbed = scripted.finished(rivals)
+    config = elsewhere(rivals, "edited")
+    abandon(research.research(scripted.QUESTION, config), len(undisturbed.events()) - 1 if late else 3)
+    (config.docs[0] / "harbour.md").unlink()
+    scripted.lay_documents(config.docs[0], {"barges.md": scripted.DOCS["barges.md"] + "It was painted in spring.\n"})
+    run = scripted.only_run(config)
+    list(research.resume(run))
+    assert verify(run) == []
+    assert "reaches 15 knots" in run.report.read_text(encoding="utf-8")
+    if late:
+        assert_same(run, undisturbed)
+
+
+def test_a_run_goes_on_from_another_folder(rivals: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths in research.toml are relative; a resumed run takes them from where it was begun."""
+    monkeypatch.chdir(tmp_path)
+    near = rivals.model_copy(update={"docs": (Path("docs"),), "index": Path("index"), "out": Path("near")})
+    undisturbed = scripted.finished(near)
+    abandon(research.research(scripted.QUESTION, elsewhere(near, "stopped")), 3)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    (run,) = Run.all(tmp_path / "stopped")
+    list(research.resume(run))
+    assert_same(run, Run(tmp_path / undisturbed.folder))
+    assert not list((tmp_path / "other").iterdir())
+
+
+def test_two_at_once_do_not_write_one_run(rivals: Config, newer: Path) -> None:
+    events = research.research(scripted.QUESTION, rivals)
+    next(events)
+    run = scripted.only_run(rivals)
+    with pytest.raises(ResearchError, match=f"{run.folder.name} is being written by another process; wait"):
+        list(research.resume(run))
+    events.close()  # type: ignore[attr-defined]
+    list(research.resume(run))
+    revision = research.revise(run, [newer])
+    next(revision)
+    with pytest.raises(ResearchError, match="is being written by another process"):
+        research.revise(run, reopen=["c1.5"])
+    revision.close()  # type: ignore[attr-defined]
+    assert len(run.record().versions) == 2
+
+
+def test_a_revision_is_not_begun_while_another_is(config: Config, newer: Path) -> None:
+    """Two of them once found the run finished, both added version 2, and the second read the first one's evidence as its own."""
+    run = scripted.finished(config)
+    with run.locked(), pytest.raises(ResearchError, match="is being written by another process"):
+        research.revise(run, [newer])
+    assert len(run.record().versions) == 1
+    assert not (run.folder / "inputs").exists()
+
+
+def test_a_lock_that_cannot_be_made_is_not_taken_for_another_process(config: Config) -> None:
+    abandon(research.research(scripted.QUESTION, config), 3)
+    run = scripted.only_run(config)
+    (run.folder / "write.lock").unlink()
+    (run.folder / "write.lock").mkdir()
+    with pytest.raises(
+        ResearchError, match=r"write\.lock cannot be written \(unable to open database file\); mend that"
+    ):
+        list(research.resume(run))
+
+
+def test_a_separator_of_lines_in_a_title_or_a_text_is_a_letter(config: Config, newer: Path) -> None:
+    """U+2028 and U+0085 end a line for str.splitlines, but not in JSON, nor in a report."""
+    odd = "Barges\u2028of\u00852024"
+    scripted.lay_documents(
+        config.docs[0],
+        {
+            "barges.md": scripted.DOCS["barges.md"].replace("Barges of 2024", odd),
+            "kitchen.md": "The barge\u2028on Lake Orta\u0085was cooked in.\n",
+        },
+    )
+    events = research.research(scripted.QUESTION, config)
+    for _ in range(5):
+        next(events)
+    events.close()  # type: ignore[attr-defined]
+    run = scripted.only_run(config)
+    assert len(run.events()) == 5
+    list(research.resume(run))
+    assert verify(run) == []
+    list(research.revise(run, [newer]))
+    assert verify(run) == []
+    assert scripted.stories(run)[0][:2] == (1, 0)
+    assert [e["n"] for e in run.events() if e["version"] == 1] == list(
+        range(sum(e["version"] == 1 for e in run.events()))
+    )
+
+
+def test_a_damaged_log_is_written_again_from_the_beginning(rivals: Config) -> None:
+    undisturbed = scripted.finished(rivals)
+    for n, damage in enumerate([b"\xff\xfe", b"4\n", b"{}\n"]):
+        config = elsewhere(rivals, f"damaged-{n}")
+        abandon(research.research(scripted.QUESTION, config), 6)
+        run = scripted.only_run(config)
+        lines = run.events_file.read_bytes().split(b"\n")
+        run.events_file.write_bytes(b"\n".join([*lines[:2], damage, *lines[3:]]))
+        assert len(run.events()) == 2
+        list(research.resume(run))
+        assert_same(run, undisturbed)
+
+
+@pytest.mark.parametrize("blob", [b"\xff\xff", b"", b"\xc1", b"\x81\xa5state\x01"])
+def test_a_damaged_blob_in_a_sound_database_is_one_sentence(config: Config, blob: bytes) -> None:
+    abandon(research.research(scripted.QUESTION, config), 6)
+    run = scripted.only_run(config)
+    with closing(sqlite3.connect(run.checkpoint)) as file, file:
+        assert file.execute("UPDATE checkpoints SET checkpoint = ?", (blob,)).rowcount > 0
+    with pytest.raises(ResearchError, match=f"the checkpoint of {run.folder.name} is damaged.*; delete .* and resume"):
+        list(research.resume(run))
+    for path in run.folder.glob("checkpoint.sqlite*"):
+        path.unlink()
+    list(research.resume(run))
+    assert verify(run) == []
+
+
+def test_a_full_disk_is_never_taken_for_a_damaged_checkpoint(rivals: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite itself says FULL here: the database may not grow beyond the pages it has."""
+    undisturbed = scripted.finished(rivals)
+    config = elsewhere(rivals, "full")
+    abandon(research.research(scripted.QUESTION, config), 6)
+    run = scripted.only_run(config)
+    connect = sqlite3.connect
+
+    def full(path: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(path, **options)
+        connection.execute("PRAGMA max_page_count = 1")
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(graph.sqlite3, "connect", full)
+        with pytest.raises(ResearchError) as error:
+            list(research.resume(run))
+    assert "database or disk is full" in str(error.value)
+    assert "delete" not in str(error.value)
+    assert f"go on with: research resume {run.folder.name}" in str(error.value)
+    list(research.resume(run))
+    assert_same(run, undisturbed)
