@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from palimpsest.dlm_core.canvas import Canvas
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
 from palimpsest.dlm_core.open import open_denoiser
-from palimpsest.dlm_core.sampler import denoise_all, in_batches
+from palimpsest.dlm_core.sampler import Frame, Plan, denoise_all, in_batches
 from palimpsest.retrieval.types import Passage
 
 from .draft import Kind
 from .state import Candidate, Filled, Piece, Verdict
 
 CITE = SlotSpec(MaskKind.CITE)
+Films = Callable[[Sequence[Canvas], Plan], list[list[Frame]]]
 
 
 class ModelWriter:
     """Fills, judges and cites with `model`: "embedded", a folder of weights, or a Hugging Face id of a known family.
 
-    `threads` limits torch's own; None leaves them alone. WeightsError and ModelError name what is missing or damaged.
+    `threads` limits torch's own; None leaves them alone. `films` denoises canvases, a film each; by default here and now, in
+    batches; a server hands them to its engine. WeightsError and ModelError name what is missing or damaged.
     """
 
-    def __init__(self, model: str | Path = "embedded", threads: int | None = None, steps: int = 2):
+    def __init__(
+        self, model: str | Path = "embedded", threads: int | None = None, steps: int = 2, films: Films | None = None
+    ):
         if threads is not None:
             import torch
 
@@ -32,6 +35,7 @@ class ModelWriter:
         self.denoiser = open_denoiser(model)
         self.name = str(model) if model == "embedded" else Path(model).name
         self.steps = steps
+        self.films = films or self._side_by_side
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
         """Up to `k` answers a passage, each passage on a canvas of its own, in the order of `passages`."""
@@ -48,7 +52,7 @@ class ModelWriter:
     def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled:
         """The one answer read when all `passages` lie on one canvas; [NONE] gives empty words and no passage."""
         canvas = self._lay([question], passages, [SlotSpec(MaskKind[kind]), " ", CITE])
-        return self._filled(self._film([canvas])[0], 0, passages)
+        return self._filled(self.films([canvas], self.plan)[0], 0, passages)
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
@@ -60,17 +64,24 @@ class ModelWriter:
         """Denoise each form's slots from its passages; [NONE] or nothing to copy gives empty words and no passage."""
         short = [(_fitting(pieces), passages) for pieces, passages in forms]
         canvases = [self._lay(pieces, passages, [*pieces, CITE]) for pieces, passages in short]
-        films = in_batches(canvases, self._film)
+        films = self.films(canvases, self.plan)
         return [
             [self._filled(frames, number, passages) for number in range(len(frames[-1].canvas.slots) - 1)]
             for frames, (_, passages) in zip(films, forms, strict=True)
         ]
 
-    def _film(self, batch: list[Canvas]) -> list[Any]:
-        steps = list(denoise_all(self.denoiser, batch, schedule=self.steps, resize=self.denoiser.resize))
-        return [[frames[i] for frames in steps] for i in range(len(batch))]
+    @property
+    def plan(self) -> Plan:
+        return Plan(schedule=self.steps, resize=self.denoiser.resize)
 
-    def _filled(self, frames: Sequence[Any], number: int, passages: Sequence[Passage]) -> Filled:
+    def _side_by_side(self, canvases: Sequence[Canvas], plan: Plan) -> list[list[Frame]]:
+        def together(batch: list[Canvas]) -> list[list[Frame]]:
+            steps = list(denoise_all(self.denoiser, batch, schedule=plan.schedule, resize=plan.resize))
+            return [[frames[i] for frames in steps] for i in range(len(batch))]
+
+        return in_batches(canvases, together)
+
+    def _filled(self, frames: Sequence[Frame], number: int, passages: Sequence[Passage]) -> Filled:
         place = frames[0].canvas.slots[number].start
         step, settled = next((n, f) for n, f in enumerate(frames, 1) if not f.canvas.open[place])
         fill, probability = settled.canvas.fill(number, self.denoiser.tokenizer), float(settled.guess.prob[place])

@@ -45,6 +45,7 @@ class Held:
 class Denoiser:
     """The embedded model and its tokenizer; implements `sampler.Model`."""
 
+    writes_prose = False
     resize: Resize = staticmethod(same_length)  # a slot's length is settled with its words: what is surplus is deleted
 
     def __init__(self, model: EmbeddedModel, tokenizer: Tokenizer):
@@ -133,10 +134,13 @@ class Denoiser:
                 have[key] = Encoded(told[i, :size], [(k[i, :, :size], v[i, :, :size]) for k, v in own])
 
     def _slots(self, canvas: Canvas, evidence: Tensor, draft: Tensor) -> list[Scored]:
-        limit = limits(canvas, len(evidence))
-        return [self._slot(canvas, slot, evidence, draft, limit) for slot in canvas.slots]
+        limit, context = limits(canvas, len(evidence)), Batch.of([canvas], [_context(canvas)])
+        allowed = [copyable(context, markers) for markers in (False, True)]  # [1, P] each
+        return [self._slot(canvas, slot, evidence, draft, limit, allowed) for slot in canvas.slots]
 
-    def _slot(self, canvas: Canvas, slot: Slot, evidence: Tensor, draft: Tensor, limit: Limits) -> Scored:
+    def _slot(
+        self, canvas: Canvas, slot: Slot, evidence: Tensor, draft: Tensor, limit: Limits, allowed: Sequence[Tensor]
+    ) -> Scored:
         offset = evidence.shape[0]
         states = draft[slot.start - offset : slot.end - offset]  # [K, C]
         kind = slot.spec.kind
@@ -148,9 +152,8 @@ class Denoiser:
         if kind is MaskKind.LOGIC:
             return Scored(words=likeliest(self.model.vocabulary(states).log_softmax(-1), shared=True))
         cite = kind is MaskKind.CITE
-        allowed = copyable(Batch.of([canvas], [_context(canvas)]), cite)  # [1, P]
         start, end = self.model.span_scores_of(states[:1], evidence[None])
-        joint = self.model.joint(start, end, allowed, 1 if cite else slot.end - slot.start)[0]  # [P, L]
+        joint = self.model.joint(start, end, allowed[cite], 1 if cite else slot.end - slot.start)[0]  # [P, L]
         if cite:
             return Scored(spans=joint.nan_to_num(nan=-torch.inf, neginf=-torch.inf))
         joint = legal(joint, limit, kind)

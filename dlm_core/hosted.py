@@ -55,6 +55,8 @@ class HostedTokenizer(Protocol):
 class HostedDenoiser:
     """A loaded checkpoint; implements `sampler.Model`. `mask` and `delete` are the checkpoint's own ids."""
 
+    writes_prose = True
+
     def __init__(self, body: HostedBody, tokenizer: HostedTokenizer, mask: int, delete: int):
         self.body, self.tokenizer = body, tokenizer
         self.marks = Marks(mask, delete, tokenizer.encode(NOTHING).ids[0])

@@ -20,6 +20,7 @@ ALLOWED = {
 }
 DOORS = {
     "triton": ("kernels/triton/",),
+    "huggingface_hub": ("dlm_core/models/",),
     "faiss": ("retrieval/index.py",),
     "tantivy": ("retrieval/lexical.py",),
     "pypdfium2": ("retrieval/loaders.py",),
@@ -27,12 +28,15 @@ DOORS = {
     "trafilatura": ("retrieval/loaders.py",),
     "safetensors": ("dlm_core/models/", "retrieval/embed.py"),
     "transformers": ("dlm_core/models/", "dlm_core/tokenizer.py"),
-    "tokenizers": ("dlm_core/tokenizer.py", "retrieval/embed.py"),
+    "tokenizers": ("dlm_core/tokenizer.py", "dlm_core/models/", "retrieval/embed.py"),
     "torch": ("dlm_core/", "kernels/", "retrieval/embed.py", "agent/writer.py", "workflows/doctor.py"),
     "langgraph": ("workflows/graph.py",),
     "streamlit": ("ui/workbench/",),
     "typer": ("ui/cli.py",),
     "rich": ("ui/cli.py", "dlm_core/train.py"),
+    "httpx": ("retrieval/http.py", "workflows/remote.py"),
+    "fastapi": ("workflows/serve.py",),
+    "uvicorn": ("workflows/serve.py",),
     "pydantic": ("retrieval/", "agent/", "workflows/"),
 }
 FILES = sorted(p.relative_to(ROOT).as_posix() for room in ALLOWED for p in (ROOT / room).rglob("*.py"))

@@ -498,6 +498,36 @@ def evaluate(
 
 
 @app.command()
+def serve(
+    model: Annotated[
+        str | None, typer.Option("--model", help="embedded, a folder of weights, or a Hugging Face id")
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8321,
+    active: Annotated[int, typer.Option("--max-active", min=1, help="canvases that share a step")] = 16,
+    waiting: Annotated[int, typer.Option("--max-waiting", min=0, help="more of them that may wait")] = 64,
+) -> None:
+    """Hold a model and serve it over HTTP: revise canvases, stream their frames, chat, health, metrics.
+
+    research serve --port 8321, and elsewhere: research run "..." --model http://127.0.0.1:8321
+    """
+    from palimpsest.workflows import serve as server
+    from palimpsest.workflows.config import serve_token
+    from palimpsest.workflows.corpus import open_model
+    from palimpsest.workflows.errors import USAGE, ResearchError
+
+    token = serve_token()
+    if token is None and host not in ("127.0.0.1", "localhost", "::1"):
+        raise ResearchError(
+            f"on {host} others could use the model; set RESEARCH_SERVE_TOKEN to a secret first, or listen on 127.0.0.1",
+            USAGE,
+        )
+    writer = open_model(_config(model=model))
+    _say(f"serving {writer.name} on http://{host}:{port}")
+    server.serve(server.application(writer, active=active, waiting=waiting, token=token), host, port)
+
+
+@app.command()
 def doctor() -> None:
     """Check the installation, line by line, with the mend; exit 1 when something is broken.
 

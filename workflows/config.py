@@ -25,7 +25,7 @@ _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
 
 class Config(BaseModel):
-    """Settings of a run. `docs` empty asks the bundled library; `model` is "embedded", a folder or a Hugging Face id."""
+    """Settings of a run. `docs` empty asks the bundled library; `model` is "embedded", a folder, a Hugging Face id or a server."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -98,11 +98,16 @@ def _from_environment() -> dict[str, Any]:
     found = {
         n.removeprefix("RESEARCH_").lower(): v
         for n, v in os.environ.items()
-        if n.startswith("RESEARCH_") and n != "RESEARCH_TRACING"
+        if n.startswith("RESEARCH_") and n not in ("RESEARCH_TRACING", "RESEARCH_SERVE_TOKEN")
     }
     if "docs" in found:
         return {**found, "docs": tuple(found["docs"].split(os.pathsep))}
     return dict(found)
+
+
+def serve_token() -> str | None:
+    """The token that `research serve` asks for and `--model http://...` sends; None when there is none."""
+    return os.environ.get("RESEARCH_SERVE_TOKEN") or None
 
 
 def may_trace() -> bool:

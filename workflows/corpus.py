@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from palimpsest.agent.state import Tools, Writer
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder
@@ -15,6 +16,9 @@ from palimpsest.retrieval.types import Document, Failure, Found, Passage, Retrie
 
 from .config import Config
 from .errors import FAILED, USAGE, ResearchError
+
+if TYPE_CHECKING:
+    from palimpsest.agent.writer import ModelWriter
 
 LIBRARY = Path(__file__).parents[1] / "retrieval" / "library"
 
@@ -67,12 +71,22 @@ def open_index(config: Config) -> tuple[Index, tuple[Failure, ...]]:
 
 
 def open_writer(config: Config) -> Writer:
-    from palimpsest.agent.writer import ModelWriter
+    """The writer that `config.model` names: a server's address, or a model that is loaded here."""
+    if config.model.startswith(("http://", "https://")):
+        from .config import serve_token
+        from .remote import RemoteWriter
+
+        return RemoteWriter(config.model, serve_token())
+    return open_model(config)
+
+
+def open_model(config: Config) -> ModelWriter:
+    from palimpsest.agent.writer import ModelWriter as Opened
     from palimpsest.dlm_core.models.errors import ModelError
     from palimpsest.dlm_core.models.weights import WeightsError
 
     try:
-        return ModelWriter(config.model, threads=config.threads)
+        return Opened(config.model, threads=config.threads)
     except (WeightsError, ModelError) as error:
         raise ResearchError(str(error), FAILED) from error
 
