@@ -199,6 +199,17 @@ class Canvas:
             made, slots=tuple(replace(s, end=s.start + length) if n == slot else s for n, s in enumerate(made.slots))
         )
 
+    def spread(self, place: int, count: int) -> Canvas:
+        """One open place of a slot becomes `count` open places; 0 takes it away. ValueError when none would be left."""
+        where = next((s for s in self.slots if s.start <= place < s.end), None)
+        length = where.end - where.start if where else 0
+        if where is None or not bool(self.open[place]) or count < 0 or length + count < 2:
+            raise ValueError(f"row {place} cannot become {count} places: it must be open, and a slot keeps one place")
+        rows = Rows.opened(max(count - 1, 0), where.spec.kind, self)
+        made = self._splice(place + min(count, 1), place + 1, rows, self._segment_at(where.start, where.end))
+        wider = replace(where, end=where.end + count - 1)
+        return replace(made, slots=tuple(wider if s.start == where.start else s for s in made.slots))
+
     def insert(self, at: int, segment: Segment, rows: Rows) -> Canvas:
         """Put a new segment before segment number `at`; `segment` gives role, text and frame, its bounds are computed."""
         place = self.segments[at].start if at < len(self.segments) else len(self)

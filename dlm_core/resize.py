@@ -1,4 +1,4 @@
-"""Rules that change how long an open slot is, before a step guesses what stands in it."""
+"""Rules that change how long an open slot is, before a step guesses what stands in it. No slot outgrows its `SlotSpec`."""
 
 from __future__ import annotations
 
@@ -6,94 +6,143 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from .cache import Cache
-from .canvas import Canvas
+from .canvas import Canvas, Slot
 from .sampler import Guess, Model, Resize
 
-Lengths = Callable[
-    [Guess, Canvas, int], int
-]  # the length that slot number n should have, by what the model guesses now
+Counts = Callable[[Guess, Canvas], Tensor]  # -> [T] int64: how many places each open place should be; 1 leaves it
+Score = Callable[[Guess, Canvas, int], float]  # how good a guess is for slot number n
 
 COARSE = 8  # rows around a slot that are computed anew for each length it is tried with
 
 
-def by_guess(lengths: Lengths, steps: int = 1) -> Resize:
-    """A resize rule that asks the model first, at each of the first `steps` steps, and follows `lengths` for every wholly open slot."""
+def by_guess(counts: Counts, steps: int = 1, rounds: int = 1) -> Resize:
+    """A resize rule that asks the model first: before each of the first `steps` steps, until nothing changes or `rounds` times."""
 
     def rule(model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
-        if step >= steps or not bool(canvas.open.any()):
-            return canvas
-        (guess,), _ = model.guess([canvas], [cache])
-        wanted = [lengths(guess, canvas, n) for n in range(len(canvas.slots))]
-        for number, length in enumerate(wanted):
-            if _is_open(canvas, number) and length != size(canvas, number):
-                canvas = canvas.resize(number, max(length, 1))
+        for _ in range(rounds if step < steps and bool(canvas.open.any()) else 0):
+            (guess,), _ = model.guess([canvas], [cache])
+            changed = respaced(canvas, counts(guess, canvas))
+            if len(changed) == len(canvas) and torch.equal(changed.ids, canvas.ids):
+                break
+            canvas = changed
         return canvas
 
     return rule
+
+
+def respaced(canvas: Canvas, counts: Tensor) -> Canvas:
+    """Every open place becomes counts[place] places [T], the last ones first, as far as its slot keeps one and stays in its bounds."""
+    places = [i for slot in canvas.slots for i in reversed(range(slot.start, slot.end)) if canvas.open[i]]
+    wanted = {int(canvas.ids[i]): int(counts[i]) for i in places if int(counts[i]) != 1}
+    for row in sorted(wanted, key=lambda r: wanted[r] > 1):  # what goes makes room for what comes
+        canvas = _spread(canvas, int((canvas.ids == row).nonzero()), wanted[row])
+    return canvas
+
+
+def _spread(canvas: Canvas, place: int, count: int) -> Canvas:
+    slot = next(s for s in canvas.slots if s.start <= place < s.end)
+    length = slot.end - slot.start
+    if count < 1:
+        return canvas.spread(place, 0) if length > 1 else canvas
+    return canvas.spread(place, 1 + max(min(count - 1, slot.spec.length - length), 0))
 
 
 def size(canvas: Canvas, number: int) -> int:
     return canvas.slots[number].end - canvas.slots[number].start
 
 
-def _is_open(canvas: Canvas, number: int) -> bool:
-    return bool(canvas.open[canvas.slots[number].start : canvas.slots[number].end].all())
+def expand_and_delete(expand: int, delete: int) -> Counts:
+    """Each open place where the model says `expand` becomes two, each where it says `delete` goes (DreamOn, arXiv 2602.01326)."""
+
+    def counts(guess: Guess, canvas: Canvas) -> Tensor:
+        return 1 + (guess.token == expand).long() - (guess.token == delete).long()
+
+    return counts
 
 
-def expand_and_delete(expand: int, delete: int, longest: int) -> Lengths:
-    """Each place where the model says `expand` becomes two, each where it says `delete` none (DreamOn, arXiv 2602.01326)."""
+def end_of_slot(end: int, sure: float = 0.5) -> Counts:
+    """A slot ends before the first open place where the model says `end` with probability `sure`, unless words are settled behind."""
 
-    def length(guess: Guess, canvas: Canvas, number: int) -> int:
-        told = guess.token[canvas.slots[number].start : canvas.slots[number].end]
-        grown = len(told) + int((told == expand).sum()) - int((told == delete).sum())
-        return min(max(grown, 1), longest)
+    def counts(guess: Guess, canvas: Canvas) -> Tensor:
+        made = torch.ones(len(canvas), dtype=torch.long)
+        ends = canvas.open & (guess.token == end) & (guess.prob >= sure)
+        for slot in canvas.slots:
+            first = ends[slot.start : slot.end].nonzero()[:1, 0].tolist()
+            if first and bool(canvas.open[slot.start + first[0] : slot.end].all()):
+                made[slot.start + first[0] : slot.end] = 0
+        return made
 
-    return length
-
-
-def end_of_slot(end: int, sure: float = 0.5) -> Lengths:
-    """The slot ends before the first place where the model says `end` with probability `sure` or more."""
-
-    def length(guess: Guess, canvas: Canvas, number: int) -> int:
-        where = slice(canvas.slots[number].start, canvas.slots[number].end)
-        ended = ((guess.token[where] == end) & (guess.prob[where] >= sure)).nonzero()[:, 0].tolist()
-        return max(ended[0], 1) if ended else size(canvas, number)
-
-    return length
+    return counts
 
 
-def growing(end: int, tail: int, sure: float, by: float, longest: int) -> Lengths:
-    """Grow a slot by the factor `by` while its last `tail` places do not surely hold `end`: what is to be said has no room yet.
+def growing(end: int, tail: int, sure: float, by: float) -> Counts:
+    """A wholly open slot grows by the factor `by` while its last `tail` places do not surely hold `end`: it has too little room.
 
-    DAEDAL's first stage (arXiv 2508.00819): how sure the end token is at the end of the canvas tells whether the length is enough.
+    DAEDAL's first stage (arXiv 2508.00819), to be asked for several rounds: how sure the model is of the end token at the end of the
+    canvas tells whether the length is enough.
     """
 
-    def length(guess: Guess, canvas: Canvas, number: int) -> int:
-        stop, long = canvas.slots[number].end, size(canvas, number)
-        where = slice(max(stop - tail, canvas.slots[number].start), stop)
-        at_end = (guess.prob[where] * (guess.token[where] == end)).mean()
-        return long if float(at_end) >= sure else min(max(long, math.ceil(long * by)), longest)
+    def counts(guess: Guess, canvas: Canvas) -> Tensor:
+        made = torch.ones(len(canvas), dtype=torch.long)
+        for slot in canvas.slots:
+            where = slice(max(slot.end - tail, slot.start), slot.end)
+            at_end = float((guess.prob[where] * (guess.token[where] == end)).mean())
+            length = slot.end - slot.start
+            if _is_open(canvas, slot) and at_end < sure:
+                made[slot.end - 1] += math.ceil(length * by - 1e-9) - length
+        return made
 
-    return length
+    return counts
 
 
-def several_lengths(lengths: Sequence[int]) -> Resize:
-    """Before the first step, try every open slot at each of `lengths` in one batched guess, and keep the likeliest.
+def inserting(below: float, many: int) -> Counts:
+    """In every free slot the open place least likely of all, if under `below`, becomes `many`: there more is to be said.
 
-    Likeliest by the mean log-probability of a place, which is what lengths have in common; it leans towards lengths whose every
-    word is likely, be they few. The variants share all kept state but the rows close to the slot.
+    DAEDAL's second stage (arXiv 2508.00819), masks inserted where the model is unsure while it denoises.
+    """
+
+    def counts(guess: Guess, canvas: Canvas) -> Tensor:
+        made = torch.ones(len(canvas), dtype=torch.long)
+        unsure = torch.where(canvas.open, guess.prob, torch.inf)
+        for slot in (s for s in canvas.slots if s.spec.free):
+            least = slot.start + int(unsure[slot.start : slot.end].argmin())
+            if float(unsure[least]) < below:
+                made[least] = many
+        return made
+
+    return counts
+
+
+def _is_open(canvas: Canvas, slot: Slot) -> bool:
+    return bool(canvas.open[slot.start : slot.end].all())
+
+
+def mean_log(guess: Guess, canvas: Canvas, number: int) -> float:
+    """The mean log-probability a place; a slot that is settled whole has one probability for all its places together."""
+    slot = canvas.slots[number]
+    told = guess.prob[slot.start : slot.end].clamp_min(1e-30).log()
+    return float(told.mean()) if slot.spec.free else float(told[0]) / (slot.end - slot.start)
+
+
+def several_lengths(lengths: Sequence[int], score: Score = mean_log) -> Resize:
+    """Before the first step, try every open slot at each of `lengths` in one batched guess, and keep the one of the best `score`.
+
+    The default, the mean log-probability a place, is what lengths have in common; it leans towards lengths whose every word is
+    likely, be they few. The variants share all kept state but the rows close to the slot.
     """
 
     def rule(model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
-        if step:
-            return canvas
-        for number in range(len(canvas.slots)):
-            if _is_open(canvas, number):
-                variants = [canvas.resize(number, n) for n in lengths]
+        for number in range(0 if step else len(canvas.slots)):
+            slot = canvas.slots[number]
+            variants = [canvas.resize(number, n) for n in lengths if n <= slot.spec.length and _is_open(canvas, slot)]
+            if variants:
                 guesses, _ = model.guess(variants, [_coarse(cache)] * len(variants))
-                scores = [_mean_log(g, v, number) for g, v in zip(guesses, variants, strict=True)]
-                canvas = variants[max(range(len(scores)), key=lambda i: scores[i])]
+                scores = [score(g, v, number) for g, v in zip(guesses, variants, strict=True)]
+                canvas = variants[scores.index(max(scores))]
         return canvas
 
     return rule
@@ -101,10 +150,3 @@ def several_lengths(lengths: Sequence[int]) -> Resize:
 
 def _coarse(cache: Cache) -> Cache:
     return cache and replace(cache, fringe=min(cache.fringe, COARSE), bound=math.inf)
-
-
-def _mean_log(guess: Guess, canvas: Canvas, number: int) -> float:
-    """The mean log-probability a place; a slot that is settled whole has one probability for all its places together."""
-    slot = canvas.slots[number]
-    told = guess.prob[slot.start : slot.end].clamp_min(1e-30).log()
-    return float(told.mean()) if slot.spec.free else float(told[0]) / (slot.end - slot.start)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .canvas import Canvas, State
-from .sampler import Guess, Rule, ready
+from .sampler import Guess, Rule, keep_all, ready
 
 
 @dataclass(frozen=True)
@@ -107,26 +107,27 @@ def margin(least: float) -> Rule:
     return _by_units(choose)
 
 
-def deferred(width: int, least: float, most_entropy: float) -> Rule:
-    """Commit only among the first `width` open units, those of probability `least` and entropy at most `most_entropy` nats.
+def deferred(width: int, span: int, least: float) -> Rule:
+    """In a window over the open units, commit those of probability `least`; when none is, the likeliest of the window.
 
     Deferred commitment with a confidence-aware sliding window (DCD, arXiv 2601.02076): the window begins at the first place that is
-    still open and slides as its head is settled, so an unsure place waits for words on both sides of it, and nothing far ahead is
-    settled before them.
+    still open and takes in up to `width` open units and `span` rows; it slides as its head is settled. So an unsure place waits for
+    words on both sides of it, and nothing far ahead is settled before them.
     """
 
     def choose(guess: Guess, first: Tensor, canvas: Canvas, step: int) -> Tensor:
-        near = torch.arange(len(first)) < width
-        return near & (guess.prob[first] >= least) & (guess.entropy[first] <= most_entropy)
+        near = (torch.arange(len(first)) < width) & (first - first[0] < span)
+        sure = near & (guess.prob[first] >= least)
+        return sure if bool(sure.any()) else _best(torch.where(near, guess.prob[first], -1.0), 1)
 
     return _by_units(choose)
 
 
 def exploring(commit: Rule, share: float = 0.5) -> Rule:
-    """What `commit` takes, and the one place most in doubt when less than `share` of the open units is above even odds.
+    """What `commit` takes, and the one place most in doubt when less than `share` of the other open units is above even odds.
 
-    Exploration of high-entropy positions (arXiv 2511.21103): where most of the canvas waits for one undecided place, deciding that
-    place makes the others sure, and costs one forward where waiting costs many.
+    After the exploration of high-entropy positions in Explore-Then-Exploit (arXiv 2511.21103): sure words tell the model little, so
+    where most of the canvas is in doubt, deciding the least known place is what makes the others sure. When to explore is our rule.
     """
 
     def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
@@ -149,10 +150,33 @@ def either(*rules: Rule) -> Rule:
     return rule
 
 
+def within(width: int, commit: Rule) -> Rule:
+    """What `commit` takes among the first `width` open units: block by block, but the block slides."""
+
+    def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
+        found = units(canvas, canvas.open & ready(canvas))
+        return commit(guess, canvas, step) & found.where(torch.arange(len(found.first)) < width)
+
+    return rule
+
+
+def during(first: int, last: int, reopen: Rule) -> Rule:
+    """`reopen` at steps [first, last) only, so that no place is opened again more than last - first times.
+
+    ReMDM turns remasking on and off in the same way (arXiv 2503.00307: switch, loop): draft first, then mend, then finish.
+    """
+
+    def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
+        return reopen(guess, canvas, step) if first <= step < last else keep_all(guess, canvas, step)
+
+    return rule
+
+
 def low_confidence(below: float, share: float = 1.0) -> Rule:
     """Reopen filled places that the model, asked again, gives less than `below`: the least likely first, at most `share` of them.
 
-    The cap is ReMDM's (arXiv 2503.00307, section 4.1): without one a doubtful model opens more than it settles and never ends.
+    The cap is after ReMDM's (arXiv 2503.00307, max-capped schedule), which draws as large a share at random: without one a doubtful
+    model opens as much as it settles.
     """
 
     def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
@@ -169,7 +193,7 @@ def low_quality(below: float, share: float = 1.0) -> Rule:
 
     def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
         if guess.quality is None:
-            return torch.zeros(len(canvas), dtype=torch.bool)
+            return keep_all(guess, canvas, step)
         return _reopened(canvas, guess.quality, below, share)
 
     return rule
@@ -190,11 +214,9 @@ def named(ids: Iterable[int]) -> Rule:
     wanted = torch.tensor(sorted(set(ids)), dtype=torch.long)
 
     def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
-        if step:
-            return torch.zeros(len(canvas), dtype=torch.bool)
         found = units(canvas, canvas.state == State.FILLED)
         hit = torch.zeros(len(found.first), dtype=torch.bool)
         hit[found.unit[torch.isin(canvas.ids, wanted) & (found.unit >= 0)]] = True
         return found.where(hit)
 
-    return rule
+    return during(0, 1, rule)

@@ -25,20 +25,25 @@ def one_at_a_time(guess: Guess, canvas: Canvas, step: int) -> Tensor:
 def speculate(
     model: Model, canvas: Canvas, *, width: int = 4, cache: Cache = NO_CACHE, seed: int = 0
 ) -> Iterator[Frame]:
-    """Denoise one unit a step, exactly as `one_at_a_time` would, with fewer calls of the model; yields a frame for every step.
+    """Denoise one unit a step, exactly as `denoise` by `one_at_a_time` would, with fewer calls of the model; a frame for every step.
 
     From a guess, the `width` likeliest units are committed one after the other, on paper; the canvases so made are guessed in one
-    batch. Each of them shows what the sequential rule does next: as long as that is what the paper says, the step is taken; where it
-    differs, a new paper is begun from there. So a call settles at least one unit and at most `width`.
+    batch, each with the seed of its step. Each shows what the sequential rule does next: as long as that is what the paper says, the
+    step is taken; where it differs, a new paper is begun from there. So a call settles at least one unit and at most `width`. It is
+    exact where a guess depends on the canvas alone; a cache that keeps approximate state is another model.
     """
     (guess,), (kept,) = model.guess([canvas], [cache], [seed])
     step = 0
     while bool(canvas.open.any()):
         chain = _chain(guess, canvas, width)
-        guesses, caches = model.guess(chain, [kept] * len(chain), [seed] * len(chain))
+        asked = [c for c in chain if bool(c.open.any())]
+        seeds = [seed + step + 1 + n for n in range(len(asked))]
+        told, caches = model.guess(asked, [kept] * len(asked), seeds) if asked else ([], [])
         for number, drafted in enumerate(chain):
             yield Frame(drafted, canvas.open & ready(canvas), guess, step, kept)
-            canvas, guess, kept, step = drafted, guesses[number], caches[number], step + 1
+            canvas, step = drafted, step + 1
+            if number < len(told):
+                guess, kept = told[number], caches[number]
             if number + 1 < len(chain) and not _same(_next(guess, canvas), chain[number + 1]):
                 break
 

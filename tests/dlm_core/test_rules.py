@@ -12,6 +12,7 @@ from palimpsest.dlm_core.canvas import Canvas, State
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.rules import (
     deferred,
+    during,
     either,
     entropy_bound,
     exploring,
@@ -21,6 +22,7 @@ from palimpsest.dlm_core.rules import (
     low_quality,
     margin,
     named,
+    within,
 )
 from palimpsest.dlm_core.sampler import Guess, Rule, denoise, keep_all, settle_all, threshold
 
@@ -79,9 +81,11 @@ PROB = [0.9, 0.2, 0.6, 0.8, 0.7, 0.7, 0.7]  # four free places, one slot of thre
         (entropy_bound(0.31), [0, 3, 4, 5, 6]),  # .1 + .2
         (entropy_bound(0.61), [0, 2, 3, 4, 5, 6]),  # + .3
         (margin(0.75), [0, 3]),
-        (deferred(2, 0.5, 1.0), [0]),  # the window ends before the fourth place
-        (deferred(5, 0.5, 1.0), [0, 2, 3, 4, 5, 6]),
-        (deferred(5, 0.5, 0.25), [0, 3]),
+        (deferred(2, 99, 0.5), [0]),  # the window ends before the third place
+        (deferred(5, 99, 0.5), [0, 2, 3, 4, 5, 6]),
+        (deferred(5, 3, 0.5), [0, 2]),  # three rows, be there five units
+        (deferred(5, 99, 0.95), [0]),  # none is so sure: the surest of the window
+        (within(3, threshold(0.6)), [0, 2]),
         (either(margin(0.75), threshold(0.6)), [0, 2, 3, 4, 5, 6]),
     ],
 )
@@ -92,7 +96,8 @@ def test_what_is_committed(rule: Rule, expected: list[int]) -> None:
 def test_the_window_slides_as_its_head_is_settled() -> None:
     guess = told(CANVAS, PROB)
     head = CANVAS.commit(torch.arange(len(CANVAS)) < CANVAS.slots[0].start + 2, guess.token, guess.source)
-    assert taken(deferred(2, 0.5, 1.0), head, guess) == [2, 3]
+    assert taken(deferred(2, 99, 0.5), head, guess) == [2, 3]
+    assert taken(deferred(2, 99, 0.9), head, guess) == [3]
 
 
 def test_a_schedule_counts_the_steps_that_are_left() -> None:
@@ -109,7 +114,7 @@ def test_where_most_is_in_doubt_the_greatest_doubt_is_decided() -> None:
 
 def test_a_slot_that_waits_is_not_taken() -> None:
     canvas = sheet(draft=(FREE, " ", LATE))
-    for rule in (fixed_schedule(1), factor(100.0), entropy_bound(100.0), margin(0.0), deferred(9, 0.0, 9.0)):
+    for rule in (fixed_schedule(1), factor(100.0), entropy_bound(100.0), margin(0.0), deferred(9, 99, 0.0)):
         assert taken(rule, canvas, told(canvas, [0.9] * 6)) == [0, 1, 2, 3]
 
 
@@ -143,6 +148,12 @@ def test_what_a_checker_named_is_opened_once() -> None:
     assert taken(named([]), canvas, guess) == []
 
 
+def test_a_place_is_opened_again_no_more_often_than_the_rule_speaks() -> None:
+    canvas, guess = filled(), told(CANVAS, [0.1] * 7)
+    rule = during(1, 3, low_confidence(0.5))
+    assert [len(taken(rule, canvas, guess, step)) for step in range(5)] == [0, 7, 7, 0, 0]
+
+
 class Dice:
     """Guesses anything, anywhere: tokens and numbers thrown anew at every call."""
 
@@ -165,8 +176,15 @@ class Dice:
         return found, [NO_CACHE] * len(canvases)
 
 
-COMMIT = [fixed_schedule(4), threshold(0.8), factor(0.5), entropy_bound(0.2), margin(0.6), deferred(3, 0.4, 0.8)]
-REOPEN = [keep_all, low_confidence(0.4, 0.5), low_quality(0.5, 0.3), named(range(0, 60, 2))]
+COMMIT = [fixed_schedule(4), threshold(0.8), factor(0.5), entropy_bound(0.2), margin(0.6), deferred(3, 6, 0.4)]
+COMMIT += [within(2, threshold(0.3)), either(margin(0.9), factor(0.3))]
+REOPEN = [
+    keep_all,
+    low_confidence(0.4, 0.5),
+    low_quality(0.5, 0.3),
+    named(range(0, 60, 2)),
+    during(1, 3, low_confidence(0.9)),
+]
 
 
 @settings(max_examples=80, deadline=None)
