@@ -131,12 +131,12 @@ class Corpus:
         row = rng.choice(self.squad)
         answer = _answers(row)[0]
         context, roll = row["context"], rng.random()
-        if roll < 0.13:
+        if roll < 0.2:
             return self._unanswerable(row, rng)
         places = find_all(context, answer)
         if not places or len(answer) > 70:
             return self.question(rng)
-        many = roll < 0.30
+        many = roll < 0.36
         shown = [window(context, *places[0], 450 if many else 850, rng)]
         if many:
             others = [c for c in self.by_title[row["title"]] if answer not in c]
@@ -156,7 +156,15 @@ class Corpus:
         )
 
     def _unanswerable(self, row: Row, rng: random.Random) -> Example:
+        """The right question over a text without the answer, or, as a twin, another question over the right text."""
         answer, context = _answers(row)[0], row["context"]
+        twin = self._twin(row["question"], context, rng) if rng.random() < 0.5 else None
+        if twin and answer in context:
+            start = context.index(answer)
+            shown = window(context, start, start + len(answer), 850, rng)
+            return Example(
+                (twin,), (shown,), (_answer_slot(answer, rng), " ", CITE_SLOT), (NO_ANSWER, Target()), "none"
+            )
         others = [c for c in self.by_title[row["title"]] if answer not in c]
         sentences = context.split(". ")
         without = ". ".join(s for s in sentences if answer not in s)
@@ -171,6 +179,17 @@ class Corpus:
             (NO_ANSWER, Target()),
             "none",
         )
+
+    def _twin(self, question: str, context: str, rng: random.Random) -> str | None:
+        """The question with a name or figure that the context holds swapped for one that it does not; None without such a place."""
+        places = [(s, e, k) for s, e, k in typed_spans(question) if k in self.pool and question[s:e] in context]
+        if not places:
+            return None
+        start, end, kind = rng.choice(places)
+        strangers = [
+            w for w in rng.sample(self.pool[kind], min(8, len(self.pool[kind]))) if w not in context and len(w) < 40
+        ]
+        return f"{question[:start]}{strangers[0]}{question[end:]}".strip() if strangers else None
 
     # Stance --------------------------------------------------------------------------------------------------------
 
