@@ -89,6 +89,12 @@ def test_the_length_that_the_guess_asks_for(counts: Counts, rounds: int, model: 
     assert resized.open.sum() == expected
 
 
+def test_what_goes_makes_room_for_what_comes() -> None:
+    full = sheet(draft=("It is ", FREE, " knots"))
+    rule = by_guess(expand_and_delete(EXPAND, DELETE))
+    assert size(rule(Told(DELETE, 7, 7, 7, 7, 7, EXPAND), full, NO_CACHE, 0), 0) == 7
+
+
 def test_only_the_first_steps_and_no_more_rounds_than_change_something() -> None:
     rule = by_guess(expand_and_delete(EXPAND, DELETE), steps=2, rounds=5)
     model = Told(7, EXPAND)

@@ -73,6 +73,7 @@ PROB = [0.9, 0.2, 0.6, 0.8, 0.7, 0.7, 0.7]  # four free places, one slot of thre
         (fixed_schedule(1), [0, 1, 2, 3, 4, 5, 6]),
         (threshold(0.7), [0, 3, 4, 5, 6]),
         (factor(0.25), [0]),  # 2 * .1 = .2; 3 * .2 = .6
+        (factor(0.5), [0]),
         (factor(0.7), [0, 3]),  # 4 * .3 = 1.2
         (factor(1.3), [0, 3, 4, 5, 6]),
         (factor(0.01), [0]),  # one at least
@@ -100,6 +101,12 @@ def test_the_window_slides_as_its_head_is_settled() -> None:
     assert taken(deferred(2, 99, 0.9), head, guess) == [3]
 
 
+def test_where_none_in_the_window_is_sure_the_surest_of_it_is_taken() -> None:
+    guess = told(CANVAS, PROB)
+    head = CANVAS.commit(torch.arange(len(CANVAS)) == CANVAS.slots[0].start, guess.token, guess.source)
+    assert taken(deferred(2, 99, 0.95), head, guess) == [2]  # .6 of .2 and .6; the .8 behind it waits
+
+
 def test_a_schedule_counts_the_steps_that_are_left() -> None:
     assert taken(fixed_schedule(5), CANVAS, told(CANVAS, PROB), step=3) == [0, 3, 4, 5, 6]
     assert len(taken(fixed_schedule(5), CANVAS, told(CANVAS, PROB), step=9)) == 7
@@ -116,6 +123,8 @@ def test_a_slot_that_waits_is_not_taken() -> None:
     canvas = sheet(draft=(FREE, " ", LATE))
     for rule in (fixed_schedule(1), factor(100.0), entropy_bound(100.0), margin(0.0), deferred(9, 99, 0.0)):
         assert taken(rule, canvas, told(canvas, [0.9] * 6)) == [0, 1, 2, 3]
+    doubtful = told(canvas, [0.1] * 6, [1.0, 2.0, 1.0, 1.0, 9.0, 9.0])
+    assert taken(exploring(threshold(0.9)), canvas, doubtful) == [1]
 
 
 def filled() -> Canvas:
