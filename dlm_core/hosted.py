@@ -8,7 +8,8 @@ by their mean log-probability a place, which is what a length of one word and on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -52,17 +53,27 @@ class HostedTokenizer(Protocol):
     def decode(self, ids: list[int]) -> str: ...
 
 
-class HostedDenoiser:
-    """A loaded checkpoint; implements `sampler.Model`. `mask` and `delete` are the checkpoint's own ids."""
+Reader = Callable[
+    [Tensor], Tensor | None
+]  # places [K] -> log-probabilities [K, V]; None for places that were not computed
+
+
+class PromptedDenoiser(ABC):
+    """What all models that are prompted share: the layout, and the scoring of slots from the words' probabilities at their places."""
 
     writes_prose = True
 
-    def __init__(self, body: HostedBody, tokenizer: HostedTokenizer, mask: int, delete: int):
-        self.body, self.tokenizer = body, tokenizer
+    def __init__(self, tokenizer: HostedTokenizer, mask: int, delete: int):
+        self.tokenizer = tokenizer
         self.marks = Marks(mask, delete, tokenizer.encode(NOTHING).ids[0])
-        self.arena: Arena = body.arena()
         singles = [tokenizer.encode(m).ids for m in MARKERS]
         self._markers = list(dict.fromkeys(i[0] for i in singles if len(i) == 1))
+
+    @abstractmethod
+    def _read(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
+    ) -> tuple[list[Reader], list[Cache]]:
+        """One forward of the canvases: how to read the words of each, and what to keep of it."""
 
     def lay(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
         """A fresh canvas: the chat of this family, question and marked sources in the user's turn, the draft in the assistant's.
@@ -82,6 +93,7 @@ class HostedDenoiser:
             self._passage(sheet, mark, name, text)
         for token in self.tokenizer.control(self.tokenizer.template.after_user):
             sheet.put(token)
+        sheet.close(Role.QUESTION, "")
         self._draft(sheet, draft)
         return sheet.canvas()
 
@@ -116,7 +128,7 @@ class HostedDenoiser:
     def guess(
         self, canvases: Sequence[Canvas], caches: Sequence[Cache] | None = None, seeds: Sequence[int] | None = None
     ) -> tuple[list[Guess], list[Cache]]:
-        scored, kept = self._score(canvases, caches or [NO_CACHE] * len(canvases))
+        scored, kept = self._score(canvases, caches or [NO_CACHE] * len(canvases), seeds)
         return [guess_of(c, s) for c, s in zip(canvases, scored, strict=True)], kept
 
     @torch.inference_mode()
@@ -167,24 +179,24 @@ class HostedDenoiser:
         if cache is None or cache.exact:
             return cache
         if cache.kept is None:
-            cache = hidden_states(self.body, self.arena, self.marks.mask, [canvas], [cache])[1][0]
+            cache = self._read([canvas], [cache], [0])[1][0]
         return cache and replace(cache, fringe=min(cache.fringe, VARIANT_FRINGE), bound=float("inf"))
 
-    def _score(self, canvases: Sequence[Canvas], caches: Sequence[Cache]) -> tuple[list[list[Scored]], list[Cache]]:
-        states, kept = hidden_states(self.body, self.arena, self.marks.mask, canvases, caches)
-        return [self._slots(c, rows, hidden) for c, (rows, hidden) in zip(canvases, states, strict=True)], kept
+    def _score(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int] | None = None
+    ) -> tuple[list[list[Scored]], list[Cache]]:
+        readers, kept = self._read(canvases, caches, seeds or [0] * len(canvases))
+        return [self._slots(c, read) for c, read in zip(canvases, readers, strict=True)], kept
 
-    def _slots(self, canvas: Canvas, rows: Tensor, hidden: Tensor) -> list[Scored]:
+    def _slots(self, canvas: Canvas, read: Reader) -> list[Scored]:
         limit = limits(canvas, len(canvas))
-        return [self._slot(canvas, slot, rows, hidden, limit) for slot in canvas.slots]
+        return [self._slot(canvas, slot, read, limit) for slot in canvas.slots]
 
-    def _slot(self, canvas: Canvas, slot: Slot, rows: Tensor, hidden: Tensor, limit: Limits) -> Scored:
+    def _slot(self, canvas: Canvas, slot: Slot, read: Reader, limit: Limits) -> Scored:
         """The distribution of one slot; a settled one whose rows were not computed keeps its standing."""
-        places = (torch.arange(slot.start, slot.end) - self.body.shift).clamp_min(0)
-        found = torch.searchsorted(rows, places).clamp_max(len(rows) - 1)
-        if not bool((rows[found] == places).all()):
+        words = read(torch.arange(slot.start, slot.end))
+        if words is None:
             return Scored(words=_as_it_stands(canvas, slot))
-        words = self.body.logits(hidden[found.to(hidden.device)]).float().log_softmax(-1).cpu()
         spec = slot.spec
         if spec.kind is MaskKind.CHOICE:
             answers = torch.tensor(self._answers(spec.allowed))
@@ -222,6 +234,31 @@ class HostedDenoiser:
         kept = torch.full_like(words, -torch.inf)
         kept[:, ids] = words[:, ids]
         return kept.log_softmax(-1)
+
+
+class HostedDenoiser(PromptedDenoiser):
+    """A loaded checkpoint of the table of families; implements `sampler.Model`. `mask` and `delete` are the checkpoint's own ids."""
+
+    def __init__(self, body: HostedBody, tokenizer: HostedTokenizer, mask: int, delete: int):
+        super().__init__(tokenizer, mask, delete)
+        self.body = body
+        self.arena: Arena = body.arena()
+
+    def _read(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
+    ) -> tuple[list[Reader], list[Cache]]:
+        states, kept = hidden_states(self.body, self.arena, self.marks.mask, canvases, caches)
+        return [self._reader(rows, hidden) for rows, hidden in states], kept
+
+    def _reader(self, rows: Tensor, hidden: Tensor) -> Reader:
+        def read(places: Tensor) -> Tensor | None:
+            wanted = (places - self.body.shift).clamp_min(0)
+            found = torch.searchsorted(rows, wanted).clamp_max(len(rows) - 1)
+            if not len(rows) or not bool((rows[found] == wanted).all()):
+                return None
+            return self.body.logits(hidden[found.to(hidden.device)]).float().log_softmax(-1).cpu()
+
+        return read
 
 
 def _copies(spec: SlotSpec) -> bool:

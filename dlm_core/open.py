@@ -6,18 +6,22 @@ import json
 from pathlib import Path
 
 from .denoiser import Denoiser
-from .hosted import HostedDenoiser
+from .gemma import GemmaDenoiser
+from .hosted import HostedDenoiser, PromptedDenoiser
 from .models import weights
+from .models.diffusion_gemma import is_gemma, load_gemma
 from .models.load import folder_of, load
 
 
-def open_denoiser(name: str | Path = "embedded") -> Denoiser | HostedDenoiser:
+def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
     """ "embedded", a folder, or a Hugging Face id. WeightsError or ModelError says in a sentence what is wrong with it."""
     if name == "embedded":
         return weights.load(weights.BUNDLED)
     folder = folder_of(name)
     if is_embedded(folder):
         return weights.load(folder)
+    if is_gemma(folder):
+        return GemmaDenoiser(*load_gemma(folder))
     body, tokenizer = load(folder)
     return HostedDenoiser(body, tokenizer, body.config.mask, body.config.end)
 

@@ -15,7 +15,7 @@ from .canvas import Canvas
 
 @dataclass(frozen=True)
 class Guess:
-    """What the model would write, [T] each; only open places mean anything. `source` is the place copied from, or -1.
+    """What the model would write, [T] each, in open places and in filled ones read again. `source`: the place copied from, or -1.
 
     `prob`, `entropy` (nats) and `margin` (best minus second) of a slot that is settled whole belong to its joint distribution: its
     places share them. In a free slot every place has its own. `quality` [T], where a model has such a head, is the probability that

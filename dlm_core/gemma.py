@@ -1,0 +1,77 @@
+"""DiffusionGemma on the canvas: uniform noise, pinned words, and the guess before as a condition of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .cache import Cache, Report, SpanCache, updated
+from .canvas import Canvas, Role
+from .hosted import HostedTokenizer, PromptedDenoiser, Reader
+from .models.diffusion_gemma import DiffusionGemma, Prefix
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is kept between steps: the encoded prefix, and the last logits [n, V] of the draft's rows by their ids [n]."""
+
+    prefix: Prefix
+    ids: Tensor
+    logits: Tensor
+
+
+class GemmaDenoiser(PromptedDenoiser):
+    """A loaded DiffusionGemma; implements `sampler.Model`.
+
+    Everything before the draft is the encoder's, whose state is exact and is gone on from when evidence is added behind it. The
+    draft is one canvas of the decoder. Only OPEN places are noised, from the seed of the step; FIXED and FILLED ones hold their words.
+    Self-conditioning goes with the cache: without one, or with an exact one, every guess is a first guess.
+    """
+
+    def __init__(self, model: DiffusionGemma, tokenizer: HostedTokenizer):
+        super().__init__(tokenizer, model.pad, model.end)
+        self.model = model
+
+    def _read(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
+    ) -> tuple[list[Reader], list[Cache]]:
+        told = [self._one(*each) for each in zip(canvases, caches, seeds, strict=True)]
+        return [read for read, _ in told], [kept for _, kept in told]
+
+    def _one(self, canvas: Canvas, cache: Cache, seed: int) -> tuple[Reader, Cache]:
+        start = next(s.start for s in canvas.segments if s.role is Role.DRAFT)
+        if len(canvas) - start > self.model.length:
+            raise ValueError(
+                f"a draft of {len(canvas) - start} tokens is longer than this model's canvas of {self.model.length}"
+            )
+        step: Step | None = cache.kept if isinstance(cache, SpanCache) and not cache.exact else None
+        prefix = self.model.prefix(canvas.tokens[:start].tolist(), step.prefix if step else None)
+        logits = self.model.logits(self._noised(canvas, seed)[start:], prefix, _conditioning(canvas.ids[start:], step))
+
+        def read(places: Tensor) -> Tensor:
+            return logits[(places - start).to(logits.device)].float().log_softmax(-1).cpu()
+
+        kept = None if cache is None or cache.exact else Step(prefix, canvas.ids[start:], logits)
+        return read, cache and updated(cache, kept, Report(len(canvas) - start + prefix.encoded, len(canvas)))
+
+    def _noised(self, canvas: Canvas, seed: int) -> Tensor:
+        """[T] tokens with a random word in every open place."""
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randint(self.model.vocabulary, (len(canvas),), generator=generator)
+        return torch.where(canvas.open, noise, canvas.tokens)
+
+
+def _conditioning(ids: Tensor, step: Step | None) -> Tensor | None:
+    """[T, V]: the logits of the step before, row by row; zeros, which say nothing, for rows that are new. None before the first."""
+    if step is None:
+        return None
+    told = step.logits.new_zeros(len(ids), step.logits.shape[1])
+    known = {row: n for n, row in enumerate(step.ids.tolist())}
+    pairs = [(n, known[row]) for n, row in enumerate(ids.tolist()) if row in known]
+    if pairs:
+        new, old = (torch.tensor(side, device=told.device) for side in zip(*pairs, strict=True))
+        told[new] = step.logits[old]
+    return told
