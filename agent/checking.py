@@ -6,7 +6,7 @@ import re
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
-from palimpsest.dlm_core.kinds import typed_spans
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Passage
 
 from . import report
@@ -14,14 +14,14 @@ from .draft import Span, Support
 from .drafting import (
     ONE_SOURCE,
     believed_answers,
-    change_answer,
     place_of,
+    put_answer,
     quote_of,
     refer,
     replace_claim,
     revised,
 )
-from .forms import clusters, content, form, is_superlative, overlap, resolved, sentences, slice_of
+from .forms import clusters, content, form, is_superlative, overlap, resolved, sentence_at, sentences, slice_of
 from .hypotheses import Edge, Hypothesis, Relation, log_odds
 from .state import Conflict, Event, Filled, ResearchState, Revision, SubQuestion, Tools
 from .steps import astray, verdict_edge
@@ -68,8 +68,7 @@ def _hold_against(
     if not _disputed(tools, words, rival):
         return state
     if any(s.status == "pinned" for s in words) or not supersedes(state, own, passage):
-        return (yield from _note(state, claim, rival, revise=False))
-    state = yield from _note(state, claim, rival, revise=True)
+        return (yield from _note(state, claim, rival, False, _why_kept(own, passage)))
     return (yield from _revise_claim(state, tools, claim, rival))
 
 
@@ -109,7 +108,10 @@ def same_subject(words: Sequence[Span], hole: int, text: str, value: str) -> boo
 
 
 def _stands(words: str, text: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(words)}(?![\w])(?!\.\d)", text, re.IGNORECASE) is not None
+    """Whether a text says these words, and not a longer figure that begins or ends with them: 12 is not 12,000, nor 12 million."""
+    found = re.finditer(rf"(?<![\w.])(?<!\d,){re.escape(words)}(?!\w)(?![.,]\d)", text, re.IGNORECASE)
+    figures = {start: end for start, end, kind in typed_spans(text) if kind is MaskKind.NUMBER}
+    return any(figures.get(m.start(), m.end()) <= m.end() for m in found)
 
 
 def _disputed(tools: Tools, words: Sequence[Span], rival: Rival) -> bool:
@@ -158,7 +160,9 @@ def _corroborate(state: ResearchState, claim: Hypothesis, passage: Passage) -> R
     return state.model_copy(update={"draft": state.draft.replace([risen])})
 
 
-def _note(state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool) -> Generator[Event, None, ResearchState]:
+def _note(
+    state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool, reason: str
+) -> Generator[Event, None, ResearchState]:
     """Keep the disagreement itself: it is shown in the report, whoever wins."""
     own, other = state.passage(claim.support[0].passage), rival.passage
     kept, lost = (other, own) if revise else (own, other)
@@ -175,7 +179,7 @@ def _note(state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool) -
         kept_passage=kept.id,
         other=ours if revise else rival.text,
         other_passage=lost.id,
-        reason=_why_kept(own, other, revise),
+        reason=reason,
     )
     yield Event(
         step="check",
@@ -186,12 +190,13 @@ def _note(state: ResearchState, claim: Hypothesis, rival: Rival, revise: bool) -
     return state.model_copy(update={"conflicts": (*state.conflicts, conflict)})
 
 
-def _why_kept(own: Passage, other: Passage, revise: bool) -> str:
-    dates = own.source.date, other.source.date
-    if revise:
-        return "Kept: the newer source." if all(dates) else "Kept: the evidence brought last."
+def _why_kept(own: Passage, other: Passage) -> str:
     newer = own.source.date and other.source.date and _is_later(own.source.date, other.source.date)
     return "Kept: the newer source." if newer else "Kept: what was written first; the dates do not decide."
+
+
+def _why_taken(own: Passage, other: Passage) -> str:
+    return "Kept: the newer source." if own.source.date and other.source.date else "Kept: the evidence brought last."
 
 
 def _is_later(one: str, other: str) -> bool:
@@ -214,16 +219,9 @@ def _revise_claim(
         data={"spans": opened, "evidence": rival.passage.id, "reason": "contradicted"},
     )
     shown = slice_of(rival.passage, rival.start, rival.end)
-    before = tools.writer.verdicts([(old, rival.text)])[0].supports
     filled = [] if len(rival.holes) >= SWAP else _refilled(tools, words, rival, shown)
-    whole = not filled
-    if whole:
-        changed = replace_claim(state, claim, rival.passage, rival.start, rival.end)
-        opened = [s.id for s in state.draft.of(claim.id)]
-    else:
-        changed = _fill_places(state, claim, rival, words, filled)
-    new = report.claim_text(changed.draft, claim.id)
-    after = tools.writer.verdicts([(new, rival.text)])[0].supports
+    new = report.claim_text(_changed(state, claim, rival, words, filled).draft, claim.id)
+    before, after = (v.supports for v in tools.writer.verdicts([(old, rival.text), (new, rival.text)]))
     if after < before:
         yield Event(
             step="check",
@@ -231,12 +229,26 @@ def _revise_claim(
             text=f"rolled back “{new}”: the evidence supports it less ({after:.2f}) than what stood ({before:.2f})",
             data={"claim": claim.id, "before": before, "after": after},
         )
-        return state
-    revisions = _revisions(state, claim, rival, words, filled, whole, new, old, before, after)
+        return (
+            yield from _note(state, claim, rival, False, "Kept: what stood; its source supports the other words less.")
+        )
+    own = state.passage(claim.support[0].passage)
+    state = yield from _note(state, claim, rival, True, _why_taken(own, rival.passage))
+    revisions = _revisions(state, claim, rival, words, filled, new, old, before, after)
     for revision in revisions:
         yield revised(revision)
+    changed = _changed(state, state.graph.get(claim.id), rival, words, filled)
     changed = changed.model_copy(update={"revisions": (*changed.revisions, *revisions)})
     return (yield from _follow_answers(state, changed, tools, claim, rival))
+
+
+def _changed(
+    state: ResearchState, claim: Hypothesis, rival: Rival, words: Sequence[Span], filled: Sequence[Filled]
+) -> ResearchState:
+    """The state with the rival's places filled so, or, without any, its whole sentence in the claim's place."""
+    if filled:
+        return _fill_places(state, claim, rival, words, filled)
+    return replace_claim(state, claim, rival.passage, rival.start, rival.end)
 
 
 def _refilled(tools: Tools, words: Sequence[Span], rival: Rival, shown: Passage) -> list[Filled]:
@@ -257,7 +269,6 @@ def _revisions(
     rival: Rival,
     words: Sequence[Span],
     filled: Sequence[Filled],
-    whole: bool,
     new: str,
     old: str,
     before: float,
@@ -271,7 +282,7 @@ def _revisions(
             evidence=rival.passage.id, before=p0, after=p1, steps=steps,
         )  # fmt: skip
 
-    if whole:
+    if not filled:
         everything = tuple(s.id for s in state.draft.of(claim.id))
         return [entry(words[0].id, everything, old, new, before, after, 1)]
     tail = (f"{_stem(words[0])}.cite", f"{_stem(words[0])}.conf")
@@ -295,6 +306,7 @@ def _fill_places(
         words[n].model_copy(
             update={
                 "text": f.text,
+                "status": "filled",
                 "confidence": f.probability,
                 "support": (Support(passage=rival.passage.id, quote=f.text, start=f.start, end=f.end),),
             }
@@ -340,10 +352,8 @@ def _follow_answers(
         graph = state.graph.put(answer, *old)
         edges = [Edge(source=answer.id, relation=Relation.REFUTES, target=h.id, weight=-2.0) for h in old]
         state = state.model_copy(update={"graph": graph.link(*edges)})
-        filled = place.model_copy(update={"status": "filled"})
-        state = state.model_copy(update={"draft": state.draft.replace([filled])})
         doubted = state.graph.get(place.hypothesis).probability if place.hypothesis else None
-        state = yield from change_answer(state, question, answer, "contradicted", doubted)
+        state = yield from put_answer(state, question, answer, "contradicted", doubted)
         waiting += [q for q in state.questions if question.id in q.depends_on]
     return state
 
@@ -371,42 +381,65 @@ def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: 
 
 
 def _refill(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
-    """Places of claims that a person opened are denoised again from what is held on them."""
+    """Places of claims that a person opened, and with new evidence those still open, are denoised from what is held on them."""
     for claim in [h for h in state.graph.hypotheses if h.kind == "claim"]:
         words = report.words_of(state.draft, claim.id)
-        holes = [n for n, s in enumerate(words) if s.status == "open"]
+        holes = [n for n, s in enumerate(words) if s.status == "open" or (s.status == "unestablished" and state.fresh)]
         if not holes:
             continue
         wanted = content("".join(s.text for s in words))
         own = state.passage(claim.support[0].passage)
         others = sorted((p for p in state.evidence if p.id != own.id), key=lambda p: -overlap(wanted, p.text))[:2]
         filled = tools.writer.fill([(form([(s.text, s.kind) for s in words], holes), [own, *others])])[0]
-        state = yield from _settle(state, claim, words, holes, filled)
+        for f, n in zip(filled, holes, strict=True):
+            if f.passage is None:
+                state = yield from _leave_open(state, claim.id, words[n])
+            else:
+                state = yield from _settle(state, tools, state.graph.get(claim.id), n, f, state.passage(f.passage))
     return state
 
 
 def _settle(
-    state: ResearchState, claim: Hypothesis, words: Sequence[Span], holes: Sequence[int], filled: Sequence[Filled]
+    state: ResearchState, tools: Tools, claim: Hypothesis, hole: int, filled: Filled, passage: Passage
 ) -> Generator[Event, None, ResearchState]:
-    for f, n in zip(filled, holes, strict=True):
-        old = words[n]
-        if f.passage is None:
-            state = state.model_copy(
-                update={"draft": state.draft.replace([old.model_copy(update={"status": "unestablished"})])}
-            )
-            yield Event(step="check", kind="unestablished", text=f"nothing fills “{old.text}”", data={"span": old.id})
-            continue
-        support = Support(passage=f.passage, quote=f.text, start=f.start, end=f.end)
-        new = old.model_copy(
-            update={"text": f.text, "status": "filled", "support": (support,), "confidence": f.probability}
-        )
-        revision = Revision(
-            version=state.version, span=old.id, reopened=(old.id,), old=old.text, new=f.text, reason="person",
-            evidence=f.passage, before=old.confidence, after=f.probability, steps=f.steps,
-        )  # fmt: skip
-        state = refer(state, state.passage(f.passage))
-        state = state.model_copy(
-            update={"draft": state.draft.replace([new]), "revisions": (*state.revisions, revision)}
-        )
-        yield revised(revision)
-    return state
+    """Fill an open place; words from another source are cited to it, and what rests on the claim follows them."""
+    words, own = report.words_of(state.draft, claim.id), state.passage(claim.support[0].passage)
+    old, opened = words[hole], [words[hole].id]
+    start, end = sentence_at(passage, filled.start, filled.end)
+    rival = Rival(passage, start, end, slice_of(passage, start, end).text, (hole,))
+    changed = _fill_places(state, claim, rival, words, [filled])
+    if passage.source.id == own.source.id:
+        draft = state.draft.replace([changed.draft.span(old.id)])
+        changed = state.model_copy(update={"draft": draft})
+    else:
+        opened += [f"{_stem(old)}.cite", f"{_stem(old)}.conf"]
+    changed, listed = report.take_back(changed, old.id)
+    revision = Revision(
+        version=state.version, span=old.id, reopened=(*opened, *listed), old=old.text, new=filled.text,
+        reason="person" if old.status == "open" else "new evidence", evidence=passage.id, before=old.confidence,
+        after=filled.probability, steps=filled.steps,
+    )  # fmt: skip
+    yield revised(revision)
+    changed = changed.model_copy(update={"revisions": (*changed.revisions, revision)})
+    if content(filled.text) == content(old.text):
+        return changed
+    return (yield from _follow_answers(state, changed, tools, claim, rival))
+
+
+def _leave_open(state: ResearchState, claim: str, old: Span) -> Generator[Event, None, ResearchState]:
+    """A place that nothing fills is shown as a hole, and listed with the words that stood there."""
+    hole = {"status": "unestablished", "text": report.OPEN, "support": (), "confidence": None}
+    draft = state.draft.replace([old.model_copy(update=hole)])
+    text = report.claim_text(draft, claim)
+    graph = state.graph.put(state.graph.get(claim).model_copy(update={"text": text}))
+    state = state.model_copy(update={"draft": draft, "graph": graph})
+    if old.text == report.OPEN:
+        return state
+    why = f"“{old.text}” in “{text}”: nothing that is held fills this place."
+    yield Event(step="check", kind="unestablished", text=why, data={"span": old.id})
+    revision = Revision(
+        version=state.version, span=old.id, reopened=(old.id,), old=old.text, new=report.OPEN, reason="person",
+        evidence=None, before=old.confidence,
+    )  # fmt: skip
+    state = state.model_copy(update={"revisions": (*state.revisions, revision)})
+    return report.list_open(state, old.id, why)

@@ -36,6 +36,11 @@ class Span(Frozen):
     confidence: float | None = None
     depends_on: tuple[str, ...] = ()
 
+    @property
+    def may_change(self) -> bool:
+        """Whether a person may open or pin it: an answer or words of a claim, not a heading or what follows from the words."""
+        return self.kind not in ("FIXED", "CITE")
+
 
 class Section(Frozen):
     id: str

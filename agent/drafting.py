@@ -9,7 +9,7 @@ from palimpsest.retrieval.types import Passage
 
 from . import report
 from .draft import Span, Support
-from .forms import content, overlap, parts, resolved, sentence_at, sentences
+from .forms import content, overlap, parts, resolved, same_answer, sentence_at, sentences
 from .hypotheses import Edge, Hypothesis, Relation, log_odds
 from .state import Event, Query, Reason, ResearchState, Revision, SubQuestion, Tools
 
@@ -17,6 +17,7 @@ ESTABLISHED = 0.25  # the least probability with which an answer is written rath
 _LEANS = re.compile(
     r"^(?:It|Its|They|Their|This|That|These|Those|He|She|His|Her|But|However|Also|Such)\b|\b(?:therefore|thus|also|hence|this)\b"
 )  # a sentence that leans on the one before it
+_ENDS = re.compile(r"[.!?][\"”’)\]]*$")
 MARGIN = 1.5  # log-odds by which another answer must be believed more before a written one gives way to it
 ONE_SOURCE = 0.65  # what one source's own sentence is believed before others are heard
 RELATED = 0.5  # the least score of a finding: 0.6 for all of the answer's words, 0.4 for all of the question's
@@ -122,14 +123,8 @@ def revise(state: ResearchState, tools: Tools) -> Generator[Event, None, Researc
     """Write every answer that is believed and not yet written, quote its sentence, and add findings beside it."""
     for question in state.questions:
         place, answer = state.draft.span(f"{question.id}.answer"), best_answer(state, question)
-        if place.status == "pinned" or answer is None or (place.hypothesis == answer.id and place.status == "filled"):
-            continue
-        if place.status == "filled":
-            if place.hypothesis and answer.belief < state.graph.get(place.hypothesis).belief + MARGIN:
-                continue
-            state = yield from change_answer(state, question, answer, "new evidence")
-        else:
-            state = yield from _first_answer(state, question, answer)
+        if place.status != "pinned" and answer and not _stays(state, place, answer):
+            state = yield from put_answer(state, question, answer, why_open(state, question))
     # Findings wait for the second round: by then the answer they speak of has been checked once.
     if state.version == 1 and state.round >= min(2, state.budget.rounds):
         for question in state.questions:
@@ -137,60 +132,47 @@ def revise(state: ResearchState, tools: Tools) -> Generator[Event, None, Researc
     return state
 
 
-def _first_answer(
-    state: ResearchState, question: SubQuestion, answer: Hypothesis
-) -> Generator[Event, None, ResearchState]:
-    state = write_answer(state, question, answer)
-    yield Event(
-        step="revise",
-        kind="wrote",
-        text=f"{report.asked(question, state)} {answer.text} ({answer.probability:.2f})",
-        data={"span": f"{question.id}.answer", "text": answer.text, "probability": answer.probability},
-    )
-    support = answer.support[0]
-    if standing := _standing(state, support):
-        return _rest_on(state, question, standing.id)
-    if quote_of(state, question) is None:
-        passage = state.passage(support.passage)
-        state, claim = write_claim(
-            state, question, passage, *sentence_at(passage, support.start, support.end), quote=True
-        )
-        state = state.model_copy(
-            update={"graph": state.graph.link(Edge(source=claim.id, relation=Relation.REFINES, target=answer.id))}
-        )
-        state = _ask_about(state, claim)
-    return state
+def _stays(state: ResearchState, place: Span, answer: Hypothesis) -> bool:
+    """Whether the written answer stands against this one: the same, or not believed enough more."""
+    if place.status != "filled" or place.hypothesis is None:
+        return False
+    return answer.belief < state.graph.get(place.hypothesis).belief + MARGIN
 
 
-def change_answer(
+def why_open(state: ResearchState, question: SubQuestion) -> Reason:
+    """Why an answer slot is filled anew: it was opened because the answer it rests on changed, or by a person; or it was not."""
+    if state.draft.span(f"{question.id}.answer").status != "open":
+        return "new evidence"
+    changed = {r.span for r in state.revisions if r.version == state.version}
+    return "depends on" if changed & {f"{q}.answer" for q in question.depends_on} else "person"
+
+
+def put_answer(
     state: ResearchState, question: SubQuestion, answer: Hypothesis, reason: Reason, before: float | None = None
 ) -> Generator[Event, None, ResearchState]:
-    """Reopen an answer that was written and fill it with another; its quote follows, and so do the questions that rest on it."""
-    place = state.draft.span(f"{question.id}.answer")
+    """Fill an answer slot; its quote follows. Where something stood, a revision says so, and the questions that rest on it open."""
+    place, step = state.draft.span(f"{question.id}.answer"), "check" if reason == "contradicted" else "revise"
+    if place.text == report.OPEN:
+        state, _ = _requote(write_answer(state, question, answer), question, answer)
+        yield Event(
+            step=step,
+            kind="wrote",
+            text=f"{report.asked(question, state)} {answer.text} ({answer.probability:.2f})",
+            data={"span": place.id, "text": answer.text, "probability": answer.probability},
+        )
+        return state
     yield Event(
-        step="check" if reason == "contradicted" else "revise",
+        step=step,
         kind="reopened",
         text=f"reopened the answer “{place.text}”: {reason}",
         data={"span": place.id, "old": place.text, "reason": reason},
     )
-    opened = [place.id, f"{question.id}.cite", f"{question.id}.conf"]
-    state = write_answer(state, question, answer)
-    quote, support = quote_of(state, question), answer.support[0]
-    if quote and not _holds(state, quote, support):
-        spans = state.draft.of(quote.id)
-        opened += [s.id for s in spans]
-        passage = state.passage(support.passage)
-        if standing := _standing(state, support, but=quote.id):
-            lead = f"{quote.id}.lead"
-            opened.append(lead)
-            state = state.model_copy(update={"draft": state.draft.swap([lead, *(s.id for s in spans)], [])})
-            state = _rest_on(state, question, standing.id)
-        else:
-            state = replace_claim(state, quote, passage, *sentence_at(passage, support.start, support.end))
+    state, listed = report.take_back(write_answer(state, question, answer), question.id)
+    state, quoted = _requote(state, question, answer)
     revision = Revision(
         version=state.version,
         span=place.id,
-        reopened=tuple(opened),
+        reopened=(place.id, f"{question.id}.cite", f"{question.id}.conf", *listed, *quoted),
         old=place.text,
         new=answer.text,
         reason=reason,
@@ -200,13 +182,79 @@ def change_answer(
         steps=1,
     )
     state = state.model_copy(update={"revisions": (*state.revisions, revision)})
-    yield revised(revision)
-    return follow(state, question)
+    yield revised(revision, step)
+    return state if same_answer(answer.text, place.text) else follow(state, question)
 
 
-def revised(revision: Revision) -> Event:
+def give_up(state: ResearchState, question: SubQuestion, why: str) -> Generator[Event, None, ResearchState]:
+    """Say of an answer slot that nothing fills it; an answer that stood there falls with its quote, and a revision says so."""
+    place, reason = state.draft.span(f"{question.id}.answer"), why_open(state, question)
+    state, quoted = _unquote(state, question)
+    cite, sure = (state.draft.span(f"{question.id}.{part}") for part in ("cite", "conf"))
+    place_now = state.draft.span(place.id)
+    empty = {"status": "unestablished", "support": (), "confidence": None}
+    spans = [
+        place_now.model_copy(update={**empty, "text": report.NOT_ESTABLISHED}),
+        sure.model_copy(update={"text": "\n\n"}),
+        cite.model_copy(update={"text": "", "support": ()}),
+    ]
+    state = state.model_copy(update={"draft": state.draft.replace(spans)})
+    state = report.list_open(state, question.id, why)
+    yield Event(step="finish", kind="unestablished", text=why, data={"question": question.id})
+    if place.text == report.OPEN:
+        return state
+    revision = Revision(
+        version=state.version,
+        span=place.id,
+        reopened=(place.id, cite.id, sure.id, *quoted),
+        old=place.text,
+        new=report.NOT_ESTABLISHED,
+        reason=reason,
+        evidence=None,
+        before=place.confidence,
+    )
+    yield revised(revision, "finish")
+    return state.model_copy(update={"revisions": (*state.revisions, revision)})
+
+
+def _requote(state: ResearchState, question: SubQuestion, answer: Hypothesis) -> tuple[ResearchState, list[str]]:
+    """Lay under an answer the sentence it was read from, unless it stands in the draft; the ids of old spans that went for it."""
+    support = answer.support[0]
+    quote, own = quote_of(state, question), _own_quote(state, question)
+    if quote and _holds(state, quote, support):
+        return state, []
+    passage, standing = state.passage(support.passage), _standing(state, support)
+    sentence = sentence_at(passage, support.start, support.end)
+    if own and standing is None:
+        return replace_claim(state, own, passage, *sentence), [s.id for s in state.draft.of(own.id)]
+    state, gone = _unquote(state, question)
+    if standing:
+        return _rest_on(state, question, standing.id), gone
+    state, claim = write_claim(state, question, passage, *sentence, quote=True)
+    edge = Edge(source=claim.id, relation=Relation.REFINES, target=answer.id)
+    return _ask_about(state.model_copy(update={"graph": state.graph.link(edge)}), claim), gone
+
+
+def _own_quote(state: ResearchState, question: SubQuestion) -> Hypothesis | None:
+    """The quote of an answer where it may go with it: no other answer rests on it, and no word of it is pinned."""
+    quote = quote_of(state, question)
+    if quote is None or any(s.status == "pinned" for s in state.draft.of(quote.id)):
+        return None
+    others = [quote_of(state, q) for q in state.questions if q.id != question.id]
+    return None if any(o and o.id == quote.id for o in others) else quote
+
+
+def _unquote(state: ResearchState, question: SubQuestion) -> tuple[ResearchState, list[str]]:
+    """Take an answer's own quote out of the draft; the ids of the spans that went."""
+    quote = _own_quote(state, question)
+    gone = [f"{quote.id}.lead", *(s.id for s in state.draft.of(quote.id))] if quote else []
+    place = state.draft.span(f"{question.id}.answer").model_copy(update={"depends_on": ()})
+    return state.model_copy(update={"draft": state.draft.swap(gone, []).replace([place])}), gone
+
+
+def revised(revision: Revision, step: str = "check") -> Event:
     return Event(
-        step="check",
+        step=step,
         kind="revised",
         text=f"“{revision.old.strip()}” → “{revision.new.strip()}” ({revision.reason})",
         data=revision.model_dump(mode="json"),
@@ -316,7 +364,7 @@ def _ranked_sentences(
     for passage in (p for p in state.evidence if p.id in read):
         for start, end in sentences(passage.text):
             text = passage.text[start:end]
-            if text[-1] in '.!?”"' and len(content(text)) >= 5 and len(text) < 320 and not _LEANS.search(text):
+            if _ENDS.search(text) and len(content(text)) >= 5 and len(text) < 320 and not _LEANS.search(text):
                 score = 0.6 * overlap(told, text) + 0.4 * overlap(asked, text)
                 found.append((score, passage, passage.start + start, passage.start + end, text))
     return sorted(found, key=lambda f: -f[0])

@@ -27,7 +27,8 @@ _NUMBER_ASKED = re.compile(
     re.IGNORECASE,
 )
 _OR = re.compile(r"\W*(?:\w+\s+){0,2}?(?:which|who|whose|what)\b[^?]*?\bor\b", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]*[a-z]{0,2}[A-Z0-9])|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])([\"”’)\]]*)\s+(?=[\"“‘(\[]*[a-z]{0,2}[A-Z0-9])|\n+")
+_LIST_MARKS = re.compile(r"(?:[\s#*>•|]|-(?![\d.]))*")  # a minus before a figure is its sign
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|al|Fig|Eq|No|Inc|Ltd|Co|approx|ca|c)\.$"
 )
@@ -99,7 +100,10 @@ def resolved(question: SubQuestion, answers: dict[str, str]) -> str | None:
     """The text to ask, with the answers it depends on put in; None while one is missing."""
     if any(q not in answers for q in question.depends_on):
         return None
-    return question.text.format(**answers)
+    text = question.text  # a person's words: braces in them are just text
+    for other in question.depends_on:
+        text = text.replace(f"{{{other}}}", answers[other])
+    return text
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -107,16 +111,16 @@ def sentences(text: str) -> list[tuple[int, int]]:
     cuts, start = [], 0
     for match in _SENTENCE_END.finditer(text):
         if "\n" in match.group() or not _ABBREVIATION.search(text[start : match.start()]):
-            cuts.append((start, match.start()))
+            cuts.append((start, max(match.start(), match.end(1))))
             start = match.end()
     cuts.append((start, len(text)))
     return [trimmed for a, b in cuts if (trimmed := _trim(text, a, b))]
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
-    piece = text[start:end]
-    start += len(piece) - len(piece.lstrip(" \t#*->•|"))
-    end -= len(piece) - len(piece.rstrip())
+    marks = _LIST_MARKS.match(text, start, end)
+    start = marks.end() if marks else start
+    end = start + len(text[start:end].rstrip())
     return (start, end) if start < end else None
 
 

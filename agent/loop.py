@@ -9,8 +9,7 @@ from palimpsest.retrieval.types import Passage
 
 from . import report
 from .checking import check
-from .draft import Span
-from .drafting import revise
+from .drafting import give_up, revise
 from .state import Event, ResearchState, Step, Tools
 from .steps import plan, search, weigh
 
@@ -41,19 +40,15 @@ def _mark_open(state: ResearchState) -> Generator[Event, None, ResearchState]:
     """An answer that nothing filled says so in its place and in a section of its own."""
     for question in state.questions:
         place = state.draft.span(f"{question.id}.answer")
-        if place.status != "open":
-            continue
-        heard = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:3]
-        rivals = "; ".join(f"{h.text} ({h.probability:.2f})" for h in heard) or "no passage offered an answer"
-        why = f"{report.asked(question, state)} Read {_count_read(state, question.id)} passages; not believed enough: {rivals}."
-        spans = [
-            place.model_copy(update={"text": report.NOT_ESTABLISHED, "status": "unestablished", "support": ()}),
-            state.draft.span(f"{question.id}.conf").model_copy(update={"text": "\n\n"}),
-            state.draft.span(f"{question.id}.cite").model_copy(update={"text": "", "support": ()}),
-        ]
-        state = state.model_copy(update={"draft": state.draft.replace(spans)})
-        state = report.append(state, "open", [Span(id=f"open.{question.id}.{state.version}", text=f"- {why}\n")])
-        yield Event(step="finish", kind="unestablished", text=why, data={"question": question.id})
+        if place.status == "open" and place.text == report.NOT_ESTABLISHED:  # a person opened it in vain
+            still = place.model_copy(update={"status": "unestablished"})
+            state = state.model_copy(update={"draft": state.draft.replace([still])})
+        elif place.status == "open":
+            heard = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:3]
+            rivals = "; ".join(f"{h.text} ({h.probability:.2f})" for h in heard) or "no passage offered an answer"
+            read = f"Read {_count_read(state, question.id)} passages"
+            why = f"{report.asked(question, state)} {read}; not believed enough: {rivals}."
+            state = yield from give_up(state, question, why)
     return state
 
 
@@ -114,17 +109,23 @@ def run(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchSt
 def amend(
     state: ResearchState, passages: Sequence[Passage], reopen: Iterable[str] = (), pin: Iterable[str] = ()
 ) -> ResearchState:
-    """A finished state prepared for its next version: new evidence, spans opened or pinned; KeyError for an unknown span."""
+    """A finished state prepared for its next version: new evidence, spans opened or pinned; KeyError for an unknown span.
+
+    A person may open what was pinned; fixed words stay fixed (`Span.may_change`).
+    """
     held = {p.id for p in state.evidence}
     fresh = tuple(p for p in passages if p.id not in held)
-    changed = [state.draft.span(s).model_copy(update={"status": "open"}) for s in reopen]
-    changed += [state.draft.span(s).model_copy(update={"status": "pinned"}) for s in pin]
+    draft = state.draft
+    for name, status in [*((s, "open") for s in reopen), *((s, "pinned") for s in pin)]:
+        span = draft.span(name)
+        if span.may_change:
+            draft = draft.swap([name], [span.model_copy(update={"status": status})])
     return state.model_copy(
         update={
             "version": state.version + 1,
             "evidence": state.evidence + fresh,
             "fresh": tuple(p.id for p in fresh),
-            "draft": state.draft.replace(changed),
+            "draft": draft,
             "finished": "",
         }
     )

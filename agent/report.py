@@ -8,10 +8,17 @@ from palimpsest.retrieval.types import Passage, Source
 
 from .draft import Draft, Span, Support
 from .forms import Part
-from .state import Conflict, ResearchState, Revision, SubQuestion
+from .state import Conflict, Reason, ResearchState, Revision, SubQuestion
 
 OPEN = "▢▢▢"
 NOT_ESTABLISHED = "Not established"
+BECAUSE: dict[Reason, tuple[str, str]] = {  # a reason, and how its evidence is joined to it
+    "contradicted": ("contradicted", " by"),
+    "low confidence": ("low confidence", ", read in"),
+    "new evidence": ("new evidence", ", read in"),
+    "depends on": ("the answer it rests on changed", ", read in"),
+    "person": ("opened by a person", ", read in"),
+}
 
 
 def order(state: ResearchState) -> tuple[str, ...]:
@@ -117,12 +124,13 @@ def conflict_spans(state: ResearchState, conflict: Conflict) -> list[Span]:
 
 
 def revision_span(state: ResearchState, number: int, revision: Revision) -> Span:
-    evidence = state.passage(revision.evidence) if revision.evidence else None
-    because = f" by {named(evidence)}{cite_text(state, evidence.source)}" if evidence else ""
-    odds = ""
+    (why, joint), odds = BECAUSE[revision.reason], ""
+    if revision.evidence:
+        passage = state.passage(revision.evidence)
+        why += f"{joint} {named(passage)}{cite_text(state, passage.source)}"
     if revision.before is not None and revision.after is not None:
         odds = f"; probability {revision.before:.2f} → {revision.after:.2f}"
-    text = f"- “{revision.old.strip()}” → “{revision.new.strip()}”: {revision.reason}{because}{odds}.\n"
+    text = f"- “{revision.old.strip()}” → “{revision.new.strip()}”: {why}{odds}.\n"
     return Span(id=f"revision.{number}", text=text)
 
 
@@ -146,7 +154,22 @@ def append(state: ResearchState, section: str, spans: Iterable[Span]) -> Researc
     present = {s.id for s in state.draft.spans()}
     fresh = [s for s in spans if s.id not in present]
     draft = state.draft
-    if fresh and draft.section(section) is None:
+    if fresh and f"{section}.heading" not in present:
         # The blank line above a heading belongs to the heading: nothing before it changes when it comes.
         draft = draft.append(section, [Span(id=f"{section}.heading", text="\n" + HEADINGS[section])], order(state))
     return state.model_copy(update={"draft": draft.append(section, fresh, order(state))})
+
+
+def list_open(state: ResearchState, name: str, text: str) -> ResearchState:
+    """Say in the list of what is not established what nothing fills: a sub-question or a place, by its id."""
+    return append(state, "open", [Span(id=f"open.{name}.{state.version}", text=f"- {text}\n")])
+
+
+def take_back(state: ResearchState, name: str) -> tuple[ResearchState, list[str]]:
+    """Remove what that list says of `name`, with the last entry its heading too; the ids of the spans that went."""
+    section = state.draft.section("open")
+    stands = [s.id for s in section.spans] if section else []
+    gone = [s for s in stands if s.startswith(f"open.{name}.")]
+    if len(gone) + 1 == len(stands):
+        gone = stands
+    return state.model_copy(update={"draft": state.draft.swap(gone, [])}), gone

@@ -59,7 +59,10 @@ def _report_problems(run: Run, state: ResearchState) -> list[str]:
         )
         shown = theirs[line][:100] if line < len(theirs) else "(missing)"
         problems.append(f"report.md was changed after it was written: line {line + 1} is {shown!r}")
-    for number in sorted({int(n) for n in _CITED.findall(written)}):
+    told = "".join(
+        s.text for s in state.draft.spans() if s.kind != "CITE"
+    )  # a source may hold bracketed figures of its own
+    for number in sorted({int(n) for n in _CITED.findall(written)} - {int(n) for n in _CITED.findall(told)}):
         if not 1 <= number <= len(state.references):
             problems.append(f"citation [{number}] in report.md names no source")
     return problems

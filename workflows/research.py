@@ -95,11 +95,13 @@ def _loaded(path: Path, uri: str | None = None) -> Document:
 def _amended(
     state: ResearchState, found: Sequence[Passage], reopen: Sequence[str], pin: Sequence[str]
 ) -> ResearchState:
-    try:
-        return loop.amend(state, found, reopen, pin)
-    except KeyError as error:
-        places = [s.id for s in state.draft.spans() if s.status == "filled" and s.kind != "CITE"]
-        raise ResearchError(f"there is no span {error}; some that there are: {', '.join(places[:8])}", USAGE) from error
+    spans = {s.id: s for s in state.draft.spans()}
+    for name in (*reopen, *pin):
+        if name not in spans or not spans[name].may_change:
+            places = [s.id for s in spans.values() if s.may_change]
+            wrong = f"span {name!r} is fixed" if name in spans else f"there is no span {name!r}"
+            raise ResearchError(f"{wrong}; some that may be opened or pinned: {', '.join(places[:8])}", USAGE)
+    return loop.amend(state, found, reopen, pin)
 
 
 def _start(run: Run, version: Version, record: Record) -> ResearchState:

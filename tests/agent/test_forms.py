@@ -105,3 +105,19 @@ def test_small_words() -> None:
     assert not same_answer("Eiffel", "Sauvestre")
     assert is_superlative("the fastest open model is X")
     assert not is_superlative("the model has 32 layers")
+
+
+@pytest.mark.parametrize("question", ["What does {x} mean?", "What is {} in Python?", "Who wrote {"])
+def test_braces_in_a_question_are_just_text(question: str) -> None:
+    """They were once filled in with the answers of other questions, and the run died."""
+    assert resolved(subquestions(question)[0], {}) == question.rstrip("?") + "?"
+
+
+def test_a_sentence_keeps_its_sign() -> None:
+    text = "-5 degrees were measured on the lake."
+    assert [text[a:b] for a, b in sentences(text)] == [text]
+
+
+def test_a_sentence_keeps_its_closing_quote() -> None:
+    text = "He said “Go.” Then he left."
+    assert [text[a:b] for a, b in sentences(text)] == ["He said “Go.”", "Then he left."]

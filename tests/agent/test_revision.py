@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import string
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palimpsest.agent import report
 from palimpsest.agent.draft import moved
 from palimpsest.agent.loop import amend
-from palimpsest.agent.state import Event, Filled, ResearchState, Tools
+from palimpsest.agent.state import Event, Filled, ResearchState, Tools, Verdict
 from palimpsest.retrieval.types import Passage
 
 from .world import ScriptedWriter, Shelf, finish, passage, research
@@ -27,6 +28,18 @@ def told() -> ScriptedWriter:
 def store(name: str, crates: int, keeper: str, date: str | None, title: str) -> Passage:
     text = f"The {name} store at Lake Orta holds {crates} crates of salt. The {name} store at Lake Orta is kept by {keeper}."
     return passage(text, f"{title} {name}", date)
+
+
+def reopened(state: ResearchState) -> set[str]:
+    """The spans that the newest version names as opened."""
+    return {s for r in state.revisions if r.version == state.version for s in r.reopened}
+
+
+class Silent(ScriptedWriter):
+    """Fills no place."""
+
+    def _fill(self, pieces, passages) -> list[Filled]:  # type: ignore[no-untyped-def]
+        return super()._fill(pieces, [])
 
 
 def accounted_for(state: ResearchState) -> None:
@@ -53,7 +66,7 @@ def accounted_for(state: ResearchState) -> None:
 def test_three_versions_with_pins_and_reopenings(
     facts: list[tuple[str, int, str, str | None]], data: st.DataObject
 ) -> None:
-    """Nothing but what a revision names, or a person opened, changes; what a person pinned never does."""
+    """Nothing but what a revision names changes; what a person pinned never does, and what they opened was filled or shows it."""
     shelf = Shelf(*(store(name, crates, keeper, date, "Book") for name, crates, keeper, date in facts))
     first = facts[0][0]
     question = f"How many crates of salt does the {first} store hold? Who keeps the {first} store?"
@@ -79,17 +92,49 @@ def test_three_versions_with_pins_and_reopenings(
             if data.draw(st.booleans())
         ]
         before = state
+        writer = told() if data.draw(st.booleans()) else Silent({})
         _, state = finish(
-            amend(before, news, reopen=[s.id for s in opened], pin=[s.id for s in fixed]), Tools(told(), Shelf())
+            amend(before, news, reopen=[s.id for s in opened], pin=[s.id for s in fixed]), Tools(writer, Shelf())
         )
-        free = {s for r in state.revisions if r.version == version for s in r.reopened} | {s.id for s in opened}
-        assert moved(before.draft, state.draft, free) == []
+        assert moved(before.draft, state.draft, reopened(state)) == []
+        assert all(state.draft.span(s.id).status in ("filled", "unestablished") for s in opened)
         assert {s: state.draft.span(s).text for s in pinned} == pinned
         accounted_for(state)
         if not news and not opened:
             assert state.draft.text == before.draft.text
 
 
+WINNERS = st.sampled_from(["Marisa", "Tolomeo", "Ada"])
+CHAIN = {"Which barge": r"race was (\w+)", "built": r"built by (\w+)"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(WINNERS, DATES, st.booleans()), min_size=3, max_size=3), st.data())
+def test_three_versions_of_a_question_that_rests_on_another(
+    told: list[tuple[str, str | None, bool]], data: st.DataObject
+) -> None:
+    """Answers are found late, fall with the one they rest on, and are found again; each time a revision names what changed."""
+
+    def news(number: int) -> list[Passage]:
+        winner, date, built = told[number]
+        race = passage(f"The only barge that won the great race was {winner}.", f"Race {number}", date)
+        deed = passage(f"The {winner} barge was built by Canale{number} on the lake.", f"Deeds {number}", date)
+        return [p for p, there in ((race, number or data.draw(st.booleans())), (deed, built)) if there]
+
+    _, state = research("Which barge won the race, and who built it?", ScriptedWriter(CHAIN), Shelf(KITCHEN, *news(0)))
+    for number in (1, 2):
+        before = state
+        opened = [f"q{n}.answer" for n in (1, 2) if data.draw(st.booleans())]
+        _, state = finish(amend(before, news(number), reopen=opened), Tools(ScriptedWriter(CHAIN), Shelf()))
+        assert moved(before.draft, state.draft, reopened(state)) == []
+        accounted_for(state)
+        unanswered = [q.id for q in state.questions if state.draft.span(f"{q.id}.answer").status == "unestablished"]
+        listed = state.draft.section("open")
+        assert [s.id.split(".")[1] for s in (listed.spans[1:] if listed else ())] == unanswered
+        assert ("## Not established" in state.draft.text) == bool(unanswered)
+
+
+KITCHEN = passage("Bread rises best in a warm room.", "A kitchen", "2026-06-01")
 BARGE = passage("The fastest barge on Lake Orta is Marisa, which reaches 12 knots.", "Barges of 2024", "2024-05-01")
 NEWER = passage("The fastest barge on Lake Orta is Marisa, which reaches 17 knots.", "Barges of 2026", "2026-03")
 QUESTION = "What is the fastest barge on Lake Orta, and how many knots does it reach?"
@@ -208,3 +253,131 @@ def test_a_spent_budget_of_seconds_ends_with_a_report() -> None:
     assert events[-1].data["stopped"] == "budget"
     assert "**Marisa**" in done.draft.text
     assert done.round == 1
+
+
+def revised(before: ResearchState, *news: Passage, writer: ScriptedWriter | None = None) -> ResearchState:
+    return finish(amend(before, news), Tools(writer or ScriptedWriter(PATTERNS), Shelf()))[1]
+
+
+def test_an_answer_that_falls_with_the_one_it_rests_on_is_among_the_reopened() -> None:
+    """Its quote goes with it: it says who built the barge that did not win."""
+    told = {"Which barge": r"race was (\w+)", "built": r"built by (Pietro Canale)"}
+    race = passage("The only barge that won the great race was Marisa.", "Race", "2024-01-01")
+    deed = passage("The Marisa barge was built by Pietro Canale in 1901.", "Deeds", "2024-01-01")
+    again = passage("The only barge that won the great race was Tolomeo.", "Race again", "2026-01-01")
+    _, before = research("Which barge won the race, and who built it?", ScriptedWriter(told), Shelf(race, deed))
+    after = revised(before, again, writer=ScriptedWriter(told))
+    assert moved(before.draft, after.draft, reopened(after)) == []
+    assert "> The Marisa barge was built by Pietro Canale" in before.draft.text
+    assert "The Marisa barge was built" not in after.draft.text
+    assert "“Pietro Canale” → “Not established”: the answer it rests on changed." in after.draft.text
+
+
+def test_an_answer_found_later_is_among_the_reopened() -> None:
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(KITCHEN))
+    after = revised(before, BARGE)
+    assert moved(before.draft, after.draft, reopened(after)) == []
+
+
+def test_an_answer_found_later_is_no_longer_listed_as_not_established() -> None:
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(KITCHEN))
+    after = revised(before, BARGE)
+    assert "**Marisa**" in after.draft.text
+    assert "What is the fastest barge on Lake Orta? Read" not in after.draft.text
+
+
+def test_a_conflict_that_was_rolled_back_says_that_the_old_sentence_stands() -> None:
+    """The report said "Kept: the newer source" of a sentence that stands nowhere in it."""
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
+    told = ScriptedWriter(PATTERNS)
+    told.enqueue(*(Verdict(supports=s, refutes=0.9 - s, silent=0.1) for s in (0.2, 0.5, 0.3)))
+    after = revised(before, NEWER, writer=told)
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots." in after.draft.text
+    assert [c.kept for c in after.conflicts] == [BARGE.text]
+    assert "Kept: what stood; its source supports the other words less." in after.draft.text
+
+
+@pytest.mark.parametrize("figure", ["12,000", "3,12", "12 million"])
+def test_a_figure_inside_a_larger_figure_does_not_stand(figure: str) -> None:
+    """Twelve thousand knots were counted as agreement with twelve."""
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
+    news = passage(f"The fastest barge on Lake Orta is Marisa, which reaches {figure} knots.", "News", "2026-03")
+    assert revised(before, news).conflicts
+
+
+def test_a_place_filled_from_another_source_is_cited_to_it() -> None:
+    """A person opens "12"; the words come from the second source, the citation behind them still says the first."""
+
+    class Second(ScriptedWriter):
+        def _fill(self, pieces, passages) -> list[Filled]:  # type: ignore[no-untyped-def]
+            return super()._fill(pieces, [p for p in passages if p.id == NEWER.id])
+
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
+    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    held = before.model_copy(update={"evidence": (*before.evidence, NEWER), "read": (*before.read, f"c1/{NEWER.id}")})
+    _, after = finish(amend(held, [], reopen=[place]), Tools(Second(PATTERNS), Shelf()))
+    assert after.draft.span(place).text == "17"
+    assert "[2]" in after.draft.span("c1.cite").text
+    assert moved(before.draft, after.draft, reopened(after)) == []
+    assert "**17** [2]" in after.draft.text, "the answer that rests on the sentence follows it"
+
+
+def test_an_opened_place_that_nothing_fills_shows_it() -> None:
+    """design.md 1: what is open stays open and is shown as such; the report went on saying 12."""
+
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
+    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    _, after = finish(amend(before, [], reopen=[place]), Tools(Silent(PATTERNS), Shelf()))
+    assert "which reaches ▢▢▢ knots. [1]" in after.draft.text
+    assert "which reaches 12 knots" not in after.draft.text
+    assert "“12” in “The fastest barge on Lake Orta is Marisa, which reaches ▢▢▢ knots.”" in after.draft.text
+    later = revised(after, NEWER)
+    assert later.draft.span(place).text in ("12", "17")
+    assert "▢" not in later.draft.text.split("## What was revised")[0]
+    assert moved(after.draft, later.draft, reopened(later)) == []
+
+
+def test_a_person_may_open_what_they_pinned() -> None:
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
+    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    _, pinned = finish(amend(before, [], pin=[place]), Tools(ScriptedWriter(PATTERNS), Shelf()))
+    _, after = finish(amend(pinned, [], reopen=[place]), Tools(ScriptedWriter(PATTERNS), Shelf()))
+    assert (pinned.draft.span(place).status, after.draft.span(place).status) == ("pinned", "filled")
+
+
+def believed_elsewhere(before: ResearchState) -> ResearchState:
+    """What a round makes of another source in which an answer is read that is believed far more."""
+    far = passage("A gauge on the Marisa said that she reaches 21 knots with the wind.", "A log", "2024-05-02")
+    sure = ScriptedWriter({"How many knots": r"reaches (\d+) knots"}, sure={"21": 0.999})
+    grown = before.model_copy(update={"evidence": (*before.evidence, far), "finished": "", "round": 1})
+    return finish(grown, Tools(sure, Shelf()))[1]
+
+
+def test_an_answer_that_is_opened_and_stays_takes_nothing_with_it() -> None:
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
+    _, after = finish(amend(before, [], reopen=["q1.answer"]), Tools(ScriptedWriter(PATTERNS), Shelf()))
+    assert [(r.span, r.old, r.new, r.reason) for r in after.revisions] == [("q1.answer", "Marisa", "Marisa", "person")]
+    assert "**12** [1]" in after.draft.text
+
+
+def test_pinned_words_of_a_quote_stay_when_the_answer_changes() -> None:
+    question = "How many knots does the Marisa reach?"
+    _, before = research(question, ScriptedWriter(PATTERNS), Shelf(BARGE))
+    pinned = amend(before, [], pin=["c1.0"]).model_copy(update={"version": 1})
+    after = believed_elsewhere(pinned)
+    assert "**21** [2]" in after.draft.text
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in after.draft.text
+
+
+def test_a_quote_that_another_answer_rests_on_stays_under_it() -> None:
+    """Both answers were read in one sentence; when one of them is believed elsewhere, the sentence stays with the other."""
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
+    after = believed_elsewhere(before)
+    assert "**21** [2]" in after.draft.text
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in after.draft.text
+    assert "> A gauge on the Marisa said that she reaches 21 knots with the wind. [2]" in after.draft.text
+
+
+def test_fixed_words_cannot_be_opened() -> None:
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
+    assert amend(before, [], reopen=["title"]).draft.span("title").status == "fixed"

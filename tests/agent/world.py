@@ -59,7 +59,7 @@ class ScriptedWriter:
         if self.queue:
             return self.queue.popleft()
         typed = [claim[a:b] for a, b, kind in typed_spans(claim) if kind is not MaskKind.LOGIC]
-        agrees = all(t in text for t in typed)
+        agrees = all(re.search(rf"(?<![\w,.]){re.escape(t)}(?!\w|[.,]\d| million)", text) for t in typed)
         return (
             Verdict(supports=0.9, refutes=0.05, silent=0.05)
             if agrees

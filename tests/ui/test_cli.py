@@ -452,8 +452,16 @@ def test_a_revision_with_nothing(command: Command, done: Run) -> None:
 @pytest.mark.parametrize("option", ["--reopen", "--pin"])
 def test_an_unknown_span(command: Command, done: Run, option: str) -> None:
     assert_refused(
-        command("revise", "last", option, "c9.9"), 2, "there is no span 'c9.9'; some that there are: q1.answer"
+        command("revise", "last", option, "c9.9"),
+        2,
+        "there is no span 'c9.9'; some that may be opened or pinned: q1.answer",
     )
+    assert len(done.record().versions) == 1
+
+
+@pytest.mark.parametrize("span", ["title", "c1.cite", "q1.conf"])
+def test_a_span_that_no_person_can_open(command: Command, done: Run, span: str) -> None:
+    assert_refused(command("revise", "last", "--reopen", span), 2, f"span {span!r} is fixed; some that may be opened")
     assert len(done.record().versions) == 1
 
 

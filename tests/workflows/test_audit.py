@@ -165,3 +165,11 @@ def test_versions_that_do_not_exist_are_refused(run: Run, first: int, last: int 
     with pytest.raises(ResearchError, match=r"the versions are \[1, 2\]") as error:
         diff(run, first, last)
     assert error.value.code == 2
+
+
+def test_a_bracketed_figure_of_a_source_is_no_citation(config: Config) -> None:
+    text = scripted.DOCS["barges.md"].replace("which reaches 12 knots", "which reaches 12 knots, as [57] says")
+    scripted.lay_documents(config.docs[0], {"barges.md": text})
+    found = scripted.finished(config)
+    assert "as [57] says" in found.report.read_text(encoding="utf-8")
+    assert verify(found) == []
