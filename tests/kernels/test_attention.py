@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from palimpsest.kernels import ops
 from palimpsest.kernels.reference.attention import attention as reference
 from palimpsest.kernels.triton.attention import attention as kernel
 from palimpsest.kernels.triton.plan import Grain, plan
@@ -235,6 +236,35 @@ def test_a_layout_says_what_is_wrong() -> None:
         Layout.of([row], [[]], keys, window=-1)
     with pytest.raises(ValueError, match="three lists of one length"):
         Marks.of([0, 1], [0], [0])
+
+
+def test_the_door_takes_both_twins_and_says_what_does_not_fit() -> None:
+    what = layout(Visibility.EVIDENCE)
+    q, k, v = tensors(what)
+    with ops.prefer("triton"):
+        out = ops.attention(q, k, v, layout=what)
+    with ops.prefer("reference"):
+        torch.testing.assert_close(out, ops.attention(q, k, v, layout=what), rtol=0, atol=TOLERANCE[torch.float32])
+    with pytest.raises(ValueError, match="Hq a multiple of Hkv"):
+        ops.attention(q[:, :3], k, v, layout=what)
+    with pytest.raises(ValueError, match="7 rows and a pool of 300, the layout 8 and 300"):
+        ops.attention(q[:7], k, v, layout=what)
+    with pytest.raises(ValueError, match=r"k is torch.float16 .*; bring them to one type and device"):
+        ops.attention(q, k.half(), v, layout=what)
+    with pytest.raises(ValueError, match="with the numbers of a head side by side"):
+        ops.attention(q, k.mT.contiguous().mT, v, layout=what)
+    with pytest.raises(ValueError, match=r"give a contiguous \[8, 4\] of float32"):
+        ops.attention(q, k, v, layout=what, lse=torch.empty(8, 4, device=DEVICE, dtype=torch.float16))
+
+
+def test_where_gradients_are_wanted_the_definition_computes() -> None:
+    what = layout()
+    q, k, v = tensors(what)
+    with ops.prefer("triton"):
+        out = ops.attention(q.requires_grad_(), k, v, layout=what)
+        assert out.requires_grad
+        with torch.no_grad():
+            assert not ops.attention(q, k, v, layout=what).requires_grad
 
 
 def test_gradients_of_the_definition_are_finite_beside_dead_rows_and_blind_queries() -> None:

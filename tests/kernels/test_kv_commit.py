@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import Gemma3TextConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
+from palimpsest.kernels import ops
 from palimpsest.kernels.commit import Commit
 from palimpsest.kernels.reference.kv_commit import kv_commit as reference
 from palimpsest.kernels.triton.kv_commit import kv_commit as kernel
@@ -169,3 +170,25 @@ def test_a_commit_says_what_is_wrong() -> None:
         Commit.of(rows(3), rows=rows(4))
     with pytest.raises(ValueError, match="8 frequencies want 16 channels, not 14"):
         Commit.of(rows(), rows=rows(4), shift=1, inverse_frequencies=frequencies(8), rotary_dim=14)
+
+
+def test_the_door_takes_both_twins_and_says_what_does_not_fit() -> None:
+    k_pool, v_pool, k_new, v_new = tensors(2, 64, 1, torch.float32)
+    what = Commit.of(rows(6), rows=rows(2), shift=4, inverse_frequencies=frequencies(32))
+    expected = k_pool.clone()
+    with ops.prefer("reference"):
+        ops.kv_commit(expected, v_pool.clone(), k_new, v_new, what)
+    with ops.prefer("triton"):
+        ops.kv_commit(k_pool, v_pool, k_new, v_new, what)
+    torch.testing.assert_close(k_pool, expected, rtol=0, atol=TOLERANCE[torch.float32])
+    with pytest.raises(ValueError, match="row 40 lies outside the pool of 40 rows; grow the pool first"):
+        ops.kv_commit(k_pool, v_pool, k_new, v_new, Commit.of(rows(40)))
+    with pytest.raises(ValueError, match="1 new rows have 2 places"):
+        ops.kv_commit(k_pool, v_pool, k_new, v_new, Commit.of(rows(1, 2)))
+    wide = Commit.of(rows(1), rows=rows(2), shift=1, inverse_frequencies=frequencies(33))
+    with pytest.raises(ValueError, match="66 channels turn in heads of 64"):
+        ops.kv_commit(k_pool, v_pool, k_new, v_new, wide)
+    with pytest.raises(ValueError, match=r"v_new is torch\.float16"):
+        ops.kv_commit(k_pool, v_pool, k_new, v_new.half(), what)
+    with pytest.raises(ValueError, match="do not fit; give pools"):
+        ops.kv_commit(k_pool, v_pool, k_new[:, :1], v_new[:, :1], what)
