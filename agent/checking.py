@@ -21,7 +21,19 @@ from .drafting import (
     replace_claim,
     revised,
 )
-from .forms import clusters, content, form, is_superlative, overlap, resolved, sentence_at, sentences, slice_of
+from .forms import (
+    clusters,
+    content,
+    form,
+    is_superlative,
+    overlap,
+    resolved,
+    sentence_at,
+    sentences,
+    slice_of,
+    within_kind,
+    without_lead,
+)
 from .hypotheses import Edge, Hypothesis, Relation, log_odds
 from .state import Conflict, Event, Filled, ResearchState, Revision, SubQuestion, Tools
 from .steps import astray, verdict_edge
@@ -117,16 +129,26 @@ def _stands(words: str, text: str) -> bool:
 def _disputed(tools: Tools, words: Sequence[Span], rival: Rival) -> bool:
     """Whether the model, asked to fill the differing places from the rival sentence, reads other words there."""
     shown = slice_of(rival.passage, rival.start, rival.end)
-    pieces = [(s.text, s.kind) for s in words]
-    forms = [(form(pieces, [n]), [shown]) for n in rival.holes]
-    fills = [filled[0] for filled in tools.writer.fill(forms)]
+    fills = _fills(tools, words, [[n] for n in rival.holes], [shown])
     read = [
         f
-        for f, n in zip(fills, rival.holes, strict=True)
+        for (f,), n in zip(fills, rival.holes, strict=True)
         if _differs(f, words[n]) and same_subject(words, n, rival.text, f.text)
     ]
     verdict = tools.writer.verdicts([("".join(s.text for s in words), rival.text)])[0]
     return bool(read) and max(f.probability for f in read) >= DISPUTED and verdict.supports < 0.8
+
+
+def _fills(
+    tools: Tools, words: Sequence[Span], openings: Sequence[Sequence[int]], passages: Sequence[Passage]
+) -> list[list[Filled]]:
+    """What the model fills into places of a sentence, for each group that is opened together."""
+    pieces = [(s.text, s.kind) for s in words]
+    told = tools.writer.fill([(form(pieces, holes), passages) for holes in openings])
+    return [
+        [within_kind(f, words[n].kind) for f, n in zip(fills, holes, strict=True)]
+        for fills, holes in zip(told, openings, strict=True)
+    ]
 
 
 def _differs(filled: Filled, span: Span) -> bool:
@@ -253,10 +275,8 @@ def _changed(
 
 def _refilled(tools: Tools, words: Sequence[Span], rival: Rival, shown: Passage) -> list[Filled]:
     """The contradicted places denoised together, or one by one where together fails; empty when some place cannot be filled."""
-    pieces = [(s.text, s.kind) for s in words]
-    together = tools.writer.fill([(form(pieces, rival.holes), [shown])])[0]
-    alone = [f[0] for f in tools.writer.fill([(form(pieces, [n]), [shown]) for n in rival.holes])]
-    for filled in (together, alone):
+    together, *alone = _fills(tools, words, [rival.holes, *([n] for n in rival.holes)], [shown])
+    for filled in (together, [f[0] for f in alone]):
         texts = {f.text for f in filled}
         if len(texts) == len(filled) and all(_differs(f, words[n]) for f, n in zip(filled, rival.holes, strict=True)):
             return filled
@@ -361,7 +381,8 @@ def _follow_answers(
 def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: str, rival: Rival) -> Hypothesis | None:
     """The answer that the rival sentence gives to a sub-question; None when it gives none."""
     shown = slice_of(rival.passage, rival.start, rival.end)
-    found = sorted(tools.writer.answers(text, question.kind, [shown], 1), key=lambda c: -c.probability)
+    told = map(without_lead, tools.writer.answers(text, question.kind, [shown], 1))
+    found = sorted(told, key=lambda c: -c.probability)
     if not found or found[0].probability < DISPUTED:
         return None
     best = found[0]
@@ -390,7 +411,7 @@ def _refill(state: ResearchState, tools: Tools) -> Generator[Event, None, Resear
         wanted = content("".join(s.text for s in words))
         own = state.passage(claim.support[0].passage)
         others = sorted((p for p in state.evidence if p.id != own.id), key=lambda p: -overlap(wanted, p.text))[:2]
-        filled = tools.writer.fill([(form([(s.text, s.kind) for s in words], holes), [own, *others])])[0]
+        (filled,) = _fills(tools, words, [holes], [own, *others])
         for f, n in zip(filled, holes, strict=True):
             if f.passage is None:
                 state = yield from _leave_open(state, claim.id, words[n])

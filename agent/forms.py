@@ -10,7 +10,7 @@ from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.types import Passage
 
 from .draft import Kind
-from .state import Piece, SubQuestion
+from .state import Candidate, Filled, Piece, SubQuestion
 
 _ASKS = (
     r"(?:who|whom|whose|what|when|where|which|how|why|is|are|was|were|does|do|did|can|in what|in which|at what|by whom)"
@@ -28,6 +28,8 @@ _NUMBER_ASKED = re.compile(
 )
 _OR = re.compile(r"\W*(?:\w+\s+){0,2}?(?:which|who|whose|what)\b[^?]*?\bor\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])([\"”’)\]]*)\s+(?=[\"“‘(\[]*[a-z]{0,2}[A-Z0-9])|\n+")
+_LEAD = re.compile(r"(?:(?:is|are|was|were|been|by|of|and|or|that|which)\s+)+(?=\S)")
+_BRACKETED = re.compile(r"\[\d+(?:[,–-]\s?\d+)*\]")  # a source's own citation is no figure of what it says
 _LIST_MARKS = re.compile(r"(?:[\s#*>•|]|-(?![\d.]))*")  # a minus before a figure is its sign
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|al|Fig|Eq|No|Inc|Ltd|Co|approx|ca|c)\.$"
@@ -133,6 +135,23 @@ def sentence_at(passage: Passage, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
+def without_lead(candidate: Candidate) -> Candidate:
+    """A candidate without the small words ahead of the answer: "is £1.50" says £1.50; names in capitals keep theirs."""
+    lead = _LEAD.match(candidate.text)
+    cut = lead.end() if lead else 0
+    return candidate.model_copy(update={"text": candidate.text[cut:], "start": candidate.start + cut})
+
+
+def within_kind(filled: Filled, kind: Kind) -> Filled:
+    """Words filled into a typed place, cut to the names or figures in them: the words around stand in the sentence already."""
+    typed = [(s, e) for s, e, k in typed_spans(filled.text) if k.name == kind]
+    if filled.passage is None or not typed:
+        return filled
+    start, end = typed[0][0], typed[-1][1]
+    place = {"start": filled.start + start, "end": filled.start + end}
+    return filled.model_copy(update={**place, "text": filled.text[start:end]})
+
+
 class Part(NamedTuple):
     """A stretch of a sentence: its words, their place in the source, and what kind of place it is."""
 
@@ -145,7 +164,8 @@ class Part(NamedTuple):
 def parts(text: str, offset: int) -> list[Part]:
     """A sentence cut at its names and figures; `offset` is where it starts in its source."""
     found, at = [], 0
-    typed = [s for s in typed_spans(text) if s[2] is not MaskKind.LOGIC]
+    cited = {at for match in _BRACKETED.finditer(text) for at in range(*match.span())}
+    typed = [t for t in typed_spans(text) if t[2] is not MaskKind.LOGIC and t[0] not in cited]
     for start, end, kind in typed:
         if at < start:
             found.append(Part(text[at:start], offset + at, offset + start, "TEXT"))

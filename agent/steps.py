@@ -12,7 +12,17 @@ from palimpsest.retrieval.types import Passage
 from . import report
 from .draft import Support
 from .drafting import ask, believed_answers, best_answer
-from .forms import alternatives, clusters, content, overlap, resolved, same_answer, sentence_at, subquestions
+from .forms import (
+    alternatives,
+    clusters,
+    content,
+    overlap,
+    resolved,
+    same_answer,
+    sentence_at,
+    subquestions,
+    without_lead,
+)
 from .hypotheses import Edge, Hypothesis, Relation, log_odds
 from .state import Candidate, Event, Query, ResearchState, SubQuestion, Tools, Verdict
 
@@ -112,7 +122,8 @@ def read(
         return state
     state = state.model_copy(update={"read": (*state.read, *(f"{question.id}/{p.id}" for p in passages))})
     before = best_answer(state, question)
-    candidates = [c for c in tools.writer.answers(text, question.kind, passages, 2) if _is_news(c, text)]
+    told = map(without_lead, tools.writer.answers(text, question.kind, passages, 2))
+    candidates = [c for c in told if _is_news(c, text)]
     state = _hypothesise(state, question, candidates, passages)
     state = _agree(state, question, candidates)
     state = _judge(state, tools, question, text)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from palimpsest.agent.draft import Kind
 from palimpsest.agent.forms import (
     alternatives,
     asked_kind,
@@ -15,7 +16,10 @@ from palimpsest.agent.forms import (
     same_answer,
     sentences,
     subquestions,
+    within_kind,
+    without_lead,
 )
+from palimpsest.agent.state import Candidate, Filled
 
 from .world import passage
 
@@ -121,3 +125,34 @@ def test_a_sentence_keeps_its_sign() -> None:
 def test_a_sentence_keeps_its_closing_quote() -> None:
     text = "He said “Go.” Then he left."
     assert [text[a:b] for a, b in sentences(text)] == ["He said “Go.”", "Then he left."]
+
+
+def test_a_figure_in_brackets_is_the_sources_own_citation() -> None:
+    found = parts("It reaches 12 knots [3], others 9 [4, 5].", 0)
+    assert [p.text for p in found if p.kind == "NUMBER"] == ["12", "9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("is £1.50", "£1.50"), ("was by Canale", "Canale"), ("Of Mice and Men", "Of Mice and Men"), ("is", "is")],
+)
+def test_an_answer_begins_with_itself(text: str, kept: str) -> None:
+    found = without_lead(Candidate(text=text, passage="p", start=7, end=7 + len(text), probability=0.5))
+    assert (found.text, found.start, found.end) == (kept, 7 + len(text) - len(kept), 7 + len(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "kept"),
+    [
+        ("is £1.90", "NUMBER", "£1.90"),
+        ("the Marisa of", "ENTITY", "Marisa"),
+        ("Freeman Fox & Partners", "ENTITY", "Freeman Fox & Partners"),
+        ("no name", "ENTITY", "no name"),
+    ],
+)
+def test_a_place_takes_words_of_its_kind(text: str, kind: Kind, kept: str) -> None:
+    """The sentence once read: the toll for cars is is £1.90."""
+    filled = Filled(text=text, passage="p", start=7, end=7 + len(text), probability=0.5, none=0.0, steps=1)
+    at = text.index(kept)
+    cut = within_kind(filled, kind)
+    assert (cut.text, cut.start, cut.end) == (kept, 7 + at, 7 + at + len(kept))
