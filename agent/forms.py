@@ -73,7 +73,11 @@ def _meant(pronoun: str, earlier: str) -> str:
     "Who built X, and when was it opened": it is X, he is who built it. "When did X die, and where did he live": X. "Which barge won,
     and who built it": the answer.
     """
-    names = [earlier[s:e] for s, e, kind in typed_spans(earlier) if kind is MaskKind.ENTITY]
+    names = [
+        earlier[s - 4 if earlier[:s].endswith("the ") else s : e]
+        for s, e, kind in typed_spans(earlier)
+        if kind is MaskKind.ENTITY
+    ]
     first = _FIRST_ASKED.search(earlier)
     word = first.group().lower() if first else ""
     person = word in ("who", "whom", "whose") and pronoun not in ("it", "its")

@@ -62,7 +62,7 @@ def test_a_question_may_offer_a_choice() -> None:
 @pytest.mark.parametrize(
     ("question", "second"),
     [
-        ("Who built the Marisa, and when was it launched?", "When was Marisa launched?"),
+        ("Who built the Marisa, and when was it launched?", "When was the Marisa launched?"),
         ("Who built the Marisa, and where did he live?", "Where did {q1} live?"),
         ("When did Pietro Canale die, and which island did he rule?", "Which island did Pietro Canale rule?"),
         ("Which firm makes LLaDA, and where is it based?", "Where is {q1} based?"),
