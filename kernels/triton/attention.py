@@ -24,7 +24,9 @@ BLOCK_CAUSAL = tl.constexpr(int(Visibility.BLOCK_CAUSAL))
 QUESTION_ROLE = tl.constexpr(0)
 DRAFT_ROLE = tl.constexpr(1)
 SMALL_SHARED = 96 << 10  # bytes a program may use; less (gfx942: 64 KiB) wants smaller tiles
+HOPPER_SHARED = 200 << 10  # from Hopper on (227 KiB), products read shared memory and leave registers for larger tiles
 PROGRAMS_PER_PROCESSOR = 2
+REGISTERS = 255  # said aloud: left to itself, the assembler spills a few to fit one program more on a processor
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,16 @@ def configuration(head: int, itemsize: int, packed: int, shared: int) -> Configu
     """The shipped configuration for a head size (a power of two), bytes per element, packed rows of the largest canvas
     (query rows x query heads per key head) and bytes of shared memory that a program may use."""
     if itemsize == 4:
-        # Warps as they are because the compiler for sm_80 spills with 4 at 128 and with 8 at 256.
-        return Configuration(16, 32 if head <= 64 else 16, 8 if head == 128 else 4, 1)
+        is_wide = head > 64 and not (head > 256 and shared < SMALL_SHARED)
+        return Configuration(16, 32 if head <= 64 else 16, 8 if is_wide else 4, 1)
     if shared < SMALL_SHARED:
         rows = 16 if packed <= 16 else 32 if head > 256 else 64
         return Configuration(rows, 32 if rows == 16 and head <= 256 else 16, 4 if head <= 128 else 8, 1)
     if head > 128:
         return Configuration(16 if packed <= 16 else 32 if head > 256 else 64, 32, 8, 2)
     rows = 16 if packed <= 16 else 64 if packed <= 64 else 128
-    return Configuration(rows, 64, 8 if rows == 128 else 4, 3)
+    keys = 32 if head > 64 and shared < HOPPER_SHARED else 64
+    return Configuration(rows, keys, 8 if rows == 128 else 4, 3)
 
 
 def attention(
@@ -135,6 +138,7 @@ def _launch(
         IS_SPLIT=work.is_split,
         num_warps=chosen.warps,
         num_stages=chosen.stages,
+        maxnreg=REGISTERS,
     )
     if work.is_split:
         grid = (heads, len(work.query_tiles), chosen.rows // 16)
