@@ -95,7 +95,8 @@ class Layout:
     Canvas `c` has rows row_offsets[c]:row_offsets[c + 1] and extents extent_offsets[c]:extent_offsets[c + 1] (start in the
     pool, length). A stretch may be listed by several canvases (shared evidence, branches), in one canvas a pool row stands
     at most once; what is detached is simply not listed. `keys` marks every row of the pool. Built once per edit and
-    shared by all layers: the first kernel call with it reads it back to the host to plan its work.
+    shared by all layers: the first kernel call with it reads it back to the host to plan its work, so the marks that it was
+    made of must not change while it lives.
     """
 
     row_offsets: Tensor  # [B + 1] int32
