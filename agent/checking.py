@@ -79,7 +79,9 @@ def _hold_against(
         return _corroborate(state, claim, passage)
     if not _disputed(tools, words, rival):
         return state
-    if any(s.status == "pinned" for s in words) or not supersedes(state, own, passage):
+    if any(s.status == "pinned" for s in words):
+        return (yield from _note(state, claim, rival, False, "Kept: words that a person pinned."))
+    if not supersedes(state, own, passage):
         return (yield from _note(state, claim, rival, False, _why_kept(own, passage)))
     return (yield from _revise_claim(state, tools, claim, rival))
 

@@ -157,7 +157,7 @@ def put_answer(
         yield Event(
             step=step,
             kind="wrote",
-            text=f"{report.asked(question, state)} {answer.text} ({answer.probability:.2f})",
+            text=f"{question.asked} {answer.text} ({answer.probability:.2f})",
             data={"span": place.id, "text": answer.text, "probability": answer.probability},
         )
         return state

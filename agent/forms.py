@@ -27,7 +27,7 @@ _NUMBER_ASKED = re.compile(
     re.IGNORECASE,
 )
 _OR = re.compile(r"\W*(?:\w+\s+){0,2}?(?:which|who|whose|what)\b[^?]*?\bor\b", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"(?<=[.!?])([\"”’)\]]*)\s+(?=[\"“‘(\[]*[a-z]{0,2}[A-Z0-9])|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])([\"”’)\]]*)\s+(?=[\"“‘(\[]*[a-z]{0,2}[^\W_a-zß-öø-ÿ])|\n+")
 _LEAD = re.compile(r"(?:(?:is|are|was|were|been|by|of|and|or|that|which)\s+)+(?=\S)")
 _BRACKETED = re.compile(r"\[\d+(?:[,–-]\s?\d+)*\]")  # a source's own citation is no figure of what it says
 _LIST_MARKS = re.compile(r"(?:[\s#*>•|]|-(?![\d.]))*")  # a minus before a figure is its sign
@@ -51,10 +51,21 @@ def subquestions(question: str) -> list[SubQuestion]:
     found: list[SubQuestion] = []
     for part in (p for p in parts if p):
         text, needs = _resolve(part, found[-1].id, found[-1].text) if found else (part, False)
-        text = text[0].upper() + text[1:] + "?" if not text.startswith("{") else text + "?"
         depends = (found[-1].id,) if needs else ()
-        found.append(SubQuestion(id=f"q{len(found) + 1}", text=text, kind=asked_kind(part), depends_on=depends))
+        found.append(
+            SubQuestion(
+                id=f"q{len(found) + 1}",
+                text=_sentence(text),
+                asked=_sentence(part if needs else text),
+                kind=asked_kind(part),
+                depends_on=depends,
+            )
+        )
     return found
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}?"
 
 
 def _resolve(part: str, before: str, earlier: str) -> tuple[str, bool]:

@@ -47,7 +47,7 @@ def _mark_open(state: ResearchState) -> Generator[Event, None, ResearchState]:
             heard = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:3]
             rivals = "; ".join(f"{h.text} ({h.probability:.2f})" for h in heard) or "no passage offered an answer"
             read = f"Read {_count_read(state, question.id)} passages"
-            why = f"{report.asked(question, state)} {read}; not believed enough: {rivals}."
+            why = f"{question.asked} {read}; not believed enough: {rivals}."
             state = yield from give_up(state, question, why)
     return state
 

@@ -8,7 +8,7 @@ from palimpsest.retrieval.types import Passage, Source
 
 from .draft import Draft, Span, Support
 from .forms import Part
-from .state import Conflict, Reason, ResearchState, Revision, SubQuestion
+from .state import Conflict, Reason, ResearchState, Revision
 
 OPEN = "▢▢▢"
 NOT_ESTABLISHED = "Not established"
@@ -43,7 +43,7 @@ def skeleton(state: ResearchState) -> Draft:
     for number, question in enumerate(state.questions):
         heading = "## Answer\n\n" if number == 0 else ""
         if len(state.questions) > 1:
-            heading += f"### {asked(question, state)}\n\n"
+            heading += f"### {question.asked}\n\n"
         spans = [
             Span(id=f"{question.id}.heading", text=heading),
             Span(id=f"{question.id}.before", text="**"),
@@ -54,14 +54,6 @@ def skeleton(state: ResearchState) -> Draft:
         ]
         draft = draft.append(f"answer.{question.id}", spans, order(state))
     return draft
-
-
-def asked(question: SubQuestion, state: ResearchState) -> str:
-    """A sub-question as a heading: what it depends on stays a pronoun, so that the heading outlives a changed answer."""
-    text = question.text
-    for other in question.depends_on:
-        text = text.replace(f"{{{other}}}'s", "its").replace(f"{{{other}}}", "it")
-    return text[0].upper() + text[1:]
 
 
 def cite_text(state: ResearchState, source: Source) -> str:
@@ -130,7 +122,9 @@ def revision_span(state: ResearchState, number: int, revision: Revision) -> Span
         why += f"{joint} {named(passage)}{cite_text(state, passage.source)}"
     if revision.before is not None and revision.after is not None:
         odds = f"; probability {revision.before:.2f} → {revision.after:.2f}"
-    text = f"- “{revision.old.strip()}” → “{revision.new.strip()}”: {why}{odds}.\n"
+    old, new = revision.old.strip(), revision.new.strip()
+    changed = f"“{old}” → “{new}”" if old != new else f"“{old}” stands"
+    text = f"- {changed}: {why}{odds}.\n"
     return Span(id=f"revision.{number}", text=text)
 
 

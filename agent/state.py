@@ -18,10 +18,14 @@ Piece = str | SlotSpec
 
 
 class SubQuestion(Frozen):
-    """A part of the question. `text` may hold {q1}: the answer of sub-question q1, which must be known before it is asked."""
+    """A part of the question. `text` may hold {q1}: the answer of sub-question q1, which must be known before it is asked.
+
+    `asked` is its heading, which outlives a changed answer: there the pronoun stands that a person put.
+    """
 
     id: str
     text: str
+    asked: str
     kind: Kind = "TEXT"  # of the answer slot
     depends_on: tuple[str, ...] = ()
 

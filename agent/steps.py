@@ -31,6 +31,7 @@ SENTENCE, AROUND, TOPIC = 2.0, 6.0, 5.0  # log-odds lost with the question's wor
 MISSED = (
     2.0  # log-odds lost by an answer to "how many crates has B-12" whose sentence speaks of no crates or not of B-12
 )
+FOREIGN = 4.0  # log-odds lost by an answer read where nothing that the question names is spoken of
 RANK = 0.3  # log-odds lost for each passage found before the one an answer was read in
 RIVALS = 5  # rival answers of a sub-question that are judged against passages
 JOINT = 4  # passages laid together on one canvas
@@ -50,7 +51,7 @@ def plan(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchS
     yield Event(
         step="plan",
         kind="planned",
-        text="; ".join(report.asked(q, state) for q in questions),
+        text="; ".join(q.asked for q in questions),
         data={"questions": [q.model_dump(mode="json") for q in questions]},
     )
     return _ask_frontier(state)
@@ -133,7 +134,7 @@ def read(
         yield Event(
             step="weigh",
             kind="believed",
-            text=f"{report.asked(question, state)} {rival.text} ({rival.probability:.2f})",
+            text=f"{question.asked} {rival.text} ({rival.probability:.2f})",
             data={
                 "hypothesis": rival.id,
                 "text": rival.text,
@@ -199,17 +200,19 @@ def astray(state: ResearchState, question: SubQuestion, candidate: Candidate) ->
     passage = state.passage(candidate.passage)
     start, end = sentence_at(passage, candidate.start, candidate.end)
     told = passage.text[start - passage.start : end - passage.start]
-    around = overlap(about, f"{passage.source.title} {passage.text}")
+    spoken = f"{passage.source.title} {passage.text}"
+    around = overlap(about, spoken)
     counted = _COUNTED.search(text)
     missed = counted is not None and overlap(content(counted[1]), told) < 1
-    missed |= any(name.lower() not in told.lower() for name in _versions(text))
-    return SENTENCE * (1 - overlap(about, told)) + AROUND * (1 - around) + MISSED * missed - TOPIC
+    names = _names(text)
+    missed |= any(name.lower() not in told.lower() for name in names if any(c.isdigit() for c in name))
+    foreign = bool(names) and all(overlap(content(name), spoken) <= 0.5 for name in names)
+    return SENTENCE * (1 - overlap(about, told)) + AROUND * (1 - around) + MISSED * missed + FOREIGN * foreign - TOPIC
 
 
-def _versions(text: str) -> list[str]:
-    """Names with a figure in them, such as LLaDA2.0-flash: their neighbours differ in a letter, and are other things."""
-    names = (text[s:e] for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY)
-    return [name for name in names if any(c.isdigit() for c in name)]
+def _names(text: str) -> list[str]:
+    """The names in a text. Neighbours of one with a figure in it, such as LLaDA2.0-flash, differ in a letter: other things."""
+    return [text[s:e] for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY]
 
 
 def _agree(state: ResearchState, question: SubQuestion, candidates: Sequence[Candidate]) -> ResearchState:

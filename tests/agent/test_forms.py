@@ -122,6 +122,11 @@ def test_a_sentence_keeps_its_sign() -> None:
     assert [text[a:b] for a, b in sentences(text)] == [text]
 
 
+def test_a_sentence_may_begin_with_any_letter() -> None:
+    text = "It closed in 1902. Émile left. Łukasz came, approx. three days later."
+    assert [text[a:b] for a, b in sentences(text)] == [text[:18], "Émile left.", text[31:]]
+
+
 def test_a_sentence_keeps_its_closing_quote() -> None:
     text = "He said “Go.” Then he left."
     assert [text[a:b] for a, b in sentences(text)] == ["He said “Go.”", "Then he left."]
@@ -156,3 +161,10 @@ def test_a_place_takes_words_of_its_kind(text: str, kind: Kind, kept: str) -> No
     at = text.index(kept)
     cut = within_kind(filled, kind)
     assert (cut.text, cut.start, cut.end) == (kept, 7 + at, 7 + at + len(kept))
+
+
+def test_a_heading_keeps_the_pronoun_that_was_asked() -> None:
+    """It once said "When did it write it?"."""
+    told = [q.asked for q in subquestions("Who wrote the first program, and when did she write it?")]
+    assert told == ["Who wrote the first program?", "When did she write it?"]
+    assert subquestions("Who built the Marisa, and when was it launched?")[1].asked == "When was the Marisa launched?"

@@ -119,6 +119,7 @@ def test_a_pinned_span_is_never_changed() -> None:
     _, after = finish(amend(before, [NEWER], pin=[place, "q2.answer"]), Tools(writer(), Shelf()))
     assert "reaches 12 knots" in after.draft.text
     assert "“The fastest barge on Lake Orta is Marisa, which reaches 17 knots.”" in after.draft.text
+    assert "Kept: words that a person pinned." in after.draft.text
 
 
 def test_a_span_that_a_person_reopens_is_filled_again_from_what_is_held() -> None:
@@ -127,6 +128,7 @@ def test_a_span_that_a_person_reopens_is_filled_again_from_what_is_held() -> Non
     _, after = finish(amend(before, [], reopen=[place]), Tools(writer(), Shelf()))
     assert after.draft.span(place).text == "12"
     assert after.revisions[-1].reason == "person"
+    assert "- “12” stands: opened by a person, read in Barges of 2024 (2024-05-01) [1]" in after.draft.text
 
 
 def test_a_written_answer_does_not_waver() -> None:
@@ -207,3 +209,13 @@ def test_locality_over_many_drafts(facts: list[tuple[str, int, int]], data: st.D
     assert moved(before.draft, after.draft, reopened) == []
     assert len(after.draft.text) >= len(before.draft.text) - 12 * len(reopened)
     sound(after)
+
+
+def test_an_answer_read_where_nothing_asked_about_is_named_is_not_believed() -> None:
+    """Of three texts on other bridges, "Who built the Golden Gate Bridge?" was once answered with the builder of the Humber's."""
+    humber = passage("The Humber Bridge was designed and built by Fox in eight years.", "Humber")
+    told = ScriptedWriter({"built": r"built by (\w+)"})
+    _, other = research("Who built the Golden Gate Bridge?", told, Shelf(humber))
+    _, asked = research("Who built the Humber Bridge?", told, Shelf(humber))
+    assert "**Not established**" in other.draft.text
+    assert "**Fox** [1]" in asked.draft.text
