@@ -5,9 +5,9 @@ Its noise is uniform: there is no mask token, an open place holds any word at al
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,25 @@ from .load import open_tokenizer, read_json
 ARCHITECTURE = "DiffusionGemmaForBlockDiffusion"
 TEMPLATE = Template("<bos><start_of_turn>user\n", "<end_of_turn>\n<start_of_turn>model\n", "<end_of_turn>")
 
+State = tuple[Tensor, Tensor]  # keys and values of one layer, [1, heads, length, width] each
+
 
 @dataclass(frozen=True)
 class Prefix:
-    """Encoded tokens and the encoder's cache of them; `encoded` of them were computed by the call that made this."""
+    """Encoded tokens and the encoder's state of them, layer by layer; `encoded` of them were computed by the call that made this.
+
+    Layers with a sliding window keep the state of every token and not of one window, so that a prefix can be cut anywhere.
+    """
 
     tokens: tuple[int, ...]
-    cache: Any
+    states: tuple[State, ...]
     encoded: int
+
+    def shared(self, tokens: Sequence[int]) -> Prefix:
+        """The part that `tokens` begin with too. Going on from it encodes from the first token that differs."""
+        pairs = zip(self.tokens, tokens, strict=False)
+        length = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        return Prefix(self.tokens[:length], tuple((k[:, :, :length], v[:, :, :length]) for k, v in self.states), 0)
 
 
 class DiffusionGemma:
@@ -40,49 +51,136 @@ class DiffusionGemma:
         self.length: int = model.config.canvas_length
         text = model.config.text_config
         self.vocabulary, self.pad, self.end = text.vocab_size, _first(text.pad_token_id), _first(text.eos_token_id)
+        # The decoder sees what a sliding layer of transformers' cache would still hold: one token less than its window.
+        self.reach = [text.sliding_window - 1 if kind == "sliding_attention" else None for kind in text.layer_types]
 
     @property
     def device(self) -> torch.device:
         return torch.device(self.model.device)
 
+    @torch.no_grad()
     def prefix(self, tokens: Sequence[int], old: Prefix | None = None) -> Prefix:
-        """Encode `tokens`. When they go on from `old`, only what is new is encoded: the encoder is causal, so that is exact."""
+        """Encode `tokens`, at least one. When they go on from `old`, only what is new is encoded: the encoder is causal, so that is
+        exact. `old` stays as it was."""
+        told = tuple(tokens)
+        if old is None or told[: len(old.tokens)] != old.tokens:
+            old = Prefix((), (), 0)
+        fresh = told[len(old.tokens) :]
+        return Prefix(told, self._encode(fresh, old) if fresh else old.states, len(fresh))
+
+    def _encode(self, fresh: tuple[int, ...], old: Prefix) -> tuple[State, ...]:
         from transformers import DynamicCache
 
-        told = tuple(tokens)
-        if old is not None and told == old.tokens:
-            return Prefix(told, old.cache, 0)
-        goes_on = old is not None and told[: len(old.tokens)] == old.tokens
-        # The class writes into the cache that it is given; another branch may still read the old one.
-        cache = (
-            copy.deepcopy(old.cache)
-            if old and goes_on
-            else DynamicCache(config=self.config.get_text_config(decoder=True))
-        )
-        fresh = told[len(old.tokens) :] if old and goes_on else told
-        places = torch.arange(len(told) - len(fresh), len(told), device=self.device)[None]
-        ids = torch.tensor([fresh], device=self.device)
-        encoder = self.model.model.encoder
-        masks = encoder.create_masks_for_generate(
-            config=self.config,
-            inputs_embeds=torch.empty(1, len(fresh), 0, dtype=self.model.dtype, device=self.device),
-            attention_mask=torch.ones(1, len(told), dtype=torch.bool, device=self.device),
+        # A cache that knows no config drops nothing at the window's edge; the encoder's mask keeps to the window all the same.
+        cache: Any = DynamicCache()
+        for layer, (keys, values) in enumerate(old.states if old.tokens else ()):
+            cache.update(keys, values, layer)
+        self.model.model.encoder(
+            input_ids=torch.tensor([fresh], device=self.device),
             past_key_values=cache,
-            position_ids=places,
+            position_ids=self._places(len(old.tokens), len(fresh)),
         )
-        encoder(input_ids=ids, attention_mask=masks, past_key_values=cache, position_ids=places)
-        return Prefix(told, cache, len(fresh))
+        return tuple((layer.keys, layer.values) for layer in cache.layers)
 
+    @torch.no_grad()
     def logits(self, canvas: Tensor, prefix: Prefix, conditioning: Tensor | None = None) -> Tensor:
-        """Logits [T, V] of the canvas's tokens [T] beside the prefix; `conditioning` [T, V] are those of the step before."""
-        places = torch.arange(len(prefix.tokens), len(prefix.tokens) + len(canvas), device=self.device)[None]
+        """Softcapped logits [..., T, V] of the canvas's tokens [T] or [B, T] beside the prefix.
+
+        `conditioning` [..., T, V] are the logits of the step before, divided by its temperature, where there was one: the decoder
+        takes their expected embedding for a hint. ValueError for a canvas that is longer than the model's.
+        """
+        length = canvas.shape[-1]
+        if length > self.length:
+            raise ValueError(f"{length} tokens are more than this model's canvas of {self.length}; shorten the draft")
+        rows = canvas.to(self.device).reshape(-1, length)
         told = self.model(
-            past_key_values=prefix.cache,
-            decoder_input_ids=canvas.to(self.device)[None],
-            decoder_position_ids=places,
-            self_conditioning_logits=None if conditioning is None else conditioning.to(self.device)[None],
+            past_key_values=self._seen(prefix, len(rows)),
+            decoder_input_ids=rows,
+            decoder_position_ids=self._places(len(prefix.tokens), length),
+            self_conditioning_logits=None if conditioning is None else self._hint(conditioning, rows),
         )
-        return told.logits[0]
+        return told.logits.reshape(*canvas.shape, -1)
+
+    def noised(self, canvas: Tensor, where: Tensor, generator: torch.Generator) -> Tensor:
+        """[T] the tokens of the canvas [T], and a random word `where` [T] bool says so. A generator of any device."""
+        noise = torch.randint(self.vocabulary, canvas.shape, generator=generator, device=generator.device)
+        return torch.where(where, noise.to(canvas.device), canvas)
+
+    def _seen(self, prefix: Prefix, batch: int) -> Any:
+        """The prefix as the decoder may read it, the same for every canvas of the batch. Nothing is copied."""
+        from transformers.cache_utils import Cache, DynamicLayer
+
+        layers: list[Any] = []
+        for reach, state in zip(self.reach, prefix.states, strict=True):
+            layer = DynamicLayer()
+            layer.lazy_initialization(*state)
+            layer.keys, layer.values = (s[:, :, -reach if reach else 0 :].expand(batch, -1, -1, -1) for s in state)
+            layers.append(layer)
+        return Cache(layers=layers)
+
+    def _hint(self, conditioning: Tensor, rows: Tensor) -> Tensor:
+        return conditioning.to(self.device, self.model.dtype).reshape(*rows.shape, -1)
+
+    def _places(self, start: int, length: int) -> Tensor:
+        return torch.arange(start, start + length, device=self.device)[None]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """DiffusionGemma's own way to sample, as transformers sets it: an entropy bound in nats, a temperature that falls from `hot`
+    towards `cold`, an end once the likeliest words stand still at a mean entropy below `calm` nats."""
+
+    steps: int = 48
+    entropy_bound: float = 0.1
+    hot: float = 0.8
+    cold: float = 0.4
+    calm: float = 0.005
+
+    def temperature(self, step: int) -> float:
+        return self.cold + (self.hot - self.cold) * (self.steps - step) / self.steps
+
+
+NATIVE = Sampling()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One step: the canvas [T] that was read, the likeliest words [T] and the places [T] bool whose sampled word stays for the next."""
+
+    canvas: Tensor
+    words: Tensor
+    accepted: Tensor
+
+
+def denoise_uniform(
+    model: DiffusionGemma, prefix: Prefix, tokens: Tensor, where: Tensor, sampling: Sampling = NATIVE, seed: int = 0
+) -> Iterator[Draft]:
+    """Denoise the places `where` [T] bool of `tokens` [T]; the others hold their tokens. The last draft's words are the answer.
+
+    The plain twin of transformers' `generate`: with every place open and the same seed they write the same words. A word that was
+    accepted in one step may be noised again in the next. Nothing is yielded when no place is open.
+    """
+    generator = torch.Generator(model.device).manual_seed(seed)
+    tokens, where = tokens.to(model.device), where.to(model.device)
+    canvas, words, logits = model.noised(tokens, where, generator), tokens, None
+    for step in range(sampling.steps if bool(where.any()) else 0):
+        logits = model.logits(canvas, prefix, logits) / sampling.temperature(step)
+        sampled = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+        entropy = torch.distributions.Categorical(logits=logits).entropy()
+        accepted = within_bound(entropy, where, sampling.entropy_bound)
+        before, words = words, torch.where(where, logits.argmax(-1), tokens)
+        yield Draft(canvas, words, accepted)
+        if step and torch.equal(before, words) and entropy[where].mean() < sampling.calm:
+            return
+        canvas = model.noised(torch.where(accepted, sampled, canvas), where & ~accepted, generator)
+
+
+def within_bound(entropy: Tensor, where: Tensor, bound: float) -> Tensor:
+    """[T] bool: the surest places `where` [T] bool whose entropies [T], but for the greatest, sum to at most `bound` nats
+    (arXiv 2505.24857)."""
+    counted = torch.where(where, entropy, 0.0)
+    ordered, order = counted.sort()
+    return torch.zeros_like(where).scatter(0, order, ordered.cumsum(0) - ordered <= bound) & where
 
 
 def _first(ids: int | list[int] | None) -> int:
