@@ -63,6 +63,7 @@ class DiffusionGemma:
         """Encode `tokens`, at least one. When they go on from `old`, only what is new is encoded: the encoder is causal, so that is
         exact. `old` stays as it was."""
         told = tuple(tokens)
+        assert told, "the decoder needs a prefix of at least one token"
         if old is None or told[: len(old.tokens)] != old.tokens:
             old = Prefix((), (), 0)
         fresh = told[len(old.tokens) :]
