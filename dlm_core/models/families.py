@@ -1,11 +1,12 @@
 """The table of families: how each writes its config.json, its tensors and its chats. A family is a row here, not a modelling file.
 
-Sizes come from the checkpoint. What a family's config.json is known to leave out (a mask id, a block length) stands in its row as
+Sizes come from the checkpoint. What the files of a family are known to leave out (a mask id, a block length) stands in its row as
 `otherwise`, with where it was read.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 
 from ..tokenizer import Template
 from .errors import ModelError
+from .rope import Stretch
 from .transformer import ExpertConfig, TransformerConfig
 
 Config = Mapping[str, Any]
@@ -29,7 +31,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Family:
-    """One row. `tensors` are (pattern, name) pairs: a stored name that matches goes to ours, groups filled in by `\\1`."""
+    """One row. `tensors` are (pattern, name) pairs: a stored name that matches goes to ours, groups filled in by `\\1`.
+
+    `marks` are the keys that a config.json must hold beside the architecture; `chat` is what its authors tell their chat template.
+    """
 
     name: str
     architectures: tuple[str, ...]
@@ -37,6 +42,8 @@ class Family:
     tensors: tuple[tuple[str, str], ...]
     template: Template
     otherwise: Mapping[str, int] = field(default_factory=dict)
+    marks: tuple[str, ...] = ()
+    chat: Mapping[str, bool] = field(default_factory=dict)
 
     def place(self, stored: str, config: TransformerConfig) -> list[Piece]:
         """Where the tensor `stored` goes; nowhere for one that this family does not have."""
@@ -49,13 +56,37 @@ class Family:
 
 def find(config: Config) -> Family:
     """The family of a config.json, by the architecture it names; ModelError for any other, never a guess."""
-    named = config.get("architectures") or []
+    named = _architectures(config)
     for family in FAMILIES:
-        if any(a in family.architectures for a in named):
+        if any(a in family.architectures for a in named) and all(config.get(k) is not None for k in family.marks):
             return family
     told = ", ".join(named) or f"no architecture, model type {config.get('model_type')!r}"
     known = ", ".join(f.name for f in FAMILIES)
     raise ModelError(f"config.json names {told}, which is no diffusion language model known here; known are {known}")
+
+
+def _architectures(config: Config) -> list[str]:
+    """What config.json calls its model; where that is a plain Llama or nothing, the class of the code that came with it."""
+    named = [str(a) for a in config.get("architectures") or []]
+    if named and named != ["LlamaForCausalLM"]:
+        return named
+    return [*(str(c).rpartition(".")[2] for c in (config.get("auto_map") or {}).values()), *named]
+
+
+def read(config: Config, family: Family) -> TransformerConfig:
+    """The sizes and facts of a config.json; ModelError names a key that is missing, of a wrong kind, or beyond what is built here."""
+    if config.get("quantization_config"):
+        raise ModelError("config.json tells of quantised weights, which are not read; use the bf16 checkpoint")
+    try:
+        found = family.read(config, family)
+    except (TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        raise ModelError(f"config.json holds a value that is no size ({error}); fetch it again") from error
+    for key, token in (("mask", found.mask), ("end", found.end)):
+        if not 0 <= token < found.vocabulary:
+            raise ModelError(
+                f"the {key} token {token} is beyond the {found.vocabulary} words of config.json; correct its id there"
+            )
+    return found
 
 
 def _pieces(name: str, config: TransformerConfig) -> list[Piece]:
@@ -82,6 +113,7 @@ def _fact(config: Config, family: Family, fact: str, *keys: str) -> int:
     """A fact of diffusion: from config.json under any of `keys`, otherwise from the family's row."""
     for key in keys:
         value = config.get(key)
+        value = value[0] if isinstance(value, list) and value else value  # several ends: the first is the usual one
         if isinstance(value, int) and not isinstance(value, bool):
             return value
     if fact in family.otherwise:
@@ -91,19 +123,52 @@ def _fact(config: Config, family: Family, fact: str, *keys: str) -> int:
     )
 
 
+def _rope(config: Config) -> Mapping[str, Any]:
+    """What config.json says of positions; its place differs between versions of transformers."""
+    return {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
+
+
 def _theta(config: Config) -> float:
-    """The rotary base; ModelError when positions are scaled in a way that is not built here."""
-    scaling = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
-    if kind != "default":
+    return float(_rope(config).get("rope_theta") or _need(config, "rope_theta"))
+
+
+def _partial(config: Config) -> float:
+    return float(_rope(config).get("partial_rotary_factor") or config.get("partial_rotary_factor") or 1.0)
+
+
+def _stretch(config: Config) -> Stretch | None:
+    """How positions are stretched; ModelError for a way that is not built here."""
+    told = _rope(config)
+    kind = told.get("rope_type", told.get("type", "default"))
+    if kind == "default":
+        return None
+    if kind not in ("linear", "llama3", "yarn") or any(told.get(k) for k in ("mscale", "mscale_all_dim")):
         raise ModelError(
             f"config.json asks for {kind} rotary scaling, which is not supported; use a checkpoint without it"
         )
-    return float(scaling.get("rope_theta") or _need(config, "rope_theta"))
+    factor = float(_need(told, "factor"))
+    if kind == "linear":
+        return Stretch(kind, factor)
+    trained = int(_need({**config, **told}, "original_max_position_embeddings", "max_position_embeddings"))
+    if kind == "llama3":
+        return Stretch(
+            kind, factor, trained, float(_need(told, "low_freq_factor")), float(_need(told, "high_freq_factor"))
+        )
+    slow, fast = float(told.get("beta_slow") or 1), float(told.get("beta_fast") or 32)
+    gain = told.get("attention_factor") or (0.1 * math.log(factor) + 1 if factor > 1 else 1.0)
+    return Stretch(kind, factor, trained, slow, fast, float(gain))
+
+
+def _plain(config: Config, **wanted: Any) -> None:
+    """ModelError where config.json turns on what no family here has."""
+    for key, value in wanted.items():
+        if config.get(key) is not None and config[key] != value:
+            raise ModelError(f"config.json has {key} {config[key]!r}, which is not supported; only {value!r} is")
 
 
 def _usual(config: Config, family: Family, **more: Any) -> TransformerConfig:
     """Hugging Face's usual names."""
+    _plain(config, hidden_act="silu", use_sliding_window=False)
     heads = int(_need(config, "num_attention_heads"))
     width = int(_need(config, "hidden_size"))
     head_width = int(config.get("head_dim") or width // heads)
@@ -118,7 +183,9 @@ def _usual(config: Config, family: Family, **more: Any) -> TransformerConfig:
         "mask": _fact(config, family, "mask", "mask_token_id", "mask_id"),
         "end": _fact(config, family, "end", "eos_token_id"),
         "norm_epsilon": float(_need(config, "rms_norm_eps")),
+        "expand": config.get("expand_token_id"),
         "rope_theta": _theta(config),
+        "stretch": _stretch(config),
         "qkv_bias": bool(config.get("attention_bias", False)),
         "output_bias": bool(config.get("attention_bias", False)),
         "tied": bool(config.get("tie_word_embeddings", False)),
@@ -129,10 +196,8 @@ def _usual(config: Config, family: Family, **more: Any) -> TransformerConfig:
 
 def _llada(config: Config, family: Family) -> TransformerConfig:
     """OLMo's names (GSAI-ML/LLaDA-8B). Only its plain form: RMS norm, rotary positions, no biases, SiLU, block type llama."""
-    wanted = {"block_type": "llama", "activation_type": "silu", "layer_norm_type": "rms", "rope": True, "alibi": False}
-    for key, value in wanted.items():
-        if config.get(key, value) != value:
-            raise ModelError(f"config.json has {key} {config[key]!r}; LLaDA checkpoints are read with {value!r}")
+    _plain(config, block_type="llama", activation_type="silu", layer_norm_type="rms", rope=True, alibi=False)
+    _plain(config, multi_query_attention=False, input_emb_norm=False, scale_logits=False)
     heads, width = int(_need(config, "n_heads")), int(_need(config, "d_model"))
     return TransformerConfig(
         vocabulary=int(config.get("embedding_size") or _need(config, "vocab_size")),
@@ -146,6 +211,7 @@ def _llada(config: Config, family: Family) -> TransformerConfig:
         end=_fact(config, family, "end", "eos_token_id"),
         norm_epsilon=float(_need(config, "rms_norm_eps", "layer_norm_eps")),
         rope_theta=_theta(config),
+        stretch=_stretch(config),
         qkv_bias=bool(config.get("include_qkv_bias", False)),
         tied=bool(config.get("weight_tying", False)),
         max_positions=int(config.get("max_sequence_length") or 4096),
@@ -203,7 +269,7 @@ def _llada2(config: Config, family: Family) -> TransformerConfig:
         qk_norm=bool(config.get("use_qk_norm", True)),
         qkv_bias=bool(config.get("use_qkv_bias", False)),
         output_bias=bool(config.get("use_bias", False)),
-        rotary_width=int(head_width * float(config.get("partial_rotary_factor") or 1.0)),
+        rotary_width=int(head_width * _partial(config)),
         block_length=_fact(config, family, "block_length", "block_length", "block_size"),
         experts=experts,
     )
@@ -218,7 +284,11 @@ def _fast_dllm(config: Config, family: Family) -> TransformerConfig:
     return _usual(config, family, qkv_bias=True, output_bias=False, shift=1, block_length=length)
 
 
-def _qwen3(config: Config, family: Family) -> TransformerConfig:
+def _a2d_qwen2(config: Config, family: Family) -> TransformerConfig:
+    return _usual(config, family, qkv_bias=True, output_bias=False)
+
+
+def _a2d_qwen3(config: Config, family: Family) -> TransformerConfig:
     return _usual(config, family, qk_norm=True)
 
 
@@ -286,13 +356,13 @@ _PLAIN = Template("", "\n\n")
 
 FAMILIES = (
     Family("LLaDA", ("LLaDAModelLM",), _llada, _LLADA, _LLAMA3_CHAT),
-    # mask id: the model's README; a duplicate head may be stored though it is tied
-    Family("iLLaDA", ("ILLaDAModelLM", "iLLaDAModelLM", "ILLaDAForMaskedLM"), _usual, _USUAL, _PLAIN, {"mask": 5}),
+    # mask: the model's README; neither config.json nor the tokenizer names it. The head is tied, and may be stored all the same.
+    Family("iLLaDA", ("ILLaDAForCausalLM",), _usual, _USUAL, _PLAIN, {"mask": 5}),
     Family("Dream", ("DreamModel",), _dream, _USUAL, _CHATML),
     # mask and end: the released tokenizer; the configuration class has no default for either
     Family(
         "LLaDA-MoE",
-        ("LLaDAMoEModelLM", "LLaDAMoEModel"),
+        ("LLaDAMoEModelLM",),
         _llada_moe,
         (*_USUAL, *_EXPERTS),
         _ROLES,
@@ -301,15 +371,25 @@ FAMILIES = (
     # mask and block length: the authors' report and sampler
     Family(
         "LLaDA2",
-        ("LLaDA2MoeModelLM", "LLaDA21MoeModelLM"),
+        ("LLaDA2MoeModelLM",),
         _llada2,
         (*_USUAL, *_EXPERTS, *_LLADA2),
         _ROLES,
         {"mask": 156895, "end": 156892, "block_length": 32},
     ),
     Family("SDAR", ("SDARForCausalLM",), _sdar, _USUAL, _CHATML, {"mask": 151669, "block_length": 4}),
+    # mask and block length: the defaults of the sampler in its authors' modelling file, which no other file of the checkpoint gives
     Family(
-        "Stable-DiffCoder", ("StableDiffcoderForCausalLM", "StableDiffCoderForCausalLM"), _diffcoder, _USUAL, _PLAIN
+        "Stable-DiffCoder",
+        ("StableDiffcoderForCausalLM", "SeedDiffcoderForCausalLM"),
+        _diffcoder,
+        _USUAL,
+        _PLAIN,
+        {"mask": 5, "block_length": 4},
+    ),
+    # any Llama whose owner wrote the two facts of diffusion into config.json
+    Family(
+        "Llama with blocks", ("LlamaForCausalLM",), _diffcoder, _USUAL, _PLAIN, {}, ("mask_token_id", "block_length")
     ),
     Family(
         "Fast-dLLM-v2",
@@ -319,5 +399,7 @@ FAMILIES = (
         _CHATML,
         {"mask": 151665, "block_length": 32},
     ),
-    Family("Qwen3 made a masked diffusion model", ("A2DQwen3LMHeadModel",), _qwen3, _USUAL, _CHATML),
+    # mask: the tokenizer's mask token
+    Family("A2D Qwen2", ("A2DQwen2LMHeadModel",), _a2d_qwen2, _USUAL, _CHATML),
+    Family("A2D Qwen3", ("A2DQwen3LMHeadModel",), _a2d_qwen3, _USUAL, _CHATML, chat={"enable_thinking": False}),
 )

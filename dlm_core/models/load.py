@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..tokenizer import ChatTokenizer, Template
 from .errors import ModelError
-from .families import Family, Piece, find
+from .families import Family, Piece, find, read
 from .transformer import Block, Transformer, TransformerConfig
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -29,18 +29,19 @@ def load(
     """The model and tokenizer of a folder or Hugging Face id.
 
     `dtype`: by default the checkpoint's own on a GPU and fp32 on a CPU. `device`: one, or several over which the blocks are spread in
-    order, evenly by bytes; by default the first GPU, else the CPU. ModelError names what is missing, damaged or unknown.
+    order, evenly by bytes, or "auto" for all GPUs; by default the first GPU, else the CPU. ModelError names what is missing, damaged or
+    unknown.
     """
     folder = folder_of(name)
-    stored = read_json(folder / "config.json")
+    stored = {**_elsewhere(folder), **{k: v for k, v in read_json(folder / "config.json").items() if v is not None}}
     family = find(stored)
-    config = family.read(stored, family)
+    config = read(stored, family)
     devices = _devices(device)
     chosen = dtype or (_own_dtype(stored) if devices[0].type == "cuda" else torch.float32)
     with torch.device("meta"):
         model = Transformer(config)
     _fill(model, _places(model, devices), folder, family, config, chosen)
-    return model.eval().requires_grad_(False), open_tokenizer(folder, family.template)
+    return model.eval().requires_grad_(False), open_tokenizer(folder, family.template, family.chat)
 
 
 def folder_of(name: str | Path) -> Path:
@@ -69,6 +70,33 @@ def read_json(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is damaged ({error}); fetch it again") from error
 
 
+def _optional(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}
+
+
+def _elsewhere(folder: Path) -> dict[str, int]:
+    """What other files of a checkpoint give where its config.json is silent: the ids of the mask token and the expand token."""
+    told = _optional(folder / "generation_config.json")
+    facts = {k: told[k] for k in ("mask_token_id", "expand_token_id") if isinstance(told.get(k), int)}
+    special = {**_optional(folder / "special_tokens_map.json"), **_optional(folder / "tokenizer_config.json")}
+    ids = {added["content"]: number for number, added in _added(folder).items()}
+    mask = special.get("mask_token")
+    mask = mask.get("content") if isinstance(mask, dict) else mask
+    named = {"mask_token_id": ids.get(mask), "expand_token_id": ids.get("<|expand|>")}
+    return {**{k: v for k, v in named.items() if v is not None}, **facts}
+
+
+def _added(folder: Path) -> dict[int, dict[str, Any]]:
+    """The tokens added to a tokenizer's vocabulary, by id."""
+    listed = [{"id": i, "content": c} for c, i in _optional(folder / "added_tokens.json").items()]
+    listed += [
+        {"id": i, **t}
+        for i, t in (_optional(folder / "tokenizer_config.json").get("added_tokens_decoder") or {}).items()
+    ]
+    listed += _optional(folder / "tokenizer.json").get("added_tokens") or []
+    return {int(token["id"]): token for token in listed}
+
+
 def _own_dtype(stored: Mapping[str, Any]) -> torch.dtype:
     told = str(stored.get("dtype") or stored.get("torch_dtype") or "bfloat16").removeprefix("torch.")
     if told not in DTYPES:
@@ -77,8 +105,9 @@ def _own_dtype(stored: Mapping[str, Any]) -> torch.dtype:
 
 
 def _devices(device: Device | Sequence[Device] | None) -> list[torch.device]:
-    if device is None:
-        return [torch.device("cuda" if torch.cuda.is_available() else "cpu")]
+    if device is None or device == "auto":
+        count = torch.cuda.device_count() if device else min(torch.cuda.device_count(), 1)
+        return [torch.device("cuda", i) for i in range(count)] or [torch.device("cpu")]
     return [torch.device(d) for d in ([device] if isinstance(device, str | torch.device) else device)]
 
 
@@ -204,50 +233,78 @@ def _shards(folder: Path) -> dict[Path, list[str]]:
 _SENTINEL = "palimpsest-user-words"
 
 
-def open_tokenizer(folder: Path, otherwise: Template) -> ChatTokenizer:
-    """The tokenizer of a checkpoint, framed by its own chat template where it has one.
+def open_tokenizer(folder: Path, otherwise: Template, chat: Mapping[str, bool] | None = None) -> ChatTokenizer:
+    """The tokenizer of a checkpoint, framed by its own chat template where it has one; `chat` is told to that template.
 
-    A checkpoint with vocab.json and merges.txt alone (Dream) is read as Qwen2's byte-level BPE, which those files are.
+    A checkpoint with vocab.json and merges.txt alone (Dream, SDAR) is read as Qwen2's byte-level BPE, which those files are.
     """
-    path = folder / "tokenizer.json"
-    if path.exists():
-        return ChatTokenizer(path.read_text(encoding="utf-8"), _own_template(folder, path) or otherwise)
-    if not (folder / "vocab.json").exists() or not (folder / "merges.txt").exists():
+    from tokenizers import Tokenizer
+
+    serialised = _serialised(folder)
+    try:
+        backend = Tokenizer.from_str(serialised)
+    except Exception as error:  # the library raises no narrower one
+        raise ModelError(f"the tokenizer of {folder} is damaged ({error}); fetch it again") from error
+    return ChatTokenizer(serialised, _own_template(folder, backend, chat or {}) or otherwise)
+
+
+def _serialised(folder: Path) -> str:
+    """A tokenizer.json whose added tokens, mere spaces aside, are all special: only special ones are never read out of user text."""
+    if (folder / "tokenizer.json").exists():
+        told = read_json(folder / "tokenizer.json")
+    elif (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
+        told = json.loads(_byte_level(folder))
+    else:
         raise ModelError(f"{folder} holds no tokenizer.json; fetch the whole checkpoint")
-    return ChatTokenizer(_byte_level(folder).to_str(), otherwise)
+    for token in told.get("added_tokens") or []:
+        token["special"] = bool(token.get("special") or token["content"].strip())
+    return json.dumps(told)
 
 
-def _byte_level(folder: Path) -> Any:
+def _byte_level(folder: Path) -> str:
     from transformers import AddedToken, Qwen2Tokenizer
 
-    told = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").exists() else {}
     made = Qwen2Tokenizer(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"))
     backend = made.backend_tokenizer
+    for number, token in sorted(_added(folder).items()):
+        backend.add_special_tokens([AddedToken(token["content"], special=True)])
+        if backend.token_to_id(token["content"]) != number:
+            raise ModelError(
+                f"{folder} gives {token['content']} the id {number}, which vocab.json does not leave free; fetch it again"
+            )
+    return str(backend.to_str())
 
-    added = sorted((int(i), t) for i, t in (told.get("added_tokens_decoder") or {}).items())
-    backend.add_special_tokens([AddedToken(t["content"], special=True) for _, t in added])
-    return backend
 
-
-def _own_template(folder: Path, path: Path) -> Template | None:
+def _own_template(folder: Path, backend: Any, chat: Mapping[str, bool]) -> Template | None:
     """The frame that the checkpoint's own chat template puts around a user's words; rendered in transformers' sandbox."""
     source = folder / "chat_template.jinja"
-    told = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").exists() else {}
+    told = _optional(folder / "tokenizer_config.json")
     template = source.read_text(encoding="utf-8") if source.exists() else told.get("chat_template")
     if not isinstance(template, str):
         return None
+    render = _renderer(folder.name, backend, told, {"chat_template": template, **chat})
+    user = [{"role": "user", "content": _SENTINEL}]
+    before, found, after = render(user, add_generation_prompt=True).partition(_SENTINEL)
+    if not found:
+        raise ModelError(f"the chat template of {folder.name} leaves out what the user says; remove it from the folder")
+    answered = render([*user, {"role": "assistant", "content": _SENTINEL}], add_generation_prompt=False)
+    return Template(before, after, answered.rpartition(_SENTINEL)[2])
+
+
+def _renderer(name: str, backend: Any, told: Mapping[str, Any], settings: Mapping[str, Any]) -> Callable[..., str]:
+    from jinja2 import TemplateError
     from transformers import PreTrainedTokenizerFast
 
-    specials = {
-        k: v["content"] if isinstance(v, dict) else v
-        for k, v in told.items()
-        if k in ("bos_token", "eos_token", "pad_token")
-    }
-    renderer = PreTrainedTokenizerFast(tokenizer_file=str(path), **{k: v for k, v in specials.items() if v})
-    user = [{"role": "user", "content": _SENTINEL}]
-    asked = renderer.apply_chat_template(user, chat_template=template, tokenize=False, add_generation_prompt=True)
-    answered = renderer.apply_chat_template(
-        [*user, {"role": "assistant", "content": _SENTINEL}], chat_template=template, tokenize=False
-    )
-    before, _, after = str(asked).partition(_SENTINEL)
-    return Template(before, after, str(answered).rpartition(_SENTINEL)[2])
+    named = {k: told.get(k) for k in ("bos_token", "eos_token", "pad_token")}
+    specials = {k: v["content"] if isinstance(v, dict) else v for k, v in named.items() if v}
+    renderer = PreTrainedTokenizerFast(tokenizer_object=backend, **specials)
+
+    def render(turns: list[dict[str, str]], **more: Any) -> str:
+        try:
+            return str(renderer.apply_chat_template(turns, tokenize=False, **settings, **more))
+        except TemplateError as error:
+            raise ModelError(
+                f"the chat template of {name} cannot be rendered ({error}); remove it from the folder"
+            ) from error
+
+    return render

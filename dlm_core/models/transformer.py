@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..cache import Arena
+from .rope import Rotary, Stretch
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # layer, q [N, Hq, D], k, v [N, Hkv, D] -> [N, Hq, D]
 
@@ -53,9 +54,13 @@ class TransformerConfig:
     feed_forward: int
     mask: int  # the token id that the model was trained to see in an open place
     end: int  # the token that ends an answer, and fills surplus places
+    expand: int | None = (
+        None  # the token that asks for one more place (DreamOn, arXiv 2602.01326), where the model has it
+    )
     norm_epsilon: float = 1e-6
     rope_theta: float = 10000.0
     rotary_width: int = 0  # of a head; 0: all of it
+    stretch: Stretch | None = None
     qkv_bias: bool = False
     output_bias: bool = False
     qk_norm: bool = False
@@ -78,25 +83,6 @@ class Norm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         wide = x.float()
         return self.weight * (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.epsilon)).to(x.dtype)
-
-
-@dataclass(frozen=True)
-class Rotary:
-    """Rotary positions over the first `width` of a head's values; the i-th of the first half is paired with the i-th of the second."""
-
-    width: int
-    theta: float
-
-    def __call__(self, x: Tensor, positions: Tensor) -> Tensor:
-        """x [N, H, D] turned to positions [N]; turned by a difference of positions, it is a key moved. Angles in fp32."""
-        even = torch.arange(0, self.width, 2, device=x.device, dtype=torch.float32)
-        angles = positions.to(x.device, torch.float32)[:, None, None] * self.theta ** (
-            -even / self.width
-        )  # [N, 1, width / 2]
-        cos, sin = angles.cos(), angles.sin()
-        one, two = x[..., : self.width].float().chunk(2, -1)
-        turned = torch.cat([one * cos - two * sin, two * cos + one * sin], -1).to(x.dtype)
-        return turned if self.width == x.shape[-1] else torch.cat([turned, x[..., self.width :]], -1)
 
 
 class Attention(nn.Module):
@@ -211,7 +197,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.block_length, self.shift = config.block_length, config.shift
-        self.rotary = Rotary(config.rotary_width or config.head_width, config.rope_theta)
+        self.rotary = Rotary(config.rotary_width or config.head_width, config.rope_theta, config.stretch)
         self.embedding = nn.Embedding(config.vocabulary, config.width)
         self.blocks = nn.ModuleList(Block(n, config, self.rotary) for n in range(config.layers))
         self.norm = Norm(config.width, config.norm_epsilon)
@@ -235,7 +221,7 @@ class Transformer(nn.Module):
 
     def rotate(self, keys: Tensor, shift: Tensor) -> Tensor:
         """Cached keys [N, Hkv, D] moved by `shift` [N] positions."""
-        return self.rotary(keys, shift)
+        return self.rotary.turn(keys, shift)
 
     def arena(self) -> Arena:
         """An empty store for the state of rows, each layer's on the layer's device."""

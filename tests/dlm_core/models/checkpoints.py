@@ -28,6 +28,7 @@ USUAL = {
     "eos_token_id": 2,
     "pad_token_id": 0,
 }
+UNMASKED = {k: v for k, v in USUAL.items() if k != "mask_token_id"}
 MOE = {
     "num_experts": 8,
     "num_experts_per_tok": 2,
@@ -57,7 +58,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "weight_tying": False,
         "include_bias": False,
     },
-    "illada": {**USUAL, "architectures": ["ILLaDAModelLM"], "model_type": "illada", "tie_word_embeddings": True},
+    "illada": {
+        **UNMASKED,
+        "architectures": ["ILLaDAForCausalLM"],
+        "model_type": "illada",
+        "tie_word_embeddings": True,
+        "layer_norm_eps": None,
+        "attention_bias": False,
+        "mlp_bias": False,
+    },
     "dream": {**USUAL, "architectures": ["DreamModel"], "model_type": "Dream"},
     "llada_moe": {
         **USUAL,
@@ -93,14 +102,21 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "block_length": 32,
     },
     "sdar": {**USUAL, "architectures": ["SDARForCausalLM"], "model_type": "sdar", "head_dim": 16, "block_size": 4},
-    "diffcoder": {**USUAL, "architectures": ["StableDiffcoderForCausalLM"], "model_type": "llama", "block_length": 4},
+    "diffcoder": {
+        **UNMASKED,
+        "architectures": ["StableDiffcoderForCausalLM"],
+        "model_type": "llama",
+        "attention_bias": False,
+        "layer_norm_eps": None,
+    },
     "fast_dllm": {
         **USUAL,
         "architectures": ["Fast_dLLM_QwenForCausalLM"],
         "model_type": "Fast_dLLM_Qwen",
         "bd_size": 32,
     },
-    "a2d_qwen3": {**USUAL, "architectures": ["A2DQwen3LMHeadModel"], "model_type": "a2d-qwen3", "head_dim": 16},
+    "a2d_qwen2": {**UNMASKED, "architectures": ["A2DQwen2LMHeadModel"], "model_type": "a2d-qwen2"},
+    "a2d_qwen3": {**UNMASKED, "architectures": ["A2DQwen3LMHeadModel"], "model_type": "a2d-qwen3", "head_dim": 16},
 }
 FAMILIES = tuple(CONFIGS)
 
@@ -159,7 +175,7 @@ def _attention(c: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     }
     named: dict[str, tuple[int, ...]] = {f"self_attn.{n}_proj.weight": (r, width) for n, r in rows.items()}
     named["self_attn.o_proj.weight"] = (width, rows["q"])
-    if c["model_type"] in ("Dream", "Fast_dLLM_Qwen"):
+    if c["model_type"] in ("Dream", "Fast_dLLM_Qwen", "a2d-qwen2"):
         named |= {f"self_attn.{n}_proj.bias": (r,) for n, r in rows.items()}
     if c["model_type"] in ("sdar", "a2d-qwen3") or c.get("qk_layernorm"):
         named |= {f"self_attn.{n}_norm.weight": (head,) for n in "qk"}
@@ -197,13 +213,15 @@ def _gated(prefix: str, width: int, inner: int) -> dict[str, tuple[int, ...]]:
 
 
 def write(family: str, folder: Path, shards: int = 2, **overrides: Any) -> Path:
-    """A checkpoint of `family` in `folder`: config.json, shards with their index, tokenizer.json."""
+    """A checkpoint of `family` in `folder`: config.json, shards with their index, tokenizer.json and what a family needs beside it."""
     config = {**CONFIGS[family], **overrides}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
     stored = {name: value(name, shape) for name, shape in shapes(config).items()}
     write_shards(folder, stored, shards)
     write_tokenizer(folder / "tokenizer.json")
+    if family.startswith("a2d"):  # whose config.json has no mask id
+        (folder / "tokenizer_config.json").write_text(json.dumps({"mask_token": "<|mask|>"}))
     return folder
 
 
@@ -223,12 +241,18 @@ SPECIAL = (
 ).split()
 
 
+def letters() -> list[str]:
+    """What a byte-level BPE spells the 256 bytes with."""
+    from tokenizers import pre_tokenizers
+
+    return sorted(pre_tokenizers.ByteLevel.alphabet())
+
+
 def write_tokenizer(path: Path) -> None:
     """A byte-level BPE without merges: every byte is a token, and the special tokens of all families are there."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = {token: number for number, token in enumerate([*SPECIAL, *letters])}
+    words = {token: number for number, token in enumerate([*SPECIAL, *letters()])}
     backend = Tokenizer(models.BPE(vocab=words, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()

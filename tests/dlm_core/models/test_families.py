@@ -50,9 +50,11 @@ def reference(family: str, folder: Path) -> Any:
         "diffcoder": ("Llama", {}),
         "fast_dllm": ("Qwen2", {}),
         "sdar": ("Qwen3", {"head_dim": 16}),
+        "a2d_qwen2": ("Qwen2", {}),
         "a2d_qwen3": ("Qwen3", {"head_dim": 16}),
     }[family]
-    sizes = {k: v for k, v in config.items() if k not in ("architectures", "model_type", "mask_token_id", "rope_theta")}
+    ours = ("architectures", "model_type", "mask_token_id", "rope_theta", "layer_norm_eps")
+    sizes = {k: v for k, v in config.items() if k not in ours}
     made = getattr(transformers, f"{kind}Config")(
         **{**sizes, **more}, rope_parameters={"rope_type": "default", "rope_theta": config["rope_theta"]}
     )
@@ -64,7 +66,7 @@ def reference(family: str, folder: Path) -> Any:
     return model
 
 
-@pytest.mark.parametrize("family", ["illada", "diffcoder", "fast_dllm", "sdar", "a2d_qwen3"])
+@pytest.mark.parametrize("family", ["illada", "diffcoder", "fast_dllm", "sdar", "a2d_qwen2", "a2d_qwen3"])
 def test_logits_equal_transformers_with_the_familys_mask(family: str, tmp_path: Path) -> None:
     model, _ = load(write(family, tmp_path))
     length = {"diffcoder": 4, "sdar": 4, "fast_dllm": 32}.get(family, 0)
