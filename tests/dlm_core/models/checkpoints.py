@@ -119,6 +119,14 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "a2d_qwen3": {**UNMASKED, "architectures": ["A2DQwen3LMHeadModel"], "model_type": "a2d-qwen3", "head_dim": 16},
 }
 FAMILIES = tuple(CONFIGS)
+# What a released LLaDA-MoE may turn on: a dense layer first, a part that every token passes, a bias on the router, clipping.
+FULL_MOE = {
+    "moe_layer_freq": [0, 1],
+    "dense_intermediate_size": 40,
+    "shared_expert_intermediate_size": 24,
+    "moe_router_enable_expert_bias": True,
+    "clip_qkv": 0.5,
+}
 
 
 def value(name: str, shape: tuple[int, ...]) -> Tensor:
@@ -159,7 +167,17 @@ def _usual(c: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         named |= {f"{at}.input_layernorm.weight": (width,), f"{at}.post_attention_layernorm.weight": (width,)}
         named |= {f"{at}.{n}": s for n, s in (_fused(c) if two else _attention(c)).items()}
         named |= {f"{at}.mlp.{n}": s for n, s in _feed(c, i).items()}
+        if c.get("shared_expert_intermediate_size") and _is_sparse(c, i):
+            named |= {
+                f"{at}.{n}": s for n, s in _gated("shared_expert.", width, c["shared_expert_intermediate_size"]).items()
+            }
     return named
+
+
+def _is_sparse(c: dict[str, Any], layer: int) -> bool:
+    if "moe_layer_freq" in c:
+        return bool(c["moe_layer_freq"][layer])
+    return "num_experts" in c and layer >= c.get("first_k_dense_replace", 0)
 
 
 def _head(c: dict[str, Any]) -> int:
@@ -195,8 +213,8 @@ def _fused(c: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 
 def _feed(c: dict[str, Any], layer: int) -> dict[str, tuple[int, ...]]:
     width = c["hidden_size"]
-    if "num_experts" not in c or layer < c.get("first_k_dense_replace", 0):
-        return _gated("", width, c["intermediate_size"])
+    if not _is_sparse(c, layer):
+        return _gated("", width, c.get("dense_intermediate_size") or c["intermediate_size"])
     inner = c.get("moe_intermediate_size") or c["expert_intermediate_size"]
     named: dict[str, tuple[int, ...]] = {"gate.weight": (c["num_experts"], width)}
     for e in range(c["num_experts"]):
@@ -204,6 +222,8 @@ def _feed(c: dict[str, Any], layer: int) -> dict[str, tuple[int, ...]]:
     if c.get("num_shared_experts"):
         named |= _gated("shared_experts.", width, inner * c["num_shared_experts"])
         named["gate.expert_bias"] = (c["num_experts"],)
+    if c.get("moe_router_enable_expert_bias"):
+        named["expert_bias"] = (c["num_experts"],)
     return named
 
 

@@ -17,7 +17,6 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from palimpsest.dlm_core.models.errors import ModelError
 from palimpsest.dlm_core.models.families import FAMILIES, find, read
 from palimpsest.dlm_core.models.load import load
-from palimpsest.dlm_core.models.rope import Rotary, Stretch
 from palimpsest.dlm_core.models.transformer import Transformer
 
 from . import checkpoints
@@ -229,13 +228,15 @@ def test_stretched_positions_equal_transformers(scaling: dict[str, Any], tmp_pat
     assert model.rotary.stretch.gain == pytest.approx(gain)
 
 
-def test_a_key_moved_is_scaled_once() -> None:
+def test_a_key_moved_is_scaled_once(tmp_path: Path) -> None:
     """YaRN multiplies what it rotates; a cached key that is rotated again must not be multiplied again."""
-    rotary = Rotary(8, 10000.0, Stretch("yarn", 4.0, 128, 1.0, 32.0, 1.3))
-    keys, places, shift = torch.randn(4, 2, 12), torch.tensor([0, 5, 9, 400]), torch.tensor([7, -5, 0, -300])
-    torch.testing.assert_close(
-        rotary.turn(rotary(keys, places), shift), rotary(keys, places + shift), atol=1e-4, rtol=1e-4
-    )
+    model, _ = load(write("llada2", tmp_path, rope_scaling={**SCALINGS[3], "partial_rotary_factor": 0.5}))
+    assert (model.rotary.width, model.config.head_width) == (4, 8)
+    keys, places, shift = torch.randn(4, 2, 8), torch.tensor([0, 5, 9, 400]), torch.tensor([7, -5, 0, -300])
+    moved = model.rotate(model.rotary(keys, places), shift)
+    torch.testing.assert_close(moved, model.rotary(keys, places + shift), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(moved[..., :4].norm(), 1.3 * keys[..., :4].norm())
+    assert torch.equal(moved[..., 4:], keys[..., 4:])
 
 
 def test_hidden_states_cross_from_device_to_device(tmp_path: Path) -> None:

@@ -32,12 +32,23 @@ def logits(model: Transformer, tokens: Tensor) -> Tensor:
         return model.logits(hidden)
 
 
-@pytest.mark.parametrize("family", ["llada", "dream", "llada_moe", "llada2"])
-def test_logits_equal_the_public_reference_code(family: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("recorded", "family", "more"),
+    [
+        ("llada", "llada", {}),
+        ("dream", "dream", {}),
+        ("llada_moe", "llada_moe", {}),
+        ("llada_moe_full", "llada_moe", checkpoints.FULL_MOE),
+        ("llada2", "llada2", {}),
+    ],
+)
+def test_logits_equal_the_public_reference_code(
+    recorded: str, family: str, more: dict[str, Any], tmp_path: Path
+) -> None:
     """Golden vectors recorded once from the authors' own modelling code; each file names its source, commit and configuration."""
-    told = json.loads((GOLDEN / f"{family}.json").read_text())
-    assert told["config"] == CONFIGS[family]
-    model, _ = load(write(family, tmp_path))
+    told = json.loads((GOLDEN / f"{recorded}.json").read_text())
+    assert told["config"] == {**CONFIGS[family], **more}
+    model, _ = load(write(family, tmp_path, **more))
     found = logits(model, torch.tensor(told["tokens"]))[told["rows"]][:, told["columns"]]
     torch.testing.assert_close(found, torch.tensor(told["logits"]), atol=1e-5, rtol=1e-5)
 
