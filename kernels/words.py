@@ -1,0 +1,62 @@
+"""What `unmask` is told and tells: which words a row may become, and what the model would write there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Unmasked:
+    """For each row [R]: the best word (int64), its probability, the entropy in nats and the lead over the second (fp32).
+
+    A row that may become nothing has token -1 and zeros.
+    """
+
+    token: Tensor
+    prob: Tensor
+    entropy: Tensor
+    margin: Tensor
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The words that each row may become, one set behind the other: row r has ids[offsets[r] : offsets[r + 1]], ascending.
+
+    `free` [R] bool marks the rows that may become any word; their sets are empty. Other empty sets allow nothing.
+    """
+
+    offsets: Tensor  # [R + 1] int32
+    ids: Tensor  # int32
+    free: Tensor  # [R] bool
+
+    @classmethod
+    def of(cls, sets: Sequence[Sequence[int] | Tensor | None], device: torch.device | str = "cpu") -> Allowed:
+        """Sets of word ids in any order, None for any word."""
+        sorted_sets = [torch.as_tensor([] if s is None else s, dtype=torch.int64).unique() for s in sets]
+        sizes = torch.tensor([0, *map(len, sorted_sets)])
+        return cls(
+            sizes.cumsum(0).to(device, torch.int32),
+            torch.cat([torch.empty(0, dtype=torch.int64), *sorted_sets]).to(device, torch.int32),
+            torch.tensor([s is None for s in sets], dtype=torch.bool, device=device),
+        )
+
+
+def gumbel(seed: int, rows: Tensor, ids: Tensor) -> Tensor:
+    """Standard Gumbel noise [R, V] fp32 that depends on (seed, row, word) alone: a 32-bit mix (MurmurHash3's finaliser) of the three.
+
+    The same numbers come from the kernel, in whatever tiles it walks.
+    """
+    mixed = _mix(_mix(_mix(torch.full_like(rows, seed & 0xFFFFFFFF)) ^ rows)[:, None] ^ ids[None])
+    uniform = ((mixed >> 8).float() + 0.5) * 2.0**-24
+    return -(-uniform.log()).log()
+
+
+def _mix(x: Tensor) -> Tensor:
+    x = (x + 0x9E3779B9) & 0xFFFFFFFF
+    x = ((x ^ (x >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
+    x = ((x ^ (x >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
+    return x ^ (x >> 16)
