@@ -53,8 +53,8 @@ def attention(
     q [N, Hq, D] are the rows of all canvases one after the other, k and v [S, Hkv, D] the pool, Hq a multiple of Hkv; `layout` says
     which stretches of the pool each canvas attends to and by which rule. Returns [N, Hq, D]; a row that sees nothing gives zeros.
     `scale` is D ** -0.5 unless given; scores are capped to softcap * tanh(score / softcap) when that is positive; `lse` [N, Hq] fp32
-    takes the log-sum-exp of the scores. Where gradients are wanted the reference computes: the kernel has no backward. ValueError when shapes,
-    types or devices do not fit.
+    takes the log-sum-exp of the scores. Where gradients are wanted the reference computes: the kernel has no backward. ValueError
+    when shapes, types or devices do not fit.
     """
     _check_attention(q, k, v, layout, lse)
     wants_gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v))
