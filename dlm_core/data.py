@@ -5,53 +5,18 @@ Only the files of a training folder are read; what evaluates the model lies else
 
 from __future__ import annotations
 
-import gzip
-import json
-import lzma
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from .canvas import Canvas, Piece
+from .examples import Example, Piece, Row, Target, read_rows
 from .kinds import NOT_ENOUGH, REFUTES, SUPPORTS, VERDICT_SLOT, MaskKind, SlotSpec, kind_of, typed_spans
-from .layout import lay
-from .tokenizer import NONE, Tokenizer
 
-Row = dict[str, Any]
 CITE_SLOT = SlotSpec(MaskKind.CITE)
-
-
-@dataclass(frozen=True)
-class Target:
-    """The right filling of a slot: spans (passage index, start, end) to copy, or rows of the vocabulary; neither: no loss."""
-
-    spans: tuple[tuple[int, int, int], ...] = ()
-    rows: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Example:
-    """A canvas in words, with a target for each slot of the draft. Tokenizer-free but for `rows`."""
-
-    question: tuple[Piece, ...]
-    passages: tuple[str, ...]
-    draft: tuple[Piece, ...]
-    targets: tuple[Target, ...]
-    task: str
-
-
-NO_ANSWER = Target(rows=(NONE,))
-
-
-def read_rows(path: Path, limit: int | None = None) -> list[Row]:
-    """Rows of a .jsonl, .jsonl.gz or .jsonl.xz file."""
-    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
-    opener = openers.get(path.suffix, open)
-    with opener(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in islice(lines, limit)]
+NO_ANSWER = Target(words="[NONE]")
+TRIES = 200  # of a drawer that looks for something rare
 
 
 def find_all(text: str, words: str) -> list[tuple[int, int]]:
@@ -77,6 +42,14 @@ def window(text: str, start: int, end: int, size: int, rng: random.Random) -> st
     return text[first : last if last > 0 else len(text)]
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page's title and its paragraphs."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+
+
 @dataclass
 class Corpus:
     """The rows of a training folder and the drawers that make examples of them. The same rng draws the same examples."""
@@ -84,20 +57,44 @@ class Corpus:
     squad: list[Row]
     fever: list[Row]
     feverous: list[Row]
-    wiki: list[list[str]]
-    tokenizer: Tokenizer
+    wiki: list[Page]
     by_title: dict[str, list[str]] = field(default_factory=dict)
     by_name: dict[str, list[int]] = field(default_factory=dict)
+    by_page: dict[str, int] = field(default_factory=dict)
     pool: dict[MaskKind, list[str]] = field(default_factory=dict)
 
     @staticmethod
-    def load(folder: Path, tokenizer: Tokenizer, pages: int = 6000) -> Corpus:
-        squad = [r for name in ("squad_train", "qed_train") for r in read_rows(folder / f"{name}.jsonl.gz")]
-        fever = read_rows(folder / "fever_pairs.jsonl.gz")
-        feverous = read_rows(folder / "feverous_pairs.jsonl.gz")
+    def load(folder: Path, pages: int = 6000) -> Corpus:
+        """The files of a training folder, the first `pages` pages of plain text among them."""
+        squad = [
+            {**row, "source": name}
+            for name in ("squad_train", "qed_train")
+            for row in read_rows(folder / f"{name}.jsonl.gz")
+        ]
         raw = read_rows(folder / "wikipedia_pages.jsonl.xz", pages)
-        wiki = [[p for _, p in page["paragraphs"] if 120 < len(p) < 1500] for page in raw]
-        corpus = Corpus(squad, fever, feverous, [page for page in wiki if len(page) > 1], tokenizer)
+        told = [Page(r["title"], tuple(p for _, p in r["paragraphs"] if 120 < len(p) < 1500)) for r in raw]
+        corpus = Corpus(
+            squad,
+            read_rows(folder / "fever_pairs.jsonl.gz"),
+            read_rows(folder / "feverous_pairs.jsonl.gz"),
+            [page for page in told if len(page.paragraphs) > 1],
+        )
+        corpus._index()
+        return corpus
+
+    def without(self, held: Callable[[str], bool]) -> Corpus:
+        """This corpus without rows and paragraphs any of whose texts is `held` back."""
+
+        def kept(rows: Sequence[Row], *names: str) -> list[Row]:
+            return [r for r in rows if not any(held(str(r[name])) for name in names)]
+
+        pages = [Page(p.title, tuple(t for t in p.paragraphs if not held(t))) for p in self.wiki]
+        corpus = Corpus(
+            kept(self.squad, "question", "context"),
+            kept(self.fever, "claim", "evidence"),
+            kept(self.feverous, "claim"),
+            [page for page in pages if len(page.paragraphs) > 1],
+        )
         corpus._index()
         return corpus
 
@@ -110,6 +107,7 @@ class Corpus:
             for start, end, kind in typed_spans(row["claim"]):
                 if kind is MaskKind.ENTITY:
                     self.by_name.setdefault(row["claim"][start:end], []).append(number)
+        self.by_page = {page.title: number for number, page in enumerate(self.wiki)}
         self.pool = {MaskKind.ENTITY: [], MaskKind.NUMBER: []}
         for row in self.fever:
             for start, end, kind in typed_spans(row["evidence"]):
@@ -121,7 +119,7 @@ class Corpus:
         titles = set(sorted(self.by_title)[-articles:])
         held = [r for r in self.squad if r["title"] in titles]
         self.squad = [r for r in self.squad if r["title"] not in titles]
-        other = Corpus(held, [], [], [], self.tokenizer)
+        other = Corpus(held, [], [], [])
         other._index()
         return other
 
@@ -131,12 +129,12 @@ class Corpus:
         row = rng.choice(self.squad)
         answer = _answers(row)[0]
         context, roll = row["context"], rng.random()
-        if roll < 0.2:
+        if roll < 0.26:
             return self._unanswerable(row, rng)
         places = find_all(context, answer)
         if not places or len(answer) > 70:
             return self.question(rng)
-        many = roll < 0.36
+        many = roll < 0.42
         shown = [window(context, *places[0], 450 if many else 850, rng)]
         if many:
             others = [c for c in self.by_title[row["title"]] if answer not in c]
@@ -153,6 +151,7 @@ class Corpus:
             (_answer_slot(answer, rng), " ", CITE_SLOT),
             (Target(spans=spans), Target(spans=tuple((i, -1, -1) for i in passages_with))),
             "question",
+            row["source"],
         )
 
     def _unanswerable(self, row: Row, rng: random.Random) -> Example:
@@ -163,7 +162,12 @@ class Corpus:
             start = context.index(answer)
             shown = window(context, start, start + len(answer), 850, rng)
             return Example(
-                (twin,), (shown,), (_answer_slot(answer, rng), " ", CITE_SLOT), (NO_ANSWER, Target()), "none"
+                (twin,),
+                (shown,),
+                (_answer_slot(answer, rng), " ", CITE_SLOT),
+                (NO_ANSWER, Target()),
+                "none",
+                row["source"],
             )
         others = [c for c in self.by_title[row["title"]] if answer not in c]
         sentences = context.split(". ")
@@ -178,6 +182,7 @@ class Corpus:
             (slot, " ", CITE_SLOT),
             (NO_ANSWER, Target()),
             "none",
+            row["source"],
         )
 
     def _twin(self, question: str, context: str, rng: random.Random) -> str | None:
@@ -194,9 +199,7 @@ class Corpus:
     # Stance --------------------------------------------------------------------------------------------------------
 
     def _stance(self, claim: str, evidence: Sequence[str], verdict: str) -> Example:
-        return Example(
-            (claim,), tuple(evidence), (VERDICT_SLOT,), (Target(rows=(self.tokenizer.row(verdict),)),), "stance"
-        )
+        return Example((claim,), tuple(evidence), (VERDICT_SLOT,), (Target(words=verdict),), "stance")
 
     def fever_stance(self, rng: random.Random) -> Example:
         number = rng.randrange(len(self.fever))
@@ -308,7 +311,7 @@ class Corpus:
                 return self.repair(rng)
             span = rng.choice(found)
         start, end, kind = span
-        value = claim[start:end]
+        value = old = claim[start:end]
         if rng.random() < 0.5:
             value = self._same_kind(value, kind, rng)
             evidence = evidence.replace(claim[start:end], value)
@@ -325,27 +328,121 @@ class Corpus:
             spans = tuple((place, s, e) for s, e in find_all(evidence, value))
             if not spans:
                 return self.repair(rng)
-            target, cite = Target(spans=spans), Target(spans=((place, -1, -1),))
+            target, cite = Target(spans=spans, now=old if old != value else ""), Target(spans=((place, -1, -1),))
         return Example(pieces[:-1], tuple(shown), pieces, (target, cite), "repair")
 
     def logic(self, rng: random.Random) -> Example:
         """A sentence whose relation word is a hole, beside the paragraph it stands in without it."""
         sentence, paragraph, _ = self._sentence(rng)
-        spans = [s for s in typed_spans(sentence) if s[2] is MaskKind.LOGIC]
+        spans = [s for s in typed_spans(sentence) if s[2] is MaskKind.LOGIC and " " not in sentence[s[0] : s[1]]]
         if not spans:
             return self.logic(rng)
         start, end, kind = rng.choice(spans)
-        rows = tuple(self.tokenizer.encode(sentence[start:end]).ids)
         pieces = tuple(p for p in (sentence[:start], SlotSpec(kind), sentence[end:]) if p)
-        if len(rows) > 2:
-            return self.logic(rng)
         around = paragraph.replace(sentence, " ")
-        return Example(pieces, (around[:500],), pieces, (Target(rows=rows),), "logic")
+        return Example(pieces, (around[:500],), pieces, (Target(words=sentence[start:end]),), "logic")
+
+    # Drafts with several holes -----------------------------------------------------------------------------------
+
+    def statement(self, rng: random.Random) -> Example:
+        """A sentence with up to four holes and its paragraph, in which some values have changed since the sentence was written."""
+        claim, evidence, found = self._claim(rng)
+        picked = sorted(rng.sample(found, min(len(found), rng.randint(2, 4))))
+        now = {}
+        for start, end, kind in picked:
+            old = claim[start:end]
+            new = self._same_kind(old, kind, rng)
+            apart = all(old not in claim[s:e] for s, e, _ in picked if s != start)
+            if rng.random() < 0.4 and apart and new not in claim:
+                now[start], evidence = new, evidence.replace(old, new)
+        return self._holes(claim, evidence, picked, now, "statement", rng) or self.statement(rng)
+
+    def outline(self, rng: random.Random) -> Example:
+        """What a paragraph is about, as a coarse slot, then a sentence whose holes wait for it (HDLM's order, arXiv 2510.08632)."""
+        for _ in range(TRIES):
+            claim, evidence, found = self._claim(rng)
+            named = Counter(evidence[s:e] for s, e, k in typed_spans(evidence) if k is MaskKind.ENTITY)
+            topic, times = named.most_common(1)[0] if named else ("", 0)
+            places = find_all(evidence, topic)
+            picked = sorted(rng.sample(found, min(len(found), rng.randint(1, 2))))
+            made = self._holes(claim, evidence, picked, {}, "outline", rng) if times > 1 and places else None
+            if made:
+                spans = tuple((made.targets[0].spans[0][0], s, e) for s, e in places)
+                detail = tuple(p if isinstance(p, str) else replace(p, after=(0,)) for p in made.draft)
+                draft: tuple[Piece, ...] = (SlotSpec(MaskKind.OUTLINE), ": ", *detail)
+                return replace(made, draft=draft, targets=(Target(spans=spans), *made.targets))
+        return self.statement(rng)
+
+    def bridge(self, rng: random.Random) -> Example:
+        """What to look up next: a question about a page, and the paragraph of another page that names it among others."""
+        for _ in range(TRIES):
+            page = rng.choice(self.wiki)
+            text = rng.choice(page.paragraphs)
+            names = [s for s in typed_spans(text) if s[2] is MaskKind.ENTITY and text[s[0] : s[1]] in self.by_page]
+            names = [s for s in names if text[s[0] : s[1]] != page.title]
+            if not names:
+                continue
+            start, end, _ = rng.choice(names)
+            target = text[start:end]
+            first = text.rfind(". ", 0, start) + 1
+            last = text.find(". ", end) + 1 or len(text)
+            clause = text[first:start].strip()
+            question: tuple[Piece, ...] = (f"{clause} ", SlotSpec(MaskKind.ENTITY), text[end:last])
+            other = window(rng.choice(rng.choice(self.wiki).paragraphs), 0, 1, 400, rng)
+            shown = [window(text, start, end, 600, rng), other]
+            rng.shuffle(shown)
+            spans = tuple((i, s, e) for i, t in enumerate(shown) for s, e in find_all(t, target))
+            if not spans:
+                continue
+            asked = f"What is to be read next about {page.title}? "
+            pieces: tuple[Piece, ...] = (SlotSpec(MaskKind.ENTITY), " ", CITE_SLOT)
+            cited = tuple((i, -1, -1) for i in sorted({i for i, _, _ in spans}))
+            told = tuple(p for p in (asked, *question) if p)
+            return Example(told, tuple(shown), pieces, (Target(spans=spans), Target(spans=cited)), "bridge")
+        return self.question(rng)
+
+    def _claim(self, rng: random.Random) -> tuple[str, str, list[tuple[int, int, MaskKind]]]:
+        """A thinned sentence, its paragraph, and the two or more names and figures of the sentence."""
+        while True:
+            sentence, evidence, _ = self._sentence(rng)
+            claim = _thin(sentence, rng)
+            found = [s for s in typed_spans(claim) if s[2] in self.pool and find_all(evidence, claim[s[0] : s[1]])]
+            if len(found) > 1:
+                return claim, evidence, found
+
+    def _holes(
+        self,
+        claim: str,
+        evidence: str,
+        picked: Sequence[tuple[int, int, MaskKind]],
+        now: dict[int, str],
+        task: str,
+        rng: random.Random,
+    ) -> Example | None:
+        """The claim with the picked places open; `now` maps the start of a changed one to its new words. None if some are not found."""
+        shown, place = [evidence], 0
+        if rng.random() < 0.3:
+            shown.append(rng.choice(self.fever)["evidence"][:400])
+            rng.shuffle(shown)
+            place = shown.index(evidence)
+        pieces: list[Piece] = []
+        targets, at = [], 0
+        for start, end, kind in picked:
+            words = now.get(start, claim[start:end])
+            spans = tuple((place, s, e) for s, e in find_all(evidence, words))
+            if not spans:
+                return None
+            pieces += [claim[at:start], SlotSpec(kind if rng.random() < 0.7 else MaskKind.TEXT)]
+            targets.append(Target(spans=spans, now=claim[start:end] if start in now else ""))
+            at = end
+        told = tuple(p for p in (*pieces, claim[at:]) if p)
+        cite = Target(spans=((place, -1, -1),))
+        return Example(told, tuple(shown), (*told, " ", CITE_SLOT), (*targets, cite), task)
 
     def _sentence(self, rng: random.Random) -> tuple[str, str, list[str]]:
         """A sentence, about 500 characters of its paragraph, and the other paragraphs of the page."""
         while True:
-            page = rng.choice(self.wiki)
+            page = rng.choice(self.wiki).paragraphs
             paragraph = rng.choice(page)
             sentences = [s for s in paragraph.split(". ") if 40 < len(s) < 220]
             if sentences:
@@ -356,18 +453,37 @@ class Corpus:
 
     def draw(self, rng: random.Random) -> Example:
         """One example of the mix."""
-        tasks: list[tuple[Callable[[random.Random], Example], float]] = [
-            (self.question, 0.52),
-            (self.fever_stance, 0.13),
-            (self.feverous_stance, 0.03),
-            (self.answer_stance, 0.07),
-            (self.wiki_stance, 0.05),
-            (self.contrast, 0.04),
-            (self.repair, 0.13),
-            (self.logic, 0.03),
-        ]
-        makers, weights = zip(*tasks, strict=True)
-        return rng.choices(makers, weights)[0](rng)
+        name = rng.choices(list(MIX), list(MIX.values()))[0]
+        example: Example = getattr(self, name)(rng)
+        return example if example.source else replace(example, source=SOURCES[name])
+
+
+MIX = {  # the share of each drawer
+    "question": 0.43,
+    "fever_stance": 0.13,
+    "feverous_stance": 0.03,
+    "answer_stance": 0.07,
+    "wiki_stance": 0.05,
+    "contrast": 0.07,
+    "repair": 0.07,
+    "logic": 0.02,
+    "statement": 0.08,
+    "outline": 0.03,
+    "bridge": 0.02,
+}
+SOURCES = {  # the data set that each drawer takes its words from
+    "question": "squad_train",
+    "fever_stance": "fever_pairs",
+    "feverous_stance": "feverous_pairs",
+    "answer_stance": "squad_train",
+    "wiki_stance": "wikipedia_pages",
+    "contrast": "fever_pairs",
+    "repair": "wikipedia_pages",
+    "logic": "wikipedia_pages",
+    "statement": "wikipedia_pages",
+    "outline": "wikipedia_pages",
+    "bridge": "wikipedia_pages",
+}
 
 
 def _answers(row: Row) -> list[str]:
@@ -396,40 +512,3 @@ def _thin(sentence: str, rng: random.Random) -> str:
 def _pick_span(text: str, rng: random.Random) -> tuple[int, int, MaskKind] | None:
     spans = [s for s in typed_spans(text) if s[2] is not MaskKind.LOGIC]
     return rng.choice(spans) if spans else None
-
-
-@dataclass(frozen=True)
-class Supervision:
-    """What a slot of a laid canvas should become: token spans (first, last) on the canvas, or vocabulary rows."""
-
-    slot: int
-    spans: tuple[tuple[int, int], ...]
-    rows: tuple[int, ...]
-
-
-def realise(example: Example, tokenizer: Tokenizer, longest: int) -> tuple[Canvas, list[Supervision]]:
-    """Lay an example. Gold spans that a window cut or that are longer than `longest` tokens give no supervision."""
-    passages = [(str(i), text) for i, text in enumerate(example.passages)]
-    canvas = lay(tokenizer, example.question, passages, example.draft)
-    supervised = []
-    for number, target in enumerate(example.targets):
-        spans = tuple(s for place in target.spans for s in _token_spans(canvas, place) if s[1] - s[0] < longest)
-        if spans or target.rows:
-            supervised.append(Supervision(number, spans, target.rows))
-    return canvas, supervised
-
-
-def _token_spans(canvas: Canvas, place: tuple[int, int, int]) -> Iterator[tuple[int, int]]:
-    passage, start, end = place
-    for segment in canvas.segments:
-        if segment.name != str(passage):
-            continue
-        if start < 0:
-            yield segment.start, segment.start
-            return
-        chars = canvas.characters[segment.start : segment.end] + segment.offset
-        inside = (
-            (chars[:, 0] < end) & (chars[:, 1] > start) & (canvas.characters[segment.start : segment.end, 0] >= 0)
-        ).nonzero()
-        if inside.numel() and int(chars[inside[0, 0], 0]) <= start and int(chars[inside[-1, 0], 1]) >= end:
-            yield segment.start + int(inside[0, 0]), segment.start + int(inside[-1, 0])

@@ -20,8 +20,9 @@ from typing import Any
 import torch
 
 from .canvas import Canvas
-from .data import CITE_SLOT, Row, read_rows
+from .data import CITE_SLOT
 from .denoiser import Denoiser
+from .examples import Row, read_rows
 from .kinds import VERDICT_SLOT, MaskKind, SlotSpec
 from .layout import lay
 from .models import weights

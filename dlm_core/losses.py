@@ -9,23 +9,31 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from palimpsest.kernels import ops
+
 from .canvas import Canvas, Role
-from .data import Supervision
 from .kinds import MaskKind
 from .models.embedded import Batch, EmbeddedModel
 from .tokenizer import DELETE, FIRST_PASSAGE_ROW, MAX_PASSAGES
+from .views import KEEP_WEIGHT, Supervision
 
 
 @dataclass(frozen=True)
 class SlotBatch:
-    """Slots of a batch, flattened: `row` the canvas, `place` the first token, `cite` and `choice` by kind, all [N]."""
+    """Slots of a batch, flattened: `row` the canvas, `place` the first token, `cite` by kind, `weight` of the loss, all [N]."""
 
     row: Tensor
     place: Tensor
     cite: Tensor
+    weight: Tensor
     choices: list[list[int]]  # allowed rows of a CHOICE, empty otherwise
     supervision: list[Supervision]
     lengths: list[int]
+
+    @property
+    def supervised(self) -> int:
+        """Places that have a loss."""
+        return sum(self.lengths)
 
 
 def slots_of(
@@ -41,7 +49,8 @@ def slots_of(
             choices.append([rows_of[a] for a in slot.spec.allowed])
             flat.append(target)
             lengths.append(slot.end - slot.start)
-    return SlotBatch(torch.tensor(row), torch.tensor(place), torch.tensor(cite), choices, flat, lengths)
+    weight = torch.tensor([t.weight for t in flat])
+    return SlotBatch(torch.tensor(row), torch.tensor(place), torch.tensor(cite), weight, choices, flat, lengths)
 
 
 def copyable(batch: Batch, markers: bool) -> Tensor:
@@ -54,30 +63,48 @@ def copyable(batch: Batch, markers: bool) -> Tensor:
     return torch.where(wanted, batch.block, -1)
 
 
-def loss(model: EmbeddedModel, batch: Batch, slots: SlotBatch) -> dict[str, Tensor]:
-    """Mean negative log-likelihood of the slots by part: "span", "gate", "words", "choice", "cite"; absent parts are left out."""
+def loss(
+    model: EmbeddedModel, batch: Batch, slots: SlotBatch, *, copy: bool = True, sharpen: float = 0.0
+) -> dict[str, Tensor]:
+    """Mean negative log-likelihood of the slots by part; absent parts are left out.
+
+    "span" and "cite" copy (the pointer loss: start and end in one distribution), "gate" tells copies from words, "words" and "choice"
+    are written from the vocabulary, "edit" says of words that stand in a slot what becomes of each (labels.py). With `sharpen`, the
+    entropy of spans that are right already is added (dParallel, arXiv 2509.26488), "sharp". Without `copy` every slot is written.
+    """
     hidden = model(batch)
     states = hidden[slots.row, slots.place]  # [N, C]
     is_choice = torch.tensor([bool(c) for c in slots.choices])
     is_span = torch.tensor([bool(t.spans) for t in slots.supervision])
+    copied = is_span & slots.cite if not copy else is_span
     parts: dict[str, Tensor] = {}
-    for name, chosen in (("span", is_span & ~slots.cite), ("cite", is_span & slots.cite)):
+    for name, chosen in (("span", copied & ~slots.cite), ("cite", copied & slots.cite)):
         if chosen.any():
-            parts[name] = _span_loss(model, batch, hidden, states, slots, chosen, name == "cite").mean()
-    gated = ~is_choice & ~slots.cite
-    if gated.any():
+            each, sharp = _span_loss(model, batch, hidden, states, slots, chosen, name == "cite")
+            parts[name] = _mean(each, slots.weight[chosen])
+            if sharpen and name == "span":
+                parts["sharp"] = sharpen * sharp
+    gated = ~is_choice & ~slots.cite & torch.tensor([not t.edits for t in slots.supervision])
+    if copy and gated.any():
         parts["gate"] = F.binary_cross_entropy_with_logits(model.copy_share(states[gated]), is_span[gated].float())
-    written = gated & ~is_span
+    written = gated & ~copied
     if written.any():
-        parts["words"] = _word_loss(model, hidden, slots, written)
+        parts["words"] = _word_loss(model, batch, hidden, slots, written)
     if is_choice.any():
         parts["choice"] = _choice_loss(model, states, slots, is_choice)
+    if any(t.edits for t in slots.supervision):
+        parts["edit"] = _edit_loss(model, hidden, slots)
     return parts
+
+
+def _mean(each: Tensor, weight: Tensor) -> Tensor:
+    return (each * weight).sum() / weight.sum()
 
 
 def _span_loss(
     model: EmbeddedModel, batch: Batch, hidden: Tensor, states: Tensor, slots: SlotBatch, chosen: Tensor, cite: bool
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
+    """The loss of each chosen slot [n], and the mean entropy in nats of those whose likeliest span is right."""
     rows, picked = slots.row[chosen], chosen.nonzero()[:, 0].tolist()
     start, end = model.span_scores(states[chosen], hidden[rows])
     joint = model.joint(start, end, copyable(batch, cite)[rows], 1 if cite else None)  # [N, T, L]
@@ -85,24 +112,61 @@ def _span_loss(
     for n, index in enumerate(picked):
         for first, last in slots.supervision[index].spans:
             gold[n, first, last - first] = True
-    return -joint.masked_fill(~gold, -torch.inf).flatten(1).logsumexp(1)
+    flat = joint.flatten(1)
+    right = gold.flatten(1).gather(1, flat.argmax(1, keepdim=True))[:, 0].float()
+    possible = flat.where(flat > -torch.inf, 0.0)  # a product of 0 and infinity has no gradient
+    entropy = -(possible.exp() * possible * (flat > -torch.inf)).sum(1)
+    sharp = (entropy * right).sum() / right.sum().clamp_min(1)
+    return -joint.masked_fill(~gold, -torch.inf).flatten(1).logsumexp(1), sharp
 
 
-def _word_loss(model: EmbeddedModel, hidden: Tensor, slots: SlotBatch, chosen: Tensor) -> Tensor:
+def _word_loss(model: EmbeddedModel, batch: Batch, hidden: Tensor, slots: SlotBatch, chosen: Tensor) -> Tensor:
     """Vocabulary targets, then one [DEL] for all surplus places together: they weigh as one token (DreamOn, arXiv 2602.01326)."""
     rows, places, targets, weights = [], [], [], []
     for index in chosen.nonzero()[:, 0].tolist():
-        words, length = slots.supervision[index].rows, slots.lengths[index]
+        words, length = _words_of(batch, slots, index), slots.lengths[index]
         surplus = length - len(words)
         for i in range(length):
             rows.append(int(slots.row[index]))
             places.append(int(slots.place[index]) + i)
             targets.append(words[i] if i < len(words) else DELETE)
             weights.append(1.0 if i < len(words) else 1.0 / surplus)
-    logits = model.vocabulary(hidden[torch.tensor(rows), torch.tensor(places)])
-    each = F.cross_entropy(logits, torch.tensor(targets), reduction="none")
+    return _written(model, hidden, rows, places, targets, weights)
+
+
+def _words_of(batch: Batch, slots: SlotBatch, index: int) -> tuple[int, ...]:
+    """The vocabulary rows of a slot, those of its first span where it is a copy."""
+    told = slots.supervision[index]
+    if told.rows:
+        return told.rows
+    first, last = told.spans[0]
+    return tuple(batch.tokens[slots.row[index], first : last + 1].tolist()[: slots.lengths[index]])
+
+
+def _edit_loss(model: EmbeddedModel, hidden: Tensor, slots: SlotBatch) -> Tensor:
+    """What becomes of each place of a slot that holds words: itself, another word, [DEL], or [INS] before it."""
+    rows, places, targets, weights = [], [], [], []
+    for index, told in enumerate(slots.supervision):
+        for i, (target, kept) in enumerate(zip(told.edits, told.kept, strict=True)):
+            rows.append(int(slots.row[index]))
+            places.append(int(slots.place[index]) + i)
+            targets.append(target)
+            weights.append(KEEP_WEIGHT if kept else 1.0)
+    return _written(model, hidden, rows, places, targets, weights)
+
+
+def _written(
+    model: EmbeddedModel,
+    hidden: Tensor,
+    rows: Sequence[int],
+    places: Sequence[int],
+    targets: Sequence[int],
+    weights: Sequence[float],
+) -> Tensor:
+    states = model.transformed(hidden[torch.tensor(rows), torch.tensor(places)])
     weight = torch.tensor(weights)
-    return (each * weight).sum() / weight.sum()
+    summed = ops.masked_loss(states, model.words.weight, torch.tensor(targets), row_weight=weight, bias=model.bias)
+    return summed / weight.sum()
 
 
 def _choice_loss(model: EmbeddedModel, states: Tensor, slots: SlotBatch, chosen: Tensor) -> Tensor:
@@ -113,7 +177,7 @@ def _choice_loss(model: EmbeddedModel, states: Tensor, slots: SlotBatch, chosen:
     return F.cross_entropy(logits, target, label_smoothing=0.05)
 
 
-WEIGHTS = {"span": 1.0, "gate": 0.7, "words": 0.3, "choice": 1.0, "cite": 0.3}
+WEIGHTS = {"span": 1.0, "gate": 0.7, "words": 0.3, "choice": 1.0, "cite": 0.3, "edit": 0.3, "sharp": 1.0}
 
 
 def total(parts: dict[str, Tensor]) -> Tensor:

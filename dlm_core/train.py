@@ -11,27 +11,51 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from .canvas import Canvas
-from .data import Corpus, Supervision, realise
-from .kinds import VERDICTS
-from .losses import loss, slots_of, total
+from .corruption import corrupt
+from .data import Corpus
+from .examples import Example, read_examples
+from .kinds import VERDICTS, MaskKind
+from .losses import SlotBatch, loss, slots_of, total
 from .models import weights
 from .models.embedded import Batch, EmbeddedConfig, EmbeddedModel
 from .models.minilm import package_folder, start_from_minilm
 from .tokenizer import CONTROL, Tokenizer
+from .views import Supervision, realise, views
 
 POOL = 384  # examples drawn together, sorted by length and cut into batches
+LETTERS = 4.4  # of a token of English, about: how long a canvas will be
+ROWS_OF = {name: CONTROL[name] for name in VERDICTS}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the training believes in; each can be switched off to see what it is worth (`dlm_core.ablate`).
+
+    `corruption` says whose mistakes a draft holds when it is to be corrected: the model's own ("policy"), random ones, or none.
+    """
+
+    typed: bool = True  # a vector for the kind of mask; else one [MASK] for all
+    complementary: bool = True
+    outline: bool = True
+    corruption: str = "policy"
+    block: bool = True  # a passage sees the question and itself; else everything sees everything
+    copy: bool = True  # slots copy spans of evidence; else they are written from the vocabulary
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Learning rates are the peaks for the body and for the new heads; `tokens` is the padded size of a batch."""
+    """Learning rates are the peaks for the body and for the new heads; `tokens` is about the padded size of a batch.
+
+    `data` is a folder of training files, drawn from without end, or one file of examples (`dlm_core.build`). A run may go on from
+    the weights of another's checkpoint, `init`, and join the curriculum at `first_share`; by default it starts from MiniLM.
+    """
 
     data: Path
     out: Path
@@ -43,8 +67,11 @@ class TrainConfig:
     seed: int = 0
     held_out: int = 20
     pages: int = 6000
-    steps: int = 0  # stop after so many, 0 for never: for rehearsals
+    steps: int = 0  # the budget in steps beside that in minutes, 0 for none
     save_seconds: float = 180.0
+    init: Path | None = None
+    first_share: float = 0.0
+    recipe: Recipe = Recipe()
 
 
 @dataclass
@@ -58,21 +85,71 @@ class Progress:
     examples: int = 0
 
 
-Pair = tuple[Canvas, list[Supervision]]
+Draw = Callable[[random.Random], Example]
 
 
-def batches(corpus: Corpus, pool: int, seed: int, tokens: int, longest: int) -> list[list[Pair]]:
+def batches(draw: Draw, pool: int, seed: int, tokens: int) -> list[list[Example]]:
     """The batches of one pool of examples; a function of (seed, pool) alone, so a resumed run sees what it would have seen."""
     rng = random.Random(f"{seed}/{pool}")
-    pairs = [realise(corpus.draw(rng), corpus.tokenizer, longest) for _ in range(POOL)]
-    pairs = sorted((p for p in pairs if p[1]), key=lambda p: len(p[0]))
-    cut: list[list[Pair]] = [[]]
-    for pair in pairs:
-        if (len(cut[-1]) + 1) * len(pair[0]) > tokens:
+    sized = sorted(((_size(e), n, e) for n, e in enumerate(draw(rng) for _ in range(POOL))))
+    cut: list[list[Example]] = [[]]
+    room = 0.0
+    for size, _, example in sized:
+        twice = size * (1 + (_is_several(example)))
+        if cut[-1] and room + twice > tokens:
             cut.append([])
-        cut[-1].append(pair)
+            room = 0.0
+        cut[-1].append(example)
+        room += twice
     rng.shuffle(cut)
     return cut
+
+
+def _size(example: Example) -> float:
+    """About how many tokens the canvas has."""
+    letters = sum(len(p) for p in (*example.passages, *example.question, *example.draft) if isinstance(p, str))
+    return letters / LETTERS + sum(s.length for s in example.slots) + 6
+
+
+def _is_several(example: Example) -> bool:
+    return sum(s.kind not in (MaskKind.CITE, MaskKind.CHOICE) for s in example.slots) > 1
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A batch as the model reads it."""
+
+    batch: Batch
+    slots: SlotBatch
+    canvases: list[Canvas]
+
+
+def lay_batch(pairs: Sequence[tuple[Canvas, list[Supervision]]], recipe: Recipe) -> Laid:
+    """Canvases and what is to be learned on them, those without any loss left out."""
+    kept = [p for p in pairs if p[1]]
+    canvases = [c for c, _ in kept]
+    batch = replace(Batch.of(canvases), joint=not recipe.block)
+    if not recipe.typed:
+        batch = replace(batch, kinds=batch.kinds.clamp_max(int(MaskKind.TEXT)))
+    return Laid(batch, slots_of(canvases, [t for _, t in kept], ROWS_OF), canvases)
+
+
+def shown(
+    model: EmbeddedModel,
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    share: float,
+    rng: random.Random,
+    recipe: Recipe,
+) -> Laid:
+    """A batch of examples as the curriculum shows them when `share` of the training is over."""
+    seen = [
+        v for e in examples for v in views(e, share, rng, complementary=recipe.complementary, outline=recipe.outline)
+    ]
+    if share > 0.3 and recipe.corruption != "none" and rng.random() < 0.3:
+        seen = corrupt(model, tokenizer, seen, rng, own=recipe.corruption == "policy")
+    longest = model.config.max_span
+    return lay_batch([realise(v, tokenizer, longest) for v in seen], recipe)
 
 
 def rate(share: float) -> float:
@@ -108,8 +185,7 @@ def train(config: TrainConfig) -> Iterator[dict[str, float]]:
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(package_folder() / "tokenizer.json")
-    corpus = Corpus.load(config.data, tokenizer, config.pages)
-    corpus.hold_out(config.held_out)
+    draw = drawer(config)
     model, progress, checkpoint = EmbeddedModel(EmbeddedConfig()), Progress(), config.out / "checkpoint.pt"
     optim = optimizer(model, config)
     if checkpoint.exists():
@@ -119,42 +195,66 @@ def train(config: TrainConfig) -> Iterator[dict[str, float]]:
         progress = Progress(**state["progress"])
     else:
         start_from_minilm(model, tokenizer, config.seed)
-    yield from _steps(config, corpus, model, optim, progress)
+        if config.init:
+            model.load_state_dict(torch.load(config.init, weights_only=True)["model"])
+    yield from _steps(config, draw, tokenizer, model, optim, progress)
     save(checkpoint, model, optim, progress)
 
 
+def drawer(config: TrainConfig) -> Draw:
+    """What draws the examples: all of a folder's training files but the titles held out, or the lines of one file."""
+    if config.data.is_file():
+        examples = list(read_examples(config.data))
+        return lambda rng: rng.choice(examples)
+    corpus = Corpus.load(config.data, config.pages)
+    corpus.hold_out(config.held_out)
+    return corpus.draw
+
+
+SHARPEN_FROM = 0.85  # of the training: by then a likeliest span is mostly right
+
+
 def _steps(
-    config: TrainConfig, corpus: Corpus, model: EmbeddedModel, optim: torch.optim.AdamW, progress: Progress
+    config: TrainConfig,
+    draw: Draw,
+    tokenizer: Tokenizer,
+    model: EmbeddedModel,
+    optim: torch.optim.AdamW,
+    progress: Progress,
 ) -> Iterator[dict[str, float]]:
-    rows_of = {name: CONTROL[name] for name in VERDICTS}
     sums: dict[str, float] = {}
-    clock, saved, window = time.monotonic(), time.monotonic(), (progress.seconds, 0)
+    clock, saved, window = time.monotonic(), time.monotonic(), (progress.seconds, 0, 0)
     while True:
-        pool = batches(corpus, progress.pool, config.seed, config.tokens, model.config.max_span)
-        for pairs in pool[progress.batch :]:
-            share = progress.seconds / (60 * config.minutes)
-            if share >= 1 or (config.steps and progress.step >= config.steps):
+        pool = batches(draw, progress.pool, config.seed, config.tokens)
+        for examples in pool[progress.batch :]:
+            spent = max(progress.seconds / (60 * config.minutes), progress.step / config.steps if config.steps else 0.0)
+            if spent >= 1:
                 return
             for group in optim.param_groups:
-                group["lr"] = group["peak"] * rate(share)
-            batch = Batch.of([canvas for canvas, _ in pairs])
-            parts = loss(model, batch, slots_of([c for c, _ in pairs], [s for _, s in pairs], rows_of))
+                group["lr"] = group["peak"] * rate(spent)
+            share = config.first_share + (1 - config.first_share) * spent
+            rng = random.Random(f"{config.seed}/{progress.pool}/{progress.batch}")
+            laid = shown(model, tokenizer, examples, share, rng, config.recipe)
+            sharpen = 0.5 if share > SHARPEN_FROM else 0.0
+            parts = loss(model, laid.batch, laid.slots, copy=config.recipe.copy, sharpen=sharpen)
             total(parts).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optim.step()
             optim.zero_grad()
             progress.step, progress.batch = progress.step + 1, progress.batch + 1
-            progress.examples += len(pairs)
+            progress.examples += len(examples)
             now = time.monotonic()
             progress.seconds, clock = progress.seconds + now - clock, now
-            window = (window[0], window[1] + batch.tokens.numel())
+            window = (window[0], window[1] + laid.batch.tokens.numel(), window[2] + laid.slots.supervised)
             for name, value in parts.items():
                 new = value.item()
                 sums[name] = 0.95 * sums.get(name, new) + 0.05 * new
             if progress.step % 10 == 0:
                 speed = window[1] / max(progress.seconds - window[0], 1e-9)
-                window = (progress.seconds, 0)
-                yield {**vars(progress), "tokens_per_second": speed, "share": share, **sums}
+                density = window[2] / max(window[1], 1)
+                window = (progress.seconds, 0, 0)
+                told = {"tokens_per_second": speed, "supervised": density, "share": share}
+                yield {**vars(progress), **told, **sums}
             if now - saved > config.save_seconds:
                 save(config.out / "checkpoint.pt", model, optim, progress)
                 saved = clock = time.monotonic()
@@ -177,11 +277,12 @@ def export(config: TrainConfig, folder: Path) -> None:
 def _arguments() -> tuple[TrainConfig, Path | None]:
     parser = argparse.ArgumentParser(prog="python -m palimpsest.dlm_core.train", description=__doc__)
     defaults = TrainConfig(Path(), Path())
-    parser.add_argument("--data", type=Path, required=True, help="folder of training files (jsonl, gz or xz)")
+    parser.add_argument("--data", type=Path, required=True, help="folder of training files, or a file of examples")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and metrics.jsonl")
-    for name in ("minutes", "tokens", "body_rate", "head_rate", "seed", "pages", "steps", "held_out"):
+    for name in ("minutes", "tokens", "body_rate", "head_rate", "seed", "pages", "steps", "held_out", "first_share"):
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    parser.add_argument("--init", type=Path, help="a checkpoint.pt whose weights are the start")
     parser.add_argument("--export", type=Path, help="folder for the int8 weights, written when the budget is spent")
     given = vars(parser.parse_args())
     folder = given.pop("export")

@@ -43,6 +43,7 @@ class Batch:
     roles: Tensor
     kinds: Tensor
     block: Tensor
+    joint: bool = False  # every token sees every other: for the ablation of block attention
 
     @staticmethod
     def of(canvases: Sequence[Canvas], parts: Sequence[Sequence[Segment]] | None = None) -> Batch:
@@ -60,7 +61,7 @@ class Batch:
         key, query = self.block[:, None, :], self.block[:, :, None]
         from_draft = (self.roles == Role.DRAFT)[:, :, None] & (query >= 0)
         to_question = (self.roles == Role.QUESTION)[:, None, :]
-        seen = ((key == query) | from_draft | to_question) & (key >= 0)
+        seen = ((key == query) | from_draft | to_question | self.joint) & (key >= 0)
         # A padded row must see something, or its softmax is not a number.
         return (seen | (query < 0))[:, None]
 
@@ -184,7 +185,12 @@ class EmbeddedModel(nn.Module):
 
     def vocabulary(self, states: Tensor) -> Tensor:
         """Logits [..., V] over the tied vocabulary."""
-        return self.transform_norm(F.gelu(self.transform(states))) @ self.words.weight.T + self.bias
+        return self.transformed(states) @ self.words.weight.T + self.bias
+
+    def transformed(self, states: Tensor) -> Tensor:
+        """States [..., C] as they are held against the rows of the vocabulary."""
+        normed: Tensor = self.transform_norm(F.gelu(self.transform(states)))
+        return normed
 
     def copy_share(self, slots: Tensor) -> Tensor:
         """Log-odds [N] that a slot's words are copied from evidence rather than taken from the vocabulary."""

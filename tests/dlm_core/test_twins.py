@@ -10,13 +10,13 @@ import torch
 from torch.nn import functional as F
 
 from palimpsest.dlm_core.canvas import Role
-from palimpsest.dlm_core.data import Supervision
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, VERDICTS
 from palimpsest.dlm_core.layout import lay
 from palimpsest.dlm_core.losses import WEIGHTS, copyable, loss, slots_of, total
 from palimpsest.dlm_core.models import minilm
 from palimpsest.dlm_core.models.embedded import Batch, EmbeddedModel
 from palimpsest.dlm_core.tokenizer import CONTROL, FIRST_PASSAGE_ROW, MASK
+from palimpsest.dlm_core.views import Supervision
 
 from .world import CITE, NUMBER, SMALL, TEXT, sheet, small_model, tokenizer
 
