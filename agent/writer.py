@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from palimpsest.dlm_core.canvas import Canvas
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
 from palimpsest.dlm_core.open import open_denoiser
-from palimpsest.dlm_core.sampler import Frame, Plan, denoise_all, in_batches
+from palimpsest.dlm_core.sampler import Frame, Plan, denoise_all, in_batches, threshold
 from palimpsest.retrieval.types import Passage
 
 from .draft import Kind
@@ -21,12 +22,17 @@ Films = Callable[[Sequence[Canvas], Plan], list[list[Frame]]]
 class ModelWriter:
     """Fills, judges and cites with `model`: "embedded", a folder of weights, or a Hugging Face id of a known family.
 
-    `threads` limits torch's own; None leaves them alone. `films` denoises canvases, a film each; by default here and now, in
-    batches; a server hands them to its engine. WeightsError and ModelError name what is missing or damaged.
+    Steps, the settling probability and the lengths of slots are those measured of the model. `threads` limits torch's own; None
+    leaves them alone. `films` denoises canvases, a film each; by default here and now, in batches; a server hands them to its
+    engine. WeightsError and ModelError name what is missing or damaged.
     """
 
     def __init__(
-        self, model: str | Path = "embedded", threads: int | None = None, steps: int = 2, films: Films | None = None
+        self,
+        model: str | Path = "embedded",
+        threads: int | None = None,
+        steps: int | None = None,
+        films: Films | None = None,
     ):
         if threads is not None:
             import torch
@@ -34,7 +40,8 @@ class ModelWriter:
             torch.set_num_threads(threads)
         self.denoiser = open_denoiser(model)
         self.name = str(model) if model == "embedded" else Path(model).name
-        self.steps = steps
+        self.calibration = self.denoiser.calibration
+        self.steps = steps or self.calibration.steps
         self.films = films or self._side_by_side
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
@@ -72,11 +79,11 @@ class ModelWriter:
 
     @property
     def plan(self) -> Plan:
-        return Plan(schedule=self.steps, resize=self.denoiser.resize)
+        return Plan(schedule=self.steps, commit=threshold(self.calibration.commit), resize=self.denoiser.resize)
 
     def _side_by_side(self, canvases: Sequence[Canvas], plan: Plan) -> list[list[Frame]]:
         def together(batch: list[Canvas]) -> list[list[Frame]]:
-            steps = list(denoise_all(self.denoiser, batch, schedule=plan.schedule, resize=plan.resize))
+            steps = list(denoise_all(self.denoiser, batch, **vars(plan)))
             return [[frames[i] for frames in steps] for i in range(len(batch))]
 
         return in_batches(canvases, together)
@@ -94,7 +101,13 @@ class ModelWriter:
         )
 
     def _lay(self, question: Sequence[Piece], passages: Sequence[Passage], draft: Sequence[Piece]) -> Canvas:
-        return self.denoiser.lay(question, [(p.id, p.text) for p in passages], draft)
+        return self.denoiser.lay(question, [(p.id, p.text) for p in passages], [self._sized(p) for p in draft])
+
+    def _sized(self, piece: Piece) -> Piece:
+        """A slot whose length is not given has that which was measured for its kind."""
+        if isinstance(piece, str) or piece.max_length:
+            return piece
+        return replace(piece, max_length=self.calibration.length(piece.kind))
 
 
 def _candidate(text: str, passage: Passage, start: int, end: int, probability: float) -> Candidate:

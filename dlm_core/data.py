@@ -64,14 +64,14 @@ class Corpus:
     pool: dict[MaskKind, list[str]] = field(default_factory=dict)
 
     @staticmethod
-    def load(folder: Path, pages: int = 6000) -> Corpus:
-        """The files of a training folder, the first `pages` pages of plain text among them."""
+    def load(folder: Path, pages: int = 6000, first: int = 0) -> Corpus:
+        """The files of a training folder, pages `first` to `pages` of plain text among them."""
         squad = [
             {**row, "source": name}
             for name in ("squad_train", "qed_train")
             for row in read_rows(folder / f"{name}.jsonl.gz")
         ]
-        raw = read_rows(folder / "wikipedia_pages.jsonl.xz", pages)
+        raw = read_rows(folder / "wikipedia_pages.jsonl.xz", pages)[first:]
         told = [Page(r["title"], tuple(p for _, p in r["paragraphs"] if 120 < len(p) < 1500)) for r in raw]
         corpus = Corpus(
             squad,
@@ -79,8 +79,7 @@ class Corpus:
             read_rows(folder / "feverous_pairs.jsonl.gz"),
             [page for page in told if len(page.paragraphs) > 1],
         )
-        corpus._index()
-        return corpus
+        return corpus.indexed()
 
     def without(self, held: Callable[[str], bool]) -> Corpus:
         """This corpus without rows and paragraphs any of whose texts is `held` back."""
@@ -95,10 +94,11 @@ class Corpus:
             kept(self.feverous, "claim"),
             [page for page in pages if len(page.paragraphs) > 1],
         )
-        corpus._index()
-        return corpus
+        return corpus.indexed()
 
-    def _index(self) -> None:
+    def indexed(self) -> Corpus:
+        """This corpus, its names and titles looked up anew."""
+        self.by_title, self.by_name = {}, {}
         for row in self.squad:
             contexts = self.by_title.setdefault(row["title"], [])
             if not contexts or contexts[-1] != row["context"]:
@@ -113,6 +113,7 @@ class Corpus:
             for start, end, kind in typed_spans(row["evidence"]):
                 if kind in self.pool:
                     self.pool[kind].append(row["evidence"][start:end])
+        return self
 
     def hold_out(self, articles: int) -> Corpus:
         """Take the SQuAD questions of the last `articles` titles away from this corpus and return them as one of their own."""
@@ -120,8 +121,7 @@ class Corpus:
         held = [r for r in self.squad if r["title"] in titles]
         self.squad = [r for r in self.squad if r["title"] not in titles]
         other = Corpus(held, [], [], [])
-        other._index()
-        return other
+        return other.indexed()
 
     # Question answering ------------------------------------------------------------------------------------------
 

@@ -11,10 +11,12 @@ from torch.nn import functional as F
 
 from . import layout
 from .cache import NO_CACHE, Cache, Report, updated
+from .calibration import UNMEASURED, Calibration
 from .canvas import Canvas, Piece, Role, Segment, Slot
 from .kinds import MaskKind
 from .losses import copyable
 from .models.embedded import Batch, EmbeddedModel, KeyValues
+from .models.quality import features, standing
 from .sampler import Guess, Resize, same_length
 from .scoring import Limits, Ranked, Scored, guess_of, legal, likeliest, limits, ranking
 from .tokenizer import Tokenizer
@@ -48,9 +50,10 @@ class Denoiser:
     writes_prose = False
     resize: Resize = staticmethod(same_length)  # a slot's length is settled with its words: what is surplus is deleted
 
-    def __init__(self, model: EmbeddedModel, tokenizer: Tokenizer):
+    def __init__(self, model: EmbeddedModel, tokenizer: Tokenizer, calibration: Calibration = UNMEASURED):
         self.model = model.eval()
         self.tokenizer = tokenizer
+        self.calibration = calibration
 
     def lay(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
         """A fresh canvas in this model's layout; see `layout.lay`."""
@@ -148,7 +151,8 @@ class Denoiser:
             raise ValueError("the embedded model writes no free prose; ask it for slots that are copied from evidence")
         if kind is MaskKind.CHOICE:
             rows = torch.tensor([self.tokenizer.row(a) for a in slot.spec.allowed])
-            return Scored(choice=self.model.vocabulary(states[0])[rows].log_softmax(-1), rows=rows)
+            logits = self.model.vocabulary(states[0])[rows] / self.calibration.of(kind).temperature
+            return Scored(choice=logits.log_softmax(-1), rows=rows)
         if kind is MaskKind.LOGIC:
             return Scored(words=likeliest(self.model.vocabulary(states).log_softmax(-1), shared=True))
         cite = kind is MaskKind.CITE
@@ -157,10 +161,37 @@ class Denoiser:
         if cite:
             return Scored(spans=joint.nan_to_num(nan=-torch.inf, neginf=-torch.inf))
         joint = legal(joint, limit, kind)
-        gate = self.model.copy_share(states[:1])[0]
-        none = torch.tensor(-torch.inf) if slot.spec.required else F.logsigmoid(-gate)
-        spans = joint - joint.flatten().logsumexp(0) + F.logsigmoid(gate)
-        return Scored(spans=spans.nan_to_num(nan=-torch.inf), none=none)
+        calibrated, gate = self.calibration.of(kind), self.model.copy_share(states[:1])[0]
+        answered = calibrated.answered(gate)
+        none = torch.tensor(-torch.inf) if slot.spec.required else F.logsigmoid(-answered)
+        spans = (calibrated.spans(joint) + F.logsigmoid(answered)).nan_to_num(nan=-torch.inf)
+        quality = self._quality(canvas, slot, states[0], evidence, spans, none, gate)
+        return Scored(spans=spans, none=none, quality=quality)
+
+    def _quality(
+        self, canvas: Canvas, slot: Slot, state: Tensor, evidence: Tensor, spans: Tensor, none: Tensor, gate: Tensor
+    ) -> Tensor | None:
+        """The probability that what stands in a slot that copies is right, or, of an open one, what would be written."""
+        if self.model.quality is None:
+            return None
+        told = quality_inputs(canvas, slot, state, evidence, spans, none, gate)
+        log_odds: Tensor = self.model.quality(*(t[None] for t in told))[0]
+        return log_odds.sigmoid()
+
+
+def quality_inputs(
+    canvas: Canvas, slot: Slot, state: Tensor, evidence: Tensor, spans: Tensor, none: Tensor, gate: Tensor
+) -> tuple[Tensor, Tensor]:
+    """States [2C] and features [8] for the quality head, of a slot that copies; `evidence` [P, 2, C] are the span keys."""
+    where = slice(slot.start, slot.end)
+    stands = not bool(canvas.open[where].any())
+    words = canvas.tokens[where][canvas.tokens[where] != canvas.marks.delete]
+    is_none = words.numel() > 0 and int(words[0]) == canvas.marks.none
+    now = standing(spans, none, canvas.tokens[: len(spans)], words, is_none) if stands else none
+    best, width = int(spans.argmax()), spans.shape[1]
+    first, last = best // width, best // width + best % width
+    pointed = evidence[first, 0] + evidence[min(last, len(evidence) - 1), 1]
+    return torch.cat([state, pointed]), features(spans, none, now, gate, stands)
 
 
 def _hold(wanted: dict[Key, tuple[Canvas, Segment]], have: dict[Key, Encoded], old: Held | None) -> Held:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .cache import NO_CACHE, SPAN_CACHE, Arena, Cache
+from .calibration import UNMEASURED
 from .canvas import Canvas, Marks, Piece, Role, Sheet, Slot
 from .kinds import LOGIC_WORDS, NOT_ENOUGH, REFUTES, SUPPORTS, MaskKind, SlotSpec
 from .sampler import Guess, Model
@@ -62,6 +63,7 @@ class PromptedDenoiser(ABC):
     """What all models that are prompted share: the layout, and the scoring of slots from the words' probabilities at their places."""
 
     writes_prose = True
+    calibration = UNMEASURED
 
     def __init__(self, tokenizer: HostedTokenizer, mask: int, delete: int):
         self.tokenizer = tokenizer

@@ -44,7 +44,8 @@ class Best(NamedTuple):
 @dataclass(frozen=True)
 class Scored:
     """What a model says of one slot: log-probabilities of spans [P, L] and of [NONE]; or of its allowed answers [A], with the
-    vocabulary `rows` [A] they are written as; or the best word of each place.
+    vocabulary `rows` [A] they are written as; or the best word of each place. `quality` is the probability that it, or what
+    stands there, is right.
     """
 
     spans: Tensor | None = None
@@ -52,6 +53,7 @@ class Scored:
     choice: Tensor = field(default_factory=lambda: torch.empty(0))
     rows: Tensor = field(default_factory=lambda: torch.empty(0))
     words: Best | None = None
+    quality: Tensor | None = None
 
     def best(self, length: int, canvas: Canvas) -> Best:
         if self.words is not None:
@@ -95,13 +97,15 @@ def guess_of(canvas: Canvas, scored: Sequence[Scored]) -> Guess:
     """The guess that the slots' distributions make."""
     size = len(canvas)
     token, source = canvas.tokens.clone(), torch.full((size,), -1)
-    prob, entropy, margin = torch.zeros(size), torch.zeros(size), torch.zeros(size)
+    prob, entropy, margin, quality = torch.zeros(4, size)
     for slot, score in zip(canvas.slots, scored, strict=True):
         where = slice(slot.start, slot.end)
         best = score.best(slot.end - slot.start, canvas)
         token[where], source[where] = best.tokens, best.source
         prob[where], entropy[where], margin[where] = best.prob, best.entropy, best.margin
-    return Guess(token, prob, entropy, margin, source)
+        quality[where] = best.prob if score.quality is None else score.quality
+    judged = any(score.quality is not None for score in scored)
+    return Guess(token, prob, entropy, margin, source, quality if judged else None)
 
 
 class Ranked(NamedTuple):

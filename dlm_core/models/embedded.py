@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..canvas import Canvas, Role, Segment
+from .quality import QualityHead
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class EmbeddedConfig:
     kinds: int = 8
     norm_epsilon: float = 1e-12
     max_span: int = 16  # tokens of the longest copied span
+    quality: int = 0  # hidden units of the quality head; 0 for a model without
 
     def to_dict(self) -> dict[str, float]:
         return asdict(self)
@@ -122,6 +124,7 @@ class EmbeddedModel(nn.Module):
         self.transform = nn.Linear(width, width)
         self.transform_norm = nn.LayerNorm(width, config.norm_epsilon)
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
+        self.quality = QualityHead(width, config.quality) if config.quality else None
 
     def embed(self, tokens: Tensor, positions: Tensor, roles: Tensor, kinds: Tensor) -> Tensor:
         return self.input_norm(self.words(tokens) + self.place(positions) + self.role(roles) + self.kind(kinds))

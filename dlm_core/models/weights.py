@@ -11,12 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..calibration import UNMEASURED, Calibration
 from ..denoiser import Denoiser
 from ..tokenizer import load_tokenizer
 from .embedded import EmbeddedConfig, EmbeddedModel
 
 BUNDLED = Path(__file__).parents[1] / "weights" / "embedded"
 SHARD_BYTES = 12 * 2**20
+CALIBRATION = "calibration.json"
 
 
 class WeightsError(Exception):
@@ -43,10 +45,17 @@ def dequantize(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def save(model: EmbeddedModel, tokenizer_json: Path, folder: Path, facts: dict[str, object]) -> None:
-    """Write shards, config.json (sizes, `facts`, SHA-256 of every file) and tokenizer.json into `folder`."""
+def save(
+    model: EmbeddedModel,
+    tokenizer_json: Path,
+    folder: Path,
+    facts: dict[str, object],
+    calibration: Calibration = UNMEASURED,
+) -> None:
+    """Write shards, config.json (sizes, `facts`, SHA-256 of every file), tokenizer.json and calibration.json into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(tokenizer_json, folder / "tokenizer.json")
+    calibration.save(folder / CALIBRATION)
     shards: list[dict[str, Tensor]] = [{}]
     for name, tensor in model.state_dict().items():
         parts = {name + suffix: part.contiguous() for suffix, part in quantize(tensor).items()}
@@ -57,7 +66,7 @@ def save(model: EmbeddedModel, tokenizer_json: Path, folder: Path, facts: dict[s
     for name, shard in zip(names, shards, strict=True):
         save_file(shard, folder / name)
         (folder / name).chmod(0o644)  # safetensors writes files that only their owner may read
-    sums = {name: _sha256(folder / name) for name in ["tokenizer.json", *names]}
+    sums = {name: _sha256(folder / name) for name in ["tokenizer.json", CALIBRATION, *names]}
     config = {"model": model.config.to_dict(), "shards": names, "sha256": sums, **facts}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
@@ -87,7 +96,17 @@ def load(folder: Path = BUNDLED) -> Denoiser:
     with torch.device("meta"):
         model = EmbeddedModel(EmbeddedConfig(**config["model"]))  # type: ignore[arg-type]
     model.load_state_dict(dequantize(stored), assign=True)
-    return Denoiser(model, load_tokenizer(folder / "tokenizer.json"))
+    return Denoiser(model, load_tokenizer(folder / "tokenizer.json"), _calibration(folder))
+
+
+def _calibration(folder: Path) -> Calibration:
+    """What was measured of the model; weights of before there was such a file go uncalibrated."""
+    if not (folder / CALIBRATION).exists():
+        return UNMEASURED
+    try:
+        return Calibration.load(folder / CALIBRATION)
+    except ValueError as error:
+        raise WeightsError(f"{error} in {folder}; reinstall palimpsest-research") from error
 
 
 def _bytes(tensors: dict[str, Tensor]) -> int:
