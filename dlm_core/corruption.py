@@ -9,20 +9,27 @@ import random
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from .canvas import Canvas
 from .kinds import MaskKind, typed_spans
 from .losses import copyable
 from .models.embedded import Batch, EmbeddedModel
-from .tokenizer import Tokenizer
+from .recipe import Recipe
+from .tokenizer import DELETE, Tokenizer
 from .views import View, corrupted, masked, realise, stale
 
 
 def corrupt(
-    model: EmbeddedModel, tokenizer: Tokenizer, seen: Sequence[View], rng: random.Random, *, own: bool
+    model: EmbeddedModel, tokenizer: Tokenizer, seen: Sequence[View], rng: random.Random, recipe: Recipe
 ) -> list[View]:
-    """The views with words in about half of their slots: the model's `own` fillings or random ones; stale words where there are any."""
-    fillings = own_words(model, tokenizer, seen) if own else [random_words(v, rng) for v in seen]
+    """The views with words in about half of their slots: the model's own fillings or random ones; stale words where there are any."""
+    own = recipe.corruption == "policy"
+    fillings = (
+        fillings_of(model, tokenizer, [masked(v.example) for v in seen], recipe)
+        if own
+        else [random_words(v, rng) for v in seen]
+    )
     told = []
     for view, words in zip(seen, fillings, strict=True):
         if any(t.now for t in view.example.targets) and rng.random() < 0.5:
@@ -43,22 +50,47 @@ def is_copied(view: View, slot: int) -> bool:
 
 
 @torch.no_grad()
-def own_words(model: EmbeddedModel, tokenizer: Tokenizer, seen: Sequence[View]) -> list[list[str | None]]:
-    """For each slot that copies, the span that the model finds likeliest when every slot is a mask; None elsewhere."""
-    canvases = [realise(masked(v.example), tokenizer, model.config.max_span)[0] for v in seen]
-    batch = Batch.of(canvases)
+def fillings_of(
+    model: EmbeddedModel, tokenizer: Tokenizer, seen: Sequence[View], recipe: Recipe
+) -> list[list[str | None]]:
+    """For each slot that copies, the words that the model finds likeliest in one step; None elsewhere."""
+    canvases = [realise(v, tokenizer, model.config.max_span)[0] for v in seen]
+    batch = recipe.batch(canvases)
     hidden = model(batch)
     places = [(i, n) for i, view in enumerate(seen) for n in range(len(view.shown)) if is_copied(view, n)]
     told: list[list[str | None]] = [[None] * len(view.shown) for view in seen]
+    read = _copied if recipe.copy else _written
+    for (i, n), words in zip(places, read(model, tokenizer, canvases, batch, hidden, places), strict=True):
+        told[i][n] = words
+    return told
+
+
+Places = Sequence[tuple[int, int]]  # (canvas, slot)
+
+
+def _copied(
+    model: EmbeddedModel, tokenizer: Tokenizer, canvases: Sequence[Canvas], batch: Batch, hidden: Tensor, places: Places
+) -> list[str]:
     if not places:
-        return told
+        return []
     rows = torch.tensor([i for i, _ in places])
     states = hidden[rows, torch.tensor([canvases[i].slots[n].start for i, n in places])]
     start, end = model.span_scores(states, hidden[rows])
     best = model.joint(start, end, copyable(batch, markers=False)[rows]).flatten(1).argmax(1).tolist()
-    for (i, n), place in zip(places, best, strict=True):
-        first, extra = divmod(place, model.config.max_span)
-        told[i][n] = _words(canvases[i], first, first + extra)
+    longest = model.config.max_span
+    return [
+        _words(canvases[i], p // longest, p // longest + p % longest) for (i, _), p in zip(places, best, strict=True)
+    ]
+
+
+def _written(
+    model: EmbeddedModel, tokenizer: Tokenizer, canvases: Sequence[Canvas], batch: Batch, hidden: Tensor, places: Places
+) -> list[str]:
+    told = []
+    for i, n in places:
+        slot = canvases[i].slots[n]
+        ids = model.vocabulary(hidden[i, slot.start : slot.end]).argmax(-1).tolist()
+        told.append(tokenizer.decode([t for t in ids if t != DELETE]))
     return told
 
 

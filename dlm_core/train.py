@@ -12,7 +12,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -26,27 +26,13 @@ from .losses import SlotBatch, loss, slots_of, total
 from .models import weights
 from .models.embedded import Batch, EmbeddedConfig, EmbeddedModel
 from .models.minilm import package_folder, start_from_minilm
+from .recipe import EVERYTHING, Recipe
 from .tokenizer import CONTROL, Tokenizer
 from .views import Supervision, realise, views
 
 POOL = 384  # examples drawn together, sorted by length and cut into batches
 LETTERS = 4.4  # of a token of English, about: how long a canvas will be
 ROWS_OF = {name: CONTROL[name] for name in VERDICTS}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What the training believes in; each can be switched off to see what it is worth (`dlm_core.ablate`).
-
-    `corruption` says whose mistakes a draft holds when it is to be corrected: the model's own ("policy"), random ones, or none.
-    """
-
-    typed: bool = True  # a vector for the kind of mask; else one [MASK] for all
-    complementary: bool = True
-    outline: bool = True
-    corruption: str = "policy"
-    block: bool = True  # a passage sees the question and itself; else everything sees everything
-    copy: bool = True  # slots copy spans of evidence; else they are written from the vocabulary
 
 
 @dataclass(frozen=True)
@@ -71,7 +57,7 @@ class TrainConfig:
     save_seconds: float = 180.0
     init: Path | None = None
     first_share: float = 0.0
-    recipe: Recipe = Recipe()
+    recipe: Recipe = EVERYTHING
 
 
 @dataclass
@@ -128,10 +114,7 @@ def lay_batch(pairs: Sequence[tuple[Canvas, list[Supervision]]], recipe: Recipe)
     """Canvases and what is to be learned on them, those without any loss left out."""
     kept = [p for p in pairs if p[1]]
     canvases = [c for c, _ in kept]
-    batch = replace(Batch.of(canvases), joint=not recipe.block)
-    if not recipe.typed:
-        batch = replace(batch, kinds=batch.kinds.clamp_max(int(MaskKind.TEXT)))
-    return Laid(batch, slots_of(canvases, [t for _, t in kept], ROWS_OF), canvases)
+    return Laid(recipe.batch(canvases), slots_of(canvases, [t for _, t in kept], ROWS_OF), canvases)
 
 
 def shown(
@@ -147,7 +130,7 @@ def shown(
         v for e in examples for v in views(e, share, rng, complementary=recipe.complementary, outline=recipe.outline)
     ]
     if share > 0.3 and recipe.corruption != "none" and rng.random() < 0.3:
-        seen = corrupt(model, tokenizer, seen, rng, own=recipe.corruption == "policy")
+        seen = corrupt(model, tokenizer, seen, rng, recipe)
     longest = model.config.max_span
     return lay_batch([realise(v, tokenizer, longest) for v in seen], recipe)
 
