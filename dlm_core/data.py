@@ -62,6 +62,7 @@ class Corpus:
     by_name: dict[str, list[int]] = field(default_factory=dict)
     by_page: dict[str, int] = field(default_factory=dict)
     pool: dict[MaskKind, list[str]] = field(default_factory=dict)
+    held: Callable[[str], bool] = field(default=lambda text: False)
 
     @staticmethod
     def load(folder: Path, pages: int = 6000, first: int = 0) -> Corpus:
@@ -93,8 +94,18 @@ class Corpus:
             kept(self.fever, "claim", "evidence"),
             kept(self.feverous, "claim"),
             [page for page in pages if len(page.paragraphs) > 1],
+            held=held,
         )
         return corpus.indexed()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows of each kind."""
+        return {
+            "questions": len(self.squad),
+            "claims": len(self.fever) + len(self.feverous),
+            "paragraphs": sum(len(p.paragraphs) for p in self.wiki),
+        }
 
     def indexed(self) -> Corpus:
         """This corpus, its names and titles looked up anew."""
@@ -430,7 +441,7 @@ class Corpus:
         for start, end, kind in picked:
             words = now.get(start, claim[start:end])
             spans = tuple((place, s, e) for s, e in find_all(evidence, words))
-            if not spans:
+            if not spans or (start in now and any(claim[start:end] in text for text in shown)):
                 return None
             pieces += [claim[at:start], SlotSpec(kind if rng.random() < 0.7 else MaskKind.TEXT)]
             targets.append(Target(spans=spans, now=claim[start:end] if start in now else ""))
@@ -452,9 +463,12 @@ class Corpus:
                 return sentence, shown, [p for p in page if p is not paragraph]
 
     def draw(self, rng: random.Random) -> Example:
-        """One example of the mix."""
+        """One example of the mix; where a drawer happened on words that are held back, another."""
         name = rng.choices(list(MIX), list(MIX.values()))[0]
         example: Example = getattr(self, name)(rng)
+        asked = "".join(p for p in example.question if isinstance(p, str))
+        if any(map(self.held, (asked, *example.passages))):
+            return self.draw(rng)
         return example if example.source else replace(example, source=SOURCES[name])
 
 

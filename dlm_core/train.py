@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from .build import Held
 from .canvas import Canvas
 from .corruption import corrupt
 from .data import Corpus
@@ -56,6 +57,7 @@ class TrainConfig:
     steps: int = 0  # the budget in steps beside that in minutes, 0 for none
     save_seconds: float = 180.0
     init: Path | None = None
+    never: Path | None = None  # a folder of evaluation files, none of whose texts may be used
     first_share: float = 0.0
     recipe: Recipe = EVERYTHING
 
@@ -190,6 +192,8 @@ def drawer(config: TrainConfig) -> Draw:
         examples = list(read_examples(config.data))
         return lambda rng: rng.choice(examples)
     corpus = Corpus.load(config.data, config.pages)
+    if config.never:
+        corpus = corpus.without(Held.of(config.never))
     corpus.hold_out(config.held_out)
     return corpus.draw
 
@@ -265,6 +269,7 @@ def _arguments() -> tuple[TrainConfig, Path | None]:
     for name in ("minutes", "tokens", "body_rate", "head_rate", "seed", "pages", "steps", "held_out", "first_share"):
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    parser.add_argument("--never", type=Path, help="folder of evaluation files, none of whose texts may be used")
     parser.add_argument("--init", type=Path, help="a checkpoint.pt whose weights are the start")
     parser.add_argument("--export", type=Path, help="folder for the int8 weights, written when the budget is spent")
     given = vars(parser.parse_args())

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import lzma
 import random
 from collections import Counter
 from dataclasses import replace
@@ -26,60 +23,7 @@ from palimpsest.dlm_core.views import Supervision, masked, realise
 
 from .world import CITE, SMALL, TEXT, sheet, small_model, tokenizer
 
-NAMES = ("Ada Byron", "Karl Benz", "Mary Anning", "Lise Meitner", "Emil Post", "Rosa Parks", "Max Born", "Otto Hahn")
 ROWS_OF = {name: CONTROL[name] for name in VERDICTS}
-
-
-def write(path: Path, rows: list[dict]) -> None:
-    opener = lzma.open if path.suffix == ".xz" else gzip.open
-    with opener(path, "wt", encoding="utf-8") as out:
-        out.writelines(json.dumps(row) + "\n" for row in rows)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    def sentence(n: int) -> str:
-        return f"The engine number {n} was built by {NAMES[n]} in 19{n}5 although it never left the town of Como{n}."
-
-    def context(n: int) -> str:
-        return f"{sentence(n)} It weighed {n}40 tons. Many people came to see it before the rain."
-
-    squad = [
-        {
-            "title": f"T{n % 3}",
-            "context": context(n),
-            "question": f"Who built engine {n}?",
-            "answers": [{"text": NAMES[n]}],
-        }
-        for n in range(8)
-    ]
-    fever = [
-        {
-            "claim": f"{NAMES[n]} built an engine in 19{n}5.",
-            "evidence": context(n),
-            "label": ("entailment", "not_entailment")[n % 2],
-        }
-        for n in range(8)
-    ]
-    feverous = [
-        {"claim": sentence(n), "label": "supports", "evidence": [{"title": "T", "text": context(n)}]} for n in range(4)
-    ]
-    pages = [
-        {
-            "title": NAMES[n],
-            "paragraphs": [
-                ["", f"{context(n)} {sentence(n + 1)} There {NAMES[n]} saw it again."],
-                ["Later", f"{context(n + 2)} {sentence(n + 3)} {NAMES[n + 2]} was glad. It rained."],
-            ],
-        }
-        for n in range(4)
-    ]
-    write(tmp_path / "squad_train.jsonl.gz", squad)
-    write(tmp_path / "qed_train.jsonl.gz", [{**squad[0], "answers": [NAMES[0]]}])
-    write(tmp_path / "fever_pairs.jsonl.gz", fever)
-    write(tmp_path / "feverous_pairs.jsonl.gz", feverous)
-    write(tmp_path / "wikipedia_pages.jsonl.xz", pages)
-    return tmp_path
 
 
 def test_find_all_takes_whole_words() -> None:
@@ -193,9 +137,10 @@ def test_a_killed_training_goes_on_where_it_was(folder: Path, tmp_path: Path, mo
         steps_left[0] -= 1
         return total(parts)
 
-    with monkeypatch.context() as at_step_three, pytest.raises(KeyboardInterrupt):
-        at_step_three.setattr(trainer, "total", killed)
+    monkeypatch.setattr(trainer, "total", killed)
+    with pytest.raises(KeyboardInterrupt):
         list(train(broken))
+    monkeypatch.setattr(trainer, "total", total)
     list(train(broken))
     whole, resumed = (torch.load(tmp_path / n / "checkpoint.pt", weights_only=True) for n in ("whole", "broken"))
     assert whole["progress"] == resumed["progress"]
