@@ -161,18 +161,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--tokens", type=int, default=4000)
     parser.add_argument("--pages", type=int, default=3000)
+    parser.add_argument("--held-out", type=int, default=20, help="titles that no arm is trained on")
     parser.add_argument("--limit", type=int, default=500, help="rows of each test")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     args = parser.parse_args()
-    corpus = unseen(args.data, 20, 6000)
+    corpus = unseen(args.data, args.held_out, 6000)
     figures = {}
     for name in args.arms:
         folder = args.out / f"{name.replace(' ', '_')}-{args.seed}"
         told = folder / "figures.json"
         if not told.exists():
             config = TrainConfig(args.data, folder, minutes=1e9, tokens=args.tokens, steps=args.steps, seed=args.seed)
-            config = replace(config, pages=args.pages, recipe=ARMS[name], body_rate=1.5e-4)
+            config = replace(config, pages=args.pages, held_out=args.held_out, recipe=ARMS[name], body_rate=1.5e-4)
             found = run_arm(name, config, corpus, args.eval, args.limit)
             told.write_text(json.dumps({"recipe": asdict(ARMS[name]), **found}, indent=2) + "\n")
         figures[name] = json.loads(told.read_text())

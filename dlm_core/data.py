@@ -131,6 +131,8 @@ class Corpus:
         titles = set(sorted(self.by_title)[-articles:])
         held = [r for r in self.squad if r["title"] in titles]
         self.squad = [r for r in self.squad if r["title"] not in titles]
+        if not self.squad:
+            raise ValueError(f"holding out {articles} titles leaves no question to train on; hold out fewer")
         other = Corpus(held, [], [], [])
         return other.indexed()
 
