@@ -19,16 +19,20 @@ _OPENING, _CLOSING = set("$£€#~≈+-−<>≥≤"), set("%)'\"+°’")
 _HAS_FIGURE = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|billion)\b", re.I
 )
+_MONTH = re.compile(r"(?:January|February|March|April|May|June|July|August|September|October|November|December)\b")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a copied span may start and end, [P] bool, and which tokens are figures or open a name, [P] bool."""
+    """Where a copied span may start and end, which tokens are figures or may open a name, and which a figure cannot run on to: all
+    [P] bool.
+    """
 
     start: Tensor
     end: Tensor
     figure: Tensor
     capital: Tensor
+    other: Tensor
 
 
 class Best(NamedTuple):
@@ -133,14 +137,17 @@ def ranking(canvas: Canvas, scored: Scored, k: int) -> list[Ranked]:
 
 
 def legal(joint: Tensor, limit: Limits, kind: MaskKind) -> Tensor:
-    """Log-probabilities [P, L] with the spans a slot may not become at -inf: broken words, a NUMBER without a figure."""
+    """Log-probabilities [P, L] with the spans a slot may not become at -inf: broken words, a NUMBER without a figure or
+    with a name behind it ("1905 by Karl Benz")."""
     length = joint.shape[1]
     place = torch.arange(joint.shape[0])[:, None] + torch.arange(length)  # [P, L] the last token of each span
     inside = place.clamp_max(joint.shape[0] - 1)
     fine = limit.start[:, None] & limit.end[inside] & (place < joint.shape[0])
     if kind is MaskKind.NUMBER:
         figures = torch.cat([torch.zeros(1), limit.figure.float().cumsum(0)])
+        others = torch.cat([torch.zeros(1), limit.other.float().cumsum(0)])
         fine &= (figures[inside + 1] - figures[:-1, None]) > 0
+        fine &= (others[inside + 1] - others[1:, None]) == 0
     if kind is MaskKind.ENTITY:
         fine &= limit.capital[:, None]
     return joint.masked_fill(~fine, -torch.inf)
@@ -148,19 +155,21 @@ def legal(joint: Tensor, limit: Limits, kind: MaskKind) -> Tensor:
 
 def limits(canvas: Canvas, size: int) -> Limits:
     """Among the first `size` places of a canvas, where a copied span may begin and end: at whole words, not at stray punctuation."""
-    start, end, figure, capital = (torch.zeros(size, dtype=torch.bool) for _ in range(4))
+    told = torch.zeros(5, size, dtype=torch.bool)
     for segment in canvas.segments:
         if segment.role is Role.EVIDENCE:
             where = slice(segment.start, segment.end)
             spans = tuple(map(tuple, canvas.characters[where].tolist()))
-            start[where], end[where], figure[where], capital[where] = _limits_of(segment.text, spans)
-    return Limits(start, end, figure, capital)
+            told[:, where] = _limits_of(segment.text, spans)
+    return Limits(*told)
 
 
 @lru_cache(maxsize=1024)  # a passage is read again at every step of every canvas it lies on
 def _limits_of(text: str, spans: tuple[tuple[int, int], ...]) -> Tensor:
-    """[4, n] bool for the words of `text` at `spans`: may a copy start there, end there, is it a figure, does it open a name."""
-    told = torch.zeros(4, len(spans), dtype=torch.bool)
+    """[5, n] bool for the words of `text` at `spans`: may a copy start there, end there, is it a figure, does it open a name, is it a
+    name that does not stand behind a figure (in "2 GB" it does) and is no month.
+    """
+    told = torch.zeros(5, len(spans), dtype=torch.bool)
     for i, (a, b) in enumerate(spans):
         if a < 0 or a == b:
             continue
@@ -168,6 +177,8 @@ def _limits_of(text: str, spans: tuple[tuple[int, int], ...]) -> Tensor:
         told[0, i] = not _joins(text, a) and (word[0].isalnum() or word in _OPENING)
         told[1, i] = not _joins(text, b) and (word[-1].isalnum() or word in _CLOSING)
         told[2, i] = bool(_HAS_FIGURE.search(word))
+        behind = i > 0 and spans[i - 1][0] >= 0 and bool(_HAS_FIGURE.search(text[slice(*spans[i - 1])]))
+        told[4, i] = told[0, i] and word[0].isupper() and not behind and not _MONTH.match(text, a)
         told[3, i] = word[0].isdigit() or any(c.isupper() for c in "".join(text[a : a + 4].split(maxsplit=1)[:1]))
     return told
 

@@ -106,3 +106,20 @@ def test_a_name_begins_with_its_own_capital() -> None:
     places = canvas.characters[evidence.start : evidence.end].tolist()
     opens = {a for i, (a, _) in enumerate(places, evidence.start) if a >= 0 and told.start[i] and told.capital[i]}
     assert opens == {8}
+
+
+def test_a_figure_does_not_run_on_to_a_name() -> None:
+    """A date once took the builder's name behind it: "1905 by Karl Benz"."""
+    text = "Made on 4 May 1905 by Karl Benz for 2 GB and 3 million US dollars."
+    canvas = sheet(passages=(text,), draft=(SlotSpec(MaskKind.NUMBER, max_length=16),))
+    for seed in range(4):
+        fills = [r.fill.text for r in small_denoiser(seed).rank([canvas], 0, 60)[0] if r.fill]
+        assert not any("Karl" in f and "1905" in f for f in fills)
+    scored, _ = small_denoiser()._score([canvas], [None])
+    assert scored[0][0].spans is not None
+    first, more = (scored[0][0].spans > -1e30).nonzero().unbind(1)
+    words = {
+        text[int(canvas.characters[a, 0]) : int(canvas.characters[a + n, 1])] for a, n in zip(first, more, strict=True)
+    }
+    assert {"4 May 1905", "2 GB", "3 million US dollars"} <= words
+    assert not any("1905" in w and "Karl" in w for w in words)
