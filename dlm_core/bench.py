@@ -207,7 +207,7 @@ def public_llada_step(
 
 
 def _all_rows(model: Transformer, tokens: Tensor, positions: Tensor) -> Tensor:
-    from .spans import mix
+    from .attending import mix
 
     return model.rows(model.embed(tokens), positions, lambda layer, q, k, v: mix(q, k, v, None))
 

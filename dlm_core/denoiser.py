@@ -152,9 +152,9 @@ class Denoiser:
         if kind is MaskKind.CHOICE:
             rows = torch.tensor([self.tokenizer.row(a) for a in slot.spec.allowed])
             logits = self.model.vocabulary(states[0])[rows] / self.calibration.of(kind).temperature
-            return Scored(choice=logits.log_softmax(-1), rows=rows)
+            return Scored(choice=logits.log_softmax(-1), rows=rows[:, None])
         if kind is MaskKind.LOGIC:
-            return Scored(words=likeliest(self.model.vocabulary(states).log_softmax(-1), shared=True))
+            return Scored(words=likeliest(self.model.vocabulary(states).log_softmax(-1)).as_one())
         cite = kind is MaskKind.CITE
         start, end = self.model.span_scores_of(states[:1], evidence[None])
         joint = self.model.joint(start, end, allowed[cite], 1 if cite else slot.end - slot.start)[0]  # [P, L]

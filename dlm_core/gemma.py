@@ -11,16 +11,18 @@ from torch import Tensor
 from .cache import Cache, Report, SpanCache, updated
 from .canvas import Canvas, Role
 from .hosted import HostedTokenizer, PromptedDenoiser, Reader
-from .models.diffusion_gemma import DiffusionGemma, Prefix
+from .models.diffusion_gemma import NATIVE, DiffusionGemma, Prefix
+from .scoring import Best, likeliest
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is kept between steps: the encoded prefix, and the last logits [n, V] of the draft's rows by their ids [n]."""
+    """What is kept of step number `count`: the encoded prefix, and the logits [n, V] of the draft's rows by their ids [n]."""
 
     prefix: Prefix
     ids: Tensor
     logits: Tensor
+    count: int = 0
 
 
 class GemmaDenoiser(PromptedDenoiser):
@@ -48,14 +50,14 @@ class GemmaDenoiser(PromptedDenoiser):
                 f"a draft of {len(canvas) - start} tokens is longer than this model's canvas of {self.model.length}"
             )
         step: Step | None = cache.kept if isinstance(cache, SpanCache) and not cache.exact else None
-        prefix = self.model.prefix(canvas.tokens[:start].tolist(), step.prefix if step else None)
+        told = canvas.tokens[:start].tolist()
+        prefix = self.model.prefix(told, step.prefix.shared(told) if step else None)
         logits = self.model.logits(self._noised(canvas, seed)[start:], prefix, _conditioning(canvas.ids[start:], step))
-
-        def read(places: Tensor) -> Tensor:
-            return logits[(places - start).to(logits.device)].float().log_softmax(-1).cpu()
-
-        kept = None if cache is None or cache.exact else Step(prefix, canvas.ids[start:], logits)
-        return read, cache and updated(cache, kept, Report(len(canvas) - start + prefix.encoded, len(canvas)))
+        count = 0 if step is None else step.count + 1
+        kept = None if cache is None or cache.exact else Step(prefix, canvas.ids[start:], logits, count)
+        return _Decoded(logits, start), cache and updated(
+            cache, kept, Report(len(canvas) - start + prefix.encoded, len(canvas))
+        )
 
     def _noised(self, canvas: Canvas, seed: int) -> Tensor:
         """[T] tokens with a random word in every open place."""
@@ -64,14 +66,30 @@ class GemmaDenoiser(PromptedDenoiser):
         return torch.where(canvas.open, noise, canvas.tokens)
 
 
+class _Decoded:
+    """A `Reader` of the decoder's logits [n, V] of the rows from `start` on."""
+
+    def __init__(self, logits: Tensor, start: int):
+        self.logits, self.start = logits, start
+
+    def words(self, places: Tensor) -> Tensor:
+        return self.logits[(places - self.start).to(self.logits.device)].float().log_softmax(-1).cpu()
+
+    def best(self, places: Tensor, allowed: Tensor | None) -> Best:
+        words = self.words(places)
+        if allowed is not None:
+            words = torch.full_like(words, -torch.inf).index_copy(1, allowed, words[:, allowed]).log_softmax(-1)
+        return likeliest(words)
+
+
 def _conditioning(ids: Tensor, step: Step | None) -> Tensor | None:
-    """[T, V]: the logits of the step before, row by row; zeros, which say nothing, for rows that are new. None before the first."""
+    """[T, V]: the logits of the step before, row by row, divided by its temperature. None before the first step, and when a row is
+    new: the model knows a hint of every row or none, and logits that say nothing would be a hint of any word at all.
+    """
     if step is None:
         return None
-    told = step.logits.new_zeros(len(ids), step.logits.shape[1])
     known = {row: n for n, row in enumerate(step.ids.tolist())}
-    pairs = [(n, known[row]) for n, row in enumerate(ids.tolist()) if row in known]
-    if pairs:
-        new, old = (torch.tensor(side, device=told.device) for side in zip(*pairs, strict=True))
-        told[new] = step.logits[old]
-    return told
+    old = [known.get(row, -1) for row in ids.tolist()]
+    if min(old) < 0:
+        return None
+    return step.logits[torch.tensor(old, device=step.logits.device)] / NATIVE.temperature(min(step.count, NATIVE.steps))

@@ -9,25 +9,31 @@ by their mean log-probability a place, which is what a length of one word and on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from palimpsest.kernels import ops
+from palimpsest.kernels.words import Allowed
+
 from .cache import NO_CACHE, SPAN_CACHE, Arena, Cache
 from .calibration import UNMEASURED
 from .canvas import Canvas, Marks, Piece, Role, Sheet, Slot
 from .kinds import LOGIC_WORDS, NOT_ENOUGH, REFUTES, SUPPORTS, MaskKind, SlotSpec
+from .resize import by_guess, expand_and_delete
 from .sampler import Guess, Model
-from .scoring import Best, Limits, Ranked, Scored, guess_of, legal, likeliest, limits, ranking
+from .scoring import Best, Limits, Ranked, Scored, guess_of, legal, limits, ranking
+from .sequences import Sequences
 from .spans import Body, hidden_states
 from .tokenizer import Encoding, Template
 
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # of a copied span; tokens
 SPOKEN = {SUPPORTS: "yes", REFUTES: "no", NOT_ENOUGH: "unknown", "[YES]": "yes", "[NO]": "no"}
 NOTHING = "unknown"  # how a slot is left empty
+ELASTIC_STEPS = 4  # before which a checkpoint that asks for places is asked
 VARIANT_FRINGE = 8  # rows around a slot that are computed anew for each length it is tried with
 MARKERS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -39,7 +45,10 @@ JUDGING = f'Does the source below support the claim? Answer "yes", "no" (it cont
 
 
 class HostedBody(Body, Protocol):
-    """A body with its head: `logits` [..., V] of hidden states [..., C]."""
+    """A body with its head, a weight [V, C]: `logits` [..., V] of hidden states [..., C]."""
+
+    @property
+    def head_weight(self) -> Tensor: ...
 
     def logits(self, hidden: Tensor) -> Tensor: ...
 
@@ -54,9 +63,14 @@ class HostedTokenizer(Protocol):
     def decode(self, ids: list[int]) -> str: ...
 
 
-Reader = Callable[
-    [Tensor], Tensor | None
-]  # places [K] -> log-probabilities [K, V]; None for places that were not computed
+class Reader(Protocol):
+    """The words of one canvas at some places [K]; None for places that were not computed."""
+
+    def words(self, places: Tensor) -> Tensor | None:
+        """Log-probabilities [K, V]."""
+
+    def best(self, places: Tensor, allowed: Tensor | None) -> Best | None:
+        """The best word of each place, of all words or of the `allowed` ids."""
 
 
 class PromptedDenoiser(ABC):
@@ -70,6 +84,7 @@ class PromptedDenoiser(ABC):
         self.marks = Marks(mask, delete, tokenizer.encode(NOTHING).ids[0])
         singles = [tokenizer.encode(m).ids for m in MARKERS]
         self._markers = list(dict.fromkeys(i[0] for i in singles if len(i) == 1))
+        self._logic = torch.tensor(sorted({tokenizer.encode(w).ids[0] for w in LOGIC_WORDS}))
 
     @abstractmethod
     def _read(
@@ -196,17 +211,17 @@ class PromptedDenoiser(ABC):
 
     def _slot(self, canvas: Canvas, slot: Slot, read: Reader, limit: Limits) -> Scored:
         """The distribution of one slot; a settled one whose rows were not computed keeps its standing."""
-        words = read(torch.arange(slot.start, slot.end))
+        places, spec = torch.arange(slot.start, slot.end), slot.spec
+        if spec.free or spec.kind is MaskKind.LOGIC:
+            best = read.best(places, None if spec.free else self._logic)
+            best = best if best is None or spec.free else best.as_one()
+            return Scored(words=best or _as_it_stands(canvas, slot))
+        words = read.words(places)
         if words is None:
             return Scored(words=_as_it_stands(canvas, slot))
-        spec = slot.spec
         if spec.kind is MaskKind.CHOICE:
-            answers = torch.tensor(self._answers(spec.allowed))
-            return Scored(choice=words[0, answers].log_softmax(-1), rows=answers)
-        if spec.free:
-            return Scored(words=likeliest(words, shared=False))
-        if spec.kind is MaskKind.LOGIC:
-            return Scored(words=likeliest(self._only(words, sorted(LOGIC_WORDS)), shared=True))
+            answers = self._answers(spec.allowed, len(words))
+            return Scored(choice=answers.mean_score(words).log_softmax(-1), rows=answers.tokens)
         if spec.kind is MaskKind.CITE:
             return Scored(spans=_cited(canvas, words[0]))
         return self._copied(canvas, slot, words, limit)
@@ -224,43 +239,67 @@ class PromptedDenoiser(ABC):
         none = torch.tensor(-torch.inf) if slot.spec.required else words[0, self.marks.none]
         return Scored(spans=legal(scores, limit, slot.spec.kind), none=none)
 
-    def _answers(self, allowed: Sequence[str]) -> list[int]:
-        firsts = [self.tokenizer.encode(SPOKEN.get(a, a)).ids[0] for a in allowed]
-        if len(set(firsts)) < len(firsts):
-            raise ValueError(f"two of the choices {', '.join(allowed)} begin with the same token; choose other words")
-        return firsts
-
-    def _only(self, words: Tensor, allowed: Sequence[str]) -> Tensor:
-        """The same log-probabilities with all but the first tokens of `allowed` words at -inf, in every place."""
-        ids = torch.tensor(sorted({self.tokenizer.encode(w).ids[0] for w in allowed}))
-        kept = torch.full_like(words, -torch.inf)
-        kept[:, ids] = words[:, ids]
-        return kept.log_softmax(-1)
+    def _answers(self, allowed: Sequence[str], places: int) -> Sequences:
+        """The answers as far as the slot's places reach, in their order. ValueError when that leaves two of them the same."""
+        spoken = [self.tokenizer.encode(SPOKEN.get(a, a)).ids[:places] for a in allowed]
+        if len({tuple(s) for s in spoken}) < len(spoken):
+            raise ValueError(
+                f"two of the choices {', '.join(allowed)} begin with the same {places} token(s); "
+                "choose other words, or give the slot a larger max_length"
+            )
+        return Sequences.in_order(spoken)
 
 
 class HostedDenoiser(PromptedDenoiser):
-    """A loaded checkpoint of the table of families; implements `sampler.Model`. `mask` and `delete` are the checkpoint's own ids."""
+    """A loaded checkpoint of the table of families; implements `sampler.Model`. `mask`, `delete` and `expand` are its own ids.
 
-    def __init__(self, body: HostedBody, tokenizer: HostedTokenizer, mask: int, delete: int):
+    A checkpoint that was taught to ask for more and fewer places (`expand`; DreamOn, arXiv 2602.01326) sets the length of free slots.
+    """
+
+    def __init__(self, body: HostedBody, tokenizer: HostedTokenizer, mask: int, delete: int, expand: int | None = None):
         super().__init__(tokenizer, mask, delete)
         self.body = body
         self.arena: Arena = body.arena()
+        self._elastic = None if expand is None else by_guess(expand_and_delete(expand, delete), steps=ELASTIC_STEPS)
+
+    def resize(self, model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
+        canvas = super().resize(model, canvas, cache, step)
+        free = any(s.spec.free and not canvas.is_settled(n) for n, s in enumerate(canvas.slots))
+        return self._elastic(model, canvas, cache, step) if self._elastic and free else canvas
 
     def _read(
         self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
     ) -> tuple[list[Reader], list[Cache]]:
         states, kept = hidden_states(self.body, self.arena, self.marks.mask, canvases, caches)
-        return [self._reader(rows, hidden) for rows, hidden in states], kept
+        return [_Computed(self.body, *each) for each in states], kept
 
-    def _reader(self, rows: Tensor, hidden: Tensor) -> Reader:
-        def read(places: Tensor) -> Tensor | None:
-            wanted = (places - self.body.shift).clamp_min(0)
-            found = torch.searchsorted(rows, wanted).clamp_max(len(rows) - 1)
-            if not len(rows) or not bool((rows[found] == wanted).all()):
-                return None
-            return self.body.logits(hidden[found.to(hidden.device)]).float().log_softmax(-1).cpu()
 
-        return read
+class _Computed:
+    """A `Reader` of final hidden states [L, C] of some rows [L]."""
+
+    def __init__(self, body: HostedBody, rows: Tensor, hidden: Tensor):
+        self.body, self.rows, self.hidden = body, rows, hidden
+
+    def words(self, places: Tensor) -> Tensor | None:
+        states = self._states(places)
+        return None if states is None else self.body.logits(states).float().log_softmax(-1).cpu()
+
+    def best(self, places: Tensor, allowed: Tensor | None) -> Best | None:
+        states = self._states(places)
+        if states is None:
+            return None
+        weight = self.body.head_weight
+        sets = None if allowed is None else Allowed.of([allowed] * len(places), weight.device)
+        told = ops.unmask(states.to(weight.device), weight, allowed=sets)
+        token, prob, entropy, margin = (t.cpu() for t in (told.token, told.prob, told.entropy, told.margin))
+        return Best(token, torch.full_like(token, -1), prob, entropy, margin)
+
+    def _states(self, places: Tensor) -> Tensor | None:
+        wanted = (places - self.body.shift).clamp_min(0)
+        found = torch.searchsorted(self.rows, wanted).clamp_max(len(self.rows) - 1)
+        if not len(self.rows) or not bool((self.rows[found] == wanted).all()):
+            return None
+        return self.hidden[found.to(self.hidden.device)]
 
 
 def _copies(spec: SlotSpec) -> bool:

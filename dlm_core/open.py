@@ -10,7 +10,7 @@ from .gemma import GemmaDenoiser
 from .hosted import HostedDenoiser, PromptedDenoiser
 from .models import weights
 from .models.diffusion_gemma import is_gemma, load_gemma
-from .models.load import folder_of, load
+from .models.load import family_of, folder_of, load, look
 
 
 def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
@@ -23,7 +23,17 @@ def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
     if is_gemma(folder):
         return GemmaDenoiser(*load_gemma(folder))
     body, tokenizer = load(folder)
-    return HostedDenoiser(body, tokenizer, body.config.mask, body.config.end)
+    return HostedDenoiser(body, tokenizer, body.config.mask, body.config.end, body.config.expand)
+
+
+def examine(name: str | Path = "embedded") -> str:
+    """What a name stands for and whether its files are whole, without loading them; errors as of `open_denoiser`."""
+    folder = weights.BUNDLED if name == "embedded" else folder_of(name)
+    if is_embedded(folder):
+        return f"{len(weights.check(folder)['sha256'])} files match their checksums"  # type: ignore[arg-type]
+    family = "DiffusionGemma" if is_gemma(folder) else family_of(folder)
+    count, size = look(folder)
+    return f"{family}, {count} shard{'s' if count > 1 else ''}, {size / 2**30:.1f} GB"
 
 
 def is_embedded(folder: Path) -> bool:

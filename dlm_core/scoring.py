@@ -44,12 +44,16 @@ class Best(NamedTuple):
     entropy: Tensor
     margin: Tensor
 
+    def as_one(self) -> Best:
+        """All places go by the first one's probability."""
+        return self._replace(prob=self.prob[0], entropy=self.entropy[0], margin=self.margin[0])
+
 
 @dataclass(frozen=True)
 class Scored:
     """What a model says of one slot: log-probabilities of spans [P, L] and of [NONE]; or of its allowed answers [A], with the
-    vocabulary `rows` [A] they are written as; or the best word of each place. `quality` is the probability that it, or what
-    stands there, is right.
+    vocabulary `rows` [A, K] they are written as, -1 behind their ends; or the best word of each place. `quality` is the probability
+    that it, or what stands there, is right.
     """
 
     spans: Tensor | None = None
@@ -64,7 +68,8 @@ class Scored:
             return self.words
         tokens, source = torch.full((length,), canvas.marks.delete), torch.full((length,), -1)
         if self.spans is None:
-            tokens[0] = self.rows[self.choice.argmax()]
+            answer = self.rows[self.choice.argmax()]
+            tokens[: len(answer)] = answer.where(answer >= 0, canvas.marks.delete)
             return Best(tokens, source, *summary(self.choice))
         everything = torch.cat([self.spans.flatten(), self.none[None]])
         index, width = int(everything.argmax()), self.spans.shape[1]
@@ -86,15 +91,12 @@ def summary(log_probabilities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return two[0], entropy, two[0] - two[1]
 
 
-def likeliest(words: Tensor, shared: bool) -> Best:
-    """The best word of each place from log-probabilities [K, V]; `shared`: all places go by the first one's."""
+def likeliest(words: Tensor) -> Best:
+    """The best word of each place from log-probabilities [K, V]."""
     values, tokens = words.topk(2)
     prob, margin = values[:, 0].exp(), values[:, 0].exp() - values[:, 1].exp()
     entropy = -(words.exp() * words.clamp_min(-1e4)).sum(-1)
-    source = torch.full((len(words),), -1)
-    if shared:
-        return Best(tokens[:, 0], source, prob[0], entropy[0], margin[0])
-    return Best(tokens[:, 0], source, prob, entropy, margin)
+    return Best(tokens[:, 0], torch.full((len(words),), -1), prob, entropy, margin)
 
 
 def guess_of(canvas: Canvas, scored: Sequence[Scored]) -> Guess:

@@ -13,7 +13,7 @@ OPEN = -1  # in what is known of a slot: a place that is not settled
 
 @dataclass(frozen=True)
 class Sequences:
-    """Allowed sequences as rows: `tokens` [M, L] int64, padded with -1 behind their ends, sorted and without repeats.
+    """Allowed sequences as rows: `tokens` [M, L] int64, padded with -1 behind their ends; by `of`, sorted and without repeats.
 
     Sorted rows are a trie laid flat: what a prefix leaves is one run of rows. Diffusion settles places in any order, so more is asked
     than prefixes: which sequences agree with the places known so far, and what they allow at the others.
@@ -23,7 +23,11 @@ class Sequences:
 
     @staticmethod
     def of(sequences: Iterable[Sequence[int]]) -> Sequences:
-        rows = sorted({tuple(s) for s in sequences})
+        return Sequences.in_order(sorted({tuple(s) for s in sequences}))
+
+    @staticmethod
+    def in_order(rows: Sequence[Sequence[int]]) -> Sequences:
+        """The sequences as they are listed; such rows answer everything but `after`."""
         longest = max(map(len, rows), default=0)
         padded = [[*row, *[OPEN] * (longest - len(row))] for row in rows]
         return Sequences(torch.tensor(padded, dtype=torch.long).reshape(len(rows), longest))
@@ -67,6 +71,12 @@ class Sequences:
         still = torch.tensor([k == OPEN for k in known])
         told[fits] = (words[torch.arange(length), rows] * still).sum(1)
         return told
+
+    def mean_score(self, words: Tensor) -> Tensor:
+        """[M] mean log-probability a token of each sequence, begun at the first place of words [L, V]; none may be longer than L."""
+        size = self.tokens.shape[1]
+        told = words[torch.arange(size), self.tokens.clamp_min(0)] * (self.tokens >= 0)
+        return told.sum(1) / self.lengths
 
 
 def ragged(sets: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

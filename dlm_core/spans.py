@@ -8,10 +8,14 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from palimpsest.kernels import ops
+from palimpsest.kernels.commit import Commit
+
+from .attending import Apart, Everywhere, Pooled, Seen, bounds, mix, visible
 from .cache import Alignment, Arena, Cache, Kept, Report, SpanCache, align, drift, edges, updated, widen
 from .canvas import Canvas
+from .models.rope import Rotary
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # layer, q [N, Hq, D], k, v [N, Hkv, D] -> [N, Hq, D]
 
@@ -21,14 +25,13 @@ class Body(Protocol):
 
     block_length: int  # rows see their own block and those before it; 0: rows see everything
     shift: int  # 1 when the word at a place is read off the row before it
+    rotary: Rotary  # how cached keys turn when their rows move
 
     def arena(self) -> Arena: ...
 
     def embed(self, tokens: Tensor) -> Tensor: ...
 
     def rows(self, x: Tensor, positions: Tensor, attend: Attend) -> Tensor: ...
-
-    def rotate(self, keys: Tensor, shift: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -79,24 +82,9 @@ def _with_settings(cache: Cache, asked: Cache) -> Cache:
     return cache and asked and replace(cache, fringe=asked.fringe)
 
 
-def visible(body: Body, queries: Tensor, keys: Tensor) -> Tensor | None:
-    """[Q, K] bool from positions: which keys a query sees; None for all."""
-    if not body.block_length:
-        return None
-    return keys[None] // body.block_length <= queries[:, None] // body.block_length
-
-
-def mix(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Tensor:
-    """Plain attention of q [Q, Hq, D] over k, v [K, Hkv, D]."""
-    told = F.scaled_dot_product_attention(
-        q.transpose(0, 1)[None], k.transpose(0, 1)[None], v.transpose(0, 1)[None], attn_mask=seen, enable_gqa=True
-    )
-    return told[0].transpose(0, 1)
-
-
 def _whole(body: Body, canvas: Canvas, mask: int) -> Tensor:
     """[T, C]: every row computed, nothing kept. The definition that the kept ways are measured by."""
-    seen = visible(body, canvas.positions, canvas.positions)
+    seen = visible(body.block_length, canvas.positions, canvas.positions)
     x = body.embed(torch.where(canvas.open, mask, canvas.tokens))
     return body.rows(x, canvas.positions, lambda layer, q, k, v: mix(q, k, v, seen))
 
@@ -137,29 +125,27 @@ def _compute(body: Body, arena: Arena, works: Sequence[Work]) -> list[tuple[Tens
     """One ragged forward of all live rows; returns hidden states [L, C] of each canvas and its new cache."""
     past = [_past_slots(body, arena, w) for w in works]
     new = [arena.take(len(w.live)) for w in works]
-    bounds = torch.tensor([0, *[len(w.live) for w in works]]).cumsum(0).tolist()
-    masks = [_seen(body, w) for w in works]
+    seen = [_seen(*each) for each in zip(works, past, new, strict=True)]
+    writing, pool = Everywhere(Commit.of(torch.cat(new))), arena.keys[0]
+    mixed = Pooled(body.block_length, seen, len(pool)) if ops.takes_triton(pool) else Apart(body.block_length, seen)
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        keys, values, parts = arena.keys[layer], arena.values[layer], []
-        for i in range(len(works)):
-            mine = slice(bounds[i], bounds[i + 1])
-            keys[new[i]], values[new[i]] = k[mine], v[mine]
-            rows = torch.cat([past[i], new[i]])
-            parts.append(mix(q[mine], keys[rows], values[rows], masks[i]))
-        return torch.cat(parts)
+        keys, values = arena.keys[layer], arena.values[layer]
+        ops.kv_commit(keys, values, k, v, writing.on(q.device))
+        return mixed(q, keys, values)
 
     x = body.embed(torch.cat([w.seen[w.live] for w in works]))
     hidden = body.rows(x, torch.cat([w.canvas.positions[w.live] for w in works]), attend)
+    first = bounds([len(w.live) for w in works])
     return [
-        (hidden[bounds[i] : bounds[i + 1]], _keep(arena, w, past[i], new[i], _drift(body, arena, w, new[i])))
+        (hidden[first[i] : first[i + 1]], _keep(arena, w, past[i], new[i], _drift(body, arena, w, new[i])))
         for i, w in enumerate(works)
     ]
 
 
-def _seen(body: Body, work: Work) -> Tensor | None:
+def _seen(work: Work, past: Tensor, new: Tensor) -> Seen:
     positions = work.canvas.positions
-    return visible(body, positions[work.live], positions[torch.cat([work.past, work.live])])
+    return Seen(positions[work.live], torch.cat([past, new]), positions[torch.cat([work.past, work.live])])
 
 
 def _past_slots(body: Body, arena: Arena, work: Work) -> Tensor:
@@ -173,11 +159,18 @@ def _past_slots(body: Body, arena: Arena, work: Work) -> Tensor:
     arena.own(slots[~moved])
     if bool(moved.any()):
         fresh = arena.take(int(moved.sum()))
-        for layer, keys in enumerate(arena.keys):
-            keys[fresh] = body.rotate(keys[slots[moved]], shift[moved])
-            arena.values[layer][fresh] = arena.values[layer][slots[moved]]
+        _move(body, arena, slots[moved], fresh, shift[moved])
         slots[moved] = fresh
     return slots
+
+
+def _move(body: Body, arena: Arena, old: Tensor, fresh: Tensor, shift: Tensor) -> None:
+    """Copy keys and values from `old` to `fresh` slots and turn the copied keys by `shift` positions."""
+    nothing = old.new_empty(0)
+    turns = Everywhere(Commit.of(nothing, rows=fresh, shift=shift, inverse_frequencies=body.rotary.frequencies()))
+    for keys, values in zip(arena.keys, arena.values, strict=True):
+        keys[fresh], values[fresh] = keys[old], values[old]
+        ops.kv_commit(keys, values, keys[:0], values[:0], turns.on(keys.device))
 
 
 def _drift(body: Body, arena: Arena, work: Work, new: Tensor) -> float:
@@ -191,7 +184,7 @@ def _drift(body: Body, arena: Arena, work: Work, new: Tensor) -> float:
     mine, old = new[torch.searchsorted(work.live, probes)], work.alignment.old[probes]
     shift, theirs = work.canvas.positions[probes] - kept.positions[old], kept.slots[old]
     fresh = [(k[mine], v[mine]) for k, v in zip(arena.keys, arena.values, strict=True)]
-    cached = [(body.rotate(k[theirs], shift), v[theirs]) for k, v in zip(arena.keys, arena.values, strict=True)]
+    cached = [(body.rotary.turn(k[theirs], shift), v[theirs]) for k, v in zip(arena.keys, arena.values, strict=True)]
     return drift(fresh, cached)
 
 

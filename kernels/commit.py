@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -58,6 +58,11 @@ class Commit:
         angles = shifts.double()[:, None] * _turning(inverse_frequencies).to(where.device).double()
         cos, sin = angles.cos().float(), angles.sin().float()
         return cls(where, rows, turns.int(), cos, sin, rotary_dim, adjacent, _checked_end(where, rows))
+
+    def to(self, device: torch.device) -> Commit:
+        """The same on another device; checked already."""
+        moved = {name: getattr(self, name).to(device) for name in ("where", "rows", "turns", "cos", "sin")}
+        return replace(self, **moved)
 
     @property
     def pairs(self) -> tuple[Tensor, Tensor]:

@@ -131,9 +131,13 @@ def masked_loss(
     return _kernel("masked_loss", hidden)(hidden, weight, target, row_weight, bias, where, allowed, softcap)
 
 
+def takes_triton(tensor: Tensor) -> bool:
+    """Whether a call with this tensor would go to the Triton kernels."""
+    return (_PREFERRED.get() or ("triton" if tensor.is_cuda and _has_triton() else "reference")) == "triton"
+
+
 def _kernel(name: str, tensor: Tensor) -> Callable[..., Any]:
-    path = _PREFERRED.get() or ("triton" if tensor.is_cuda and _has_triton() else "reference")
-    return _imported(path, name)
+    return _imported("triton" if takes_triton(tensor) else "reference", name)
 
 
 @cache

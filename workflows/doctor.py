@@ -11,7 +11,7 @@ from pathlib import Path
 from palimpsest.retrieval.types import RetrievalError
 
 from .config import Config
-from .corpus import LIBRARY, default_folder
+from .corpus import LIBRARY, default_folder, open_writer
 from .errors import ResearchError
 
 NEEDED = 1.5 * 2**30  # bytes; the default run takes 1.1 GB
@@ -68,14 +68,16 @@ def _torch() -> str:
 
 
 def _weights(config: Config) -> str:
-    from palimpsest.dlm_core.models import weights
+    from palimpsest.dlm_core.models.errors import ModelError
+    from palimpsest.dlm_core.models.weights import WeightsError
+    from palimpsest.dlm_core.open import examine as examined
 
-    folder = weights.BUNDLED if config.model == "embedded" else Path(config.model)
+    if config.model.startswith(("http://", "https://")):
+        return f"{open_writer(config).name}, served by {config.model}"
     try:
-        shards = weights.check(folder)["sha256"]
-    except weights.WeightsError as error:
+        return examined(config.model)
+    except (ModelError, WeightsError) as error:
         raise ResearchError(str(error)) from error
-    return f"{len(shards)} files match their checksums"  # type: ignore[arg-type]
 
 
 def _embedder() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +25,26 @@ Device = str | torch.device
 
 
 def load(
-    name: str | Path, *, dtype: torch.dtype | None = None, device: Device | Sequence[Device] | None = None
+    name: str | Path,
+    *,
+    dtype: torch.dtype | None = None,
+    device: Device | Sequence[Device] | Mapping[str, Device | int] | None = None,
 ) -> tuple[Transformer, ChatTokenizer]:
     """The model and tokenizer of a folder or Hugging Face id.
 
     `dtype`: by default the checkpoint's own on a GPU and fp32 on a CPU. `device`: one, or several over which the blocks are spread in
-    order, evenly by bytes, or "auto" for all GPUs; by default the first GPU, else the CPU. ModelError names what is missing, damaged or
-    unknown.
+    order, evenly by bytes, or "auto" for all GPUs, or a map of "embedding", "blocks.N", "norm" and "head" ("" for the rest) to devices;
+    by default the first GPU, else the CPU. ModelError names what is missing, damaged or unknown.
     """
     folder = folder_of(name)
     stored = {**_elsewhere(folder), **{k: v for k, v in read_json(folder / "config.json").items() if v is not None}}
     family = find(stored)
     config = read(stored, family)
-    devices = _devices(device)
-    chosen = dtype or (_own_dtype(stored) if devices[0].type == "cuda" else torch.float32)
     with torch.device("meta"):
         model = Transformer(config)
-    _fill(model, _places(model, devices), folder, family, config, chosen)
+    places = _mapped(model, device) if isinstance(device, Mapping) else _places(model, _devices(device))
+    chosen = dtype or (_own_dtype(stored) if places["embedding.weight"].type == "cuda" else torch.float32)
+    _fill(model, places, folder, family, config, chosen)
     return model.eval().requires_grad_(False), open_tokenizer(folder, family.template, family.chat)
 
 
@@ -124,6 +128,35 @@ def _places(model: Transformer, devices: Sequence[torch.device]) -> dict[str, to
     return {**where, "embedding.weight": devices[0], "norm.weight": devices[-1], "head.weight": last}
 
 
+def _mapped(model: Transformer, device_map: Mapping[str, Device | int]) -> dict[str, torch.device]:
+    """The device of every parameter by the longest name in the map that it begins with."""
+    parts = ["embedding", *(f"blocks.{n}" for n in range(len(model.blocks))), "norm", "head"]
+    unknown = [name for name in device_map if name and name not in parts]
+    if unknown:
+        raise ModelError(
+            f"a device is given for {unknown[0]}; the parts are embedding, blocks.0 to {parts[-3]}, norm and head"
+        )
+    missing = [part for part in parts if part not in device_map and "" not in device_map]
+    if missing:
+        raise ModelError(f'no device is given for {missing[0]}; name it, or "" for all the rest')
+    on = {part: torch.device(device_map.get(part, device_map.get("", "cpu"))) for part in parts}
+    if model.config.tied and on["head"] != on["embedding"]:
+        raise ModelError("the head is tied to the embedding; give both one device")
+    wanted = dict(model.named_parameters(remove_duplicate=False))
+    return {name: next(d for part, d in on.items() if name.startswith(part + ".")) for name in wanted}
+
+
+def look(folder: Path) -> tuple[int, int]:
+    """Number and bytes of the shards of a checkpoint. ModelError when one is missing or damaged, or lacks what the index lists."""
+    shards = _shards(folder)
+    for shard, names in shards.items():
+        with _opened(shard) as opened:
+            absent = sorted(set(names) - set(opened.keys()))
+        if absent:
+            raise ModelError(f"{shard.name} lacks {absent[0]}, which the index says it holds; fetch it again")
+    return len(shards), sum(shard.stat().st_size for shard in shards)
+
+
 def _fill(
     model: Transformer,
     places: Mapping[str, torch.device],
@@ -201,19 +234,22 @@ def _check_tied(filled: dict[str, Tensor], missing: dict[str, int], folder: Path
 
 def tensors(folder: Path) -> Iterator[tuple[str, Tensor]]:
     """Every stored tensor by name, from model.safetensors or the shards that the index lists."""
+    look(folder)
     for shard, names in _shards(folder).items():
-        try:
-            with safe_open(shard, framework="pt", device="cpu") as opened:
-                held = set(opened.keys())
-                absent = sorted(set(names) - held)
-                if absent:
-                    raise ModelError(f"{shard.name} lacks {absent[0]}, which the index says it holds; fetch it again")
-                for name in names or sorted(held):
-                    yield name, opened.get_tensor(name)
-        except FileNotFoundError as error:
-            raise ModelError(f"{shard.name} is missing in {folder}; fetch the whole checkpoint") from error
-        except SafetensorError as error:
-            raise ModelError(f"{shard.name} in {folder} is damaged ({error}); fetch it again") from error
+        with _opened(shard) as opened:
+            for name in names or sorted(opened.keys()):
+                yield name, opened.get_tensor(name)
+
+
+@contextmanager
+def _opened(shard: Path) -> Iterator[Any]:
+    try:
+        with safe_open(shard, framework="pt", device="cpu") as opened:
+            yield opened
+    except FileNotFoundError as error:
+        raise ModelError(f"{shard.name} is missing in {shard.parent}; fetch the whole checkpoint") from error
+    except SafetensorError as error:
+        raise ModelError(f"{shard.name} in {shard.parent} is damaged ({error}); fetch it again") from error
 
 
 def _shards(folder: Path) -> dict[Path, list[str]]:
@@ -231,6 +267,14 @@ def _shards(folder: Path) -> dict[Path, list[str]]:
 
 
 _SENTINEL = "palimpsest-user-words"
+
+
+def family_of(folder: Path) -> str:
+    """The name of a checkpoint's family by its config.json, whose facts are all read. ModelError when it is of none."""
+    stored = {**_elsewhere(folder), **{k: v for k, v in read_json(folder / "config.json").items() if v is not None}}
+    family = find(stored)
+    read(stored, family)
+    return family.name
 
 
 def open_tokenizer(folder: Path, otherwise: Template, chat: Mapping[str, bool] | None = None) -> ChatTokenizer:

@@ -219,9 +219,9 @@ class Transformer(nn.Module):
         """[..., V] of hidden states [..., C]; a shifted family's caller hands in the row before."""
         return self.head(hidden.to(self.head.weight.device))
 
-    def rotate(self, keys: Tensor, shift: Tensor) -> Tensor:
-        """Cached keys [N, Hkv, D] moved by `shift` [N] positions."""
-        return self.rotary.turn(keys, shift)
+    @property
+    def head_weight(self) -> Tensor:
+        return self.head.weight
 
     def arena(self) -> Arena:
         """An empty store for the state of rows, each layer's on the layer's device."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.dlm_core.cache import NO_CACHE, SPAN_CACHE, SpanCache
 from palimpsest.dlm_core.canvas import Canvas, State
-from palimpsest.dlm_core.gemma import GemmaDenoiser
+from palimpsest.dlm_core.gemma import GemmaDenoiser, Step, _conditioning
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.models.diffusion_gemma import load_gemma
 from palimpsest.dlm_core.models.errors import ModelError
@@ -158,6 +158,36 @@ def test_exact_equals_no_cache_and_the_prefix_is_kept_otherwise(denoiser: GemmaD
     assert not torch.equal(second.prob, first.prob)  # conditioned on the first
     assert kept is not None
     assert kept.report.recomputed == canvas.segments[-1].end - canvas.segments[-1].start
+
+
+def test_another_question_is_encoded_from_the_first_word_that_differs(denoiser: GemmaDenoiser) -> None:
+    """The chat's opening stays; a new passage behind the old one costs its own words and the frame behind it."""
+    canvas = laid(denoiser)
+    draft = canvas.segments[-1]
+    (_,), (kept,) = denoiser.guess([canvas], [SPAN_CACHE], [3])
+    other = denoiser.lay(["How long is it?"], PASSAGES, ("It reached ", NUMBER, " knots, ", FREE, "."))
+    start = other.segments[-1].start
+    same = next(i for i in range(start) if other.tokens[i] != canvas.tokens[i])
+    assert same > 5
+    (_,), (after,) = denoiser.guess([other], [kept], [3])
+    assert after is not None
+    assert after.report.recomputed == start - same + draft.end - draft.start
+
+
+def test_the_hint_is_tempered_and_is_of_every_row_or_none(denoiser: GemmaDenoiser) -> None:
+    canvas = laid(denoiser)
+    ids = canvas.ids[canvas.segments[-1].start :]
+    logits = torch.randn(len(ids), 320)
+    step = Step(denoiser.model.prefix([5, 6]), ids, logits, 12)
+    assert _conditioning(ids, None) is None
+    hint = _conditioning(ids.flip(0), step)
+    assert hint is not None
+    torch.testing.assert_close(hint, logits.flip(0) / 0.7)  # 0.4 + 0.4 * (48 - 12) / 48
+    assert _conditioning(torch.cat([ids, ids.max()[None] + 1]), step) is None
+    (_,), (kept,) = denoiser.guess([canvas], [SPAN_CACHE], [3])
+    (_,), (kept,) = denoiser.guess([canvas], [kept], [3])
+    assert kept is not None
+    assert kept.kept.count == 1
 
 
 def test_a_draft_longer_than_the_canvas_is_refused(denoiser: GemmaDenoiser) -> None:

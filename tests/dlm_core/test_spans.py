@@ -14,6 +14,7 @@ import torch
 from palimpsest.dlm_core.branch import confidence, rivals
 from palimpsest.dlm_core.cache import NO_CACHE, SPAN_CACHE, Arena, Cache, SpanCache, edges, widen
 from palimpsest.dlm_core.canvas import Canvas
+from palimpsest.dlm_core.gemma import _Decoded
 from palimpsest.dlm_core.hosted import HostedDenoiser
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.layout import attach, detach
@@ -21,6 +22,7 @@ from palimpsest.dlm_core.models.load import load
 from palimpsest.dlm_core.models.transformer import Transformer
 from palimpsest.dlm_core.sampler import denoise
 from palimpsest.dlm_core.spans import hidden_states
+from palimpsest.kernels import ops
 
 from .models.checkpoints import FAMILIES, write
 from .world import CITE, ENTITY, NUMBER, TEXT, sheet, small_denoiser, tokenizer
@@ -269,3 +271,90 @@ def test_settings_are_kept_from_guess_to_guess() -> None:
     _, (kept,) = hosted("llada").guess([laid(hosted("llada"))], [asked])
     assert kept is not None
     assert replace(kept, kept=None, report=asked.report) == asked
+
+
+@pytest.mark.parametrize("family", ["llada", "dream", "sdar", "llada2"])
+def test_the_kernels_read_the_arena_as_the_plain_way_does(family: str) -> None:
+    """Several canvases in one launch, rows that moved and rows that did not; Triton's interpreter against torch's attention."""
+    told = []
+    for path in ("reference", "triton"):
+        denoiser = hosted(family)
+        canvases = [laid(denoiser), laid(denoiser, ("It is ", ENTITY, "."))]
+        with torch.inference_mode(), ops.prefer(path):
+            _, kept = hidden_states(
+                denoiser.body, denoiser.arena, denoiser.marks.mask, canvases, [SpanCache(fringe=4, bound=1e9)] * 2
+            )
+            edited = [filled(canvases[0].resize(0, 2), 0), filled(canvases[1], 0)]
+            states_, after = hidden_states(denoiser.body, denoiser.arena, denoiser.marks.mask, edited, kept)
+        assert after[0] is not None
+        told.append([hidden for _, hidden in states_])
+    for plain, fast in zip(*told, strict=True):
+        torch.testing.assert_close(fast, plain, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["llada", "sdar"])
+def test_every_tensor_of_an_edit_lies_where_the_model_lies(family: str) -> None:
+    """`meta` stands for a GPU: torch refuses to mix it with the CPU's."""
+    model, _ = load(write(family, Path(mkdtemp()) / family), device="meta")
+    here = hosted(family)
+    arena, cache = model.arena(), SpanCache(fringe=3, probes=0)
+    canvas = laid(here)
+    with torch.inference_mode():
+        _, (kept,) = hidden_states(model, arena, 3, [canvas], [cache])
+        ((_, hidden),), _ = hidden_states(model, arena, 3, [filled(canvas.resize(0, 2), 0)], [kept])
+        ((_, whole),), _ = hidden_states(model, arena, 3, [canvas], [NO_CACHE])
+    assert hidden.device.type == whole.device.type == "meta"
+    assert model.logits(hidden).device.type == "meta"
+
+
+class Told(HostedDenoiser):
+    """A denoiser whose reader says the logits that were enqueued, whatever the canvas."""
+
+    def enqueue(self, start: int, words: torch.Tensor) -> None:
+        self.said = start, words
+
+    def _read(self, canvases, caches, seeds):  # type: ignore[no-untyped-def]
+        start, words = self.said
+        return [_Decoded(words, start) for _ in canvases], list(caches)
+
+
+def test_a_choice_of_several_tokens_is_scored_whole() -> None:
+    """ "knots" and "knobs" begin alike; the mean over each answer's places decides, and the slot holds all of its tokens."""
+    model, words = load(write("llada", Path(mkdtemp()) / "llada"))
+    denoiser = Told(model, words, 3, 2)
+    answers = ("barge of oak", "barge of iron", "oak")
+    ids = [words.encode(a).ids for a in answers]
+    assert ids[0][0] == ids[1][0]
+    slot = SlotSpec(MaskKind.CHOICE, max(map(len, ids)), allowed=answers)
+    canvas = denoiser.lay(["Which?"], PASSAGES, ("It is ", slot, "."))
+    logits = torch.zeros(slot.length, 320)
+    for place, token in enumerate(ids[1]):
+        logits[place, token] = 9.0
+    logits[0, ids[2][0]] = 9.0
+    denoiser.enqueue(canvas.slots[0].start, logits)
+    (told,) = denoiser.choices([canvas], 0)
+    assert told.index(max(told)) == 1
+    assert sum(told) == pytest.approx(1)
+    (guess,), _ = denoiser.guess([canvas])
+    assert guess.token[canvas.slots[0].start :][: len(ids[1])].tolist() == ids[1]
+    short = denoiser.lay(["Which?"], PASSAGES, (SlotSpec(MaskKind.CHOICE, 1, allowed=answers),))
+    with pytest.raises(ValueError, match="larger max_length"):
+        denoiser.choices([short], 0)
+
+
+def test_a_family_that_asks_for_places_is_given_them() -> None:
+    """DreamOn: a free slot grows where the model says `expand` and shrinks where it says `delete`; FIXED words move, unchanged."""
+    model, words = load(write("dream", Path(mkdtemp()) / "dream"))
+    denoiser = Told(model, words, 3, 2, expand=7)
+    canvas = denoiser.lay(["How?"], [], ("It is ", FREE, " at last.")).resize(0, 3)
+    start = canvas.slots[0].start
+    logits = torch.zeros(16, 320)
+    logits[torch.arange(3), torch.tensor([7, 2, 9])] = 9.0
+    denoiser.enqueue(start, logits)
+    after = denoiser.resize(denoiser, canvas, NO_CACHE, 0)
+    assert after.slots[0].end - after.slots[0].start == 3  # one more, one less
+    assert after.ids[start + 2] == canvas.ids[start + 2]
+    logits[1, 2] = 0.0
+    grown = denoiser.resize(denoiser, canvas, NO_CACHE, 0)
+    assert grown.slots[0].end - grown.slots[0].start == 4
+    assert grown.tokens[~grown.open].tolist() == canvas.tokens[~canvas.open].tolist()

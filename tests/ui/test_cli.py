@@ -18,6 +18,7 @@ from palimpsest.ui import cli
 from palimpsest.workflows import doctor, research
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
+from tests.dlm_core.models.checkpoints import write
 from tests.workflows import scripted
 
 ROOT = Path(__file__).parents[2]
@@ -200,6 +201,20 @@ def test_doctor_names_what_is_broken(command: Command, monkeypatch: pytest.Monke
     result = command("doctor")
     assert result.code == 1
     assert "BAD bundled library: the bundled library is missing" in result.out
+
+
+def test_doctor_looks_at_the_model_that_is_asked_for(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write("sdar", tmp_path / "sdar")
+    monkeypatch.setenv("RESEARCH_MODEL", str(folder))
+    assert "ok  model weights: SDAR, 2 shards, 0.0 GB" in command("doctor").out
+    (folder / "model-00002-of-00002.safetensors").unlink()
+    result = command("doctor")
+    assert result.code == 1
+    assert "BAD model weights: model-00002-of-00002.safetensors is missing" in result.out
+    monkeypatch.setenv("RESEARCH_MODEL", "http://127.0.0.1:1")
+    assert "BAD model weights: " in command("doctor").out
 
 
 @pytest.mark.parametrize("verb", ["run", "resume", "list", "show", "diff", "revise", "verify", "export", "doctor"])

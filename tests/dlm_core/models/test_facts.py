@@ -233,7 +233,7 @@ def test_a_key_moved_is_scaled_once(tmp_path: Path) -> None:
     model, _ = load(write("llada2", tmp_path, rope_scaling={**SCALINGS[3], "partial_rotary_factor": 0.5}))
     assert (model.rotary.width, model.config.head_width) == (4, 8)
     keys, places, shift = torch.randn(4, 2, 8), torch.tensor([0, 5, 9, 400]), torch.tensor([7, -5, 0, -300])
-    moved = model.rotate(model.rotary(keys, places), shift)
+    moved = model.rotary.turn(model.rotary(keys, places), shift)
     torch.testing.assert_close(moved, model.rotary(keys, places + shift), atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(moved[..., :4].norm(), 1.3 * keys[..., :4].norm())
     assert torch.equal(moved[..., 4:], keys[..., 4:])

@@ -11,10 +11,10 @@ import torch
 import transformers
 from torch import Tensor
 
+from palimpsest.dlm_core.attending import mix, visible
 from palimpsest.dlm_core.models.errors import ModelError
 from palimpsest.dlm_core.models.load import load
 from palimpsest.dlm_core.models.transformer import Transformer
-from palimpsest.dlm_core.spans import mix, visible
 
 from . import checkpoints
 from .checkpoints import CONFIGS, FAMILIES, VOCABULARY, write
@@ -26,7 +26,7 @@ TOKENS = torch.tensor([(7 * i * i + 11 * i + 5) % VOCABULARY for i in range(40)]
 def logits(model: Transformer, tokens: Tensor) -> Tensor:
     """[T, V] of one pass over whole rows."""
     positions = torch.arange(len(tokens))
-    seen = visible(model, positions, positions)
+    seen = visible(model.block_length, positions, positions)
     with torch.inference_mode():
         hidden = model.rows(model.embed(tokens), positions, lambda layer, q, k, v: mix(q, k, v, seen))
         return model.logits(hidden)
@@ -112,7 +112,10 @@ def test_a_key_turned_by_the_difference_is_the_key_at_the_other_place(tmp_path: 
         keys, places = torch.randn(5, 4, 8), torch.tensor([3, 9, 0, 300, 41])
         shift = torch.tensor([4, -9, 100, -299, 0])
         torch.testing.assert_close(
-            model.rotate(model.rotate(keys, places), shift), model.rotate(keys, places + shift), atol=1e-4, rtol=1e-4
+            model.rotary.turn(model.rotary.turn(keys, places), shift),
+            model.rotary.turn(keys, places + shift),
+            atol=1e-4,
+            rtol=1e-4,
         )
 
 
@@ -196,6 +199,19 @@ def test_other_precisions(dtype: torch.dtype, tmp_path: Path) -> None:
     rough, _ = load(folder, dtype=dtype)
     assert rough.embedding.weight.dtype is dtype
     assert (logits(rough, TOKENS).float() - logits(exact, TOKENS)).abs().mean() < 0.1
+
+
+def test_parts_lie_where_a_map_says(tmp_path: Path) -> None:
+    folder = write("llada", tmp_path, n_layers=4)
+    model, _ = load(folder, device={"": "cpu", "blocks.2": "meta", "head": "meta"})
+    assert [b.device.type for b in model.blocks] == ["cpu", "cpu", "meta", "cpu"]  # type: ignore[union-attr]
+    assert (model.norm.weight.device.type, model.head.weight.device.type) == ("cpu", "meta")
+    with pytest.raises(
+        ModelError, match=r"for layers\.1; the parts are embedding, blocks\.0 to blocks\.3, norm and head"
+    ):
+        load(folder, device={"": "cpu", "layers.1": "cpu"})
+    with pytest.raises(ModelError, match=r'no device is given for blocks\.1; name it, or "" for all the rest'):
+        load(folder, device={"embedding": "cpu", "blocks.0": "cpu"})
 
 
 def test_blocks_are_spread_over_devices_evenly_and_in_order(tmp_path: Path) -> None:
