@@ -32,16 +32,23 @@ class Allowed:
     offsets: Tensor  # [R + 1] int32
     ids: Tensor  # int32
     free: Tensor  # [R] bool
+    free_rows: Tensor  # [F] int64, those of `free`
+    bound_rows: Tensor  # [R - F] int64, the others
+    longest: int  # set; a number, so that a launch asks nothing of the device
 
     @classmethod
     def of(cls, sets: Sequence[Sequence[int] | Tensor | None], device: torch.device | str = "cpu") -> Allowed:
         """Sets of word ids in any order, None for any word."""
         sorted_sets = [torch.as_tensor([] if s is None else s, dtype=torch.int64).unique() for s in sets]
         sizes = torch.tensor([0, *map(len, sorted_sets)])
+        free = torch.tensor([s is None for s in sets], dtype=torch.bool)
         return cls(
             sizes.cumsum(0).to(device, torch.int32),
             torch.cat([torch.empty(0, dtype=torch.int64), *sorted_sets]).to(device, torch.int32),
-            torch.tensor([s is None for s in sets], dtype=torch.bool, device=device),
+            free.to(device),
+            free.nonzero()[:, 0].to(device),
+            (~free).nonzero()[:, 0].to(device),
+            int(sizes.max()),
         )
 
 
@@ -50,9 +57,14 @@ def gumbel(seed: int, rows: Tensor, ids: Tensor) -> Tensor:
 
     The same numbers come from the kernel, in whatever tiles it walks.
     """
-    mixed = _mix(_mix(_mix(torch.full_like(rows, seed & 0xFFFFFFFF)) ^ rows)[:, None] ^ ids[None])
+    mixed = _mix(keys(seed, rows)[:, None] ^ ids[None])
     uniform = ((mixed >> 8).float() + 0.5) * 2.0**-24
     return -(-uniform.log()).log()
+
+
+def keys(seed: int, rows: Tensor) -> Tensor:
+    """[R] int64 below 2 ** 32: what the noise of a row's words is mixed from."""
+    return _mix(_mix(torch.full_like(rows, seed & 0xFFFFFFFF)) ^ rows)
 
 
 def _mix(x: Tensor) -> Tensor:

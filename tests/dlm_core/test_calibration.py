@@ -190,6 +190,7 @@ def test_the_command_writes_weights_that_judge(
     assert found.calibration.kinds[MaskKind.CHOICE].length == 1
     assert found.calibration.kinds[MaskKind.TEXT].length >= 4
     assert 0 < found.calibration.doubt < 1
+    assert abs(found.calibration.measured["int8_loss"]) <= 100
     (guess,), _ = found.guess([sheet()])
     assert guess.quality is not None
     writer = ModelWriter(out)
@@ -223,3 +224,13 @@ def test_ablations_run_every_arm_once(
 def test_verdict_rows_are_the_control_rows() -> None:
     assert list(trainer.ROWS_OF) == list(VERDICTS)
     assert {v: CONTROL[v] for v in VERDICTS} == trainer.ROWS_OF
+
+
+def test_the_weights_in_the_repository_lose_nothing_as_int8_and_are_small() -> None:
+    """What was measured when they were stored; the checksums say that it was of these files."""
+    weights.check()
+    files = list(weights.BUNDLED.iterdir())
+    assert sum(f.stat().st_size for f in files) < 35 * 2**20
+    told = Calibration.load(weights.BUNDLED / "calibration.json").measured
+    assert told["f1_fp32"] > 60
+    assert told["int8_loss"] < 0.3
