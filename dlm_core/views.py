@@ -18,7 +18,7 @@ from .examples import Example
 from .kinds import MaskKind
 from .labels import Edit, edits
 from .layout import lay
-from .tokenizer import DELETE, INSERT, Tokenizer
+from .tokenizer import CONTROL, DELETE, INSERT, Tokenizer
 
 KEEP_WEIGHT = 0.2  # a place that is right already, beside one that is to be changed
 
@@ -130,7 +130,7 @@ def realise(view: View, tokenizer: Tokenizer, longest: int) -> tuple[Canvas, lis
 
 
 def _rows(tokenizer: Tokenizer, words: str) -> tuple[int, ...]:
-    return (tokenizer.row(words),) if words.startswith("[") else tuple(tokenizer.encode(words).ids)
+    return (CONTROL[words],) if words in CONTROL else tuple(tokenizer.encode(words).ids)
 
 
 def _written(canvas: Canvas, view: View, tokenizer: Tokenizer) -> Canvas:

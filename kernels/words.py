@@ -52,6 +52,25 @@ class Allowed:
         )
 
 
+def inside_of(allowed: Allowed, ids: Tensor) -> Tensor:
+    """[R, len(ids)] bool: which of the neighbouring words `ids`, ascending by one, each row may become."""
+    inside = torch.zeros(len(allowed.free), len(ids), dtype=torch.bool, device=ids.device)
+    row = torch.repeat_interleave(allowed.offsets.long().diff())
+    word = allowed.ids.long() - ids[0]
+    here = (word >= 0) & (word < len(ids))
+    inside[row[here], word[here]] = True
+    return inside | allowed.free[:, None]
+
+
+def check_targets(each: Tensor, rows: Tensor) -> None:
+    """ValueError when a row's loss [N] has no bound: its target lies outside its set."""
+    lost = each.isposinf().nonzero()
+    if len(lost):
+        raise ValueError(
+            f"the target of row {int(rows[lost[0, 0]])} is not among the words it is allowed; add it to its set"
+        )
+
+
 def gumbel(seed: int, rows: Tensor, ids: Tensor) -> Tensor:
     """Standard Gumbel noise [R, V] fp32 that depends on (seed, row, word) alone: a 32-bit mix (MurmurHash3's finaliser) of the three.
 

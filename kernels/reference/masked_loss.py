@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..words import Allowed
+from ..words import Allowed, check_targets, inside_of
 
 
 def masked_loss(
@@ -27,13 +27,8 @@ def masked_loss(
     if softcap:
         logits = softcap * (logits / softcap).tanh()
     if allowed is not None:
-        logits = logits.where(_is_allowed(allowed, rows, len(weight)), -torch.inf)
+        logits = logits.where(inside_of(allowed, torch.arange(len(weight), device=rows.device))[rows], -torch.inf)
     each = torch.nn.functional.cross_entropy(logits, target[rows], reduction="none")
+    if allowed is not None:
+        check_targets(each, rows)
     return (each if row_weight is None else each * row_weight[rows]).sum()
-
-
-def _is_allowed(allowed: Allowed, rows: Tensor, words: int) -> Tensor:
-    """[rows, V] bool."""
-    inside = torch.zeros(len(allowed.free), words, dtype=torch.bool, device=rows.device)
-    inside[torch.repeat_interleave(allowed.offsets.long().diff()), allowed.ids.long()] = True
-    return (inside | allowed.free[:, None])[rows]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..words import Allowed, Unmasked, gumbel
+from ..words import Allowed, Unmasked, gumbel, inside_of
 
 STRETCH = 4096  # words of one stretch
 
@@ -45,7 +45,7 @@ def unmask(
         ids = torch.arange(start, min(start + STRETCH, len(weight)), device=hidden.device)
         logits = _logits(hidden, weight, bias, ids, softcap)
         if allowed is not None:
-            logits = logits.where(_is_allowed(allowed, ids), -torch.inf)
+            logits = logits.where(inside_of(allowed, ids), -torch.inf)
         score = logits / temperature + gumbel(seed, places, ids) if temperature else logits
         run = _fold(run, logits, score, ids)
     return _told(run)
@@ -59,23 +59,17 @@ def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, ids: Tensor, so
     return softcap * (logits / softcap).tanh() if softcap else logits
 
 
-def _is_allowed(allowed: Allowed, ids: Tensor) -> Tensor:
-    """[R, stretch] bool."""
-    inside = torch.zeros(len(allowed.free), len(ids), dtype=torch.bool, device=ids.device)
-    row = torch.repeat_interleave(allowed.offsets.long().diff())
-    word = allowed.ids.long() - ids[0]
-    here = (word >= 0) & (word < len(ids))
-    inside[row[here], word[here]] = True
-    return inside | allowed.free[:, None]
-
-
 def _fold(run: Running, logits: Tensor, score: Tensor, ids: Tensor) -> Running:
     two = logits.topk(min(2, logits.shape[1]), 1).values
     best, second = two[:, 0], two[:, 1] if two.shape[1] > 1 else torch.full_like(two[:, 0], -torch.inf)
     peak = torch.maximum(run.peak, best)
     base = peak.where(peak > -torch.inf, 0)
     power, fade = (logits - base[:, None]).exp(), (run.peak - base).exp()
-    at = score.argmax(1)  # torch gives the first of equal ones
+    best_score = score.max(1, keepdim=True).values
+    column = torch.arange(score.shape[1], device=score.device)
+    at = (
+        column.where(score == best_score, score.shape[1]).min(1).values
+    )  # the first of equal ones, which argmax does not promise
     pick = score.gather(1, at[:, None])[:, 0]
     better = pick > run.pick
     return Running(

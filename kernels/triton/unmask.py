@@ -21,7 +21,9 @@ LOG2E = tl.constexpr(1.4426950408889634)
 PARTS = tl.constexpr(6)  # numbers of a part: peak, total, moment, second, pick, logit of the word picked
 PROGRAMS_PER_PROCESSOR = 2
 IDS = 128  # of a set, walked by one program
+CHANNELS = 64  # of a tile in half precision
 SMALL_SHARED = 128 << 10
+REGISTERS = 255  # said aloud, as in attention
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,19 @@ class Configuration:
     stages: int
 
 
-def configuration(rows: int, itemsize: int, shared: int) -> Configuration:
-    """The shipped configuration for a number of rows, bytes per element and bytes of shared memory that a program may use."""
-    if itemsize == 4:
-        return Configuration(16 if rows <= 16 else 32, 64, 32, 4, 2)
+def configuration(rows: int, itemsize: int, shared: int, is_even: bool = True, is_plain: bool = True) -> Configuration:
+    """The shipped configuration for a number of rows, bytes per element and bytes of shared memory that a program may use.
+
+    `is_even`: the width is a multiple of the channels of a tile, as in every checkpoint we know; `is_plain`: no bias, cap or noise,
+    which want registers of their own.
+    """
+    if itemsize == 4 or not is_even:
+        return Configuration(16, 64, 32, 4, 2)
     height = 16 if rows <= 16 else 32 if rows <= 32 else 64 if rows <= 64 or shared < SMALL_SHARED else 128
-    words = 64 if shared < SMALL_SHARED and height == 64 else 128
+    is_narrow = (height == 64 and shared < SMALL_SHARED) or (height == 128 and not is_plain)
     stages = 4 if shared >= SMALL_SHARED else 3 if shared > 64 << 10 else 2
-    return Configuration(height, words, 64, 8 if height == 128 else 4, stages)
+    warps = 8 if height >= 64 and shared >= SMALL_SHARED else 4
+    return Configuration(height, 64 if is_narrow else 128, CHANNELS, warps, stages)
 
 
 class Parts(NamedTuple):
@@ -104,7 +111,9 @@ def _scan(
     programs: int | None,
 ) -> Parts:
     shared, processors = _limits(hidden.device)
-    chosen = configuration(len(rows), hidden.element_size(), shared)
+    chosen = configuration(
+        len(rows), hidden.element_size(), shared, hidden.shape[1] % CHANNELS == 0, not any(shape.values())
+    )
     row_tiles, word_tiles = triton.cdiv(len(rows), chosen.rows), triton.cdiv(len(weight), chosen.words)
     wanted = max(1, (programs or PROGRAMS_PER_PROCESSOR * processors) // row_tiles)
     per_split = triton.cdiv(word_tiles, min(wanted, word_tiles))
@@ -130,6 +139,7 @@ def _scan(
         IS_EVEN=hidden.shape[1] % chosen.channels == 0,
         num_warps=chosen.warps,
         num_stages=chosen.stages,
+        maxnreg=REGISTERS,
         **shape,
     )
     return parts

@@ -1,4 +1,4 @@
-"""attention and kv_commit compiled ahead of time, no GPU needed: no registers spilt, shared memory within the target's.
+"""Every kernel compiled ahead of time, no GPU needed: no registers spilt, shared memory within the target's.
 
 The compiler does not work under the interpreter that the other tests run in, so this file is also a program: run by
 itself it compiles every job below and prints its figures.
@@ -69,6 +69,9 @@ ATTEND = [  # type, head size, packed rows, whether rules and caps are compiled 
     ("fp16", 128, 64, True, False),
 ]
 PUT = [(32, 128, 64, False), (4, 96, 12, False), (2, 512, 64, False), (32, 128, 64, True), (1, 64, 32, False)]
+# Type, rows, whether bias, cap and noise are compiled in.
+SCAN = [*(("bf16", rows, r) for rows in (16, 32, 64, 128) for r in (True, False)), ("fp16", 64, True)]
+SCAN += [("fp32", rows, True) for rows in (16, 64)]
 JOBS = [
     job
     for target in SHARED
@@ -77,6 +80,10 @@ JOBS = [
         *(Job(target, "merge", "bf16", head, 64) for head in (32, 128, 512)),
         *(Job(target, "put", "bf16", head, 0, n, pairs, a) for n, head, pairs, a in PUT),
         Job(target, "put", "fp32", 128, 0, 32, 64),
+        *(Job(target, "scan", d, 0, rows, has_rules=r) for d, rows, r in SCAN),
+        *(Job(target, "scan", d, 0, 64, is_adjacent=True) for d in TYPES),  # of an odd width
+        *(Job(target, name, d, 0) for name in ("gather", "fold", "slope") for d in ("bf16", "fp32")),
+        Job(target, "collect", "fp32", 0),
     )
 ]
 
@@ -153,6 +160,48 @@ def put_job(job: Job) -> Report:
     return compiled(put, types, constants, job.target, chosen.warps, 3)
 
 
+def scan_job(job: Job) -> Report:
+    from palimpsest.kernels.triton.unmask import REGISTERS, configuration, scan
+
+    is_even = not job.is_adjacent  # the field of `put` stands for an odd width here
+    chosen = configuration(job.packed, TYPES[job.dtype], SHARED[job.target], is_even, not job.has_rules)
+    constants = {"BLOCK_M": chosen.rows, "BLOCK_V": chosen.words, "BLOCK_C": chosen.channels, "IS_EVEN": is_even}
+    constants |= options(job)
+    return compiled(scan, unmask_types(job), constants, job.target, chosen.warps, chosen.stages, REGISTERS)
+
+
+def gather_job(job: Job) -> Report:
+    from palimpsest.kernels.triton.unmask import IDS, gather
+
+    constants = {"BLOCK_I": IDS, "BLOCK_C": 32} | options(job)
+    return compiled(gather, unmask_types(job), constants, job.target, 4, 3)
+
+
+def collect_job(job: Job) -> Report:
+    from palimpsest.kernels.triton.unmask import merge
+
+    types = {"part": "*fp32", "rows": "*i64", "token": "*i64", "told": "*fp32"}
+    return compiled(merge, types, {"BLOCK_R": 16}, job.target, 1, 3)
+
+
+def loss_job(job: Job) -> Report:
+    from palimpsest.kernels.triton import masked_loss
+
+    constants = {"HAS_BIAS": True, "HAS_SETS": True, "HAS_SOFTCAP": True, "BLOCK_V": masked_loss.BLOCK}
+    types = dict.fromkeys(("logits", "state", "total", "scale"), "*fp32")
+    types |= {"bias": f"*{job.dtype}", "out": f"*{job.dtype}", "inside": "*i1", "softcap": "fp32"}
+    return compiled(getattr(masked_loss, job.kernel), types, constants, job.target, 4, 3)
+
+
+def options(job: Job) -> dict[str, Any]:
+    return dict.fromkeys(("HAS_BIAS", "HAS_SOFTCAP", "IS_SAMPLED"), job.has_rules)
+
+
+def unmask_types(job: Job) -> dict[str, str]:
+    types = dict.fromkeys(("hidden", "weight", "bias"), f"*{job.dtype}")
+    return types | {"rows": "*i64", "part": "*fp32", "temperature": "fp32", "softcap": "fp32"}
+
+
 def compiled(
     kernel: Any,
     types: dict[str, str],
@@ -167,10 +216,9 @@ def compiled(
     from triton.compiler import ASTSource, compile
 
     names = kernel.arg_names
-    numbers = {"window", "num_new"}
     signature = {name: "constexpr" if name in constants else types.get(name, default(name)) for name in names}
     values = {(names.index(name),): value for name, value in constants.items()}
-    aligned = [n for n in names if n not in constants and n not in numbers and not types.get(n, "").startswith("fp")]
+    aligned = [n for n in names if n not in constants and n not in NUMBERS and not types.get(n, "").startswith("fp")]
     hints = {(names.index(name),): [["tt.divisibility", 16]] for name in aligned}
     is_amd = target.startswith("gfx")
     chip = GPUTarget("hip", target, 64) if is_amd else GPUTarget("cuda", int(target.removeprefix("sm_")), 32)
@@ -181,9 +229,11 @@ def compiled(
     return Report(registers, made.metadata.shared, spills)
 
 
+NUMBERS = {"window", "num_new", "num_rows", "num_words", "width", "per_split", "size", "splits", "start"}
+
+
 def default(name: str) -> str:
-    is_stride = name in ("window", "num_new") or name.endswith(("_row", "_head"))
-    return "i32" if is_stride else "*i32"
+    return "i32" if name in NUMBERS or name.endswith(("_row", "_head")) else "*i32"
 
 
 def nvidia_report(ptx: str, target: str) -> tuple[int, int]:
@@ -208,7 +258,16 @@ def amd_report(assembly: str) -> tuple[int, int]:
     return found["vgpr_count"], found["vgpr_spill_count"] + found["sgpr_spill_count"]
 
 
-COMPILERS = {"attend": attend_job, "merge": merge_job, "put": put_job}
+COMPILERS = {
+    "attend": attend_job,
+    "merge": merge_job,
+    "put": put_job,
+    "scan": scan_job,
+    "gather": gather_job,
+    "collect": collect_job,
+    "fold": loss_job,
+    "slope": loss_job,
+}
 
 
 def run_job(job: Job) -> Report:
