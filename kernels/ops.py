@@ -94,10 +94,16 @@ def unmask(
     """
     _check_head(hidden, weight, bias)
     places = torch.arange(len(hidden), device=hidden.device) if rows is None else rows
+    if places.dtype != torch.int64:
+        raise ValueError(f"rows are {places.dtype}; give int64")
+    if not places.is_cuda and len(places) and not 0 <= int(places.min()) <= int(places.max()) < len(hidden):
+        wrong = int(places.max()) if int(places.min()) >= 0 else int(places.min())
+        raise ValueError(f"row {wrong} is asked and there are {len(hidden)}; ask rows from 0 to {len(hidden) - 1}")
     if allowed is not None and len(allowed.free) != len(places):
         raise ValueError(
             f"{len(places)} rows are asked and {len(allowed.free)} have sets of words; give a set for each"
         )
+    _check_words(allowed, len(weight))
     if temperature < 0 or softcap < 0:
         raise ValueError(f"temperature {temperature} and softcap {softcap} must not be negative")
     read = hidden[(places - shift).clamp_min(0)]
@@ -124,10 +130,12 @@ def masked_loss(
     ValueError when shapes, types or devices do not fit.
     """
     _check_head(hidden, weight, bias)
-    if target.shape != hidden.shape[:1]:
-        raise ValueError(f"target is {list(target.shape)} for {len(hidden)} rows; give one word a row")
+    _check_rows(len(hidden), torch.int64, target=target)
+    _check_rows(len(hidden), torch.bool, where=where)
+    _check_rows(len(hidden), torch.float32, row_weight=row_weight)
     if allowed is not None and len(allowed.free) != len(hidden):
         raise ValueError(f"{len(hidden)} rows have targets and {len(allowed.free)} sets of words; give a set for each")
+    _check_words(allowed, len(weight))
     return _kernel("masked_loss", hidden)(hidden, weight, target, row_weight, bias, where, allowed, softcap)
 
 
@@ -217,3 +225,18 @@ def _check_head(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"bias is {list(bias.shape)} for {len(weight)} words; give one number a word")
+
+
+def _check_rows(count: int, dtype: torch.dtype, **tensors: Tensor | None) -> None:
+    """ValueError unless all that are given have one number of `dtype` for each row."""
+    for name, tensor in tensors.items():
+        if tensor is not None and tensor.shape != (count,):
+            raise ValueError(f"{name} is {list(tensor.shape)} for {count} rows; give one number a row")
+        if tensor is not None and tensor.dtype != dtype:
+            raise ValueError(f"{name} is {tensor.dtype}; give {str(dtype).removeprefix('torch.')}")
+
+
+def _check_words(allowed: Allowed | None, words: int) -> None:
+    if allowed is not None and not 0 <= allowed.least <= allowed.most < words:
+        wrong = allowed.most if allowed.least >= 0 else allowed.least
+        raise ValueError(f"word {wrong} is allowed and there are {words}; allow words from 0 to {words - 1}")

@@ -34,7 +34,9 @@ class Allowed:
     free: Tensor  # [R] bool
     free_rows: Tensor  # [F] int64, those of `free`
     bound_rows: Tensor  # [R - F] int64, the others
-    longest: int  # set; a number, so that a launch asks nothing of the device
+    longest: int  # set; this and the next are numbers, so that a launch asks nothing of the device
+    least: int = 0  # word of all sets
+    most: int = 0
 
     @classmethod
     def of(cls, sets: Sequence[Sequence[int] | Tensor | None], device: torch.device | str = "cpu") -> Allowed:
@@ -49,6 +51,8 @@ class Allowed:
             free.nonzero()[:, 0].to(device),
             (~free).nonzero()[:, 0].to(device),
             int(sizes.max()),
+            min((int(s[0]) for s in sorted_sets if len(s)), default=0),
+            max((int(s[-1]) for s in sorted_sets if len(s)), default=0),
         )
 
 

@@ -67,8 +67,7 @@ class _MaskedLoss(torch.autograd.Function):
             _fold_part(logits, start, state, bias, asked)
         total = state[0] + state[1].log()
         each = total - state[2]
-        if asked.allowed is not None:
-            check_targets(each, asked.rows)
+        check_targets(each, asked.rows)
         ctx.save_for_backward(hidden, weight, row_weight, bias, total, each)
         ctx.asked = asked
         return (each if row_weight is None else each * row_weight[asked.rows]).sum()

@@ -17,7 +17,7 @@ from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.losses import loss, slots_of
 from palimpsest.dlm_core.models.embedded import Batch
 from palimpsest.dlm_core.recipe import Recipe
-from palimpsest.dlm_core.tokenizer import DELETE, INSERT
+from palimpsest.dlm_core.tokenizer import CONTROL, DELETE, INSERT
 from palimpsest.dlm_core.train import ROWS_OF
 from palimpsest.dlm_core.views import View, masked, ratio, realise, stale, views, without_outline
 
@@ -175,3 +175,13 @@ def test_the_edit_loss_is_a_computation_by_hand() -> None:
             share = 0.2 if kept else 1.0
             total, weight = total - share * float(logits[slot.start + i, row]), weight + share
     assert float(parts["edit"]) == pytest.approx(total / weight, rel=1e-4)
+
+
+def test_words_in_brackets_are_words_unless_they_are_a_control_row() -> None:
+    """A formula such as [Zn2]2+ is no answer of a CHOICE."""
+    slots = (SlotSpec(MaskKind.TEXT), SlotSpec(MaskKind.CHOICE, allowed=("[SUP]", "[REF]")))
+    targets = (Target(words="[Zn2]2+"), Target(words="[REF]"))
+    example = Example(("What ion?",), ("The ion is [Zn2]2+ here.",), slots, targets, "x")
+    told = {s.slot: s.rows for s in realise(masked(example), tokenizer(), 12)[1]}
+    assert told[0] == tuple(tokenizer().encode("[Zn2]2+").ids)
+    assert told[1] == (CONTROL["[REF]"],)
