@@ -19,12 +19,12 @@ import torch
 from .calibrate import is_right, unseen
 from .corruption import corrupted, fillings_of, is_copied
 from .data import CITE_SLOT, Corpus
-from .evaluate import f1
 from .examples import Example, Target, read_rows
 from .kinds import VERDICTS, MaskKind, SlotSpec
 from .models.embedded import EmbeddedConfig, EmbeddedModel
 from .models.minilm import package_folder
 from .recipe import Recipe
+from .scores import f1
 from .tokenizer import Tokenizer
 from .train import ROWS_OF, TrainConfig, train
 from .views import View, masked, realise, without_outline

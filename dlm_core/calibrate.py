@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,6 @@ from .canvas import Canvas, Slot
 from .corruption import is_copied, random_words
 from .data import Corpus
 from .denoiser import Denoiser, quality_inputs
-from .evaluate import auroc, exact
 from .examples import Example
 from .kinds import SLOT_LENGTH, MaskKind
 from .models import weights
@@ -29,11 +29,13 @@ from .models.embedded import EmbeddedConfig, EmbeddedModel
 from .models.minilm import package_folder
 from .models.quality import QualityHead
 from .sampler import Plan, denoise_all, in_batches, threshold
+from .scores import auroc, exact, f1
 from .tokenizer import Tokenizer
 from .train import ROWS_OF
 from .views import View, corrupted, masked, realise
 
 HIDDEN = 128
+IMPOSSIBLE = -1e30  # a log-probability at or below it is that of words that may not be copied
 DRAWERS = {"question": 0.4, "statement": 0.4, "repair": 0.2}
 
 
@@ -81,7 +83,7 @@ class Recorder(Denoiser):
 
 
 def _best_words(canvas: Canvas, spans: Tensor) -> str:
-    if not bool((spans > -torch.inf).any()):
+    if not bool((spans > IMPOSSIBLE).any()):
         return ""
     first, more = divmod(int(spans.argmax()), spans.shape[1])
     segment = canvas.segments[int(canvas.block[first])]
@@ -148,7 +150,7 @@ def _gold(denoiser: Denoiser, example: Example, number: int, told: Read) -> list
     inside = [
         first * width + last - first for first, last in wanted if last - first < width and first < len(told.spans)
     ]
-    return [i for i in inside if bool(flat[i] > -torch.inf)]
+    return [i for i in inside if bool(flat[i] > IMPOSSIBLE)]
 
 
 def fit_verdicts(denoiser: Denoiser, corpus: Corpus, count: int, seed: int) -> KindCalibration:
@@ -273,6 +275,26 @@ def _share_right(denoiser: Denoiser, examples: Sequence[Example], plan: Plan) ->
     return sum(right) / len(right)
 
 
+def int8_loss(denoiser: Denoiser, examples: Sequence[Example]) -> dict[str, float]:
+    """F1 of the first slots in fp32, and what is lost when the same weights are stored as int8 rows."""
+    stored = EmbeddedModel(denoiser.model.config)
+    parts = {n + suffix: p for n, t in denoiser.model.state_dict().items() for suffix, p in weights.quantize(t).items()}
+    stored.load_state_dict(weights.dequantize(parts))
+    whole, small = (
+        _mean_f1(d, examples) for d in (denoiser, Denoiser(stored, denoiser.tokenizer, denoiser.calibration))
+    )
+    return {"f1_fp32": whole, "int8_loss": whole - small}
+
+
+def _mean_f1(denoiser: Denoiser, examples: Sequence[Example]) -> float:
+    canvases = [realise(masked(e), denoiser.tokenizer, denoiser.model.config.max_span)[0] for e in examples]
+    ranked = in_batches(canvases, lambda batch: denoiser.rank(batch, 0, 1))
+    return 100 * statistics.mean(
+        f1(next((r.fill.text for r in ranks if r.fill), ""), [e.words(0)])
+        for e, ranks in zip(examples, ranked, strict=True)
+    )
+
+
 def calibrate(data: Path, checkpoint: Path, out: Path, count: int, seed: int, held_out: int, pages: int) -> Calibration:
     """Fit all, and write the weights with head and calibration into `out`."""
     state = torch.load(checkpoint, weights_only=True)
@@ -288,7 +310,9 @@ def calibrate(data: Path, checkpoint: Path, out: Path, count: int, seed: int, he
     plain = Denoiser(model, recorder.tokenizer, Calibration(kinds=kinds))
     several = [e for e in examples if e.task == "statement"][:300]
     steps, commit, defaults = measured_defaults(plain, several)
-    found = Calibration(steps, commit, figures.pop("doubt"), kinds, {**figures, **defaults, "examples": count})
+    doubt = figures.pop("doubt")
+    measured = {**figures, **defaults, **int8_loss(plain, examples), "examples": count}
+    found = Calibration(steps, commit, doubt, kinds, measured)
     whole = EmbeddedModel(replace(model.config, quality=HIDDEN))
     whole.load_state_dict({**model.state_dict(), **{f"quality.{k}": v for k, v in head.state_dict().items()}})
     facts: dict[str, object] = {

@@ -1,7 +1,8 @@
 """Measure the embedded denoiser: `python -m palimpsest.dlm_core.evaluate --data FOLDER [--model FOLDER | --checkpoint FILE]`.
 
-FOLDER holds evaluation files that no training step reads (squad_v1_dev, squad_v2_dev, qed_dev, fever_symmetric_*); what is missing
-is left out of the table. `--train FOLDER` adds the claim-only baseline, fitted on the training claims.
+FOLDER holds evaluation files that no training step reads (squad_v1_dev, squad_v2_dev, qed_dev, hotpotqa_*, fever_symmetric_*, fm2_*,
+climate_fever_*, wice_*, pubmedqa); what is missing is left out of the table. `--train FOLDER` adds the claim-only baseline, fitted on
+the training claims. `--card FILE` prints the figures of a JSON file as a table for the model card.
 """
 
 from __future__ import annotations
@@ -9,280 +10,145 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import re
-import string
+import statistics
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from .cache import NO_CACHE, SPAN_CACHE, Cache
 from .canvas import Canvas
-from .data import CITE_SLOT
 from .denoiser import Denoiser
 from .examples import Row, read_rows
-from .kinds import VERDICT_SLOT, MaskKind, SlotSpec
-from .layout import lay
+from .kinds import MaskKind, SlotSpec
+from .measures import answering, judging, mending
 from .models import weights
 from .models.embedded import EmbeddedModel
 from .models.minilm import package_folder
-from .sampler import denoise_all, in_batches
-from .tokenizer import NONE, Tokenizer
+from .tokenizer import Tokenizer
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-
-
-def normalise(text: str) -> str:
-    """SQuAD's normalisation: lower case, no punctuation, no articles, single spaces."""
-    kept = "".join(c for c in text.lower() if c not in string.punctuation)
-    return " ".join(_ARTICLES.sub(" ", kept).split())
+Figures = dict[str, float]
+Test = Callable[[Denoiser, "Files"], Figures | None]  # None where a file is missing
+STEPS = (1, 2, 4, 8)
+STARTS = (4, 8, 12, 16)  # tokens of a slot; the model copies at most 16
+PASSAGES = 8  # of a question of two hops
 
 
-def exact(guess: str, golds: Iterable[str]) -> float:
-    return float(any(normalise(guess) == normalise(g) for g in golds))
+class Files:
+    """The rows of the evaluation files; of the large ones `limit` drawn by `seed` (0: all)."""
+
+    def __init__(self, data: Path, train: Path | None, limit: int, seed: int):
+        self.data, self.train, self.limit, self.seed = data, train, limit, seed
+
+    def all(self, *names: str) -> list[Row]:
+        paths = [self.data / f"{name}.jsonl.gz" for name in names]
+        return [row for path in paths if path.exists() for row in read_rows(path, None)]
+
+    def some(self, *names: str) -> list[Row]:
+        return self.cut(self.all(*names))
+
+    def cut(self, rows: list[Row]) -> list[Row]:
+        return random.Random(self.seed).sample(rows, self.limit) if 0 < self.limit < len(rows) else rows
 
 
-def f1(guess: str, golds: Iterable[str]) -> float:
-    """The best token F1 against any gold answer; against no words at all, 1 for silence and 0 for words."""
+def _rows(measure: Callable[[Denoiser, list[Row]], Figures], *names: str) -> Test:
+    """The test of a measure over the rows of some files."""
 
-    def one(gold: str) -> float:
-        ours, theirs = normalise(guess).split(), normalise(gold).split()
-        if not ours or not theirs:
-            return float(ours == theirs)
-        same = sum((Counter(ours) & Counter(theirs)).values())
-        return 2 * same / (len(ours) + len(theirs))
+    def test(denoiser: Denoiser, files: Files) -> Figures | None:
+        found = files.some(*names)
+        return measure(denoiser, found) if found else None
 
-    return max(map(one, golds))
+    return test
 
 
-def answer_canvas(tokenizer: Tokenizer, question: str, context: str, required: bool) -> Canvas:
-    pieces = (SlotSpec(MaskKind.TEXT, required=required), " ", CITE_SLOT)
-    return lay(tokenizer, [question], [("context", context)], pieces)
+def _with_corpus(measure: Callable[[Denoiser, list[Row], list[Row]], Figures], rows: str, corpus: str) -> Test:
+    def test(denoiser: Denoiser, files: Files) -> Figures | None:
+        found, texts = files.some(rows), files.all(corpus)
+        return measure(denoiser, found, texts) if found and texts else None
+
+    return test
 
 
-def answers(denoiser: Denoiser, rows: Sequence[Row], steps: int, required: bool) -> list[tuple[str, float]]:
-    """Slot decoding of each row's question over its paragraph: (words, their probability); "" where [NONE] won."""
-    canvases = [answer_canvas(denoiser.tokenizer, r["question"].strip(), r["context"], required) for r in rows]
-
-    def work(batch: list[Canvas]) -> list[tuple[str, float]]:
-        film = list(denoise_all(denoiser, batch, schedule=steps))
-        return [
-            (_words(f.canvas, denoiser), _first_prob([frames[i] for frames in film])) for i, f in enumerate(film[-1])
-        ]
-
-    return in_batches(canvases, work)
+def _squad(steps: int) -> Test:
+    return _rows(lambda d, rows: answering.span_filling(d, rows, steps, required=True), "squad_v1_dev")
 
 
-def _words(canvas: Canvas, denoiser: Denoiser) -> str:
-    fill = canvas.fill(0, denoiser.tokenizer)
-    return "" if fill is None or int(canvas.tokens[canvas.slots[0].start]) == NONE else fill.text
+def _multi_hop(denoiser: Denoiser, files: Files) -> Figures | None:
+    questions, corpus = files.some("hotpotqa_questions"), files.all("hotpotqa_corpus")
+    return answering.multi_hop(denoiser, questions, corpus, PASSAGES, files.seed) if questions and corpus else None
 
 
-def _first_prob(frames: Sequence[Any]) -> float:
-    """The probability at the step that settled the answer."""
-    place = frames[0].canvas.slots[0].start
-    for frame in frames:
-        if not frame.canvas.open[place]:
-            return float(frame.guess.prob[place])
-    raise AssertionError("a finished film leaves no slot open")
+def _claim_only(denoiser: Denoiser, files: Files) -> Figures | None:
+    contrast = files.all(*SYMMETRIC)
+    if not contrast or files.train is None:
+        return None
+    return {"accuracy": judging.claim_only(read_rows(files.train / "fever_pairs.jsonl.gz"), contrast)}
 
 
-def span_filling(denoiser: Denoiser, rows: Sequence[Row], steps: int, required: bool) -> dict[str, float]:
-    """Exact match and F1 of answers decoded in at most `steps` steps, with the calibration of their probabilities."""
-    golds = [_golds(r) for r in rows]
-    told = answers(denoiser, rows, steps, required)
-    right = [exact(g, a) for (g, _), a in zip(told, golds, strict=True)]
-    return {**_scores([g for g, _ in told], golds), **calibration([p for _, p in told], right)}
+def _step_times(denoiser: Denoiser, files: Files) -> Figures:
+    return step_times(denoiser, (256, 1024, 2048))
 
 
-def _golds(row: Row) -> list[str]:
-    return [a if isinstance(a, str) else a["text"] for a in row["answers"]] or [""]
+SYMMETRIC = ("fever_symmetric_claims_dev", "fever_symmetric_claims_test")
+TESTS: dict[str, Test] = {
+    **{f"squad 1.1 dev, {n} step{'s' if n > 1 else ''}": _squad(n) for n in STEPS},
+    "squad 2.0 dev, answer or none": _rows(lambda d, rows: answering.with_silence(d, rows, 2), "squad_v2_dev"),
+    "qed dev, 2 steps": _rows(lambda d, rows: answering.span_filling(d, rows, 2, required=True), "qed_dev"),
+    "hotpotqa, two documents among eight": _multi_hop,
+    "stance, symmetric FEVER": _rows(judging.stance, *SYMMETRIC),
+    "stance, claim-only baseline": _claim_only,
+    "stance, FM2": _with_corpus(judging.fool_me_twice, "fm2_claims", "fm2_corpus"),
+    "stance, Climate-FEVER sentences": _with_corpus(judging.sentences, "climate_fever_claims", "climate_fever_corpus"),
+    "stance, WiCE chunks": _rows(judging.chunks, "wice_oracle_chunks_claim_dev", "wice_oracle_chunks_claim_test"),
+    "stance, PubMedQA": _rows(judging.abstracts, "pubmedqa"),
+    "repair, wrong words given": _rows(mending.repair, "fever_symmetric_revision"),
+    "repair, wrong words to be found": _rows(mending.stale_drafts, "fever_symmetric_revision"),
+    "error detection, squad 2.0 dev": _rows(answering.error_detection, "squad_v2_dev"),
+    "slot length, squad 1.1 dev": _rows(lambda d, rows: answering.slot_lengths(d, rows, STARTS), "squad_v1_dev"),
+    "milliseconds a step": _step_times,
+}
 
 
-def _scores(guesses: Sequence[str], golds: Sequence[Sequence[str]]) -> dict[str, float]:
-    pairs = list(zip(guesses, golds, strict=True))
-    return {
-        "exact": 100 * sum(exact(g, a) for g, a in pairs) / len(pairs),
-        "f1": 100 * sum(f1(g, a) for g, a in pairs) / len(pairs),
-        "n": len(pairs),
-    }
+def step_times(denoiser: Denoiser, sizes: Sequence[int], repeats: int = 9) -> Figures:
+    """Median milliseconds of one denoising step over so many tokens of evidence, computed anew and from kept state."""
+    figures = {}
+    for size in sizes:
+        canvas = _sheet(denoiser, size)
+        _, (kept,) = denoiser.guess([canvas], [SPAN_CACHE])
+        figures[f"{size}_tokens"] = _milliseconds(denoiser, canvas, NO_CACHE, repeats)
+        figures[f"{size}_tokens_kept"] = _milliseconds(denoiser, canvas, kept, repeats)
+    return {**figures, "threads": torch.get_num_threads()}
 
 
-def calibration(probabilities: Sequence[float], right: Sequence[float], bins: int = 15) -> dict[str, float]:
-    """Expected calibration error over equal-width bins, and AUROC of the probability as a sign of being right."""
-    error = 0.0
-    for b in range(bins):
-        inside = [
-            i for i, p in enumerate(probabilities) if b / bins <= p < (b + 1) / bins or (b == bins - 1 and p == 1)
-        ]
-        if inside:
-            gap = sum(probabilities[i] for i in inside) - sum(right[i] for i in inside)
-            error += abs(gap) / len(right)
-    return {"ece": error, "auroc": auroc(probabilities, right)}
-
-
-def auroc(scores: Sequence[float], right: Sequence[float]) -> float:
-    """The chance that a right one scores above a wrong one (ties count half), by ranks."""
-    order = sorted(range(len(scores)), key=lambda i: scores[i])
-    ranks = [0.0] * len(scores)
-    at = 0
-    while at < len(order):
-        end = at
-        while end < len(order) and scores[order[end]] == scores[order[at]]:
-            end += 1
-        for i in order[at:end]:
-            ranks[i] = (at + end + 1) / 2
-        at = end
-    good = [r for r, y in zip(ranks, right, strict=True) if y]
-    bad = len(ranks) - len(good)
-    return (sum(good) - len(good) * (len(good) + 1) / 2) / (len(good) * bad) if good and bad else float("nan")
-
-
-def stances(denoiser: Denoiser, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
-    """Probabilities of [SUP], [REF], [NEI] for (claim, evidence) pairs."""
-    canvases = [lay(denoiser.tokenizer, [claim], [("e", text)], [VERDICT_SLOT]) for claim, text in pairs]
-    return in_batches(canvases, lambda batch: denoiser.choices(batch, 0))
-
-
-LABELS = {"SUPPORTS": 0, "REFUTES": 1}
-
-
-def stance(denoiser: Denoiser, rows: Sequence[Row], seed: int = 0) -> dict[str, float]:
-    """Contrastive pairs, judged three ways. "accuracy" counts [NEI] as wrong; "three_way" adds as many silent pairs: each
-    claim once with the evidence of another claim that shares a word with it; "pair_accuracy": a claim right on both sides.
-    """
-    probabilities = stances(denoiser, [(r["claim"], r["evidence"]) for r in rows])
-    guessed = [max(range(3), key=p.__getitem__) for p in probabilities]
-    right = [g == LABELS[r["label"]] for g, r in zip(guessed, rows, strict=True)]
-    silent = stances(denoiser, silent_pairs(rows, seed))
-    quiet = [max(range(3), key=p.__getitem__) == 2 for p in silent]
-    by_claim: dict[str, list[bool]] = {}
-    for row, ok in zip(rows, right, strict=True):
-        by_claim.setdefault(row["claim"], []).append(ok)
-    pairs = [all(v) for v in by_claim.values() if len(v) > 1]
-    binary = [(p[0] < p[1]) == LABELS[r["label"]] for p, r in zip(probabilities, rows, strict=True)]
-    return {
-        "accuracy": 100 * sum(right) / len(right),
-        "two_way": 100 * sum(binary) / len(binary),
-        "pair_accuracy": 100 * sum(pairs) / max(len(pairs), 1),
-        "three_way": 100 * (sum(right) + sum(quiet)) / (len(right) + len(quiet)),
-        "silent": 100 * sum(quiet) / len(quiet),
-        "n": len(rows),
-    }
-
-
-def silent_pairs(rows: Sequence[Row], seed: int) -> list[tuple[str, str]]:
-    """Each row's claim with evidence of another claim: half of the draws take the candidate sharing most words of 30."""
-    rng, pairs = random.Random(seed), []
-    for row in rows:
-        words = set(normalise(row["claim"]).split())
-        drawn = rng.sample(list(rows), min(30, len(rows)))
-        rivals = [r for r in drawn if r["evidence"] != row["evidence"] and _base(r) != _base(row)]
-        near = max(rivals, key=lambda r: len(words & set(normalise(r["evidence"]).split())))
-        pairs.append((row["claim"], near["evidence"] if rng.random() < 0.5 else rng.choice(rivals)["evidence"]))
-    return pairs
-
-
-def _base(row: Row) -> str:
-    """The FEVER id that the four members of a symmetric group share."""
-    return str(row["id"]).removesuffix("0000003").removesuffix("0000001").removesuffix("0000002")
-
-
-def claim_only(train: Sequence[Row], rows: Sequence[Row]) -> float:
-    """Accuracy of a logistic regression on the claim's words alone, fitted on training claims: what a leak would give."""
-    vocabulary = {w: i for i, w in enumerate(sorted({w for r in train for w in normalise(r["claim"]).split()}))}
-
-    def bag(row: Row) -> list[int]:
-        return [vocabulary[w] for w in normalise(row["claim"]).split() if w in vocabulary]
-
-    torch.manual_seed(0)
-    layer = torch.nn.EmbeddingBag(len(vocabulary) + 1, 1, mode="sum")
-    torch.nn.init.zeros_(layer.weight)
-    optim = torch.optim.Adam(layer.parameters(), lr=0.02)
-    bags = [torch.tensor([len(vocabulary), *bag(r)]) for r in train]
-    target = torch.tensor([float(r["label"] != "entailment") for r in train])
-    for _ in range(30):
-        scores = layer(torch.cat(bags), torch.tensor([0, *[len(b) for b in bags[:-1]]]).cumsum(0))[:, 0]
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(scores, target) + 1e-3 * layer.weight.square().sum()
-        optim.zero_grad()
-        loss.backward()
-        optim.step()
-    with torch.inference_mode():
-        guess = [float(layer(torch.tensor([[len(vocabulary), *bag(r)]]))[0, 0]) > 0 for r in rows]
-    return 100 * sum(g == (r["label"] == "REFUTES") for g, r in zip(guess, rows, strict=True)) / len(rows)
-
-
-def repair(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]:
-    """Wrong claims whose differing words are known to be wrong: they become one hole, filled from the evidence.
-
-    "exact": the claim became the right one, word for word; "copied": rows whose right words stand in the evidence at all.
-    """
-    canvases, golds, possible = [], [], []
-    for row in rows:
-        before, _, after, right = _difference(row["wrong"], row["right"])
-        pieces = tuple(p for p in (before, SlotSpec(MaskKind.TEXT), after) if p)
-        canvases.append(lay(denoiser.tokenizer, pieces, [("e", row["evidence"])], (*pieces, CITE_SLOT)))
-        golds.append(right)
-        possible.append(normalise(right) in normalise(row["evidence"]))
-    ranked = in_batches(canvases, lambda batch: denoiser.rank(batch, 0, 1))
-    hits = [
-        exact(next((r.fill.text for r in ranks if r.fill), ""), [g]) for ranks, g in zip(ranked, golds, strict=True)
+def _sheet(denoiser: Denoiser, tokens: int) -> Canvas:
+    words, each = "The barge Marisa was built of oak in 1901 by Pietro Canale on the lake of Orta . ".split(), 200
+    passages = [
+        (str(n), " ".join(words[i % len(words)] for i in range(min(each, tokens - n * each))))
+        for n in range(-(-tokens // each))
     ]
-    inside = [h for h, p in zip(hits, possible, strict=True) if p]
-    return {
-        "exact": 100 * sum(hits) / len(hits),
-        "exact_copyable": 100 * sum(inside) / len(inside),
-        "copyable": 100 * sum(possible) / len(hits),
-        "n": len(hits),
-    }
+    return denoiser.lay(["Who built the barge?"], passages, (SlotSpec(MaskKind.ENTITY), SlotSpec(MaskKind.CITE)))
 
 
-def _difference(wrong: str, right: str) -> tuple[str, str, str, str]:
-    """The common head, what differs in `wrong`, the common tail, what differs in `right`; cut at words."""
-    a, b = wrong.split(" "), right.split(" ")
-    head = 0
-    while head < min(len(a), len(b)) - 1 and a[head] == b[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(a), len(b)) - head - 1 and a[-1 - tail] == b[-1 - tail]:
-        tail += 1
-    ends = len(a) - tail, len(b) - tail
-    before = " ".join(a[:head]) + (" " if head else "")
-    after = (" " if tail else "") + " ".join(a[ends[0] :])
-    return before, " ".join(a[head : ends[0]]), after, " ".join(b[head : ends[1]])
+def _milliseconds(denoiser: Denoiser, canvas: Canvas, cache: Cache, repeats: int) -> float:
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        denoiser.guess([canvas], [cache])
+        taken.append(1000 * (time.perf_counter() - start))
+    return statistics.median(taken)
 
 
-def measure(
-    denoiser: Denoiser, data: Path, train: Path | None, limit: int, steps: Sequence[int]
-) -> Iterator[tuple[str, dict[str, float]]]:
-    """(name, figures) of each test whose file is in `data`; `limit` rows each, 0 for all."""
-
-    def rows(name: str) -> list[Row]:
-        path = data / f"{name}.jsonl.gz"
-        return read_rows(path, None) if path.exists() else []
-
-    def cut(found: list[Row]) -> list[Row]:
-        return random.Random(0).sample(found, limit) if 0 < limit < len(found) else found
-
-    squad = cut(rows("squad_v1_dev"))
-    if squad:
-        for n in steps:
-            yield f"squad 1.1 dev, {n} step(s)", span_filling(denoiser, squad, n, required=True)
-    for name, required in (("squad_v2_dev", False), ("qed_dev", True)):
-        if found := cut(rows(name)):
-            yield f"{name}, 2 steps", span_filling(denoiser, found, 2, required)
-    contrast = rows("fever_symmetric_claims_dev") + rows("fever_symmetric_claims_test")
-    if contrast:
-        yield "stance, symmetric FEVER", stance(denoiser, cut(contrast))
-        if train:
-            yield (
-                "stance, claim-only baseline",
-                {"accuracy": claim_only(read_rows(train / "fever_pairs.jsonl.gz"), contrast)},
-            )
-    if found := cut(rows("fever_symmetric_revision")):
-        yield "repair, symmetric FEVER", repair(denoiser, found)
+def measure(denoiser: Denoiser, files: Sequence[Files], only: Sequence[str]) -> Iterator[tuple[str, Figures]]:
+    """(name, figures) of each test whose name holds one of `only`, the median of every figure over the samples of `files`."""
+    for name, test in TESTS.items():
+        if only and not any(part in name for part in only):
+            continue
+        start = time.monotonic()
+        told = [found for found in (test(denoiser, f) for f in files) if found]
+        if told:
+            medians = {key: statistics.median(t[key] for t in told if key in t) for key in told[0]}
+            yield name, {**medians, "seconds": time.monotonic() - start}
 
 
 def load_checkpoint(path: Path) -> Denoiser:
@@ -292,30 +158,41 @@ def load_checkpoint(path: Path) -> Denoiser:
     return Denoiser(model, Tokenizer(package_folder() / "tokenizer.json"))
 
 
-def main() -> None:
+def card(figures: dict[str, Figures]) -> str:
+    """The figures as a markdown table."""
+    head = "| test | figures |\n|---|---|"
+    rows = [
+        f"| {name} | " + ", ".join(f"{k.replace('_', ' ')} {v:.4g}" for k, v in found.items() if k != "seconds") + " |"
+        for name, found in figures.items()
+    ]
+    return "\n".join([head, *rows])
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m palimpsest.dlm_core.evaluate", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="the folder of evaluation files")
     parser.add_argument("--train", type=Path)
     parser.add_argument("--model", type=Path, default=weights.BUNDLED)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--limit", type=int, default=0, help="rows a test, 0 for all")
-    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    args = parser.parse_args()
+    parser.add_argument("--seeds", type=int, default=1, help="samples of --limit rows; figures are their medians")
+    parser.add_argument("--only", nargs="+", default=[], help="tests whose names hold one of these words")
+    parser.add_argument("--json", type=Path, help="write the figures here, beside those it holds already")
+    parser.add_argument("--card", type=Path, help="print the figures of this JSON file as a table, and measure nothing")
+    args = parser.parse_args(argv)
+    if args.card:
+        print(card(json.loads(args.card.read_text())))
+        return
+    if args.data is None or not args.data.is_dir():
+        parser.error(f"--data is {args.data}; give the folder of evaluation files")
     denoiser = load_checkpoint(args.checkpoint) if args.checkpoint else weights.load(args.model)
-    figures = {}
-    for name, found in _timed(measure(denoiser, args.data, args.train, args.limit, args.steps)):
+    figures = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
+    files = [Files(args.data, args.train, args.limit, seed) for seed in range(args.seeds if args.limit else 1)]
+    for name, found in measure(denoiser, files, args.only):
         figures[name] = found
-        print(f"{name:32}" + "  ".join(f"{k} {v:.2f}" for k, v in found.items()), flush=True)
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=2) + "\n")
-
-
-def _timed(results: Iterator[tuple[str, dict[str, float]]]) -> Iterator[tuple[str, dict[str, float]]]:
-    start = time.monotonic()
-    for name, found in results:
-        yield name, {**found, "seconds": time.monotonic() - start}
-        start = time.monotonic()
+        print(f"{name:36}" + "  ".join(f"{k} {v:.2f}" for k, v in found.items()), flush=True)
+        if args.json:
+            args.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
