@@ -15,13 +15,13 @@ from palimpsest.dlm_core import ablate, calibrate
 from palimpsest.dlm_core import train as trainer
 from palimpsest.dlm_core.calibration import Calibration, KindCalibration, best_temperature, platt
 from palimpsest.dlm_core.denoiser import Denoiser
-from palimpsest.dlm_core.evaluate import auroc
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, VERDICTS, MaskKind
 from palimpsest.dlm_core.models import weights
 from palimpsest.dlm_core.models.embedded import EmbeddedModel
 from palimpsest.dlm_core.models.minilm import package_folder
 from palimpsest.dlm_core.models.quality import NUM_FEATURES, standing
 from palimpsest.dlm_core.sampler import denoise
+from palimpsest.dlm_core.scores import auroc
 from palimpsest.dlm_core.tokenizer import CONTROL
 from palimpsest.dlm_core.views import View, masked, realise
 
