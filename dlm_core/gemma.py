@@ -81,6 +81,9 @@ class _Decoded:
             words = torch.full_like(words, -torch.inf).index_copy(1, allowed, words[:, allowed]).log_softmax(-1)
         return likeliest(words)
 
+    def standing(self, places: Tensor) -> None:
+        return None
+
 
 def _conditioning(ids: Tensor, step: Step | None) -> Tensor | None:
     """[T, V]: the logits of the step before, row by row, divided by its temperature. None before the first step, and when a row is

@@ -72,6 +72,9 @@ class Reader(Protocol):
     def best(self, places: Tensor, allowed: Tensor | None) -> Best | None:
         """The best word of each place, of all words or of the `allowed` ids."""
 
+    def standing(self, places: Tensor) -> Tensor | None:
+        """[K] the probability that what stands there is right, where the model can tell."""
+
 
 class PromptedDenoiser(ABC):
     """What all models that are prompted share: the layout, and the scoring of slots from the words' probabilities at their places."""
@@ -84,7 +87,7 @@ class PromptedDenoiser(ABC):
         self.marks = Marks(mask, delete, tokenizer.encode(NOTHING).ids[0])
         singles = [tokenizer.encode(m).ids for m in MARKERS]
         self._markers = list(dict.fromkeys(i[0] for i in singles if len(i) == 1))
-        self._logic = torch.tensor(sorted({tokenizer.encode(w).ids[0] for w in LOGIC_WORDS}))
+        self.logic = torch.tensor(sorted({tokenizer.encode(w).ids[0] for w in LOGIC_WORDS}))
 
     @abstractmethod
     def _read(
@@ -207,20 +210,25 @@ class PromptedDenoiser(ABC):
 
     def _slots(self, canvas: Canvas, read: Reader) -> list[Scored]:
         limit = limits(canvas, len(canvas))
-        return [self._slot(canvas, slot, read, limit) for slot in canvas.slots]
+        told = [self._slot(canvas, slot, read, limit) for slot in canvas.slots]
+        filled = [torch.arange(s.start, s.end) if canvas.is_settled(n) else None for n, s in enumerate(canvas.slots)]
+        return [
+            x if where is None else replace(x, quality=read.standing(where))
+            for x, where in zip(told, filled, strict=True)
+        ]
 
     def _slot(self, canvas: Canvas, slot: Slot, read: Reader, limit: Limits) -> Scored:
         """The distribution of one slot; a settled one whose rows were not computed keeps its standing."""
         places, spec = torch.arange(slot.start, slot.end), slot.spec
         if spec.free or spec.kind is MaskKind.LOGIC:
-            best = read.best(places, None if spec.free else self._logic)
+            best = read.best(places, None if spec.free else self.logic)
             best = best if best is None or spec.free else best.as_one()
             return Scored(words=best or _as_it_stands(canvas, slot))
         words = read.words(places)
         if words is None:
             return Scored(words=_as_it_stands(canvas, slot))
         if spec.kind is MaskKind.CHOICE:
-            answers = self._answers(spec.allowed, len(words))
+            answers = self.answers(spec.allowed, len(words))
             return Scored(choice=answers.mean_score(words).log_softmax(-1), rows=answers.tokens)
         if spec.kind is MaskKind.CITE:
             return Scored(spans=_cited(canvas, words[0]))
@@ -239,7 +247,7 @@ class PromptedDenoiser(ABC):
         none = torch.tensor(-torch.inf) if slot.spec.required else words[0, self.marks.none]
         return Scored(spans=legal(scores, limit, slot.spec.kind), none=none)
 
-    def _answers(self, allowed: Sequence[str], places: int) -> Sequences:
+    def answers(self, allowed: Sequence[str], places: int) -> Sequences:
         """The answers as far as the slot's places reach, in their order. ValueError when that leaves two of them the same."""
         spoken = [self.tokenizer.encode(SPOKEN.get(a, a)).ids[:places] for a in allowed]
         if len({tuple(s) for s in spoken}) < len(spoken):
@@ -259,6 +267,7 @@ class HostedDenoiser(PromptedDenoiser):
     def __init__(self, body: HostedBody, tokenizer: HostedTokenizer, mask: int, delete: int, expand: int | None = None):
         super().__init__(tokenizer, mask, delete)
         self.body = body
+        self.quality: torch.nn.Linear | None = None  # log-odds that a word is right, of its final state (`adapter`)
         self.arena: Arena = body.arena()
         self._elastic = None if expand is None else by_guess(expand_and_delete(expand, delete), steps=ELASTIC_STEPS)
 
@@ -271,21 +280,21 @@ class HostedDenoiser(PromptedDenoiser):
         self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
     ) -> tuple[list[Reader], list[Cache]]:
         states, kept = hidden_states(self.body, self.arena, self.marks.mask, canvases, caches)
-        return [_Computed(self.body, *each) for each in states], kept
+        return [_Computed(self.body, *each, self.quality) for each in states], kept
 
 
 class _Computed:
     """A `Reader` of final hidden states [L, C] of some rows [L]."""
 
-    def __init__(self, body: HostedBody, rows: Tensor, hidden: Tensor):
-        self.body, self.rows, self.hidden = body, rows, hidden
+    def __init__(self, body: HostedBody, rows: Tensor, hidden: Tensor, quality: torch.nn.Linear | None):
+        self.body, self.rows, self.hidden, self.quality = body, rows, hidden, quality
 
     def words(self, places: Tensor) -> Tensor | None:
-        states = self._states(places)
+        states = self._states(places - self.body.shift)
         return None if states is None else self.body.logits(states).float().log_softmax(-1).cpu()
 
     def best(self, places: Tensor, allowed: Tensor | None) -> Best | None:
-        states = self._states(places)
+        states = self._states(places - self.body.shift)
         if states is None:
             return None
         weight = self.body.head_weight
@@ -294,8 +303,12 @@ class _Computed:
         token, prob, entropy, margin = (t.cpu() for t in (told.token, told.prob, told.entropy, told.margin))
         return Best(token, torch.full_like(token, -1), prob, entropy, margin)
 
-    def _states(self, places: Tensor) -> Tensor | None:
-        wanted = (places - self.body.shift).clamp_min(0)
+    def standing(self, places: Tensor) -> Tensor | None:
+        states = self._states(places) if self.quality else None
+        return None if self.quality is None or states is None else self.quality(states.float())[:, 0].sigmoid().cpu()
+
+    def _states(self, rows: Tensor) -> Tensor | None:
+        wanted = rows.clamp_min(0)
         found = torch.searchsorted(self.rows, wanted).clamp_max(len(self.rows) - 1)
         if not len(self.rows) or not bool((self.rows[found] == wanted).all()):
             return None

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from .adapter import is_adapter, read_facts, with_adapter
 from .denoiser import Denoiser
 from .gemma import GemmaDenoiser
 from .hosted import HostedDenoiser, PromptedDenoiser
 from .models import weights
 from .models.diffusion_gemma import is_gemma, load_gemma
 from .models.load import family_of, folder_of, load, look
+from .models.transformer import Transformer
+from .tokenizer import ChatTokenizer
 
 
 def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
-    """ "embedded", a folder, or a Hugging Face id. WeightsError or ModelError says in a sentence what is wrong with it."""
+    """ "embedded", a folder (of a model, or of an adapter for one), or a Hugging Face id.
+
+    WeightsError or ModelError says in a sentence what is wrong with it.
+    """
     if name == "embedded":
         return weights.load(weights.BUNDLED)
     folder = folder_of(name)
@@ -22,7 +28,13 @@ def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
         return weights.load(folder)
     if is_gemma(folder):
         return GemmaDenoiser(*load_gemma(folder))
-    body, tokenizer = load(folder)
+    if is_adapter(folder):
+        return with_adapter(hosted(*load(read_facts(folder).base)), folder)
+    return hosted(*load(folder))
+
+
+def hosted(body: Transformer, tokenizer: ChatTokenizer) -> HostedDenoiser:
+    """A loaded checkpoint of the table of families at work on the canvas."""
     return HostedDenoiser(body, tokenizer, body.config.mask, body.config.end, body.config.expand)
 
 
@@ -31,6 +43,9 @@ def examine(name: str | Path = "embedded") -> str:
     folder = weights.BUNDLED if name == "embedded" else folder_of(name)
     if is_embedded(folder):
         return f"{len(weights.check(folder)['sha256'])} files match their checksums"  # type: ignore[arg-type]
+    if is_adapter(folder):
+        facts = read_facts(folder)
+        return f"an adapter of rank {facts.rank} for {examine(facts.base)}"
     family = "DiffusionGemma" if is_gemma(folder) else family_of(folder)
     count, size = look(folder)
     return f"{family}, {count} shard{'s' if count > 1 else ''}, {size / 2**30:.1f} GB"

@@ -11,11 +11,12 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from .build import Held
 from .canvas import Canvas
@@ -158,9 +159,9 @@ def optimizer(model: EmbeddedModel, config: TrainConfig) -> torch.optim.AdamW:
     )
 
 
-def save(path: Path, model: EmbeddedModel, optim: torch.optim.AdamW, progress: Progress) -> None:
+def save(path: Path, model: Mapping[str, Tensor], optim: torch.optim.AdamW, progress: Progress) -> None:
     """Write the checkpoint beside its place and rename it: a kill leaves the old one or the new one."""
-    state = {"model": model.state_dict(), "optimizer": optim.state_dict(), "progress": vars(progress)}
+    state = {"model": dict(model), "optimizer": optim.state_dict(), "progress": vars(progress)}
     torch.save(state, path.with_suffix(".tmp"))
     path.with_suffix(".tmp").replace(path)
 
@@ -183,7 +184,7 @@ def train(config: TrainConfig) -> Iterator[dict[str, float]]:
         if config.init:
             model.load_state_dict(torch.load(config.init, weights_only=True)["model"])
     yield from _steps(config, draw, tokenizer, model, optim, progress)
-    save(checkpoint, model, optim, progress)
+    save(checkpoint, model.state_dict(), optim, progress)
 
 
 def drawer(config: TrainConfig) -> Draw:
@@ -243,7 +244,7 @@ def _steps(
                 told = {"tokens_per_second": speed, "supervised": density, "share": share}
                 yield {**vars(progress), **told, **sums}
             if now - saved > config.save_seconds:
-                save(config.out / "checkpoint.pt", model, optim, progress)
+                save(config.out / "checkpoint.pt", model.state_dict(), optim, progress)
                 saved = clock = time.monotonic()
         progress.pool, progress.batch = progress.pool + 1, 0
 

@@ -117,7 +117,7 @@ def realise(view: View, tokenizer: Tokenizer, longest: int) -> tuple[Canvas, lis
     canvas = _written(canvas, view, tokenizer)
     supervised = []
     for number, target in enumerate(example.targets):
-        spans = tuple(s for place in target.spans for s in _token_spans(canvas, place) if s[1] - s[0] < longest)
+        spans = tuple(s for place in target.spans for s in token_spans(canvas, place) if s[1] - s[0] < longest)
         rows = _rows(tokenizer, target.words)
         slot = canvas.slots[number]
         if len(rows) > slot.end - slot.start or not (spans or rows):
@@ -157,7 +157,7 @@ def _edited(told: Supervision, canvas: Canvas, right: Sequence[int]) -> Supervis
     return replace(told, edits=tuple(rows), kept=kept, weight=KEEP_WEIGHT if all(kept) else 1.0)
 
 
-def _token_spans(canvas: Canvas, place: tuple[int, int, int]) -> list[tuple[int, int]]:
+def token_spans(canvas: Canvas, place: tuple[int, int, int]) -> list[tuple[int, int]]:
     passage, start, end = place
     for segment in canvas.segments:
         if segment.name != str(passage):

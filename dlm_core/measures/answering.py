@@ -16,6 +16,8 @@ from ..sampler import Frame, denoise_all, in_batches
 from ..scores import auroc, calibration, exact, f1, normalise
 from ..tokenizer import NONE, Tokenizer
 
+RIVAL_LETTERS = 800  # of a text beside the gold ones: a canvas has room for 16 segments of 254 tokens
+
 
 def answer_canvas(tokenizer: Tokenizer, question: str, context: str, required: bool) -> Canvas:
     pieces = (SlotSpec(MaskKind.TEXT, required=required), " ", CITE_SLOT)
@@ -98,10 +100,11 @@ def multi_hop(
         words = set(normalise(row["question"]).split())
         rivals = [t for t in rng.sample(sorted(texts), min(200, len(texts))) if t not in gold]
         rivals.sort(key=lambda t: -len(words & set(normalise(t + " " + texts[t]).split())))
-        shown = [*gold, *rivals[: passages - len(gold)]]
+        shown = [(t, f"{t}. {texts[t]}") for t in gold]
+        shown += [(t, f"{t}. {texts[t]}"[:RIVAL_LETTERS]) for t in rivals[: passages - len(gold)]]
         rng.shuffle(shown)
         slots = (SlotSpec(MaskKind.TEXT), " ", CITE_SLOT)
-        canvases.append(denoiser.lay([row["question"]], [(t, f"{t}. {texts[t]}") for t in shown], slots))
+        canvases.append(denoiser.lay([row["question"]], shown, slots))
 
     def work(batch: list[Canvas]) -> list[Canvas]:
         return [f.canvas for f in list(denoise_all(denoiser, batch, schedule=2))[-1]]

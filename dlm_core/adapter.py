@@ -1,0 +1,80 @@
+"""A fine-tuned adapter as a folder: adapter.json, adapter.safetensors. It is opened by its own name, and brings its base with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .hosted import HostedDenoiser
+from .models import lora
+from .models.errors import ModelError
+from .models.load import read_json
+from .models.transformer import Transformer
+
+FACTS, TENSORS = "adapter.json", "adapter.safetensors"
+QUALITY = "quality."
+
+
+@dataclass(frozen=True)
+class AdapterFacts:
+    """Which model an adapter belongs to (`base`: a folder or Hugging Face id), its form, and how it was made."""
+
+    base: str
+    family: str
+    rank: int
+    alpha: float
+    training: dict[str, float] = field(default_factory=dict)
+    licences: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def scale(self) -> float:
+        return self.alpha / self.rank
+
+
+def is_adapter(folder: Path) -> bool:
+    return (folder / FACTS).exists()
+
+
+def read_facts(folder: Path) -> AdapterFacts:
+    """ModelError when the file is missing, damaged or of another make."""
+    told = read_json(folder / FACTS)
+    try:
+        return AdapterFacts(**told)
+    except TypeError as error:
+        raise ModelError(f"{folder / FACTS} is not of this format ({error}); export the adapter again") from error
+
+
+def save_adapter(folder: Path, facts: AdapterFacts, matrices: Mapping[str, Tensor], quality: nn.Linear) -> None:
+    """Write an adapter; its facts last, so that a folder with facts is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    head = {QUALITY + name: p.detach() for name, p in quality.named_parameters()}
+    lora.save(folder / TENSORS, {**matrices, **head})
+    partial = (folder / FACTS).with_suffix(".tmp")
+    partial.write_text(json.dumps(asdict(facts), indent=1))
+    partial.replace(folder / FACTS)
+
+
+def with_adapter(denoiser: HostedDenoiser, folder: Path) -> HostedDenoiser:
+    """The denoiser with the adapter of `folder` merged into its weights, which change in place, and its quality head.
+
+    ModelError when the folder holds no adapter, or one of another model; the weights are then as they were.
+    """
+    facts, stored = read_facts(folder), lora.load(folder / TENSORS)
+    body = denoiser.body
+    assert isinstance(body, Transformer)
+    lora.merge(body, stored, facts.scale)
+    denoiser.quality = quality_head(body)
+    with torch.no_grad():
+        for name, parameter in denoiser.quality.named_parameters():
+            parameter.copy_(stored[QUALITY + name])
+    return denoiser
+
+
+def quality_head(body: Transformer) -> nn.Linear:
+    """Log-odds that the word that stands at a place is right, from the place's final hidden state (PRISM, arXiv 2510.01384)."""
+    return nn.Linear(body.config.width, 1, device=body.norm.weight.device).requires_grad_(False)
