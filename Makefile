@@ -4,7 +4,7 @@ VENV_FLAGS ?=
 TORCH_INDEX_URL ?=
 PIP_ARGS ?= $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL))
 STAMP := $(VENV)/.installed
-Q ?= What is the fastest open diffusion language model, and how many tokens per second does it reach?
+Q ?= Which open diffusion language model is the fastest, and how many tokens per second does it reach?
 DOCS ?=
 
 run: $(STAMP)

@@ -27,16 +27,16 @@ from .hypotheses import Edge, Hypothesis, Relation, log_odds
 from .state import Candidate, Event, Query, ResearchState, SubQuestion, Tools, Verdict
 
 LEAST = 0.04  # the least probability with which a span of a passage becomes a hypothesis
-SENTENCE, AROUND, TOPIC = 2.0, 6.0, 5.0  # log-odds lost with the question's words, and what a passage on topic gains
+SENTENCE, AROUND, TOPIC = 2.0, 6.0, 7.0  # log-odds lost with the question's words, and what a passage on topic gains
 MISSED = (
     2.0  # log-odds lost by an answer to "how many crates has B-12" whose sentence speaks of no crates or not of B-12
 )
-FOREIGN = 4.0  # log-odds lost by an answer read where nothing that the question names is spoken of
+FOREIGN = 6.0  # log-odds lost by an answer read where nothing that the question names is spoken of
 RANK = 0.3  # log-odds lost for each passage found before the one an answer was read in
 RIVALS = 5  # rival answers of a sub-question that are judged against passages
 JOINT = 4  # passages laid together on one canvas
 BRIDGES = 3  # entities of the best passages that become queries of the next round
-UNSURE = 0.3  # an answer believed less than this sends the search on over bridges
+UNSURE = 0.37  # an answer believed less than this sends the search on over bridges
 
 _COUNTED = re.compile(r"\bhow many (?:more |fewer |different |active )?(\w+)", re.IGNORECASE)
 

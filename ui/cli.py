@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Deep research on a diffusion language model: cited reports that are revised in place.\n\n"
-    'Start with:  research run "What is the fastest open diffusion language model?"',
+    'Start with:  research run "Which open diffusion language model is the fastest?"',
 )
 index_app = typer.Typer(no_args_is_help=True, help="The retrieval index on its own.")
 app.add_typer(index_app, name="index")
