@@ -5,21 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from palimpsest import Config, research
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_default_run_reopens_what_a_newer_document_contradicts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_run_reopens_what_a_newer_document_contradicts(tmp_path: Path) -> None:
     """If a new model reads the newer document first there is no belief to revise, and the default question must be another."""
-    monkeypatch.setenv("RESEARCH_INDEX", str(tmp_path / "index"))
     question = re.findall(r"^Q \?= (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0]
     assert question in (ROOT / "README.md").read_text()
-    events = list(research(question, Config(runs=tmp_path / "runs")))
+    events = list(research(question, Config(out=tmp_path / "runs", index=tmp_path / "index")))
     (report,) = (tmp_path / "runs").glob("*/report.md")
     told = report.read_text(encoding="utf-8")
     assert any(e.kind == "reopened" for e in events)
