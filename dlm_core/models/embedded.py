@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ..canvas import Canvas, Role, Segment
 from .quality import QualityHead
+from .tables import embedding
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,10 @@ class EmbeddedModel(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.words = nn.Embedding(config.vocabulary, width)
-        self.place = nn.Embedding(config.positions, width)
-        self.role = nn.Embedding(config.roles, width)
-        self.kind = nn.Embedding(config.kinds, width)
+        self.words = embedding(config.vocabulary, width)
+        self.place = embedding(config.positions, width)
+        self.role = embedding(config.roles, width)
+        self.kind = embedding(config.kinds, width)
         self.input_norm = nn.LayerNorm(width, config.norm_epsilon)
         self.body = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.span_query = nn.Linear(width, 2 * width)  # start and end queries, from the first place of a slot

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ..cache import Arena
 from .rope import Rotary, Stretch
+from .tables import embedding
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # layer, q [N, Hq, D], k, v [N, Hkv, D] -> [N, Hq, D]
 
@@ -131,7 +132,8 @@ class Experts(nn.Module):
         self.down = nn.Parameter(torch.empty(config.count, width, config.width))
         self.shared = Gated(width, config.shared_width) if config.shared_width else None
         for matrix in (self.gate, self.up, self.down):
-            nn.init.normal_(matrix, std=0.02)
+            if not matrix.is_meta:
+                nn.init.normal_(matrix, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
         chosen, weights = self.route(x)  # [N, K]
@@ -198,7 +200,7 @@ class Transformer(nn.Module):
         self.config = config
         self.block_length, self.shift = config.block_length, config.shift
         self.rotary = Rotary(config.rotary_width or config.head_width, config.rope_theta, config.stretch)
-        self.embedding = nn.Embedding(config.vocabulary, config.width)
+        self.embedding = embedding(config.vocabulary, config.width)
         self.blocks = nn.ModuleList(Block(n, config, self.rotary) for n in range(config.layers))
         self.norm = Norm(config.width, config.norm_epsilon)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)

@@ -39,7 +39,7 @@ def dequantize(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         if name.endswith(".int8"):
             stem = name.removesuffix(".int8")
-            state[stem] = tensor.float() * tensors[f"{stem}.scale"].float()
+            state[stem] = tensor.float().mul_(tensors[f"{stem}.scale"].float())
         elif not name.endswith(".scale"):
             state[name] = tensor.float()
     return state
