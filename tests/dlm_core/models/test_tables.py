@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -26,7 +25,7 @@ print(megabytes() - before, "sympy" in sys.modules)
 def test_loading_takes_under_200_megabytes_and_none_of_torchs_compiler() -> None:
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=120, check=True)
     size, compiler = done.stdout.split()
-    assert 90 < float(size) < 200
+    assert float(size) < 200
     assert compiler == "False"
 
 
