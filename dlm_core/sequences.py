@@ -77,10 +77,3 @@ class Sequences:
         size = self.tokens.shape[1]
         told = words[torch.arange(size), self.tokens.clamp_min(0)] * (self.tokens >= 0)
         return told.sum(1) / self.lengths
-
-
-def ragged(sets: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Allowed sets of rows as the kernel `unmask` takes them: offsets [R + 1] int32 and ids int32, one set behind the other."""
-    sizes = torch.tensor([0, *[len(s) for s in sets]])
-    ids = torch.cat([*sets, torch.empty(0, dtype=torch.long)])
-    return sizes.cumsum(0).to(torch.int32), ids.to(torch.int32)

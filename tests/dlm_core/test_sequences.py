@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from palimpsest.dlm_core.sequences import OPEN, Sequences, ragged
+from palimpsest.dlm_core.sequences import OPEN, Sequences
 
 WORDS = Sequences.of([(5, 6, 7), (5, 6), (5, 8, 7), (9,), (5, 6)])
 
@@ -50,13 +50,6 @@ def test_no_sequences_allow_nothing() -> None:
     empty = Sequences.of([])
     assert [a.tolist() for a in empty.allowed((OPEN,))] == [[]]
     assert len(empty) == 0
-
-
-def test_sets_one_behind_the_other() -> None:
-    offsets, ids = ragged([torch.tensor([3, 4]), torch.tensor([], dtype=torch.long), torch.tensor([1])])
-    assert offsets.tolist() == [0, 2, 2, 3]
-    assert ids.tolist() == [3, 4, 1]
-    assert ids.dtype == offsets.dtype == torch.int32
 
 
 def test_equal_to_a_loop_over_many_spans() -> None:
