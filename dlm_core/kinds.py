@@ -70,14 +70,16 @@ _DATE = re.compile(
 _NUMBER = re.compile(
     rf"(?<![\w.])[$€£]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:{_UNIT}\b|%|(?:st|nd|rd|th|s)\b)?(?![\w])",
 )
-_CAPITAL = r"[a-z]{0,2}[A-Z][\w&’'.-]*[\w]|[a-z]\d[A-Z]\w*|[A-Z]"
+_UPPER = "".join(c for c in map(chr, range(0x41, 0x530)) if c.isupper())  # Latin, Greek, Cyrillic
+_CAPITAL = rf"[a-z]{{0,2}}[{_UPPER}][\w&’'.-]*[\w]|[a-z]\d[{_UPPER}]\w*|[{_UPPER}]"
 _ENTITY = re.compile(
     rf"\b(?:{_CAPITAL})(?:\s+(?:(?:of the|of|de|von|van|and|the|for)\s+)?(?:{_CAPITAL}|v?\d+(?:\.\d+)?\b))*"
 )
 _OPENERS = frozenset(
     "a an the in on at of for to from by with as it its he she they we you i his her their this that these those there "
     "after before during while when where who what which how why if although however because since but and or not no "
-    "some many most both all each one two three during according also then thus such other another".split()
+    "some many most both all each one two three during according also then thus such other another about around nearly "
+    "almost roughly approximately over under only just more less fewer until since till".split()
 )
 LOGIC_WORDS = frozenset(
     "not no never without because since therefore although though despite however but only least most more less than "
@@ -106,7 +108,9 @@ def _entities(text: str) -> list[tuple[int, int]]:
         start, end = match.span()
         first = re.match(r"\S+\s*", text[start:end])
         # A capital that only opens the sentence says nothing; the name may begin after it.
-        while first and first.group().strip().lower() in _OPENERS:
+        while first and (
+            first.group().strip().lower() in _OPENERS or (start > match.start() and first.group()[0].isdigit())
+        ):
             start += first.end()
             first = re.match(r"\S+\s*", text[start:end])
         if any(letter.isupper() for letter in text[start:end]):

@@ -205,7 +205,7 @@ def _load_markdown(data: bytes, path: Path) -> Extracted:
 
 def _read_front_matter(text: str) -> Extracted:
     match = _FRONT_MATTER.match(text)
-    pairs = [line.partition(":") for line in match.group(1).splitlines()] if match else []
+    pairs = [line.partition(":") for line in match.group(1).split("\n")] if match else []
     if match is None or not all(colon for key, colon, _ in pairs if key.strip()):
         return Extracted(text)
     fields = {key.strip().lower(): value.strip().strip("\"'") for key, _, value in pairs}

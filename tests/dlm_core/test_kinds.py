@@ -14,6 +14,9 @@ from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, kind_of, typed_spans
         ("It makes 1,288 of them.", [("1,288", "NUMBER")]),
         ("In 1985, John of Gaunt rose.", [("1985", "NUMBER"), ("John of Gaunt", "ENTITY")]),
         ("The cost is $12 million.", [("$12 million", "NUMBER")]),
+        ("About 10 people came.", [("10", "NUMBER")]),
+        ("Around 1905 Karl Benz left.", [("1905", "NUMBER"), ("Karl Benz", "ENTITY")]),
+        ("Émile Zola saw Łódź with Владимир.", [("Émile Zola", "ENTITY"), ("Łódź", "ENTITY"), ("Владимир", "ENTITY")]),
         ("nothing to see", []),
     ],
 )

@@ -74,6 +74,16 @@ def test_markdown_with_front_matter(tmp_path: Path) -> None:
     assert (found.source.date, found.source.uri) == ("2025-06-10", "https://example.org/cats")
 
 
+def test_a_title_keeps_its_line_separator(tmp_path: Path) -> None:
+    """U+2028 ends a line for str.splitlines, and nowhere in YAML: with it the whole front matter was once lost."""
+    (tmp_path / "a.md").write_text(
+        "---\ntitle: Cats\u2028and dogs\ndate: 2025-06-10\n---\nThey purr.", encoding="utf-8"
+    )
+    found = load(tmp_path / "a.md")
+    assert found.source.title.startswith("Cats")
+    assert found.source.date == "2025-06-10"
+
+
 def test_front_matter_may_not_name_a_file_as_its_address(tmp_path: Path) -> None:
     path = write(tmp_path, "a.md", "---\nurl: library:trusted.md\n---\nText.")
     assert load(path).source.uri == str(path)
