@@ -28,15 +28,23 @@ from .state import Candidate, Event, Query, ResearchState, SubQuestion, Tools, V
 
 LEAST = 0.04  # the least probability with which a span of a passage becomes a hypothesis
 SENTENCE, AROUND, TOPIC = 2.0, 6.0, 7.0  # log-odds lost with the question's words, and what a passage on topic gains
-MISSED = (
-    2.0  # log-odds lost by an answer to "how many crates has B-12" whose sentence speaks of no crates or not of B-12
-)
+MISSED = 2.0  # log-odds lost by an answer to "how many crates has B-12" whose sentence has no crates, or to "how fast" no speed
 FOREIGN = 6.0  # log-odds lost by an answer read where nothing that the question names is spoken of
 RANK = 0.3  # log-odds lost for each passage found before the one an answer was read in
 RIVALS = 5  # rival answers of a sub-question that are judged against passages
 JOINT = 4  # passages laid together on one canvas
 BRIDGES = 3  # entities of the best passages that become queries of the next round
 UNSURE = 0.37  # an answer believed less than this sends the search on over bridges
+
+_LENGTHS = r"mm|cm|km|met(?:er|re)s?|kilomet(?:er|re)s?|miles?|feet|foot|ft|inch(?:es)?|yards?|\d\s?m"
+_MEASURES = {  # what is asked for by "how ...", and the words that its measure is given in
+    "fast": r"per (?:second|minute|hour|day)|/s|km/h|mph|knots|times|speeds?|faster|\d\s?[x×]",
+    "tall high deep wide far": _LENGTHS + "|stor(?:e?y|eys|ies)|light.years",
+    "heavy": r"kg|kilograms?|grams?|tons?|tonnes?|pounds?|lbs?|ounces?|weigh\w*",
+    "old": "years?|months?|days?|aged?|born|million|billion|century",
+    "big large": _LENGTHS + r"|acres?|hectares?|square|[KMGT]B|parameters|billion|million|people|inhabitants",
+}
+_MEASURED = re.compile(r"\bhow (" + "|".join(" ".join(_MEASURES).split()) + r")\b", re.IGNORECASE)
 
 _COUNTED = re.compile(r"\bhow many (?:more |fewer |different |active )?(\w+)", re.IGNORECASE)
 
@@ -204,10 +212,20 @@ def astray(state: ResearchState, question: SubQuestion, candidate: Candidate) ->
     around = overlap(about, spoken)
     counted = _COUNTED.search(text)
     missed = counted is not None and overlap(content(counted[1]), told) < 1
+    missed |= not _is_measured(text, told)
     names = _names(text)
     missed |= any(name.lower() not in told.lower() for name in names if any(c.isdigit() for c in name))
     foreign = bool(names) and all(overlap(content(name), spoken) <= 0.5 for name in names)
     return SENTENCE * (1 - overlap(about, told)) + AROUND * (1 - around) + MISSED * missed + FOREIGN * foreign - TOPIC
+
+
+def _is_measured(question: str, told: str) -> bool:
+    """Whether a sentence gives a measure of the kind that is asked for; true where none is."""
+    asked = _MEASURED.search(question)
+    if asked is None:
+        return True
+    units = next(words for names, words in _MEASURES.items() if asked[1].lower() in names.split())
+    return re.search(rf"(?<![a-z])(?:{units})(?![a-z])", told, re.IGNORECASE) is not None
 
 
 def _names(text: str) -> list[str]:

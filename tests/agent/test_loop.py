@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import string
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -219,3 +220,26 @@ def test_an_answer_read_where_nothing_asked_about_is_named_is_not_believed() -> 
     _, asked = research("Who built the Humber Bridge?", told, Shelf(humber))
     assert "**Not established**" in other.draft.text
     assert "**Fox** [1]" in asked.draft.text
+
+
+@pytest.mark.parametrize(
+    ("question", "wrong", "right"),
+    [
+        ("How fast is the Marisa?", "The Marisa was launched in June 1926.", "The Marisa reaches a speed of 17 knots."),
+        ("How tall is the Orta tower?", "The Orta tower has 300 steps.", "The Orta tower rises 41 metres."),
+        ("How old is the Orta tower?", "The Orta tower has 300 steps.", "The Orta tower has stood for 800 years."),
+    ],
+)
+def test_how_fast_asks_for_a_speed(question: str, wrong: str, right: str) -> None:
+    """ "How fast is it?" was once answered with "June 2026", which stood beside the name."""
+    told = ScriptedWriter({"How": r"(\d+)"}, sure={"300": 0.9, "1926": 0.9})
+    _, state = research(question, told, Shelf(passage(wrong, "One"), passage(right, "Two")))
+    found = next(w for w in right.split() if w.isdigit())
+    assert f"**{found}**" in state.draft.text
+
+
+def test_a_measure_is_asked_for_only_where_one_is_named() -> None:
+    _, state = research(
+        "How did the Marisa sink?", ScriptedWriter({"How": r"by (\w+)"}), Shelf(passage("The Marisa sank by fire."))
+    )
+    assert "**fire**" in state.draft.text
