@@ -27,7 +27,7 @@ def attach(body: Transformer, rank: int, alpha: float) -> None:
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
-        raise ModelError("fine-tuning needs peft; install it with pip install 'palimpsest-research[lora]'") from error
+        raise ModelError("fine-tuning needs peft; install it with pip install peft accelerate") from error
     settings = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=LINEAR)  # type: ignore[arg-type]
     inject_adapter_in_model(settings, body)
     for name, parameter in body.named_parameters():

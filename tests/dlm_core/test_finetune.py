@@ -14,6 +14,7 @@ import torch
 
 from palimpsest.dlm_core import finetune as tuner
 from palimpsest.dlm_core.adapter import with_adapter
+from palimpsest.dlm_core.cache import NO_CACHE
 from palimpsest.dlm_core.examples import Example, Target, write_examples
 from palimpsest.dlm_core.finetune import FinetuneConfig, Tuned, finetune, judged, losses, shown
 from palimpsest.dlm_core.hosted import HostedDenoiser
@@ -25,6 +26,7 @@ from palimpsest.dlm_core.models.load import load
 from palimpsest.dlm_core.models.transformer import Transformer
 from palimpsest.dlm_core.open import examine, hosted, open_denoiser
 from palimpsest.dlm_core.sampler import denoise
+from palimpsest.dlm_core.spans import hidden_states
 from palimpsest.dlm_core.views import View, masked, stale
 
 from .models.checkpoints import write
@@ -116,6 +118,19 @@ def test_the_loss_is_the_cross_entropy_of_the_family_at_its_rows(tmp_path: Path)
     places = [p for p in x.places if p.part == "span"]
     by_hand = -sum(p.weight * words[p.row - 1, p.target] for p in places) / sum(p.weight for p in places)
     assert losses(tuned, [x], hidden)["span"].item() == pytest.approx(float(by_hand), rel=1e-5)
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_what_is_trained_is_what_is_served(family: str, tmp_path: Path) -> None:
+    """New adapters are no change, and canvases side by side see what each sees alone, by the family's own rule."""
+    denoiser = small(family, tmp_path)
+    canvases = [lesson(masked(e), denoiser, random.Random(0)).canvas for e in (ASKED, WRITTEN)]
+    with torch.inference_mode():
+        served, _ = hidden_states(denoiser.body, denoiser.arena, denoiser.marks.mask, canvases, [NO_CACHE] * 2)
+    tuned = Tuned(denoiser, 2, 2.0, seed=0)
+    with torch.no_grad():
+        trained = tuned.hidden(canvases)
+    assert torch.allclose(trained, torch.cat([hidden for _, hidden in served]), atol=1e-5)
 
 
 def test_the_quality_head_is_taught_whether_the_models_own_words_are_right(tmp_path: Path) -> None:
@@ -274,7 +289,7 @@ def test_the_command_leaves_metrics_and_an_adapter(tmp_path: Path, monkeypatch: 
 
 def test_without_peft_the_mend_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(ModelError, match=r"install it with pip install 'palimpsest-research\[lora\]'"):
+    with pytest.raises(ModelError, match=r"install it with pip install peft accelerate"):
         lora.attach(load(write("llada", tmp_path / "m"))[0], 2, 2.0)
 
 
