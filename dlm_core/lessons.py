@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from palimpsest.kernels.words import Allowed
 
-from .canvas import Canvas, Role, State
+from .attending import bounds
+from .canvas import Canvas, Role, padded
 from .hosted import LENGTHS, PromptedDenoiser
 from .kinds import MaskKind
 from .labels import Edit, edits
@@ -130,23 +131,21 @@ def _standing(
     stands = right if is_right else list(stands)
     length = max(len(stands), len(right), 1)
     canvas = canvas.resize(number, length)
+    canvas = canvas.write(number, stands)
+    if told is None or is_right:
+        return canvas, []
     start, delete = canvas.slots[number].start, canvas.marks.delete
-    filled = [*stands, *[delete] * (length - len(stands))]
-    wanted = edits(filled, [*right, *[delete] * (length - len(right))])
-    tokens, state = canvas.tokens.clone(), canvas.state.clone()
-    tokens[start : start + length], state[start : start + length] = torch.tensor(filled), State.FILLED
-    canvas = replace(canvas, tokens=tokens, state=state)
-    rows = [{Edit.DELETE: delete}.get(edit, row) for edit, row in wanted]
+    wanted = edits(padded(stands, length, delete), padded(right, length, delete))
     places = [
-        Place(start + n, row, "edit", KEEP_WEIGHT if edit is Edit.KEEP else 1.0)
-        for n, (row, (edit, _)) in enumerate(zip(rows, wanted, strict=True))
-        if edit is not Edit.INSERT and told and not is_right
+        Place(start + n, delete if edit is Edit.DELETE else row, "edit", KEEP_WEIGHT if edit is Edit.KEEP else 1.0)
+        for n, (edit, row) in enumerate(wanted)
+        if edit is not Edit.INSERT
     ]
     return canvas, places
 
 
 @dataclass(frozen=True)
-class Rows:
+class Asked:
     """Places of several canvases, flattened [N]: `row` among the rows of all canvases, `canvas` the number of its canvas."""
 
     row: Tensor
@@ -156,11 +155,11 @@ class Rows:
     allowed: Allowed
 
 
-def gathered(lessons: Sequence[Lesson], chosen: Iterable[tuple[int, Place]], shift: int, device: torch.device) -> Rows:
+def gathered(lessons: Sequence[Lesson], chosen: Iterable[tuple[int, Place]], shift: int, device: torch.device) -> Asked:
     """The `chosen` (canvas, place) pairs; `shift` is 1 where the word at a place is read off the row before it."""
-    starts = torch.tensor([0, *[len(x.canvas) for x in lessons]]).cumsum(0).tolist()
+    starts = bounds([len(x.canvas) for x in lessons])
     picked = list(chosen)
-    return Rows(
+    return Asked(
         torch.tensor([starts[n] + max(p.row - shift, 0) for n, p in picked], device=device),
         torch.tensor([n for n, _ in picked], device=device),
         torch.tensor([p.target for _, p in picked], device=device),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .adapter import is_adapter, read_facts, with_adapter
+from .adapter import check_adapter, is_adapter, with_adapter
 from .denoiser import Denoiser
 from .gemma import GemmaDenoiser
 from .hosted import HostedDenoiser, PromptedDenoiser
@@ -26,10 +26,10 @@ def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
     folder = folder_of(name)
     if is_embedded(folder):
         return weights.load(folder)
+    if is_adapter(folder):
+        return with_adapter(hosted(*load(check_adapter(folder).base)), folder)
     if is_gemma(folder):
         return GemmaDenoiser(*load_gemma(folder))
-    if is_adapter(folder):
-        return with_adapter(hosted(*load(read_facts(folder).base)), folder)
     return hosted(*load(folder))
 
 
@@ -44,7 +44,7 @@ def examine(name: str | Path = "embedded") -> str:
     if is_embedded(folder):
         return f"{len(weights.check(folder)['sha256'])} files match their checksums"  # type: ignore[arg-type]
     if is_adapter(folder):
-        facts = read_facts(folder)
+        facts = check_adapter(folder)
         return f"an adapter of rank {facts.rank} for {examine(facts.base)}"
     family = "DiffusionGemma" if is_gemma(folder) else family_of(folder)
     count, size = look(folder)

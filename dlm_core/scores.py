@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -31,6 +32,11 @@ def f1(guess: str, golds: Iterable[str]) -> float:
         return 2 * same / (len(ours) + len(theirs))
 
     return max(map(one, golds))
+
+
+def percent(values: Iterable[float]) -> float:
+    """The mean in percent."""
+    return 100 * statistics.mean(map(float, values))
 
 
 def calibration(probabilities: Sequence[float], right: Sequence[float], bins: int = 15) -> dict[str, float]:

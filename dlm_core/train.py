@@ -42,7 +42,8 @@ class TrainConfig:
     """Learning rates are the peaks for the body and for the new heads; `tokens` is about the padded size of a batch.
 
     `data` is a folder of training files, drawn from without end, or one file of examples (`dlm_core.build`). A run may go on from
-    the weights of another's checkpoint, `init`, and join the curriculum at `first_share`; by default it starts from MiniLM.
+    the weights of another's checkpoint or of a folder of them, `init`, and join the curriculum at `first_share`; by default it starts
+    from MiniLM.
     """
 
     data: Path
@@ -182,9 +183,15 @@ def train(config: TrainConfig) -> Iterator[dict[str, float]]:
     else:
         start_from_minilm(model, tokenizer, config.seed)
         if config.init:
-            model.load_state_dict(torch.load(config.init, weights_only=True)["model"])
+            model.load_state_dict(_start(config.init))
     yield from _steps(config, draw, tokenizer, model, optim, progress)
     save(checkpoint, model.state_dict(), optim, progress)
+
+
+def _start(init: Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint, or of a folder of int8 shards; without a quality head, which is trained last and anew."""
+    state = weights.load(init).model.state_dict() if init.is_dir() else torch.load(init, weights_only=True)["model"]
+    return {name: tensor for name, tensor in state.items() if not name.startswith("quality.")}
 
 
 def drawer(config: TrainConfig) -> Draw:
@@ -271,7 +278,7 @@ def _arguments() -> tuple[TrainConfig, Path | None]:
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--never", type=Path, help="folder of evaluation files, none of whose texts may be used")
-    parser.add_argument("--init", type=Path, help="a checkpoint.pt whose weights are the start")
+    parser.add_argument("--init", type=Path, help="a checkpoint.pt or a folder of weights to start from")
     parser.add_argument("--export", type=Path, help="folder for the int8 weights, written when the budget is spent")
     given = vars(parser.parse_args())
     folder = given.pop("export")

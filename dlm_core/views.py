@@ -10,10 +10,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
-from .canvas import Canvas, State
+from .canvas import Canvas, padded
 from .examples import Example
 from .kinds import MaskKind
 from .labels import Edit, edits
@@ -134,24 +133,16 @@ def _rows(tokenizer: Tokenizer, words: str) -> tuple[int, ...]:
 
 
 def _written(canvas: Canvas, view: View, tokenizer: Tokenizer) -> Canvas:
-    """The words of the view in their slots, as a step that settled them would have left them."""
-    tokens, state = canvas.tokens.clone(), canvas.state.clone()
-    for slot, words in zip(canvas.slots, view.shown, strict=True):
+    for number, words in enumerate(view.shown):
         if words is not None:
-            row = padded(tokenizer.encode(words).ids, slot.end - slot.start)
-            tokens[slot.start : slot.end] = torch.tensor(row)
-            state[slot.start : slot.end] = State.FILLED
-    return replace(canvas, tokens=tokens, state=state)
-
-
-def padded(ids: Sequence[int], length: int) -> list[int]:
-    return [*ids[:length], *[DELETE] * (length - len(ids))]
+            canvas = canvas.write(number, tokenizer.encode(words).ids)
+    return canvas
 
 
 def _edited(told: Supervision, canvas: Canvas, right: Sequence[int]) -> Supervision:
     slot = canvas.slots[told.slot]
     stands = canvas.tokens[slot.start : slot.end].tolist()
-    wanted = edits(stands, padded(right, len(stands)))
+    wanted = edits(stands, padded(right, len(stands), DELETE))
     rows = [{Edit.DELETE: DELETE, Edit.INSERT: INSERT}.get(edit, row) for edit, row in wanted]
     kept = tuple(edit is Edit.KEEP for edit, _ in wanted)
     return replace(told, edits=tuple(rows), kept=kept, weight=KEEP_WEIGHT if all(kept) else 1.0)

@@ -14,7 +14,7 @@ from .config import Config
 from .corpus import LIBRARY, default_folder, open_writer
 from .errors import ResearchError
 
-NEEDED = 1.5 * 2**30  # bytes; the default run takes 1.1 GB
+NEEDED = 1.5 * 2**30  # bytes; the default run takes 0.9 GB
 
 Finding = tuple[str, bool, str]
 
@@ -48,14 +48,14 @@ def _python() -> str:
 def _memory() -> str:
     """The machine's memory, or what a container leaves of it."""
     if not hasattr(os, "sysconf"):
-        return "not told by this system; a run needs about 1.1 GB"
+        return "not told by this system; a run needs about 0.9 GB"
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = Path("/sys/fs/cgroup/memory.max")
     if limit.exists() and (told := limit.read_text().strip()).isdigit():
         total = min(total, int(told))
     if total < NEEDED:
         raise ResearchError(
-            f"{total / 2**30:.1f} GB; a run needs about 1.1 GB: close other programs, or raise the limit"
+            f"{total / 2**30:.1f} GB; a run needs about 0.9 GB: close other programs, or raise the limit"
         )
     return f"{total / 2**30:.1f} GB"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..canvas import Canvas
@@ -13,7 +13,7 @@ from ..examples import Row
 from ..kinds import MaskKind, SlotSpec
 from ..layout import lay
 from ..sampler import Frame, denoise_all, in_batches
-from ..scores import auroc, calibration, exact, f1, normalise
+from ..scores import auroc, calibration, exact, f1, normalise, percent
 from ..tokenizer import NONE, Tokenizer
 
 RIVAL_LETTERS = 800  # of a text beside the gold ones: a canvas has room for 16 segments of 254 tokens
@@ -115,10 +115,10 @@ def multi_hop(
     figures: dict[str, float] = {"n": len(complete), "n_incomplete": len(lacking)}
     if complete:
         found = [(_words(c, denoiser), [r["answer"]]) for r, c in complete]
-        figures |= {"exact": _percent(exact(*w) for w in found), "f1": _percent(f1(*w) for w in found)}
-        figures["cites_gold"] = _percent(_cited(c, denoiser) in r["gold_titles"] for r, c in complete)
+        figures |= {"exact": percent(exact(*w) for w in found), "f1": percent(f1(*w) for w in found)}
+        figures["cites_gold"] = percent(_cited(c, denoiser) in r["gold_titles"] for r, c in complete)
     if lacking:
-        figures["silent_when_incomplete"] = _percent(not _words(c, denoiser) for c in lacking)
+        figures["silent_when_incomplete"] = percent(not _words(c, denoiser) for c in lacking)
     return figures
 
 
@@ -136,7 +136,7 @@ def slot_lengths(denoiser: Denoiser, rows: Sequence[Row], lengths: Sequence[int]
         ranked = in_batches(canvases, lambda batch: denoiser.rank(batch, 0, 1))
         told[length] = [next((r.fill.text for r in ranks if r.fill), "") for ranks in ranked]
     golds = [_golds(r) for r in rows]
-    scores = {n: _percent(f1(g, a) for g, a in zip(told[n], golds, strict=True)) for n in lengths}
+    scores = {n: percent(f1(g, a) for g, a in zip(told[n], golds, strict=True)) for n in lengths}
     best = max(lengths, key=scores.__getitem__)
     off = [
         min(abs(len(guess.split()) - len(gold.split())) for gold in gold_words)
@@ -185,7 +185,7 @@ def error_detection(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]
     if not kept:
         return {"n": 0}
     right = [y for _, y in kept]
-    figures: dict[str, float] = {"n": len(kept), "exact": _percent(right)}
+    figures: dict[str, float] = {"n": len(kept), "exact": percent(right)}
     signs = {"probability": [t.probability for t, _ in kept], "margin": [t.margin for t, _ in kept]}
     if all(t.quality is not None for t, _ in kept):
         signs["quality"] = [t.quality or 0.0 for t, _ in kept]
@@ -194,10 +194,5 @@ def error_detection(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]
         if name != "margin":
             figures[f"ece_{name}"] = calibration(values, right)["ece"]
     surest = sorted(zip(signs.get("quality", signs["probability"]), right, strict=True))
-    figures["exact_of_surest_nine_tenths"] = _percent(y for _, y in surest[len(surest) // 10 :])
+    figures["exact_of_surest_nine_tenths"] = percent(y for _, y in surest[len(surest) // 10 :])
     return figures
-
-
-def _percent(values: Iterable[float]) -> float:
-    told = [float(v) for v in values]
-    return 100 * sum(told) / len(told)

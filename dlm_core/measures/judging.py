@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -12,7 +12,7 @@ from ..examples import Row
 from ..kinds import VERDICT_SLOT
 from ..layout import lay
 from ..sampler import in_batches
-from ..scores import auroc, normalise
+from ..scores import auroc, normalise, percent
 
 
 def stances(denoiser: Denoiser, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
@@ -103,9 +103,9 @@ def fool_me_twice(denoiser: Denoiser, claims: Sequence[Row], corpus: Sequence[Ro
     right = [g == LABELS[r["label"].upper()] for g, r in zip(_guessed(told), claims, strict=True)]
     binary = [(p[0] < p[1]) == LABELS[r["label"].upper()] for p, r in zip(told, claims, strict=True)]
     return {
-        "accuracy": _percent(right),
-        "two_way": _percent(binary),
-        "silent": _percent(g == 2 for g in _guessed(silent)),
+        "accuracy": percent(right),
+        "two_way": percent(binary),
+        "silent": percent(g == 2 for g in _guessed(silent)),
         "n": len(claims),
     }
 
@@ -132,9 +132,9 @@ def chunks(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]:
     wholly = [r["label"] == "supported" for r in rows]
     right = [(g == 0) == w for g, w in zip(_guessed(told), wholly, strict=True)]
     return {
-        "accuracy": _percent(right),
+        "accuracy": percent(right),
         "auroc": auroc([p[0] for p in told], [float(w) for w in wholly]),
-        "majority": _percent(not w for w in wholly),
+        "majority": percent(not w for w in wholly),
         "n": len(rows),
     }
 
@@ -154,12 +154,7 @@ def _confusion(guessed: Sequence[int], wanted: Sequence[int]) -> dict[str, float
         f1s.append(2 * hit / max(guessed.count(label) + wanted.count(label), 1))
     most = max(wanted.count(label) for label in range(3))
     return {
-        "accuracy": _percent(g == y for g, y in zip(guessed, wanted, strict=True)),
+        "accuracy": percent(g == y for g, y in zip(guessed, wanted, strict=True)),
         "macro_f1": 100 * sum(f1s) / 3,
         "majority": 100 * most / len(wanted),
     }
-
-
-def _percent(values: Iterable[bool]) -> float:
-    told = list(values)
-    return 100 * sum(told) / len(told)

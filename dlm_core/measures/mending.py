@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import torch
-
-from ..canvas import Canvas, Piece, State
+from ..canvas import Canvas, Piece
 from ..data import CITE_SLOT
 from ..denoiser import Denoiser
 from ..examples import Row
@@ -80,13 +78,9 @@ def written(denoiser: Denoiser, claim: str, evidence: str) -> tuple[Draft, list[
         return None
     shown = tuple(p for p in (*pieces, claim[at:]) if p)
     canvas = denoiser.lay(shown, [("e", evidence)], (*shown, CITE_SLOT))
-    tokens, state = canvas.tokens.clone(), canvas.state.clone()
-    for slot, word in zip(canvas.slots, words, strict=False):
-        length = slot.end - slot.start
-        ids = denoiser.tokenizer.encode(word).ids[:length]
-        tokens[slot.start : slot.end] = torch.tensor([*ids, *[canvas.marks.delete] * (length - len(ids))])
-        state[slot.start : slot.end] = State.FILLED
-    return Draft(replace(canvas, tokens=tokens, state=state), shown), words
+    for number, word in enumerate(words):
+        canvas = canvas.write(number, denoiser.tokenizer.encode(word).ids)
+    return Draft(canvas, shown), words
 
 
 def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> dict[str, float]:

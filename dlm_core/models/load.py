@@ -37,7 +37,7 @@ def load(
     by default the first GPU, else the CPU. ModelError names what is missing, damaged or unknown.
     """
     folder = folder_of(name)
-    stored = {**_elsewhere(folder), **{k: v for k, v in read_json(folder / "config.json").items() if v is not None}}
+    stored = _facts(folder)
     family = find(stored)
     config = read(stored, family)
     with torch.device("meta"):
@@ -76,6 +76,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _optional(path: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What config.json says, and where it is silent, what other files of the checkpoint say."""
+    told = read_json(folder / "config.json")
+    return {**_elsewhere(folder), **{k: v for k, v in told.items() if v is not None}}
 
 
 def _elsewhere(folder: Path) -> dict[str, int]:
@@ -271,7 +277,7 @@ _SENTINEL = "palimpsest-user-words"
 
 def family_of(folder: Path) -> str:
     """The name of a checkpoint's family by its config.json, whose facts are all read. ModelError when it is of none."""
-    stored = {**_elsewhere(folder), **{k: v for k, v in read_json(folder / "config.json").items() if v is not None}}
+    stored = _facts(folder)
     family = find(stored)
     read(stored, family)
     return family.name

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from .transformer import Transformer
 
 # Attention and feed-forward of every layer, a shared expert among them. Routers and routed experts stay as they are.
 LINEAR = r"blocks\.\d+\.(attention\.(query|key|value|output)|feed\.(shared\.)?(gate|up|down))"
+MISFIT = "does not fit this model; open it with the model it was trained on"
 _STORED = {"lora_A.default.weight": "lora_A", "lora_B.default.weight": "lora_B"}
 
 
@@ -48,8 +49,12 @@ def adapter_of(body: Transformer) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def restore(body: Transformer, stored: Mapping[str, Tensor]) -> None:
-    """Put matrices of `adapter_of` back into a body with adapters."""
-    for name, matrix in adapter_of(body).items():
+    """Put matrices of `adapter_of` back into a body with adapters. ModelError when they are of other layers or another rank."""
+    held = adapter_of(body)
+    for name, matrix in held.items():
+        if name not in stored or stored[name].shape != matrix.shape:
+            raise ModelError(f"{name} {MISFIT}")
+    for name, matrix in held.items():
         matrix.copy_(stored[name])
 
 
@@ -66,8 +71,10 @@ def merge(body: Transformer, stored: Mapping[str, Tensor], scale: float) -> None
             continue
         weight, high = weights.get(f"{layer}.weight"), stored.get(f"{layer}.lora_B")
         if weight is None or high is None or weight.shape != (high.shape[0], low.shape[1]):
-            raise ModelError(f"the adapter's {layer} does not fit this model; open it with the model it was trained on")
+            raise ModelError(f"the adapter's {layer} {MISFIT}")
         sums[layer] = (weight, low, high)
+    if not sums:
+        raise ModelError("there are no adapter matrices among these tensors; export the adapter again")
     for weight, low, high in sums.values():
         weight.add_((scale * (high.float() @ low.float())).to(weight))
 
@@ -77,9 +84,16 @@ def save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     path.chmod(0o644)  # safetensors writes files that only their owner may read
 
 
-def load(path: Path) -> dict[str, Tensor]:
-    """ModelError when the file is missing or damaged."""
+def names(path: Path) -> list[str]:
+    """What a file holds, without reading it. ModelError when it is missing or damaged."""
     try:
-        return load_file(path)
+        with safe_open(path, framework="pt") as opened:
+            return list(opened.keys())
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is missing or damaged; export the adapter again") from error
+
+
+def load(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file; errors as of `names`."""
+    names(path)
+    return load_file(path)

@@ -226,6 +226,7 @@ def test_an_answer_read_where_nothing_asked_about_is_named_is_not_believed() -> 
     ("question", "wrong", "right"),
     [
         ("How fast is the Marisa?", "The Marisa was launched in June 1926.", "The Marisa reaches a speed of 17 knots."),
+        ("How fast is the Marisa?", "The Marisa was launched in June 1926.", "The Marisa makes 9 m/s."),
         ("How tall is the Orta tower?", "The Orta tower has 300 steps.", "The Orta tower rises 41 metres."),
         ("How old is the Orta tower?", "The Orta tower has 300 steps.", "The Orta tower has stood for 800 years."),
     ],

@@ -87,3 +87,19 @@ def test_fixed_never_moves(chosen: list[bool], times: int) -> None:
     assert torch.equal(changed.tokens[fixed], canvas.tokens[fixed])
     assert torch.equal(changed.state[fixed], canvas.state[fixed])
     assert (changed.tokens[changed.open] == MASK).all()
+
+
+def test_words_written_in_a_slot_fill_it_and_touch_nothing_else() -> None:
+    canvas = sheet()
+    slot = canvas.slots[0]
+    written = canvas.write(0, [7, 8])
+    size = slot.end - slot.start
+    assert written.tokens[slot.start : slot.end].tolist() == [7, 8, *[DELETE] * (size - 2)]
+    assert written.is_settled(0)
+    assert not written.is_settled(1)
+    outside = ~canvas.slot_mask([0])
+    assert torch.equal(written.tokens[outside], canvas.tokens[outside])
+    assert torch.equal(written.state[outside], canvas.state[outside])
+    again = written.write(0, list(range(99)))
+    assert torch.equal(again.tokens, written.tokens), "a slot that is filled stays as it is"
+    assert canvas.write(0, list(range(99))).tokens[slot.end - 1] == size - 1

@@ -238,6 +238,21 @@ def test_an_adapter_of_another_model_is_refused_and_changes_nothing(tmp_path: Pa
     assert all(torch.equal(p, before[n]) for n, p in other.body.named_parameters())
 
 
+def test_an_adapter_without_its_quality_head_or_its_matrices_changes_nothing(tmp_path: Path) -> None:
+    few = config("llada", tmp_path, epochs=1.0)
+    list(finetune(few))
+    stored = lora.load(few.out / "adapter.safetensors")
+    for part, said in (("lora_", "the quality head does not fit"), ("quality.", "no adapter matrices")):
+        lora.save(few.out / "adapter.safetensors", {n: t for n, t in stored.items() if part in n})
+        denoiser = small("llada", tmp_path)
+        assert isinstance(denoiser.body, Transformer)
+        before = {n: p.clone() for n, p in denoiser.body.named_parameters()}
+        with pytest.raises(ModelError, match=said):
+            with_adapter(denoiser, few.out)
+        assert denoiser.quality is None
+        assert all(torch.equal(p, before[n]) for n, p in denoiser.body.named_parameters())
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -251,14 +266,19 @@ def test_a_spoilt_adapter_is_one_sentence(spoil: object, said: str, tmp_path: Pa
     few = config("llada", tmp_path, epochs=1.0)
     list(finetune(few))
     spoil(few.out)  # type: ignore[operator]
-    with pytest.raises(ModelError, match=said):
-        open_denoiser(few.out)
+    for ask in (open_denoiser, examine):
+        with pytest.raises(ModelError, match=said):
+            ask(few.out)
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--model", "embedded_folder"], "train them with palimpsest.dlm_core.train"),
+        (["--model", "embedded"], r"\(palimpsest.dlm_core.train is for the embedded model\)"),
+        (["--model", "tuned"], "without an adapter"),
+        (["--epochs", "0"], "epochs 0.0 and rank 32 leave nothing to train"),
+        (["--rank", "0"], "rank 0 leave nothing to train"),
+        (["--out", "tuned", "--rank", "3"], "checkpoint.pt is of another model or rank; give another --out"),
         (["--model", "nothing/at/all"], "is no folder and no Hugging Face id"),
         (["--data", "missing.jsonl"], "missing.jsonl"),
         (["--data", "empty.jsonl"], "holds no examples; build it"),
@@ -269,8 +289,7 @@ def test_bad_input_is_one_sentence(
 ) -> None:
     few = config("llada", tmp_path)
     (tmp_path / "empty.jsonl").touch()
-    (tmp_path / "embedded_folder").mkdir()
-    (tmp_path / "embedded_folder" / "config.json").write_text('{"shards": []}')
+    list(finetune(replace(few, out=tmp_path / "tuned", epochs=1.0)))
     monkeypatch.chdir(tmp_path)
     usual = ["--model", few.model, "--data", str(few.data), "--out", "out"]
     monkeypatch.setattr(sys, "argv", ["finetune", *usual, *arguments])

@@ -176,3 +176,16 @@ def test_a_spoilt_config_is_named_as_such(tmp_path: Path, spoil: bytes) -> None:
     (tmp_path / "config.json").write_bytes(spoil)
     with pytest.raises(weights.WeightsError, match="damaged"):
         weights.load(tmp_path)
+
+
+def test_a_training_goes_on_from_the_weights_in_the_repository(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody but us has the checkpoints; the quality head is not taken along, for it is trained last."""
+    seen = []
+    monkeypatch.setattr(trainer, "_steps", lambda config, draw, words, model, *rest: seen.append(model) or iter(()))
+    list(train(TrainConfig(folder, tmp_path, held_out=1, init=weights.BUNDLED)))
+    bundled = weights.load().model
+    assert bundled.quality is not None
+    assert seen[0].quality is None
+    assert torch.equal(seen[0].words.weight, bundled.words.weight)
