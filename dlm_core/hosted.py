@@ -211,11 +211,10 @@ class PromptedDenoiser(ABC):
     def _slots(self, canvas: Canvas, read: Reader) -> list[Scored]:
         limit = limits(canvas, len(canvas))
         told = [self._slot(canvas, slot, read, limit) for slot in canvas.slots]
-        filled = [torch.arange(s.start, s.end) if canvas.is_settled(n) else None for n, s in enumerate(canvas.slots)]
-        return [
-            x if where is None else replace(x, quality=read.standing(where))
-            for x, where in zip(told, filled, strict=True)
-        ]
+        for number, slot in enumerate(canvas.slots):
+            if canvas.is_settled(number):
+                told[number] = replace(told[number], quality=read.standing(torch.arange(slot.start, slot.end)))
+        return told
 
     def _slot(self, canvas: Canvas, slot: Slot, read: Reader, limit: Limits) -> Scored:
         """The distribution of one slot; a settled one whose rows were not computed keeps its standing."""
@@ -304,8 +303,9 @@ class _Computed:
         return Best(token, torch.full_like(token, -1), prob, entropy, margin)
 
     def standing(self, places: Tensor) -> Tensor | None:
-        states = self._states(places) if self.quality else None
-        return None if self.quality is None or states is None else self.quality(states.float())[:, 0].sigmoid().cpu()
+        if self.quality is None or (states := self._states(places)) is None:
+            return None
+        return torch.sigmoid(self.quality(states.float())[:, 0]).cpu()
 
     def _states(self, rows: Tensor) -> Tensor | None:
         wanted = rows.clamp_min(0)
