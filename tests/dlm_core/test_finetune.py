@@ -316,3 +316,22 @@ def test_what_is_too_long_is_left_out(tmp_path: Path) -> None:
     tuned = Tuned(small("llada", tmp_path), 2, 2.0, seed=0)
     assert shown(tuned, EXAMPLES, 0.0, 10_000, random.Random(0))
     assert not shown(tuned, EXAMPLES, 0.0, 10, random.Random(0))
+
+
+def test_drafts_of_before_the_evidence_come_once_words_are_learnt(tmp_path: Path) -> None:
+    tuned = Tuned(small("llada", tmp_path), 2, 2.0, seed=0)
+
+    def parts(share: float) -> set[str]:
+        lessons = [x for seed in range(20) for x in shown(tuned, [WRITTEN], share, 10_000, random.Random(seed))]
+        return {p.part for x in lessons for p in x.places}
+
+    assert "edit" not in parts(0.2)
+    assert "edit" in parts(0.9)
+
+
+def test_the_learning_rate_falls_from_its_peak(tmp_path: Path) -> None:
+    few = config("llada", tmp_path)
+    list(finetune(few))
+    groups = torch.load(few.out / "checkpoint.pt", weights_only=True)["optimizer"]["param_groups"]
+    assert [g["peak"] for g in groups] == [few.rate, few.head_rate]
+    assert all(0 < g["lr"] < 0.2 * g["peak"] for g in groups)
