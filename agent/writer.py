@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from palimpsest.dlm_core.canvas import Canvas
+from palimpsest.dlm_core.canvas.canvas import Canvas
+from palimpsest.dlm_core.decoding.sampler import Frame, Plan, denoise_all, in_batches, threshold
+from palimpsest.dlm_core.denoisers.open import open_denoiser
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
-from palimpsest.dlm_core.open import open_denoiser
-from palimpsest.dlm_core.sampler import Frame, Plan, denoise_all, in_batches, threshold
 from palimpsest.retrieval.types import Passage
 
 from .draft import Kind

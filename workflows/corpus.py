@@ -82,8 +82,8 @@ def open_writer(config: Config) -> Writer:
 
 def open_model(config: Config) -> ModelWriter:
     from palimpsest.agent.writer import ModelWriter as Opened
+    from palimpsest.dlm_core.denoisers.embedded_weights import WeightsError
     from palimpsest.dlm_core.models.errors import ModelError
-    from palimpsest.dlm_core.models.weights import WeightsError
 
     try:
         return Opened(config.model, threads=config.threads)

@@ -68,9 +68,9 @@ def _torch() -> str:
 
 
 def _weights(config: Config) -> str:
+    from palimpsest.dlm_core.denoisers.embedded_weights import WeightsError
+    from palimpsest.dlm_core.denoisers.open import examine as examined
     from palimpsest.dlm_core.models.errors import ModelError
-    from palimpsest.dlm_core.models.weights import WeightsError
-    from palimpsest.dlm_core.open import examine as examined
 
     if config.model.startswith(("http://", "https://")):
         return f"{open_writer(config).name}, served by {config.model}"

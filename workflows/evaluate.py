@@ -15,8 +15,8 @@ from typing import Any
 from palimpsest.agent.draft import Kind, Span
 from palimpsest.agent.loop import run
 from palimpsest.agent.state import Budget, Candidate, Event, Filled, Piece, ResearchState, Tools, Verdict, Writer
-from palimpsest.dlm_core.examples import read_rows
-from palimpsest.dlm_core.scores import calibration, exact, f1
+from palimpsest.dlm_core.metrics import calibration, exact, f1
+from palimpsest.dlm_core.training.examples import read_rows
 from palimpsest.retrieval.embed import Embedder
 from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.loaders import document

@@ -16,11 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from palimpsest.agent.state import Candidate, Filled, Verdict
 from palimpsest.agent.writer import ModelWriter
-from palimpsest.dlm_core import rules
-from palimpsest.dlm_core.canvas import Canvas
-from palimpsest.dlm_core.engine import Engine, Job, OverloadedError
+from palimpsest.dlm_core.canvas.canvas import Canvas
+from palimpsest.dlm_core.decoding import rules
+from palimpsest.dlm_core.decoding.sampler import Frame, Plan, Rule, threshold
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
-from palimpsest.dlm_core.sampler import Frame, Plan, Rule, threshold
+from palimpsest.dlm_core.serving.engine import Engine, Job, OverloadedError
 
 from .wire import Answers, Chat, Choose, Forms, Revise, Slot, Verdicts
 

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..tokenizer import ChatTokenizer, Template
+from ..canvas.tokenizer import ChatTokenizer, Template
+from .checkpoint import open_tokenizer, read_json
 from .errors import ModelError
-from .load import open_tokenizer, read_json
 
 ARCHITECTURE = "DiffusionGemmaForBlockDiffusion"
 TEMPLATE = Template("<bos><start_of_turn>user\n", "<end_of_turn>\n<start_of_turn>model\n", "<end_of_turn>")

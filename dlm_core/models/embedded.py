@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..canvas import Canvas, Role, Segment
+from ..canvas.canvas import Canvas, Role, Segment
 from .quality import QualityHead
 from .tables import embedding
 

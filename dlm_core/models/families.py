@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..tokenizer import Template
+from ..canvas.tokenizer import Template
 from .errors import ModelError
 from .rope import Stretch
 from .transformer import ExpertConfig, TransformerConfig

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..cache import Arena
+from ..cache.span_cache import Arena
 from .rope import Rotary, Stretch
 from .tables import embedding
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from palimpsest.agent.writer import ModelWriter
+from palimpsest.dlm_core.denoisers import embedded_weights
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
-from palimpsest.dlm_core.models import weights
 from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
-from palimpsest.dlm_core.models.minilm import package_folder
+from palimpsest.dlm_core.training.minilm import package_folder
 from palimpsest.retrieval.types import Passage
 
 from .world import passage
@@ -20,7 +20,7 @@ def writer(tmp_path_factory: pytest.TempPathFactory) -> ModelWriter:
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(3)
     model = EmbeddedModel(EmbeddedConfig(width=32, layers=2, heads=4, feed_forward=48))
-    weights.save(model, package_folder() / "tokenizer.json", folder, {})
+    embedded_weights.save(model, package_folder() / "tokenizer.json", folder, {})
     return ModelWriter(folder)
 
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from palimpsest.dlm_core.canvas import Role
+from palimpsest.dlm_core.canvas.canvas import Role
+from palimpsest.dlm_core.canvas.tokenizer import CONTROL, FIRST_PASSAGE_ROW, MASK
+from palimpsest.dlm_core.denoisers.embedded_layout import lay
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, VERDICTS
-from palimpsest.dlm_core.layout import lay
-from palimpsest.dlm_core.losses import WEIGHTS, copyable, loss, slots_of, total
-from palimpsest.dlm_core.models import minilm
 from palimpsest.dlm_core.models.embedded import Batch, EmbeddedModel
-from palimpsest.dlm_core.tokenizer import CONTROL, FIRST_PASSAGE_ROW, MASK
-from palimpsest.dlm_core.views import Supervision
+from palimpsest.dlm_core.training import minilm
+from palimpsest.dlm_core.training.losses import WEIGHTS, copyable, loss, slots_of, total
+from palimpsest.dlm_core.training.masking import Supervision
 
 from .world import CITE, NUMBER, SMALL, TEXT, sheet, small_model, tokenizer
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
-from palimpsest.dlm_core.cache import NO_CACHE, Cache
-from palimpsest.dlm_core.canvas import Canvas
-from palimpsest.dlm_core.denoiser import Denoiser
+from palimpsest.dlm_core.cache.span_cache import NO_CACHE, Cache
+from palimpsest.dlm_core.canvas.canvas import Canvas
+from palimpsest.dlm_core.canvas.tokenizer import Tokenizer
+from palimpsest.dlm_core.decoding.sampler import Guess
+from palimpsest.dlm_core.denoisers.embedded import Denoiser
+from palimpsest.dlm_core.denoisers.embedded_layout import lay
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
-from palimpsest.dlm_core.layout import lay
 from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
-from palimpsest.dlm_core.models.minilm import package_folder
-from palimpsest.dlm_core.sampler import Guess
-from palimpsest.dlm_core.tokenizer import Tokenizer
+from palimpsest.dlm_core.training.minilm import package_folder
 
 SMALL = EmbeddedConfig(width=32, layers=2, heads=4, feed_forward=48)
 TEXT = SlotSpec(MaskKind.TEXT, max_length=4)

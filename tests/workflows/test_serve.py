@@ -17,9 +17,9 @@ import torch
 from fastapi import FastAPI
 
 from palimpsest.agent.writer import ModelWriter
-from palimpsest.dlm_core.models import weights
+from palimpsest.dlm_core.denoisers import embedded_weights
 from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
-from palimpsest.dlm_core.models.minilm import package_folder
+from palimpsest.dlm_core.training.minilm import package_folder
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.remote import RemoteWriter
 from palimpsest.workflows.serve import application
@@ -36,7 +36,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(3)
     model = EmbeddedModel(EmbeddedConfig(width=32, layers=2, heads=4, feed_forward=48))
-    weights.save(model, package_folder() / "tokenizer.json", folder, {})
+    embedded_weights.save(model, package_folder() / "tokenizer.json", folder, {})
     return folder
 
 

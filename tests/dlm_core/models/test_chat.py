@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from palimpsest.dlm_core.canvas.tokenizer import Template
+from palimpsest.dlm_core.models.checkpoint import load, open_tokenizer
 from palimpsest.dlm_core.models.errors import ModelError
-from palimpsest.dlm_core.models.load import load, open_tokenizer
-from palimpsest.dlm_core.tokenizer import Template
 
 from .checkpoints import SPECIAL, letters, write
 

@@ -14,9 +14,9 @@ import transformers
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
+from palimpsest.dlm_core.models.checkpoint import load
 from palimpsest.dlm_core.models.errors import ModelError
 from palimpsest.dlm_core.models.families import FAMILIES, find, read
-from palimpsest.dlm_core.models.load import load
 from palimpsest.dlm_core.models.transformer import Transformer
 
 from . import checkpoints

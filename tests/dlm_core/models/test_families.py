@@ -11,9 +11,9 @@ import torch
 import transformers
 from torch import Tensor
 
-from palimpsest.dlm_core.attending import mix, visible
+from palimpsest.dlm_core.cache.attention import mix, visible
+from palimpsest.dlm_core.models.checkpoint import load
 from palimpsest.dlm_core.models.errors import ModelError
-from palimpsest.dlm_core.models.load import load
 from palimpsest.dlm_core.models.transformer import Transformer
 
 from . import checkpoints

@@ -12,7 +12,7 @@ from palimpsest.dlm_core.models.tables import embedding
 
 LOADED = """
 import sys, torch
-from palimpsest.dlm_core.models import weights
+from palimpsest.dlm_core.denoisers import embedded_weights as weights
 def megabytes():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
 before = megabytes()

@@ -1,0 +1,60 @@
+"""Rival revisions of one document, denoised side by side: they share all state that they have in common, and one is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..cache.span_cache import SPAN_CACHE, Cache
+from ..canvas.canvas import Canvas
+from .sampler import Frame, Model, denoise_all
+
+Score = Callable[[Sequence[Frame]], float]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One candidate, its film and its score; the last frame's canvas and cache go on from there."""
+
+    number: int
+    frames: tuple[Frame, ...]
+    score: float
+
+    @property
+    def canvas(self) -> Canvas:
+        return self.frames[-1].canvas
+
+    @property
+    def cache(self) -> Cache:
+        return self.frames[-1].cache
+
+
+def confidence(frames: Sequence[Frame]) -> float:
+    """The mean log-probability of the places a film committed, each as it was when it was committed; -inf when nothing was possible."""
+    told = []
+    for frame in frames:
+        done = frame.active & ~frame.canvas.open
+        told.append(frame.guess.prob[done].log())
+    return float(torch.cat(told).mean()) if told and sum(map(len, told)) else 0.0
+
+
+def rivals(
+    model: Model,
+    candidates: Sequence[Canvas],
+    *,
+    cache: Cache = SPAN_CACHE,
+    score: Score = confidence,
+    seed: int = 0,
+    **plan: Any,
+) -> list[Branch]:
+    """Denoise the candidates in one batch, each going on from `cache`; the best first, ties in the order given.
+
+    All read the same kept rows and write only their own, so a dropped branch frees what it wrote and changes nothing (copy on write).
+    """
+    steps = list(denoise_all(model, candidates, cache=cache, seed=seed, **plan))
+    films = [tuple(frames[i] for frames in steps) for i in range(len(candidates))]
+    branches = [Branch(i, film, score(film)) for i, film in enumerate(films)]
+    return sorted(branches, key=lambda b: -b.score)

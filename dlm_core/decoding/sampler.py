@@ -1,0 +1,174 @@
+"""The one denoising loop, and its plainest rules; the others are in `rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..cache.span_cache import SPAN_CACHE, Cache
+from ..canvas.canvas import Canvas
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the model would write, [T] each, in open places and in filled ones read again. `source`: the place copied from, or -1.
+
+    `prob`, `entropy` (nats) and `margin` (best minus second) of a slot that is settled whole belong to its joint distribution: its
+    places share them. In a free slot every place has its own. `quality` [T], where a model has such a head, is the probability that
+    what stands in a filled place is right.
+    """
+
+    token: Tensor
+    prob: Tensor
+    entropy: Tensor
+    margin: Tensor
+    source: Tensor
+    quality: Tensor | None = None
+
+
+Rule = Callable[[Guess, Canvas, int], Tensor]  # -> [T] bool
+Resize = Callable[["Model", Canvas, Cache, int], Canvas]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of the film: the canvas after step `step`, the places that were open before it, the guess it took, what is cached."""
+
+    canvas: Canvas
+    active: Tensor
+    guess: Guess
+    step: int
+    cache: Cache = None
+
+
+class Model(Protocol):
+    """A denoiser. Absorbing or uniform noise is its own affair: it is told which places are open and never told a mask id.
+
+    `guess` answers for canvases side by side; `caches` hold what each keeps from its last guess (None: keep nothing), `seeds` the
+    noise of each. Returned are the guesses and what to keep for the next.
+    """
+
+    def guess(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache] | None = None, seeds: Sequence[int] | None = None
+    ) -> tuple[list[Guess], list[Cache]]: ...
+
+
+def keep_all(guess: Guess, canvas: Canvas, step: int) -> Tensor:
+    """The reopen rule that reopens nothing."""
+    return torch.zeros(len(canvas), dtype=torch.bool)
+
+
+def settle_all(guess: Guess, canvas: Canvas, step: int) -> Tensor:
+    """Commit every open place: one-step decoding."""
+    return canvas.open
+
+
+def threshold(least: float) -> Rule:
+    """Commit places whose probability is at least `least` (Fast-dLLM, arXiv 2505.22618)."""
+
+    def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
+        return canvas.open & (guess.prob >= least)
+
+    return rule
+
+
+EVEN = threshold(0.5)  # commit what is likelier than not
+
+
+def same_length(model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
+    """The resize rule that resizes nothing."""
+    return canvas
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a canvas is denoised: at most `schedule` steps, and the rules that commit, reopen and resize."""
+
+    schedule: int = 2
+    commit: Rule = EVEN
+    reopen: Rule = keep_all
+    resize: Resize = same_length
+
+
+def denoise(model: Model, canvas: Canvas, *, cache: Cache = SPAN_CACHE, seed: int = 0, **plan: Any) -> Iterator[Frame]:
+    """Denoise one canvas by a `Plan` of these settings; see `denoise_all`."""
+    for frames in denoise_all(model, [canvas], cache=cache, seed=seed, **plan):
+        yield frames[0]
+
+
+def denoise_all(
+    model: Model, canvases: Sequence[Canvas], *, cache: Cache = SPAN_CACHE, seed: int = 0, **plan: Any
+) -> Iterator[list[Frame]]:
+    """Denoise canvases side by side by one `Plan(**plan)`; yields a frame of each per step until all are settled.
+
+    A slot waits for the slots it comes `after`. A step that commits nothing commits the surest place or slot, and the last step commits
+    everything, so the loop ends after `schedule` steps (more only where slots wait for one another).
+    """
+    rules = Plan(**plan)
+    frames = [begin(c, cache) for c in canvases]
+    while any(bool(f.canvas.open.any()) for f in frames):
+        frames = step_all(model, frames, [rules] * len(frames), [seed] * len(frames))
+        yield frames
+
+
+def begin(canvas: Canvas, cache: Cache) -> Frame:
+    """The picture before the first step."""
+    zeros = torch.zeros(len(canvas))
+    guess = Guess(canvas.tokens, zeros, zeros, zeros, torch.full((len(canvas),), -1))
+    return Frame(canvas, canvas.open, guess, -1, cache)
+
+
+def step_all(model: Model, frames: Sequence[Frame], plans: Sequence[Plan], seeds: Sequence[int]) -> list[Frame]:
+    """One denoising step of every canvas, in one call of the model."""
+    sized = [p.resize(model, f.canvas, f.cache, f.step + 1) for f, p in zip(frames, plans, strict=True)]
+    noise = [s + f.step + 1 for s, f in zip(seeds, frames, strict=True)]
+    guesses, caches = model.guess(sized, [f.cache for f in frames], noise)
+    return [
+        _advance(c, g, f.step + 1, p, kept)
+        for c, g, f, p, kept in zip(sized, guesses, frames, plans, caches, strict=True)
+    ]
+
+
+T = TypeVar("T")
+
+
+def in_batches(canvases: Sequence[Canvas], work: Callable[[list[Canvas]], Iterable[T]], size: int = 16) -> list[T]:
+    """`work` over canvases of like length, `size` at a time; results in the order given."""
+    order = sorted(range(len(canvases)), key=lambda i: len(canvases[i]))
+    results: dict[int, T] = {}
+    for first in range(0, len(order), size):
+        picked = order[first : first + size]
+        results.update(zip(picked, work([canvases[i] for i in picked]), strict=True))
+    return [results[i] for i in range(len(canvases))]
+
+
+def _advance(canvas: Canvas, guess: Guess, step: int, plan: Plan, cache: Cache) -> Frame:
+    active = canvas.open & ready(canvas)
+    last = step + 1 >= plan.schedule
+    where = active if last else plan.commit(guess, canvas, step) & active
+    if not where.any() and active.any():
+        where = _surest(canvas, guess, active)
+    settled = canvas.commit(where, guess.token, guess.source)
+    if not last:
+        settled = settled.reopen(plan.reopen(guess, canvas, step))
+    return Frame(settled, active, guess, step, cache)
+
+
+def _surest(canvas: Canvas, guess: Guess, active: Tensor) -> Tensor:
+    """[T] bool: the likeliest active place, or the whole slot that it shares its probability with."""
+    best = int(torch.where(active, guess.prob, -1.0).argmax())
+    slot = next(s for s in canvas.slots if s.start <= best < s.end)
+    where = torch.zeros_like(active)
+    where[slice(best, best + 1) if slot.spec.free else slice(slot.start, slot.end)] = True
+    return where & active
+
+
+def ready(canvas: Canvas) -> Tensor:
+    """[T] bool: the places of slots that wait for no unsettled slot; every place when all that is open waits in a circle."""
+    waiting = [i for i, slot in enumerate(canvas.slots) if not all(canvas.is_settled(a) for a in slot.spec.after)]
+    free = ~canvas.slot_mask(waiting)
+    return free if bool((canvas.open & free).any()) else torch.ones_like(free)

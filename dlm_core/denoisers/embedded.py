@@ -1,0 +1,238 @@
+"""The embedded model at work: canvases in, guesses, ranked spans and choices out. Words it copies come from legal places only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..cache.span_cache import NO_CACHE, Cache, Report, updated
+from ..canvas.canvas import Canvas, Piece, Role, Segment, Slot
+from ..canvas.tokenizer import Tokenizer
+from ..decoding.sampler import Guess, Resize, same_length
+from ..decoding.slot_scores import Limits, Ranked, Scored, guess_of, legal, likeliest, limits, ranking
+from ..kinds import MaskKind
+from ..models.embedded import Batch, EmbeddedModel, KeyValues
+from ..models.quality import features, standing
+from ..training.losses import copyable
+from . import embedded_layout
+from .slot_calibration import UNMEASURED, Calibration
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One segment, encoded, or several in a row: what slots are compared with [n, 2, C], keys and values of every layer [H, n, D].
+
+    Exact in any canvas.
+    """
+
+    span_keys: Tensor
+    past: list[tuple[Tensor, Tensor]]
+
+
+Key = tuple[tuple[int, ...], ...]  # the tokens a segment's state depends on: the question's, and its own
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is kept of a canvas: its segments before the draft, each by its key and, in order, all in a row."""
+
+    segments: dict[Key, Encoded]
+    joined: Encoded
+
+
+class Denoiser:
+    """The embedded model and its tokenizer; implements `sampler.Model`."""
+
+    writes_prose = False
+    resize: Resize = staticmethod(same_length)  # a slot's length is settled with its words: what is surplus is deleted
+
+    def __init__(self, model: EmbeddedModel, tokenizer: Tokenizer, calibration: Calibration = UNMEASURED):
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.calibration = calibration
+
+    def lay(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
+        """A fresh canvas in this model's layout; see `embedded_layout.lay`."""
+        return embedded_layout.lay(self.tokenizer, question, passages, draft)
+
+    @torch.inference_mode()
+    def guess(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache] | None = None, seeds: Sequence[int] | None = None
+    ) -> tuple[list[Guess], list[Cache]]:
+        scored, kept = self._score(canvases, caches or [NO_CACHE] * len(canvases))
+        return [guess_of(c, s) for c, s in zip(canvases, scored, strict=True)], kept
+
+    @torch.inference_mode()
+    def rank(self, canvases: Sequence[Canvas], slot: int, k: int) -> list[list[Ranked]]:
+        """For each canvas, the `k` likeliest fillings of a copying slot that do not overlap, and [NONE], the likeliest first."""
+        scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
+        return [ranking(c, s[slot], k) for c, s in zip(canvases, scored, strict=True)]
+
+    @torch.inference_mode()
+    def choices(self, canvases: Sequence[Canvas], slot: int) -> list[list[float]]:
+        """For each canvas, the probabilities of the allowed answers of a CHOICE slot, in their order."""
+        scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
+        return [s[slot].choice.exp().tolist() for s in scored]
+
+    def _score(self, canvases: Sequence[Canvas], caches: Sequence[Cache]) -> tuple[list[list[Scored]], list[Cache]]:
+        """The distribution of every slot of every canvas, and what is kept of each."""
+        found: dict[int, tuple[list[Scored], Cache]] = {}
+        plain = [i for i, c in enumerate(caches) if c is None or c.exact]
+        for group, work in ((plain, self._plain), ([i for i in range(len(caches)) if i not in plain], self._cached)):
+            if group:
+                states, kept = work([canvases[i] for i in group], [caches[i] for i in group])
+                for i, (evidence, draft), cache in zip(group, states, kept, strict=True):
+                    found[i] = (self._slots(canvases[i], evidence, draft), cache)
+        return [found[i][0] for i in range(len(canvases))], [found[i][1] for i in range(len(canvases))]
+
+    def _plain(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache]
+    ) -> tuple[list[tuple[Tensor, Tensor]], list[Cache]]:
+        """Span keys of question and evidence, and hidden states of the draft, from one pass over whole canvases."""
+        hidden = self.model(Batch.of(canvases))
+        cuts = [draft_start(c) for c in canvases]
+        rows = [
+            (self.model.span_keys(hidden[i, :cut]), hidden[i, cut : len(c)])
+            for i, (c, cut) in enumerate(zip(canvases, cuts, strict=True))
+        ]
+        return rows, [c and updated(c, None, Report(len(v), len(v))) for c, v in zip(caches, canvases, strict=True)]
+
+    def _cached(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache]
+    ) -> tuple[list[tuple[Tensor, Tensor]], list[Cache]]:
+        """The same from segments encoded once: evidence never looks at the draft, so its state is exact in every canvas."""
+        wanted = [{_key(c, s): (c, s) for s in _context(c)} for c in canvases]
+        old = [c.kept for c in caches if c and c.kept]
+        have = {key: value for held in old for key, value in held.segments.items()}
+        known = set(have)
+        self._encode({key: place for w in wanted for key, place in w.items() if key not in have}, have)
+        held = [_hold(w, have, c.kept if c else None) for w, c in zip(wanted, caches, strict=True)]
+        past, valid = _side_by_side([h.joined for h in held])
+        drafts = self.model.draft(Batch.of(canvases, [_draft(c) for c in canvases]), past, valid)
+        rows: list[tuple[Tensor, Tensor]] = []
+        kept: list[Cache] = []
+        for i, (canvas, cache) in enumerate(zip(canvases, caches, strict=True)):
+            size = len(canvas) - draft_start(canvas)
+            fresh = sum(s.end - s.start for key, (_, s) in wanted[i].items() if key not in known)
+            rows.append((held[i].joined.span_keys, drafts[i, :size]))
+            kept.append(cache and updated(cache, held[i], Report(size + fresh, len(canvas))))
+        return rows, kept
+
+    def _encode(self, missing: dict[Key, tuple[Canvas, Segment]], have: dict[Key, Encoded]) -> None:
+        """Encode what is missing into `have`: the questions first, for the passages look at them."""
+        for passages in (False, True):
+            keys = [k for k in missing if (len(k) > 1) == passages]
+            if not keys:
+                continue
+            batch = Batch.of([missing[k][0] for k in keys], [[missing[k][1]] for k in keys])
+            past, valid = _side_by_side([have[k[:1]] for k in keys]) if passages else (None, None)
+            hidden, own = self.model.rows(batch, past, valid)
+            told = self.model.span_keys(hidden)
+            for i, key in enumerate(keys):
+                size = len(key[-1])
+                have[key] = Encoded(told[i, :size], [(k[i, :, :size], v[i, :, :size]) for k, v in own])
+
+    def _slots(self, canvas: Canvas, evidence: Tensor, draft: Tensor) -> list[Scored]:
+        limit, context = limits(canvas, len(evidence)), Batch.of([canvas], [_context(canvas)])
+        allowed = [copyable(context, markers) for markers in (False, True)]  # [1, P] each
+        return [self._slot(canvas, slot, evidence, draft, limit, allowed) for slot in canvas.slots]
+
+    def _slot(
+        self, canvas: Canvas, slot: Slot, evidence: Tensor, draft: Tensor, limit: Limits, allowed: Sequence[Tensor]
+    ) -> Scored:
+        offset = evidence.shape[0]
+        states = draft[slot.start - offset : slot.end - offset]  # [K, C]
+        kind = slot.spec.kind
+        if slot.spec.free:
+            raise ValueError("the embedded model writes no free prose; ask it for slots that are copied from evidence")
+        if kind is MaskKind.CHOICE:
+            rows = torch.tensor([self.tokenizer.row(a) for a in slot.spec.allowed])
+            logits = self.model.vocabulary(states[0])[rows] / self.calibration.of(kind).temperature
+            return Scored(choice=logits.log_softmax(-1), rows=rows[:, None])
+        if kind is MaskKind.LOGIC:
+            return Scored(words=likeliest(self.model.vocabulary(states).log_softmax(-1)).as_one())
+        cite = kind is MaskKind.CITE
+        start, end = self.model.span_scores_of(states[:1], evidence[None])
+        joint = self.model.joint(start, end, allowed[cite], 1 if cite else slot.end - slot.start)[0]  # [P, L]
+        if cite:
+            return Scored(spans=joint.nan_to_num(nan=-torch.inf, neginf=-torch.inf))
+        joint = legal(joint, limit, kind)
+        calibrated, gate = self.calibration.of(kind), self.model.copy_share(states[:1])[0]
+        answered = calibrated.answered(gate)
+        none = torch.tensor(-torch.inf) if slot.spec.required else F.logsigmoid(-answered)
+        spans = (calibrated.spans(joint) + F.logsigmoid(answered)).nan_to_num(nan=-torch.inf)
+        quality = self._quality(canvas, slot, states[0], evidence, spans, none, gate)
+        return Scored(spans=spans, none=none, quality=quality)
+
+    def _quality(
+        self, canvas: Canvas, slot: Slot, state: Tensor, evidence: Tensor, spans: Tensor, none: Tensor, gate: Tensor
+    ) -> Tensor | None:
+        """The probability that what stands in a slot that copies is right, or, of an open one, what would be written."""
+        if self.model.quality is None:
+            return None
+        told = quality_inputs(canvas, slot, state, evidence, spans, none, gate)
+        log_odds: Tensor = self.model.quality(*(t[None] for t in told))[0]
+        return log_odds.sigmoid()
+
+
+def quality_inputs(
+    canvas: Canvas, slot: Slot, state: Tensor, evidence: Tensor, spans: Tensor, none: Tensor, gate: Tensor
+) -> tuple[Tensor, Tensor]:
+    """States [2C] and features [8] for the quality head, of a slot that copies; `evidence` [P, 2, C] are the span keys."""
+    where = slice(slot.start, slot.end)
+    stands = not bool(canvas.open[where].any())
+    words = canvas.tokens[where][canvas.tokens[where] != canvas.marks.delete]
+    is_none = words.numel() > 0 and int(words[0]) == canvas.marks.none
+    now = standing(spans, none, canvas.tokens[: len(spans)], words, is_none) if stands else none
+    best, width = int(spans.argmax()), spans.shape[1]
+    first, last = best // width, best // width + best % width
+    pointed = evidence[first, 0] + evidence[min(last, len(evidence) - 1), 1]
+    return torch.cat([state, pointed]), features(spans, none, now, gate, stands)
+
+
+def _hold(wanted: dict[Key, tuple[Canvas, Segment]], have: dict[Key, Encoded], old: Held | None) -> Held:
+    """The segments of a canvas in a row; the row that is already there when they are the same."""
+    if old is not None and list(old.segments) == list(wanted):
+        return old
+    parts = [have[key] for key in wanted]
+    past = [
+        (torch.cat([p.past[n][0] for p in parts], 1), torch.cat([p.past[n][1] for p in parts], 1))
+        for n in range(len(parts[0].past))
+    ]
+    return Held({key: have[key] for key in wanted}, Encoded(torch.cat([p.span_keys for p in parts]), past))
+
+
+def _side_by_side(parts: Sequence[Encoded]) -> tuple[KeyValues, Tensor | None]:
+    """Keys and values [B, H, P, D] of every layer of some canvases, padded, and [B, P] bool which are real; None for all."""
+    if len(parts) == 1:
+        return [(k[None], v[None]) for k, v in parts[0].past], None
+    lengths = torch.tensor([len(p.span_keys) for p in parts])
+
+    def padded(layer: int, which: int) -> Tensor:
+        rows = [p.past[layer][which].transpose(0, 1) for p in parts]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).transpose(1, 2)
+
+    layers = [(padded(n, 0), padded(n, 1)) for n in range(len(parts[0].past))]
+    return layers, torch.arange(int(lengths.max())) < lengths[:, None]
+
+
+def draft_start(canvas: Canvas) -> int:
+    return _draft(canvas)[0].start
+
+
+def _draft(canvas: Canvas) -> list[Segment]:
+    return [s for s in canvas.segments if s.role is Role.DRAFT]
+
+
+def _context(canvas: Canvas) -> list[Segment]:
+    return [s for s in canvas.segments if s.role is not Role.DRAFT]
+
+
+def _key(canvas: Canvas, segment: Segment) -> Key:
+    question = next(s for s in canvas.segments if s.role is Role.QUESTION)
+    tokens = [tuple(canvas.tokens[s.start : s.end].tolist()) for s in dict.fromkeys((question, segment))]
+    return tuple(tokens)

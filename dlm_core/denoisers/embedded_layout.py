@@ -1,0 +1,113 @@
+"""How the embedded model reads a canvas: question, passages and draft each in a position frame of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..canvas.canvas import Canvas, Marks, Piece, Role, Rows, Segment, Sheet
+from ..canvas.tokenizer import (
+    CLS,
+    DELETE,
+    DRAFT,
+    FIRST_PASSAGE_ROW,
+    HOLE,
+    MASK,
+    MAX_PASSAGES,
+    NONE,
+    SEP,
+    Encoding,
+    Tokenizer,
+)
+
+QUESTION_POSITIONS = (0, 64)
+DRAFT_POSITIONS = (64, 256)
+PASSAGE_POSITIONS = (256, 512)
+MAX_PASSAGE_TOKENS = PASSAGE_POSITIONS[1] - PASSAGE_POSITIONS[0] - 2
+MARKS = Marks(MASK, DELETE, NONE)
+
+
+def lay(
+    tokenizer: Tokenizer,
+    question: Sequence[Piece],
+    passages: Sequence[tuple[str, str]],
+    draft: Sequence[Piece],
+) -> Canvas:
+    """Lay question, (id, text) passages and a draft of words and slots on a fresh canvas; every slot is open.
+
+    A slot in the question is one HOLE token: it tells the evidence where the draft has a hole. A passage of more than
+    MAX_PASSAGE_TOKENS is shown as several segments of the same name. ValueError when the draft is too long or
+    there are more than MAX_PASSAGES segments.
+    """
+    sheet = Sheet(MARKS)
+    _question(sheet, tokenizer, question)
+    number = 0
+    for name, text in passages:
+        encoding = tokenizer.encode(text)
+        for first in range(0, max(len(encoding.ids), 1), MAX_PASSAGE_TOKENS):
+            _passage(sheet, number, name, text, encoding, first)
+            number += 1
+    _draft(sheet, tokenizer, draft)
+    return sheet.canvas()
+
+
+def attach(canvas: Canvas, tokenizer: Tokenizer, name: str, text: str) -> Canvas:
+    """The canvas with one more passage, of at most MAX_PASSAGE_TOKENS, before the draft; no other row changes."""
+    held = {int(canvas.tokens[s.start]) for s in canvas.segments if s.role is Role.EVIDENCE}
+    free = next((n for n in range(MAX_PASSAGES) if FIRST_PASSAGE_ROW + n not in held), MAX_PASSAGES)
+    sheet = Sheet(MARKS)
+    encoding = tokenizer.encode(text)
+    if len(encoding.ids) > MAX_PASSAGE_TOKENS:
+        raise ValueError(f"{name} has {len(encoding.ids)} tokens; attach passages of at most {MAX_PASSAGE_TOKENS}")
+    _passage(sheet, free, name, text, encoding, 0)
+    laid = sheet.canvas()
+    rows = Rows.fixed(laid.tokens.tolist(), canvas, [tuple(c) for c in laid.characters.tolist()])
+    at = next(n for n, s in enumerate(canvas.segments) if s.role is Role.DRAFT)
+    return canvas.insert(at, laid.segments[0], rows)
+
+
+def detach(canvas: Canvas, name: str) -> Canvas:
+    """The canvas without the passage `name`; no other row changes."""
+    for number in reversed(range(len(canvas.segments))):
+        segment: Segment = canvas.segments[number]
+        if segment.role is Role.EVIDENCE and segment.name == name:
+            canvas = canvas.delete(number)
+    return canvas
+
+
+def _question(sheet: Sheet, tokenizer: Tokenizer, pieces: Sequence[Piece]) -> None:
+    first, last = QUESTION_POSITIONS
+    ids = [i for p in pieces for i in (tokenizer.encode(p).ids if isinstance(p, str) else [HOLE])]
+    # A question of over 62 pieces keeps its head and its end, where the thing asked for usually stands.
+    room = last - first - 2
+    ids = ids if len(ids) <= room else ids[: room - 16] + ids[-16:]
+    for token in [CLS, *ids, SEP]:
+        sheet.put(token)
+    sheet.close(Role.QUESTION, "".join(p for p in pieces if isinstance(p, str)), origin=first)
+
+
+def _passage(sheet: Sheet, number: int, name: str, text: str, encoding: Encoding, first: int) -> None:
+    if number >= MAX_PASSAGES:
+        raise ValueError(f"a canvas holds at most {MAX_PASSAGES} passages; show fewer at once")
+    sheet.put(FIRST_PASSAGE_ROW + number)
+    last = min(first + MAX_PASSAGE_TOKENS, len(encoding.ids))
+    offset = encoding.offsets[first][0] if first else 0
+    for i in range(first, last):
+        begin, end = encoding.offsets[i]
+        sheet.put(encoding.ids[i], (begin - offset, end - offset))
+    sheet.put(SEP)
+    sheet.close(Role.EVIDENCE, text[offset:], name, offset, PASSAGE_POSITIONS[0])
+
+
+def _draft(sheet: Sheet, tokenizer: Tokenizer, pieces: Sequence[Piece]) -> None:
+    first, last = DRAFT_POSITIONS
+    sheet.put(DRAFT)
+    for piece in pieces:
+        if isinstance(piece, str):
+            for token in tokenizer.encode(piece).ids:
+                sheet.put(token)
+        else:
+            sheet.slot(piece)
+    sheet.put(SEP)
+    if sheet.size > last - first:
+        raise ValueError(f"a draft of {sheet.size} tokens does not fit in {last - first}; lay fewer sentences")
+    sheet.close(Role.DRAFT, "".join(p for p in pieces if isinstance(p, str)), origin=first)

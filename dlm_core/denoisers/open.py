@@ -1,0 +1,60 @@
+"""One name, one denoiser: the embedded model, a folder of its weights, or a checkpoint of any known family."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..canvas.tokenizer import ChatTokenizer
+from ..models.checkpoint import family_of, folder_of, load, look
+from ..models.diffusion_gemma import is_gemma, load_gemma
+from ..models.transformer import Transformer
+from . import embedded_weights
+from .adapter import check_adapter, is_adapter, with_adapter
+from .diffusion_gemma import GemmaDenoiser
+from .embedded import Denoiser
+from .prompted import HostedDenoiser, PromptedDenoiser
+
+
+def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
+    """ "embedded", a folder (of a model, or of an adapter for one), or a Hugging Face id.
+
+    WeightsError or ModelError says in a sentence what is wrong with it.
+    """
+    if name == "embedded":
+        return embedded_weights.load(embedded_weights.BUNDLED)
+    folder = folder_of(name)
+    if is_embedded(folder):
+        return embedded_weights.load(folder)
+    if is_adapter(folder):
+        return with_adapter(hosted(*load(check_adapter(folder).base)), folder)
+    if is_gemma(folder):
+        return GemmaDenoiser(*load_gemma(folder))
+    return hosted(*load(folder))
+
+
+def hosted(body: Transformer, tokenizer: ChatTokenizer) -> HostedDenoiser:
+    """A loaded checkpoint of the table of families at work on the canvas."""
+    return HostedDenoiser(body, tokenizer, body.config.mask, body.config.end, body.config.expand)
+
+
+def examine(name: str | Path = "embedded") -> str:
+    """What a name stands for and whether its files are whole, without loading them; errors as of `open_denoiser`."""
+    folder = embedded_weights.BUNDLED if name == "embedded" else folder_of(name)
+    if is_embedded(folder):
+        return f"{len(embedded_weights.check(folder)['sha256'])} files match their checksums"  # type: ignore[arg-type]
+    if is_adapter(folder):
+        facts = check_adapter(folder)
+        return f"an adapter of rank {facts.rank} for {examine(facts.base)}"
+    family = "DiffusionGemma" if is_gemma(folder) else family_of(folder)
+    count, size = look(folder)
+    return f"{family}, {count} shard{'s' if count > 1 else ''}, {size / 2**30:.1f} GB"
+
+
+def is_embedded(folder: Path) -> bool:
+    """Whether a folder holds weights of the embedded model: its config.json lists shards by checksum, and no architecture."""
+    try:
+        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return not (folder / "config.json").exists() and any(folder.glob("model-*.safetensors"))
+    return isinstance(told, dict) and "architectures" not in told and "model_type" not in told

@@ -1,0 +1,98 @@
+"""What was measured of a model on examples it had not seen, and what its probabilities and defaults are therefore set to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..kinds import SLOT_LENGTH, MaskKind
+
+
+@dataclass(frozen=True)
+class KindCalibration:
+    """For one kind of slot: `temperature` of its distribution; `slope` and `offset` turn the log-odds of a copy into those of an answer
+    being there (Platt); `length`: places a slot starts with.
+    """
+
+    temperature: float = 1.0
+    slope: float = 1.0
+    offset: float = 0.0
+    length: int = 0
+
+    def spans(self, joint: Tensor) -> Tensor:
+        """Log-probabilities [P, L] of spans at this temperature."""
+        cooled = joint / self.temperature
+        return cooled - cooled.flatten().logsumexp(0)
+
+    def answered(self, gate: Tensor) -> Tensor:
+        """Log-odds that there is an answer to copy, from the gate's."""
+        return self.slope * gate + self.offset
+
+
+PLAIN = KindCalibration()  # of a kind that nothing was measured of
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The defaults of a model: `steps` to decode in, the probability from which a place is settled before the last (`commit`), the
+    quality below which what stands is doubted (`doubt`), and what is known of each kind of slot. `measured` says on what.
+    """
+
+    steps: int = 2
+    commit: float = 0.5
+    doubt: float = 0.5
+    kinds: dict[MaskKind, KindCalibration] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, kind: MaskKind) -> KindCalibration:
+        return self.kinds.get(kind, PLAIN)
+
+    def length(self, kind: MaskKind) -> int:
+        return self.of(kind).length or SLOT_LENGTH[kind]
+
+    def save(self, path: Path) -> None:
+        told = {**asdict(self), "kinds": {k.name: asdict(v) for k, v in self.kinds.items()}}
+        path.write_text(json.dumps(told, indent=2) + "\n")
+
+    @staticmethod
+    def load(path: Path) -> Calibration:
+        """ValueError when the file is not of this form."""
+        try:
+            told = json.loads(path.read_text())
+            kinds = {MaskKind[name]: KindCalibration(**values) for name, values in told.pop("kinds").items()}
+            return Calibration(**told, kinds=kinds)
+        except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as exc:
+            raise ValueError(f"{path.name} is damaged ({exc!r})") from exc
+
+
+UNMEASURED = Calibration()
+
+
+def best_temperature(logits: list[Tensor], right: list[list[int]]) -> float:
+    """The temperature that gives the right entries ([n] indices, together one answer) of each distribution the least mean loss."""
+
+    def cost(temperature: float) -> float:
+        told = [
+            torch.log_softmax(row / temperature, 0)[gold].logsumexp(0) for row, gold in zip(logits, right, strict=True)
+        ]
+        return -float(torch.stack(told).mean())
+
+    return min((0.5 + 0.05 * n for n in range(51)), key=cost)
+
+
+def platt(log_odds: Tensor, right: Tensor, iterations: int = 50) -> tuple[float, float]:
+    """Slope and offset of a logistic regression of `right` [N] on `log_odds` [N], drawn towards 1 and 0, by Newton's method."""
+    start = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    weights = start
+    inputs = torch.stack([log_odds.double(), torch.ones_like(log_odds, dtype=torch.float64)], 1)
+    for _ in range(iterations):
+        told = torch.sigmoid(inputs @ weights)
+        gradient = inputs.T @ (told - right.double()) + weights - start
+        hessian = (inputs * (told * (1 - told))[:, None]).T @ inputs + torch.eye(2, dtype=torch.float64)
+        weights = weights - torch.linalg.solve(hessian, gradient)
+    return float(weights[0]), float(weights[1])

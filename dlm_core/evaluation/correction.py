@@ -1,0 +1,163 @@
+"""How well a wrong draft is mended from evidence, and how much of what was right is left alone."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..canvas.canvas import Canvas, Piece
+from ..decoding.sampler import Guess, denoise_all, in_batches
+from ..denoisers.embedded import Denoiser
+from ..denoisers.embedded_layout import lay
+from ..kinds import MaskKind, SlotSpec, typed_spans
+from ..metrics import auroc, difference, exact, normalise, sari
+from ..training.corpus import CITE_SLOT
+from ..training.examples import Row
+from .verdicts import stances
+
+COPIED = (MaskKind.ENTITY, MaskKind.NUMBER)
+
+
+def repair(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]:
+    """Wrong claims whose differing words are known to be wrong: they become one hole, filled from the evidence.
+
+    "exact": the claim became the right one, word for word; "copied": rows whose right words stand in the evidence at all.
+    """
+    canvases, golds, possible = [], [], []
+    for row in rows:
+        before, _, after, right = difference(row["wrong"], row["right"])
+        pieces = tuple(p for p in (before, SlotSpec(MaskKind.TEXT), after) if p)
+        canvases.append(lay(denoiser.tokenizer, pieces, [("e", row["evidence"])], (*pieces, CITE_SLOT)))
+        golds.append(right)
+        possible.append(normalise(right) in normalise(row["evidence"]))
+    ranked = in_batches(canvases, lambda batch: denoiser.rank(batch, 0, 1))
+    hits = [
+        exact(next((r.fill.text for r in ranks if r.fill), ""), [g]) for ranks, g in zip(ranked, golds, strict=True)
+    ]
+    inside = [h for h, p in zip(hits, possible, strict=True) if p]
+    return {
+        "exact": 100 * sum(hits) / len(hits),
+        "exact_copyable": 100 * sum(inside) / len(inside),
+        "copyable": 100 * sum(possible) / len(hits),
+        "n": len(hits),
+    }
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A claim as a canvas: its typed spans are slots that hold their words. `pieces` are the fixed words between them."""
+
+    canvas: Canvas
+    pieces: tuple[Piece, ...]
+
+    def text(self, canvas: Canvas, denoiser: Denoiser, stood: Sequence[str]) -> str:
+        """The claim as it reads on `canvas`; a slot that is left empty keeps the words that `stood` there."""
+        number, told = 0, []
+        for piece in self.pieces:
+            if isinstance(piece, str):
+                told.append(piece)
+                continue
+            fill = canvas.fill(number, denoiser.tokenizer)
+            is_old = fill is None or fill.name is None
+            told.append(stood[number] if is_old or fill is None else fill.text)
+            number += 1
+        return "".join(told)
+
+
+def written(denoiser: Denoiser, claim: str, evidence: str) -> tuple[Draft, list[str]] | None:
+    """The claim with its names and figures standing in slots, and these words; None for a claim without any."""
+    pieces: list[Piece] = []
+    words, at = [], 0
+    for start, end, kind in typed_spans(claim):
+        if kind in COPIED:
+            pieces += [claim[at:start], SlotSpec(kind)]
+            words.append(claim[start:end])
+            at = end
+    if not words:
+        return None
+    shown = tuple(p for p in (*pieces, claim[at:]) if p)
+    canvas = denoiser.lay(shown, [("e", evidence)], (*shown, CITE_SLOT))
+    for number, word in enumerate(words):
+        canvas = canvas.write(number, denoiser.tokenizer.encode(word).ids)
+    return Draft(canvas, shown), words
+
+
+def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> dict[str, float]:
+    """The whole of active remasking: nobody says which words of a claim are wrong.
+
+    Its names and figures stand in slots. Of a claim that the evidence is not read to support, each slot whose quality is below the
+    calibrated doubt is opened on a branch of its own and denoised from the evidence; the branch that the evidence is read to support
+    best stays, if that is better than before. So for `rounds` rounds. `exact`: the claim became the right one. `untouched_kept`: words
+    that were right and are still there. `auroc`: of quality as a sign of a span that may stay. `oscillating`: claims the last round
+    changed.
+    """
+    made = [written(denoiser, r["wrong"], r["evidence"]) for r in rows]
+    usable = [(r, *m) for r, m in zip(rows, made, strict=True) if m]
+    evidence = [r["evidence"] for r, _, _ in usable]
+    texts, canvases = [r["wrong"] for r, _, _ in usable], [d.canvas for _, d, _ in usable]
+    support = _support(denoiser, texts, evidence)
+    signs, may_stay = list[float](), list[float]()
+    moved = 0
+    for turn in range(rounds):
+        quality = in_batches(canvases, lambda batch: list(map(_quality, denoiser.guess(batch)[0], batch)))
+        if turn == 0:
+            signs = [q for told in quality for q in told]
+            may_stay = [float(w in r["right"]) for r, _, words in usable for w in words]
+        branches = [
+            (n, canvas.reopen(canvas.slot_mask([slot])))
+            for n, canvas in enumerate(canvases)
+            for slot, sure in enumerate(quality[n])
+            if not support[n][1] and sure < denoiser.calibration.doubt
+        ]
+        tried = in_batches([c for _, c in branches], lambda batch: _denoised(denoiser, batch))
+        after = [usable[n][1].text(c, denoiser, usable[n][2]) for (n, _), c in zip(branches, tried, strict=True)]
+        judged = _support(denoiser, after, [evidence[n] for n, _ in branches])
+        changed = set[int]()
+        for (n, _), canvas, text, new in zip(branches, tried, after, judged, strict=True):
+            if text != texts[n] and new[0] > support[n][0]:
+                texts[n], canvases[n], support[n] = text, canvas, new
+                changed.add(n)
+        moved = len(changed)
+    kept = [_untouched(r["wrong"], r["right"], t) for (r, _, _), t in zip(usable, texts, strict=True)]
+    count = max(len(usable), 1)
+    return {
+        "exact": 100 * sum(exact(t, [r["right"]]) for (r, _, _), t in zip(usable, texts, strict=True)) / len(rows),
+        "untouched_kept": 100 * sum(k for k, _ in kept) / max(sum(n for _, n in kept), 1),
+        "changed": 100 * sum(r["wrong"] != t for (r, _, _), t in zip(usable, texts, strict=True)) / count,
+        "sari": sum(sari(r["wrong"], t, r["right"]) for (r, _, _), t in zip(usable, texts, strict=True)) / count,
+        "sari_of_no_change": sum(sari(r["wrong"], r["wrong"], r["right"]) for r, _, _ in usable) / count,
+        "auroc": auroc(signs, may_stay),
+        "oscillating": 100 * moved / count,
+        "n": len(rows),
+        "without_slots": len(rows) - len(usable),
+    }
+
+
+def _support(denoiser: Denoiser, claims: Sequence[str], evidence: Sequence[str]) -> list[tuple[float, bool]]:
+    """How far the evidence is read to support each claim rather than to contradict it, and whether support is the verdict."""
+    told = stances(denoiser, list(zip(claims, evidence, strict=True)))
+    return [(supports - refutes, supports == max(supports, refutes, silent)) for supports, refutes, silent in told]
+
+
+def _quality(guess: Guess, canvas: Canvas) -> list[float]:
+    """Of each slot but the citation: that what stands there is right; by its probability where a model has no such head."""
+    told = guess.prob if guess.quality is None else guess.quality
+    return [float(told[slot.start]) for slot in canvas.slots[:-1]]
+
+
+def _denoised(denoiser: Denoiser, batch: list[Canvas]) -> list[Canvas]:
+    films = list(denoise_all(denoiser, batch, schedule=denoiser.calibration.steps))
+    return [f.canvas for f in films[-1]] if films else batch
+
+
+def _untouched(wrong: str, right: str, now: str) -> tuple[int, int]:
+    """Of the words that the wrong and the right claim have in common: how many are still there, and how many they are."""
+    old, new, told = wrong.split(), right.split(), now.split()
+    common = [
+        old[i]
+        for a, _, n in difflib.SequenceMatcher(None, old, new, False).get_matching_blocks()
+        for i in range(a, a + n)
+    ]
+    kept = sum(n for _, _, n in difflib.SequenceMatcher(None, common, told, False).get_matching_blocks())
+    return kept, len(common)

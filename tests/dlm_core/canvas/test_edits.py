@@ -1,0 +1,152 @@
+"""Edits of a canvas: what is written gets new ids, everything else keeps its own, and nothing forgets where it was copied from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from palimpsest.dlm_core.canvas.canvas import Canvas, Role, State
+from palimpsest.dlm_core.denoisers.embedded_layout import DRAFT_POSITIONS, attach, detach
+
+from ..world import CITE, ENTITY, NUMBER, TEXT, sheet, tokenizer
+
+PASSAGES = ("It runs at 12 knots.", "Another passage says 15.")
+
+
+def laid() -> Canvas:
+    return sheet(passages=PASSAGES, draft=("It is ", TEXT, " at ", NUMBER, " knots ", CITE))
+
+
+def whole(canvas: Canvas) -> None:
+    """The invariants of every canvas: segments tile it, slots lie inside the draft, ids are unique, columns have one length."""
+    assert [s.start for s in canvas.segments] == [0, *[s.end for s in canvas.segments[:-1]]]
+    assert canvas.segments[-1].end == len(canvas)
+    assert len(set(canvas.ids.tolist())) == len(canvas)
+    assert int(canvas.ids.max()) < canvas.fresh
+    for name in ("kinds", "state", "source", "characters", "ids", "block", "positions", "roles"):
+        assert len(getattr(canvas, name)) == len(canvas)
+    for slot in canvas.slots:
+        owner = canvas.segments[int(canvas.block[slot.start])]
+        assert owner.start <= slot.start < slot.end <= owner.end
+        assert set(canvas.kinds[slot.start : slot.end].tolist()) == {int(slot.spec.kind)}
+
+
+def survivors(before: Canvas, after: Canvas) -> dict[int, int]:
+    """Row of `before` -> row of `after`, by id."""
+    where = {i: n for n, i in enumerate(after.ids.tolist())}
+    return {n: where[i] for n, i in enumerate(before.ids.tolist()) if i in where}
+
+
+@pytest.mark.parametrize("length", [1, 2, 4, 9])
+def test_a_slot_grows_and_shrinks_at_its_end(length: int) -> None:
+    before = laid()
+    after = before.resize(0, length)
+    whole(after)
+    assert [s.end - s.start for s in after.slots] == [length, NUMBER.length, 1]
+    kept = survivors(before, after)
+    assert len(kept) == len(before) - max(0, TEXT.length - length)
+    assert all(before.tokens[a] == after.tokens[b] for a, b in kept.items())
+    assert after.positions[after.segments[-1].start] == DRAFT_POSITIONS[0]
+
+
+def test_filled_places_are_not_taken_away() -> None:
+    canvas = laid()
+    filled = canvas.commit(canvas.slot_mask([0]), torch.full((len(canvas),), 7), torch.full((len(canvas),), -1))
+    with pytest.raises(ValueError, match="only open places"):
+        filled.resize(0, 2)
+    with pytest.raises(ValueError, match="0 places"):
+        canvas.resize(0, 0)
+
+
+def test_a_copied_token_still_knows_its_source_when_rows_before_it_move() -> None:
+    canvas = laid()
+    place = canvas.segments[2].start + 2
+    filled = canvas.commit(canvas.slot_mask([1]), canvas.tokens, torch.full((len(canvas),), place))
+    wider = filled.resize(0, 9)
+    assert wider.source[wider.slots[1].start] == place
+    gone = detach(wider, "p0")
+    moved = place - (canvas.segments[1].end - canvas.segments[1].start)
+    assert gone.source[gone.slots[1].start] == moved
+    assert gone.tokens[moved] == canvas.tokens[place]
+    assert detach(gone, "p1").source[detach(gone, "p1").slots[1].start] == -1
+
+
+def test_attach_and_detach_touch_no_other_row() -> None:
+    before = laid()
+    after = attach(before, tokenizer(), "p9", "A third one.")
+    whole(after)
+    assert len(survivors(before, after)) == len(before)
+    assert [s.name for s in after.segments] == ["", "p0", "p1", "p9", ""]
+    back = detach(after, "p9")
+    whole(back)
+    for name in ("tokens", "kinds", "state", "ids", "positions", "block"):
+        assert torch.equal(getattr(back, name), getattr(before, name))
+    again = attach(detach(after, "p0"), tokenizer(), "p8", "A fourth.")
+    assert len(set(again.tokens[[s.start for s in again.segments]].tolist())) == len(again.segments)
+
+
+def test_words_are_replaced_and_opened() -> None:
+    before = laid()
+    draft = before.segments[-1]
+    after = before.replace(draft.start + 1, draft.start + 3, [7, 8, 9])
+    whole(after)
+    assert after.tokens[draft.start + 1 : draft.start + 4].tolist() == [7, 8, 9]
+    assert [s.start for s in after.slots] == [s.start + 1 for s in before.slots]
+    opened = after.hole(draft.start + 1, draft.start + 4, ENTITY)
+    whole(opened)
+    assert opened.slots[0].spec is ENTITY
+    assert (opened.state[draft.start + 1 : draft.start + 4] == State.OPEN).all()
+    with pytest.raises(ValueError, match="cut a slot in two"):
+        before.replace(before.slots[0].start, before.slots[0].start + 1, [7])
+    with pytest.raises(ValueError, match="only the draft"):
+        before.hole(1, 2, ENTITY)
+    with pytest.raises(ValueError, match="not of one segment"):
+        before.replace(0, len(before), [])
+
+
+def test_segments_trade_places() -> None:
+    before = laid()
+    after = before.move(1, 2)
+    whole(after)
+    assert [s.name for s in after.segments] == ["", "p1", "p0", ""]
+    kept = survivors(before, after)
+    assert len(kept) == len(before)
+    assert torch.equal(after.move(1, 2).tokens, before.tokens)
+
+
+def test_positions_count_on_where_a_segment_has_no_frame_of_its_own() -> None:
+    canvas = laid()
+    plain = replace(canvas, segments=tuple(replace(s, origin=-1) for s in canvas.segments))
+    assert plain.positions.tolist() == list(range(len(canvas)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["resize", "attach", "detach", "replace", "move"]), st.integers(1, 6)), max_size=6
+    )
+)
+def test_any_edits_in_any_order_keep_the_canvas_whole(edits: list[tuple[str, int]]) -> None:
+    canvas = laid()
+    for number, (edit, n) in enumerate(edits):
+        before = canvas
+        draft = canvas.segments[-1]
+        if edit == "resize":
+            canvas = canvas.resize(n % 3, n)
+        elif edit == "attach":
+            canvas = attach(canvas, tokenizer(), f"new{number}", "words " * n)
+        elif edit == "detach":
+            names = [s.name for s in canvas.segments if s.role is Role.EVIDENCE]
+            canvas = detach(canvas, names[n % len(names)]) if names else canvas
+        elif edit == "replace":
+            canvas = canvas.replace(draft.start, draft.start + 1, list(range(2000, 2000 + n)))
+        elif len(canvas.segments) > 3:
+            canvas = canvas.move(1, 2)
+        whole(canvas)
+        for a, b in survivors(before, canvas).items():
+            assert before.tokens[a] == canvas.tokens[b]
+            assert before.state[a] == canvas.state[b]
