@@ -511,10 +511,10 @@ def serve(
 
     research serve --port 8321, and elsewhere: research run "..." --model http://127.0.0.1:8321
     """
-    from palimpsest.workflows import serve as server
     from palimpsest.workflows.config import serve_token
     from palimpsest.workflows.corpus import open_model
     from palimpsest.workflows.errors import USAGE, ResearchError
+    from palimpsest.workflows.serving import server
 
     token = serve_token()
     if token is None and host not in ("127.0.0.1", "localhost", "::1"):

@@ -74,7 +74,7 @@ def open_writer(config: Config) -> Writer:
     """The writer that `config.model` names: a server's address, or a model that is loaded here."""
     if config.model.startswith(("http://", "https://")):
         from .config import serve_token
-        from .remote import RemoteWriter
+        from .serving.remote_writer import RemoteWriter
 
         return RemoteWriter(config.model, serve_token())
     return open_model(config)

@@ -3,8 +3,8 @@
 `python -m palimpsest.dlm_core.training.build_examples --data TRAIN --never EVAL --out canvases.jsonl.gz`
 
 Plain text and labelled sets become drafts with typed holes over passages (`dlm_core.training.examples`),
-which any backbone reads. Nothing that stands in an evaluation file is used: rows and paragraphs are compared by hash. A card with counts, licences and what was
-held out lies beside.
+which any backbone reads. Nothing that stands in an evaluation file is used: rows and paragraphs are compared by hash. A card with
+counts, licences and what was held out lies beside.
 """
 
 from __future__ import annotations

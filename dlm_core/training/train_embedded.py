@@ -42,8 +42,8 @@ class TrainConfig:
     """Learning rates are the peaks for the body and for the new heads; `tokens` is about the padded size of a batch.
 
     `data` is a folder of training files, drawn from without end, or one file of examples
-    (`dlm_core.training.build_examples`). A run may go on from the weights of another's checkpoint or of a folder of them, `init`, and join the curriculum at `first_share`; by default it starts
-    from MiniLM.
+    (`dlm_core.training.build_examples`). A run may go on from the weights of another's checkpoint or
+    of a folder of them, `init`, and join the curriculum at `first_share`; by default it starts from MiniLM.
     """
 
     data: Path

@@ -15,8 +15,8 @@ from palimpsest.dlm_core.decoding.sampler import Guess, Plan, denoise
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.serving.engine import Engine, OverloadedError
 
-from ..world import CITE, ENTITY, NUMBER, TEXT, ToyDenoiser, sheet, small_denoiser
 from ..cache.test_forward import hosted, laid
+from ..world import CITE, ENTITY, NUMBER, TEXT, ToyDenoiser, sheet, small_denoiser
 
 FREE = SlotSpec(MaskKind.TEXT, 6, free=True)
 FILM = Plan(schedule=6, commit=fixed_schedule(6))

@@ -14,7 +14,7 @@ from palimpsest.agent.state import Candidate, Filled, Piece, Verdict
 from palimpsest.dlm_core.kinds import SlotSpec
 from palimpsest.retrieval.types import Passage
 
-from .errors import FAILED, ResearchError
+from ..errors import FAILED, ResearchError
 from .wire import Slot
 
 T = TypeVar("T")

@@ -21,11 +21,11 @@ from palimpsest.dlm_core.denoisers import embedded_weights
 from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
 from palimpsest.dlm_core.training.minilm import package_folder
 from palimpsest.workflows.errors import ResearchError
-from palimpsest.workflows.remote import RemoteWriter
-from palimpsest.workflows.serve import application
+from palimpsest.workflows.serving.remote_writer import RemoteWriter
+from palimpsest.workflows.serving.server import application
 
-from ..agent.world import Shelf, passage, research
-from ..dlm_core.models.checkpoints import write
+from ...agent.world import Shelf, passage, research
+from ...dlm_core.models.checkpoints import write
 
 PASSAGES = [{"id": "p0", "text": "The barge Marisa of Orta reached 12 knots in 1901."}]
 REVISE = {"question": "How fast?", "passages": PASSAGES, "draft": ["It reached ", {"kind": "NUMBER"}, " knots."]}
@@ -271,7 +271,7 @@ def test_a_run_over_http_writes_the_same_report(app: FastAPI, small: Path) -> No
 
 def test_a_busy_server_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("palimpsest.workflows.remote.time.sleep", waited.append)
+    monkeypatch.setattr("palimpsest.workflows.serving.remote_writer.time.sleep", waited.append)
     answers = [
         httpx.Response(429, headers={"Retry-After": "2"}),
         httpx.Response(503),
