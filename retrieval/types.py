@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+DateOrigin = Literal["", "text", "front matter", "metadata", "file stamp"]  # in that order of trust; "" is unknown
+BlockKind = Literal["heading", "paragraph", "item", "row", "caption", "note", "field", "code"]
 
 
 class Source(Frozen):
@@ -21,31 +25,77 @@ class Source(Frozen):
     date: str | None = None  # ISO 8601, as precise as the document says: 2025, 2025-06 or 2025-06-10
     sha256: str
     media_type: str = "text/plain"
+    date_from: DateOrigin = ""
+    language: str = ""  # ISO 639-1; "" is not told
+
+
+class Cell(Frozen):
+    """A field of a record: its column's (or form field's) name, and the place of its value in the document's text."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Block(Frozen):
+    """One piece of a document's structure: the document's text[start:end].
+
+    `level` counts headings from 1; `label` is a list item's number as printed; `path` the headings above; `page` counts from 1;
+    `box` is left, top, right, bottom in points from the page's top left; `table` and `row` count from 1, headers apart; a row or
+    form field is written as a record ("Name: Cy Ortega; Salary 2024: 33,900") whose `cells` say where each value stands.
+    """
+
+    kind: BlockKind
+    start: int
+    end: int
+    level: int = 0
+    label: str = ""
+    path: tuple[str, ...] = ()
+    page: int | None = None
+    box: tuple[float, float, float, float] | None = None
+    table: int | None = None
+    row: int | None = None
+    cells: tuple[Cell, ...] = ()
 
 
 class Document(Frozen):
-    """A source and the whole extracted text that every offset points into."""
+    """A source and the whole extracted text that every offset points into; `unread` names what of it could not be read."""
 
     source: Source
     text: str
+    blocks: tuple[Block, ...] = ()
+    unread: tuple[Failure, ...] = ()
 
 
 class Passage(Frozen):
-    """`source`'s text[start:end], verbatim. `id` is "<source id>-<start>" and never changes for the same text."""
+    """`source`'s text[start:end], verbatim. `id` is "<source id>-<start>" and never changes for the same text.
+
+    `path` are the headings above it, `sentences` the [start, end) of its sentences in the source's text, `cells` the fields of the
+    rows it holds; `before` and `after` are the ids of its neighbours in the same section.
+    """
 
     id: str
     text: str
     source: Source
     start: int
     end: int
+    path: tuple[str, ...] = ()
+    sentences: tuple[tuple[int, int], ...] = ()
+    page: int | None = None
+    kind: BlockKind = "paragraph"
+    cells: tuple[Cell, ...] = ()
+    before: str | None = None
+    after: str | None = None
 
 
 class Hit(Frozen):
-    """A passage found by a query. `score` is comparable within one result list only."""
+    """A passage found by `query` at `rank` (from 1). `score` is comparable within one result list only."""
 
     passage: Passage
     score: float
     found_by: tuple[str, ...] = ()  # names of the rankings that held it: "dense", "lexical", a searcher's name
+    query: str = ""
+    rank: int = 0
 
 
 class Failure(Frozen):
