@@ -61,6 +61,69 @@ class SlotSpec:
 
 
 VERDICT_SLOT = SlotSpec(MaskKind.CHOICE, allowed=VERDICTS)
+"""Does the evidence support the claim? Canvas: question = the claim, passages = the evidence, draft = (VERDICT_SLOT,)."""
+
+RELEVANT, IRRELEVANT = "[REL]", "[OFF]"
+RELEVANCE_SLOT = SlotSpec(MaskKind.CHOICE, allowed=(RELEVANT, IRRELEVANT))
+"""Does a sentence (or "title: row" of a table) belong in the answer to the question? Canvas: question = the question, passages = the
+paragraph that the sentence stands in, draft = (sentence, RELEVANCE_PROMPT, RELEVANCE_SLOT), at most six sentences one after the other.
+The probability of RELEVANT ranks.
+"""
+RELEVANCE_PROMPT = " answers the question: "
+
+YES, NO = "[YES]", "[NO]"
+POLAR_SLOT = SlotSpec(MaskKind.CHOICE, allowed=(YES, NO, NOT_ENOUGH))
+"""The answer to a yes-or-no question from the passages. Canvas: question, passages, draft = (POLAR_PROMPT, POLAR_SLOT)."""
+POLAR_PROMPT = "yes or no: "
+
+FACT, POLAR, COMPARE, REASON, HOW, SURVEY, DEBATE = (
+    "[FACT]",
+    "[POLAR]",
+    "[COMPARE]",
+    "[REASON]",
+    "[HOW]",
+    "[SURVEY]",
+    "[DEBATE]",
+)
+KIND_SLOT = SlotSpec(MaskKind.CHOICE, allowed=(FACT, POLAR, COMPARE, REASON, HOW, SURVEY, DEBATE))
+"""What kind of question it is: one fact, yes or no, a comparison, why, how to, what is known of, a matter of opinion. Canvas:
+question = the question, no passages, draft = (KIND_PROMPT, KIND_SLOT).
+"""
+KIND_PROMPT = "kind of question: "
+
+DIRECT, CHAIN, SEVERAL = "[DIRECT]", "[CHAIN]", "[SEVERAL]"
+SCOPE_SLOT = SlotSpec(MaskKind.CHOICE, allowed=(DIRECT, CHAIN, SEVERAL))
+"""What a question takes: one look, a look that another must come before, or several beside each other. Canvas as for KIND_SLOT with
+SCOPE_PROMPT.
+"""
+SCOPE_PROMPT = "it takes: "
+
+STEP_SLOT = SlotSpec(MaskKind.TEXT)
+"""The parts of a question of several steps, copied from its words. Canvas: question = the question, passages = [(any id, the
+question)], draft = (STEP_PROMPTS[0], STEP_SLOT, STEP_PROMPTS[1], STEP_SLOT). The first slot holds what is to be found first
+("the mother of X"), the second the thing beside it in a comparison; a part that is not there is [NONE].
+"""
+STEP_PROMPTS = ("first find ", " and beside it ")
+
+BRIDGE_SLOT = SlotSpec(MaskKind.ENTITY)
+"""The name in the passages that leads on to what is asked. Canvas: question, passages, draft = (BRIDGE_PROMPT, BRIDGE_SLOT, " ",
+SlotSpec(CITE)); [NONE] where the passages lead nowhere.
+"""
+BRIDGE_PROMPT = "leads on to: "
+
+HEADING_SLOT = SlotSpec(MaskKind.OUTLINE)
+"""What passages are about, in words of theirs. Canvas: question = HEADING_QUESTION, passages, draft = (HEADING_PROMPT,
+HEADING_SLOT).
+"""
+HEADING_QUESTION = "What is this about?"
+HEADING_PROMPT = "heading: "
+
+COLUMN_SLOT = SlotSpec(MaskKind.CITE)
+"""Which column (row) of a table a question asks of. Canvas: question, passages = the names of up to 16 columns (rows), one each,
+draft = (COLUMN_PROMPT or ROW_PROMPT, COLUMN_SLOT): the cited passage is the choice.
+"""
+COLUMN_PROMPT = "column: "
+ROW_PROMPT = "row: "
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _UNIT = r"(?:\s?(?:%|percent|thousand|million|billion|trillion|[KMGT]B|ms|[xX](?![\w])))"

@@ -9,7 +9,28 @@ from pathlib import Path
 CLS, SEP, MASK = 101, 102, 103
 DELETE, INSERT, NONE = 1, 2, 3
 QUESTION, DRAFT, HOLE = 5, 6, 11  # block openers, and the place of a hole in a question
-CONTROL = {"[DEL]": 1, "[INS]": 2, "[NONE]": 3, "[SUP]": 13, "[REF]": 14, "[NEI]": 15, "[YES]": 38, "[NO]": 39}
+CONTROL = {
+    "[DEL]": 1,
+    "[INS]": 2,
+    "[NONE]": 3,
+    "[SUP]": 13,
+    "[REF]": 14,
+    "[NEI]": 15,
+    "[YES]": 38,
+    "[NO]": 39,
+    "[REL]": 42,
+    "[OFF]": 43,
+    "[FACT]": 44,
+    "[POLAR]": 45,
+    "[COMPARE]": 46,
+    "[REASON]": 47,
+    "[HOW]": 48,
+    "[SURVEY]": 49,
+    "[DEBATE]": 50,
+    "[DIRECT]": 51,
+    "[CHAIN]": 52,
+    "[SEVERAL]": 53,
+}
 FIRST_PASSAGE_ROW, MAX_PASSAGES = 16, 16  # rows 16 to 31 name the passages [E1] to [E16]
 _CONTROL_NAME = {row: name for name, row in CONTROL.items()}
 

@@ -35,8 +35,8 @@ def lay(
     """Lay question, (id, text) passages and a draft of words and slots on a fresh canvas; every slot is open.
 
     A slot in the question is one HOLE token: it tells the evidence where the draft has a hole. A passage of more than
-    MAX_PASSAGE_TOKENS is shown as several segments of the same name. ValueError when the draft is too long or
-    there are more than MAX_PASSAGES segments.
+    MAX_PASSAGE_TOKENS is shown as several segments of the same name. A draft of any length is laid in blocks. ValueError when
+    there are more than MAX_PASSAGES segments of passages.
     """
     sheet = Sheet(MARKS)
     _question(sheet, tokenizer, question)
@@ -99,15 +99,28 @@ def _passage(sheet: Sheet, number: int, name: str, text: str, encoding: Encoding
 
 
 def _draft(sheet: Sheet, tokenizer: Tokenizer, pieces: Sequence[Piece]) -> None:
+    """The draft in blocks of at most DRAFT_POSITIONS, each a segment in the same frame; a slot is never cut in two."""
     first, last = DRAFT_POSITIONS
+    room = last - first - 1  # the closing mark
     sheet.put(DRAFT)
+
+    def make_room(size: int) -> None:
+        if sheet.size + size > room:
+            sheet.put(SEP)
+            sheet.close(Role.DRAFT, "", origin=first)
+            sheet.put(DRAFT)
+
     for piece in pieces:
         if isinstance(piece, str):
             for token in tokenizer.encode(piece).ids:
+                make_room(1)
                 sheet.put(token)
         else:
+            if piece.length > room - 1:
+                raise ValueError(
+                    f"a slot of {piece.length} places does not fit in {room - 1}; give it a smaller length"
+                )
+            make_room(piece.length)
             sheet.slot(piece)
     sheet.put(SEP)
-    if sheet.size > last - first:
-        raise ValueError(f"a draft of {sheet.size} tokens does not fit in {last - first}; lay fewer sentences")
     sheet.close(Role.DRAFT, "".join(p for p in pieces if isinstance(p, str)), origin=first)

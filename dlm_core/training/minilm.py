@@ -36,6 +36,18 @@ _ROWS = {  # what a control row starts from: the mean of words that describe it
     15: "unknown unrelated maybe",
     38: "yes true",
     39: "no false",
+    42: "relevant answer useful",
+    43: "irrelevant other unrelated",
+    44: "fact who when where",
+    45: "whether is does",
+    46: "compare difference versus",
+    47: "why reason cause",
+    48: "how method steps",
+    49: "overview evidence known",
+    50: "should opinion debate",
+    51: "single direct one",
+    52: "chain then after",
+    53: "both several two",
 }
 _KIND_WORDS = {
     MaskKind.TEXT: "words text phrase thing",

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from palimpsest.dlm_core.canvas.canvas import Fill, Role, State
 from palimpsest.dlm_core.canvas.tokenizer import DELETE, HOLE, MASK
-from palimpsest.dlm_core.denoisers.embedded_layout import PASSAGE_POSITIONS, lay
+from palimpsest.dlm_core.denoisers.embedded_layout import DRAFT_POSITIONS, PASSAGE_POSITIONS, lay
+from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 
 from ..world import CITE, ENTITY, NUMBER, TEXT, sheet, tokenizer
 
@@ -67,7 +68,16 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
     with pytest.raises(ValueError, match="at most 16 passages"):
         sheet(passages=["short"] * 17)
     with pytest.raises(ValueError, match="does not fit"):
-        sheet(draft=("many words " * 100, TEXT))
+        sheet(draft=(SlotSpec(MaskKind.TEXT, max_length=200),))
+
+
+def test_a_long_draft_is_laid_in_blocks_of_the_same_frame() -> None:
+    canvas = sheet(draft=("many words " * 250, TEXT, "the end"))
+    blocks = [s for s in canvas.segments if s.role is Role.DRAFT]
+    assert len(blocks) > 2 and sum(s.end - s.start for s in blocks) > 512
+    assert {int(canvas.positions[s.start]) for s in blocks} == {DRAFT_POSITIONS[0]}
+    assert int(canvas.positions.max()) < 512 and all(s.end - s.start <= 192 for s in blocks)
+    assert any(s.start <= canvas.slots[0].start and canvas.slots[0].end <= s.end for s in blocks)
 
 
 @settings(max_examples=40, deadline=None)
