@@ -459,26 +459,48 @@ def index_info(docs: Docs = None) -> None:
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="wikipedia or hotpotqa")],
+    suite: Annotated[str, typer.Argument(help="wikipedia, hotpotqa or open")],
     data: Annotated[Path, typer.Option(help="folder with the suite's files")],
     pages: Annotated[Path | None, typer.Option(help="wikipedia: a file of pages as a haystack")] = None,
+    collection: Annotated[str, typer.Option(help="open: one collection of the folder [default: all]")] = "",
     limit: Annotated[int, typer.Option(help="questions, 0 for all")] = 100,
     effort: Annotated[int | None, typer.Option(help="1 (quick) to 5 (thorough) [default: 3]")] = None,
     seed: Annotated[int | None, typer.Option(help="draws the questions [default: 0]")] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option("--out", help="open: file for one row a question; a run that was stopped goes on from it"),
+    ] = None,
     to: Annotated[Path | None, typer.Option("--json", help="file for settings, figures and every row")] = None,
 ) -> None:
     """Measure the whole program: index a suite's documents, ask its questions, score the reports.
 
     research eval wikipedia --data eval/ --pages train/wikipedia_pages.jsonl.xz --limit 100
+
+    research eval open --data open/ --out rows.jsonl
     """
-    from palimpsest.workflows import evaluate as measure
-    from palimpsest.workflows.corpus import default_folder, open_embedder, open_writer
     from palimpsest.workflows.errors import USAGE, ResearchError
+    from palimpsest.workflows.evaluation import suites as measure
+
+    config = _config(effort=effort, seed=seed)
+    if suite == "open":
+        if pages or rows is None:
+            raise ResearchError(
+                "the suite open takes no --pages, and wants a file for its rows: --out rows.jsonl", USAGE
+            )
+        _evaluate_open(config, data, collection, limit, rows, to)
+    elif suite not in measure.SUITES:
+        raise ResearchError(f"there is no suite {suite!r}; the suites are {', '.join(measure.SUITES)} and open", USAGE)
+    elif collection or rows:
+        raise ResearchError(f"--collection and --out belong to the suite open; leave them out for {suite}", USAGE)
+    else:
+        _evaluate_suite(config, suite, data, pages, limit, to)
+
+
+def _evaluate_suite(config: Config, suite: str, data: Path, pages: Path | None, limit: int, to: Path | None) -> None:
+    from palimpsest.workflows.corpus import default_folder, open_embedder, open_writer
+    from palimpsest.workflows.evaluation import suites as measure
     from palimpsest.workflows.runs import write
 
-    if suite not in measure.SUITES:
-        raise ResearchError(f"there is no suite {suite!r}; the suites are {', '.join(measure.SUITES)}", USAGE)
-    config = _config(effort=effort, seed=seed)
     folder = (config.index or default_folder()) / f"eval-{suite}-{'pages' if pages else 'plain'}"
     rows: list[measure.Row] = []
     for item in measure.evaluate(
@@ -495,6 +517,36 @@ def evaluate(
     if to:
         settings = {"suite": suite, "limit": limit, "seed": config.seed, "effort": config.effort, "pages": bool(pages)}
         write(to, measure.to_json(rows, settings))
+
+
+def _evaluate_open(config: Config, data: Path, collection: str, limit: int, out: Path, to: Path | None) -> None:
+    from palimpsest.workflows.corpus import default_folder, open_embedder, open_writer
+    from palimpsest.workflows.evaluation import open_questions as measure
+    from palimpsest.workflows.evaluation.open_score import by_group
+    from palimpsest.workflows.evaluation.suites import Progress
+    from palimpsest.workflows.runs import write
+
+    told = {"data": str(data.resolve()), "collection": collection, "limit": limit}
+    settings = {**told, "seed": config.seed, "effort": config.effort, "model": config.model}
+    read = measure.read_data(data, collection)
+    rows = []
+    for item in measure.evaluate_open(
+        read, config.index or default_folder(), out, settings,
+        writer=open_writer(config), embedder=open_embedder(), budget=config.limits,
+    ):  # fmt: skip
+        if isinstance(item, Progress):
+            _say(f"indexed {item.done} of {item.total} documents")
+        else:
+            question, row = item
+            rows.append(row)
+            _say(f"{len(rows):4} {len(row.citations):3} citations {row.seconds:6.1f} s  {question.question}")
+    scored = measure.scored(read, rows)
+    for group, figures in by_group(scored).items():
+        print(f"{group}: {sum(r.collection == group or group == 'all' for r in scored)} questions")
+        for name, figure in figures.items():
+            print(f"  {name:22} {figure.mean:9.3f}  [{figure.low:.3f}, {figure.high:.3f}]  of {figure.n}")
+    if to:
+        write(to, measure.to_json(scored, settings))
 
 
 @app.command()

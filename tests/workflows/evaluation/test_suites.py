@@ -17,7 +17,7 @@ from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.types import Passage
 from palimpsest.workflows.errors import ResearchError
-from palimpsest.workflows.evaluate import SUITES, Progress, Row, evaluate, sample, summary, to_json
+from palimpsest.workflows.evaluation.suites import SUITES, Progress, Row, evaluate, sample, summary, to_json
 
 FACTS = {
     "Bornholm": ("The capital of Bornholm is Roenne, a harbour town.", "Roenne"),

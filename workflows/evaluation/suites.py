@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from palimpsest.agent.draft import Kind, Span
 from palimpsest.agent.loop import run
@@ -23,7 +23,9 @@ from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.search import HybridSearcher, search_all
 from palimpsest.retrieval.types import Document, Frozen, Passage
 
-from .errors import FAILED, USAGE, ResearchError
+from ..errors import FAILED, USAGE, ResearchError
+
+Asked = TypeVar("Asked")
 
 NUM_PAGES = 1_000  # pages of the haystack
 BATCH_DOCUMENTS = 200  # documents indexed between two words of progress
@@ -103,20 +105,21 @@ def evaluate(
     """
     documents, questions = suite.documents(data, pages), sample(suite.questions(data), limit, seed)
     with Index.open(index_folder, embedder) as index:
-        yield from _fill(index, documents)
+        yield from fill(index, documents)
         searcher = HybridSearcher(index)
         for question in questions:
             yield answer(question, writer, lambda queries, k: search_all([searcher], queries, k), budget or Budget())
 
 
-def sample(questions: Sequence[Question], limit: int, seed: int) -> list[Question]:
+def sample(questions: Sequence[Asked], limit: int, seed: int) -> list[Asked]:
     """`limit` questions drawn with the seed, in the order drawn; all of them, in their own order, where `limit` is 0."""
     if limit < 0:
         raise ResearchError(f"the limit {limit} is below 0; give a number of questions, 0 for all", USAGE)
     return random.Random(seed).sample(questions, min(limit, len(questions))) if limit else list(questions)
 
 
-def _fill(index: Index, documents: Sequence[Document]) -> Iterator[Progress]:
+def fill(index: Index, documents: Sequence[Document]) -> Iterator[Progress]:
+    """Add the documents that the index does not hold yet."""
     for start in range(0, len(documents), BATCH_DOCUMENTS):
         batch = documents[start : start + BATCH_DOCUMENTS]
         index.add_documents(batch)
