@@ -16,15 +16,15 @@ from .draft import Kind
 from .state import Candidate, Filled, Piece, Verdict
 
 CITE = SlotSpec(MaskKind.CITE)
-Films = Callable[[Sequence[Canvas], Plan], list[list[Frame]]]
+Denoise = Callable[[Sequence[Canvas], Plan], list[list[Frame]]]
 
 
 class ModelWriter:
     """Fills, judges and cites with `model`: "embedded", a folder of weights, or a Hugging Face id of a known family.
 
     Steps, the settling probability and the lengths of slots are those measured of the model. `threads` limits torch's own; None
-    leaves them alone. `films` denoises canvases, a film each; by default here and now, in batches; a server hands them to its
-    engine. WeightsError and ModelError name what is missing or damaged.
+    leaves them alone. `trajectories` denoises canvases, the frames of each in order; by default here and now, in batches; a server
+    hands them to its engine. WeightsError and ModelError name what is missing or damaged.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class ModelWriter:
         model: str | Path = "embedded",
         threads: int | None = None,
         steps: int | None = None,
-        films: Films | None = None,
+        trajectories: Denoise | None = None,
     ):
         if threads is not None:
             import torch
@@ -42,7 +42,7 @@ class ModelWriter:
         self.name = str(model) if model == "embedded" else Path(model).name
         self.calibration = self.denoiser.calibration
         self.steps = steps or self.calibration.steps
-        self.films = films or self._side_by_side
+        self.trajectories = trajectories or self._side_by_side
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
         """Up to `k` answers a passage, each passage on a canvas of its own, in the order of `passages`."""
@@ -59,7 +59,7 @@ class ModelWriter:
     def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled:
         """The one answer read when all `passages` lie on one canvas; [NONE] gives empty words and no passage."""
         canvas = self._lay([question], passages, [SlotSpec(MaskKind[kind]), " ", CITE])
-        return self._filled(self.films([canvas], self.plan)[0], 0, passages)
+        return self._filled(self.trajectories([canvas], self.plan)[0], 0, passages)
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
@@ -71,10 +71,10 @@ class ModelWriter:
         """Denoise each form's slots from its passages; [NONE] or nothing to copy gives empty words and no passage."""
         short = [(_fitting(pieces), passages) for pieces, passages in forms]
         canvases = [self._lay(pieces, passages, [*pieces, CITE]) for pieces, passages in short]
-        films = self.films(canvases, self.plan)
+        denoised = self.trajectories(canvases, self.plan)
         return [
             [self._filled(frames, number, passages) for number in range(len(frames[-1].canvas.slots) - 1)]
-            for frames, (_, passages) in zip(films, forms, strict=True)
+            for frames, (_, passages) in zip(denoised, forms, strict=True)
         ]
 
     @property

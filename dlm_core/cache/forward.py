@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from palimpsest.kernels.commit import Commit
 from ..canvas.canvas import Canvas
 from ..models.rope import Rotary
 from .attention import Apart, Everywhere, Pooled, Seen, bounds, mix, visible
-from .span_cache import Alignment, Arena, Cache, Kept, Report, SpanCache, align, drift, edges, updated, widen
+from .span_cache import Alignment, Arena, Cache, Kept, Owned, Report, SpanCache, align, drift, edges, updated, widen
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # layer, q [N, Hq, D], k, v [N, Hkv, D] -> [N, Hq, D]
 
@@ -123,10 +123,9 @@ def _from_block(body: Body, canvas: Canvas, told: Alignment) -> Tensor:
 
 def _compute(body: Body, arena: Arena, works: Sequence[Work]) -> list[tuple[Tensor, SpanCache]]:
     """One ragged forward of all live rows; returns hidden states [L, C] of each canvas and its new cache."""
-    past = [_past_slots(body, arena, w) for w in works]
-    new = [arena.take(len(w.live)) for w in works]
-    seen = [_seen(*each) for each in zip(works, past, new, strict=True)]
-    writing, pool = Everywhere(Commit.of(torch.cat(new))), arena.keys[0]
+    rows = [_taken(body, arena, w) for w in works]
+    seen = [_seen(*each) for each in zip(works, rows, strict=True)]
+    writing, pool = Everywhere(Commit.of(torch.cat([r.new for r in rows]))), arena.keys[0]
     mixed = Pooled(body.block_length, seen, len(pool)) if ops.takes_triton(pool) else Apart(body.block_length, seen)
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -138,30 +137,45 @@ def _compute(body: Body, arena: Arena, works: Sequence[Work]) -> list[tuple[Tens
     hidden = body.rows(x, torch.cat([w.canvas.positions[w.live] for w in works]), attend)
     first = bounds([len(w.live) for w in works])
     return [
-        (hidden[first[i] : first[i + 1]], _keep(arena, w, past[i], new[i], _drift(body, arena, w, new[i])))
+        (hidden[first[i] : first[i + 1]], _keep(w, rows[i], _drift(body, arena, w, rows[i].new)))
         for i, w in enumerate(works)
     ]
 
 
-def _seen(work: Work, past: Tensor, new: Tensor) -> Seen:
+class Taken(NamedTuple):
+    """Arena slots of one canvas's `past` rows [P] and of the `new` ones [L] that are written; `owned` says so as long as it lives."""
+
+    past: Tensor
+    new: Tensor
+    owned: tuple[Owned, ...]
+
+
+def _taken(body: Body, arena: Arena, work: Work) -> Taken:
+    past, owned = _past_slots(body, arena, work)
+    new = arena.take(len(work.live))
+    return Taken(past, new.rows, (*owned, new))
+
+
+def _seen(work: Work, rows: Taken) -> Seen:
     positions = work.canvas.positions
-    return Seen(positions[work.live], torch.cat([past, new]), positions[torch.cat([work.past, work.live])])
+    return Seen(positions[work.live], torch.cat([rows.past, rows.new]), positions[torch.cat([work.past, work.live])])
 
 
-def _past_slots(body: Body, arena: Arena, work: Work) -> Tensor:
+def _past_slots(body: Body, arena: Arena, work: Work) -> tuple[Tensor, tuple[Owned, ...]]:
     """[P] arena slots of the past rows, owned once more. Rows that moved get slots of their own, with their keys rotated."""
     kept: Kept | None = work.cache.kept
     if kept is None or not len(work.past):
-        return torch.empty(0, dtype=torch.long)
+        return torch.empty(0, dtype=torch.long), ()
     old = work.alignment.old[work.past]
     slots, shift = kept.slots[old].clone(), work.canvas.positions[work.past] - kept.positions[old]
     moved = shift != 0
-    arena.own(slots[~moved])
-    if bool(moved.any()):
-        fresh = arena.take(int(moved.sum()))
-        _move(body, arena, slots[moved], fresh, shift[moved])
-        slots[moved] = fresh
-    return slots
+    same = arena.own(slots[~moved])
+    if not bool(moved.any()):
+        return slots, (same,)
+    fresh = arena.take(int(moved.sum()))
+    _move(body, arena, slots[moved], fresh.rows, shift[moved])
+    slots[moved] = fresh.rows
+    return slots, (same, fresh)
 
 
 def _move(body: Body, arena: Arena, old: Tensor, fresh: Tensor, shift: Tensor) -> None:
@@ -188,9 +202,9 @@ def _drift(body: Body, arena: Arena, work: Work, new: Tensor) -> float:
     return drift(fresh, cached)
 
 
-def _keep(arena: Arena, work: Work, past: Tensor, new: Tensor, drifted: float) -> SpanCache:
-    rows = torch.cat([work.past, work.live])
+def _keep(work: Work, taken: Taken, drifted: float) -> SpanCache:
+    rows, slots = torch.cat([work.past, work.live]), torch.cat([taken.past, taken.new])
     age = 0 if work.cache.kept is None or not len(work.past) else work.cache.kept.age + 1
     canvas = work.canvas
-    kept = Kept(arena, torch.cat([past, new]), canvas.ids[rows], work.seen[rows], canvas.positions[rows], age)
+    kept = Kept(taken.owned, slots, canvas.ids[rows], work.seen[rows], canvas.positions[rows], age)
     return updated(work.cache, kept, Report(len(work.live), len(canvas), drifted))

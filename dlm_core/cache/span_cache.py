@@ -60,7 +60,7 @@ class Arena:
         self.keys = [torch.empty(0, heads, width, dtype=dtype, device=d) for d in devices[:layers]]
         self.values = [torch.empty(0, heads, width, dtype=dtype, device=d) for d in devices[:layers]]
         self._owners = np.zeros(0, dtype=np.int32)
-        # Caches die wherever the garbage collector finds them, on any thread: what they leave is noted here and taken back by `take`.
+        # Owners die wherever the garbage collector finds them, on any thread: what they leave is noted here and taken back by `take`.
         self._released: deque[Tensor] = deque()
 
     @property
@@ -69,21 +69,23 @@ class Arena:
         self._take_back()
         return int((self._owners > 0).sum())
 
-    def take(self, count: int) -> Tensor:
-        """[count] int64: rows that nobody owns, now owned once; the arena grows when there are too few. In one run where it can be."""
+    def take(self, count: int) -> Owned:
+        """`count` rows that nobody owns; the arena grows when there are too few. In one run where it can be."""
         self._take_back()
         idle = np.flatnonzero(self._owners == 0)
         if len(idle) < count:
             self._grow(max(count - len(idle), len(self._owners) // 2, 1024))
             idle = np.flatnonzero(self._owners == 0)
-        rows = _one_run(idle, count)
-        self._owners[rows] += 1
-        return torch.from_numpy(rows)
+        return self.own(torch.from_numpy(_one_run(idle, count)))
 
-    def own(self, rows: Tensor) -> None:
+    def own(self, rows: Tensor) -> Owned:
+        """The rows [N] int64, owned once more."""
+        owned = Owned(self, rows)
         self._owners[rows.numpy()] += 1
+        return owned
 
     def release(self, rows: Tensor) -> None:
+        """They are owned once less, from the next `take` on; whoever holds an `Owned` leaves this to it."""
         self._released.append(rows)
 
     def _take_back(self) -> None:
@@ -106,16 +108,28 @@ def _one_run(idle: np.ndarray, count: int) -> np.ndarray:
     return idle[start : start + count].copy()
 
 
+class Owned:
+    """Rows [N] of an arena that are owned as long as this object lives: a forward that fails gives back what it took."""
+
+    def __init__(self, arena: Arena, rows: Tensor):
+        self.rows = rows
+        weakref.finalize(self, arena.release, rows)
+
+
+@dataclass(frozen=True, eq=False)
 class Kept:
     """The rows of one canvas in an arena: for row i its `slots[i]`, and the id, token and position it was computed for, all [T].
 
-    Owns its slots until it is garbage.
+    `owned` are the same slots, in any order: they are free again when this is garbage. `age` counts the guesses since all rows
+    were computed.
     """
 
-    def __init__(self, arena: Arena, slots: Tensor, ids: Tensor, tokens: Tensor, positions: Tensor, age: int):
-        self.arena, self.slots = arena, slots
-        self.ids, self.tokens, self.positions, self.age = ids, tokens, positions, age
-        weakref.finalize(self, arena.release, slots)
+    owned: tuple[Owned, ...]
+    slots: Tensor
+    ids: Tensor
+    tokens: Tensor
+    positions: Tensor
+    age: int
 
 
 @dataclass(frozen=True)

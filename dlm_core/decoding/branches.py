@@ -10,30 +10,27 @@ import torch
 
 from ..cache.span_cache import SPAN_CACHE, Cache
 from ..canvas.canvas import Canvas
-from .sampler import Frame, Model, denoise_all
+from .sampler import Frame, Model, advance_all
 
 Score = Callable[[Sequence[Frame]], float]
 
 
 @dataclass(frozen=True)
 class Branch:
-    """One candidate, its film and its score; the last frame's canvas and cache go on from there."""
+    """One candidate, its trajectory and its score; the last frame's canvas and `cache` go on from there."""
 
     number: int
     frames: tuple[Frame, ...]
     score: float
+    cache: Cache
 
     @property
     def canvas(self) -> Canvas:
         return self.frames[-1].canvas
 
-    @property
-    def cache(self) -> Cache:
-        return self.frames[-1].cache
-
 
 def confidence(frames: Sequence[Frame]) -> float:
-    """The mean log-probability of the places a film committed, each as it was when it was committed; -inf when nothing was possible."""
+    """The mean log-probability of the places a trajectory committed, each as it was then; -inf when nothing was possible."""
     told = []
     for frame in frames:
         done = frame.active & ~frame.canvas.open
@@ -54,7 +51,11 @@ def rivals(
 
     All read the same kept rows and write only their own, so a dropped branch frees what it wrote and changes nothing (copy on write).
     """
-    steps = list(denoise_all(model, candidates, cache=cache, seed=seed, **plan))
-    films = [tuple(frames[i] for frames in steps) for i in range(len(candidates))]
-    branches = [Branch(i, film, score(film)) for i, film in enumerate(films)]
+    frames: list[list[Frame]] = [[] for _ in candidates]
+    caches: list[Cache] = [cache] * len(candidates)
+    for reached in advance_all(model, candidates, cache=cache, seed=seed, **plan):
+        caches = [p.cache for p in reached]
+        for trajectory, p in zip(frames, reached, strict=True):
+            trajectory.append(p.frame)
+    branches = [Branch(i, tuple(f), score(f), kept) for i, (f, kept) in enumerate(zip(frames, caches, strict=True))]
     return sorted(branches, key=lambda b: -b.score)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ..cache.span_cache import SPAN_CACHE, Cache
+from ..cache.span_cache import SPAN_CACHE, Cache, Report
 from ..canvas.canvas import Canvas
 
 
@@ -36,12 +36,22 @@ Resize = Callable[["Model", Canvas, Cache, int], Canvas]
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of the film: the canvas after step `step`, the places that were open before it, the guess it took, what is cached."""
+    """One step of a trajectory: the canvas after step `step`, the places [T] that were open before it, the guess it took and what
+    that cost. Tokens and masks: what the model keeps between steps is not here, so that a trajectory can be held whole.
+    """
 
     canvas: Canvas
     active: Tensor
     guess: Guess
     step: int
+    report: Report | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one canvas has come, and what the next step goes on from; of all steps only the latest needs its cache."""
+
+    frame: Frame
     cache: Cache = None
 
 
@@ -108,28 +118,39 @@ def denoise_all(
     A slot waits for the slots it comes `after`. A step that commits nothing commits the surest place or slot, and the last step commits
     everything, so the loop ends after `schedule` steps (more only where slots wait for one another).
     """
+    for reached in advance_all(model, canvases, cache=cache, seed=seed, **plan):
+        yield [p.frame for p in reached]
+
+
+def advance_all(
+    model: Model, canvases: Sequence[Canvas], *, cache: Cache = SPAN_CACHE, seed: int = 0, **plan: Any
+) -> Iterator[list[Progress]]:
+    """`denoise_all` for whoever goes on from where it ends: each step with what the model keeps of the canvases."""
     rules = Plan(**plan)
-    frames = [begin(c, cache) for c in canvases]
-    while any(bool(f.canvas.open.any()) for f in frames):
-        frames = step_all(model, frames, [rules] * len(frames), [seed] * len(frames))
-        yield frames
+    reached = [begin(c, cache) for c in canvases]
+    while any(bool(p.frame.canvas.open.any()) for p in reached):
+        reached = step_all(model, reached, [rules] * len(reached), [seed] * len(reached))
+        yield reached
 
 
-def begin(canvas: Canvas, cache: Cache) -> Frame:
-    """The picture before the first step."""
+def begin(canvas: Canvas, cache: Cache) -> Progress:
+    """How it stands before the first step."""
     zeros = torch.zeros(len(canvas))
     guess = Guess(canvas.tokens, zeros, zeros, zeros, torch.full((len(canvas),), -1))
-    return Frame(canvas, canvas.open, guess, -1, cache)
+    return Progress(Frame(canvas, canvas.open, guess, -1), cache)
 
 
-def step_all(model: Model, frames: Sequence[Frame], plans: Sequence[Plan], seeds: Sequence[int]) -> list[Frame]:
+def step_all(model: Model, reached: Sequence[Progress], plans: Sequence[Plan], seeds: Sequence[int]) -> list[Progress]:
     """One denoising step of every canvas, in one call of the model."""
-    sized = [p.resize(model, f.canvas, f.cache, f.step + 1) for f, p in zip(frames, plans, strict=True)]
-    noise = [s + f.step + 1 for s, f in zip(seeds, frames, strict=True)]
-    guesses, caches = model.guess(sized, [f.cache for f in frames], noise)
+    steps = [p.frame.step + 1 for p in reached]
+    sized = [
+        plan.resize(model, p.frame.canvas, p.cache, step) for p, plan, step in zip(reached, plans, steps, strict=True)
+    ]
+    noise = [seed + step for seed, step in zip(seeds, steps, strict=True)]
+    guesses, caches = model.guess(sized, [p.cache for p in reached], noise)
     return [
-        _advance(c, g, f.step + 1, p, kept)
-        for c, g, f, p, kept in zip(sized, guesses, frames, plans, caches, strict=True)
+        Progress(_advance(canvas, guess, step, plan, kept.report if kept else None), kept)
+        for canvas, guess, step, plan, kept in zip(sized, guesses, steps, plans, caches, strict=True)
     ]
 
 
@@ -146,7 +167,7 @@ def in_batches(canvases: Sequence[Canvas], work: Callable[[list[Canvas]], Iterab
     return [results[i] for i in range(len(canvases))]
 
 
-def _advance(canvas: Canvas, guess: Guess, step: int, plan: Plan, cache: Cache) -> Frame:
+def _advance(canvas: Canvas, guess: Guess, step: int, plan: Plan, report: Report | None) -> Frame:
     active = canvas.open & ready(canvas)
     last = step + 1 >= plan.schedule
     where = active if last else plan.commit(guess, canvas, step) & active
@@ -155,7 +176,7 @@ def _advance(canvas: Canvas, guess: Guess, step: int, plan: Plan, cache: Cache) 
     settled = canvas.commit(where, guess.token, guess.source)
     if not last:
         settled = settled.reopen(plan.reopen(guess, canvas, step))
-    return Frame(settled, active, guess, step, cache)
+    return Frame(settled, active, guess, step, report)
 
 
 def _surest(canvas: Canvas, guess: Guess, active: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def speculate(
         seeds = [seed + step + 1 + n for n in range(len(asked))]
         told, caches = model.guess(asked, [kept] * len(asked), seeds) if asked else ([], [])
         for number, drafted in enumerate(chain):
-            yield Frame(drafted, canvas.open & ready(canvas), guess, step, kept)
+            yield Frame(drafted, canvas.open & ready(canvas), guess, step, kept.report if kept else None)
             canvas, step = drafted, step + 1
             if number < len(told):
                 guess, kept = told[number], caches[number]

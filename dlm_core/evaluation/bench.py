@@ -223,16 +223,16 @@ def edit_8b(config: TransformerConfig, size: int, steps: int, device: str, dtype
     warm = hidden_states(
         model, denoiser.arena, denoiser.marks.mask, [settled], [SpanCache(fringe=64, bound=float("inf"))]
     )[1][0]
-    film = denoise(denoiser, opened, schedule=steps, commit=fixed_schedule(steps), cache=warm)
+    frames = denoise(denoiser, opened, schedule=steps, commit=fixed_schedule(steps), cache=warm)
     tokens, places, each = opened.tokens, opened.open, -(-count // steps)
     plain: list[Timed] = []
     kept: list[Timed] = []
     for _ in range(steps):
         plain.append(timed(lambda: public_llada_step(model, config.mask, tokens, places, min(each, int(places.sum())))))  # noqa: B023
         tokens, places = plain[-1].result
-        kept.append(timed(lambda: next(film)))
+        kept.append(timed(lambda: next(frames)))
     last: Frame = kept[-1].result
-    assert last.cache is not None
+    assert last.report is not None
     work = (
         multiply_adds(lambda: public_llada_step(model, config.mask, opened.tokens, opened.open, each))
         if size <= 4096
@@ -246,7 +246,7 @@ def edit_8b(config: TransformerConfig, size: int, steps: int, device: str, dtype
         "tokens": size,
         "open": count,
         "fringe": 64,
-        "rows_computed": last.cache.report.recomputed,
+        "rows_computed": last.report.recomputed,
         "steps": steps,
         "no_cache_ms": median_ms(plain),
         "span_cache_ms": median_ms(kept),
@@ -255,7 +255,7 @@ def edit_8b(config: TransformerConfig, size: int, steps: int, device: str, dtype
         "multiply_adds_span_cache": ours,
         "fewer_multiply_adds": round(work / ours, 2) if work else None,
         "agreement": float((mine == theirs).float().mean()),
-        "drift": round(last.cache.report.drift, 5),
+        "drift": round(last.report.drift, 5),
         "exact": False,
     }
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ..cache.span_cache import SPAN_CACHE, Cache
 from ..canvas.canvas import Canvas
-from ..decoding.sampler import Frame, Model, Plan, begin, step_all
+from ..decoding.sampler import Frame, Model, Plan, Progress, begin, step_all
 
 T = TypeVar("T")
 
@@ -39,9 +39,9 @@ _END = object()
 
 @dataclass(eq=False)
 class Job:
-    """One canvas on its way. `frames` yields its film as it is made; closing that iterator, or `cancel`, frees its place."""
+    """One canvas on its way. `frames` yields its trajectory as it is made; closing that iterator, or `cancel`, frees its place."""
 
-    frame: Frame
+    reached: Progress
     plan: Plan
     seed: int
     _out: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
@@ -50,6 +50,10 @@ class Job:
     def cancel(self) -> None:
         """Take the canvas off the engine before its next step; a job that is done does not mind."""
         self.cancelled = True
+
+    @property
+    def frame(self) -> Frame:
+        return self.reached.frame
 
     def frames(self) -> Iterator[Frame]:
         """Every frame in order. Raises what the model raised over this canvas."""
@@ -66,7 +70,7 @@ class Engine:
     """A model on a thread of its own. At most `active` canvases share a step; at most `waiting` more may stand in line.
 
     A context manager: leaving it cancels what is under way. Steps go round: when more canvases wait than fit, those that have had
-    a step go to the end of the line, so that none waits for another's whole film.
+    a step go to the end of the line, so that none waits for another's whole trajectory.
     """
 
     def __init__(self, model: Model, active: int = 16, waiting: int = 64):
@@ -146,31 +150,31 @@ class Engine:
         return [self._line.popleft() for _ in range(min(self.active, len(self._line)))]
 
     def _step(self, jobs: list[Job]) -> None:
-        """One step of each; an error is looked for one canvas at a time, so that it ends only the film it belongs to."""
+        """One step of each; an error is looked for one canvas at a time, so that it ends only the trajectory it belongs to."""
         try:
-            frames: list[Frame | Exception] = list(self._advance(jobs))
+            frames: list[Progress | Exception] = list(self._advance(jobs))
         except Exception as error:  # noqa: BLE001  (whatever a model raises is its caller's to hear, and must not end the thread)
             frames = [error] if len(jobs) == 1 else [self._alone(job) for job in jobs]
         again = [job for job, frame in zip(jobs, frames, strict=True) if self._tell(job, frame)]
         with self._changed:
             self._line.extend(again)
 
-    def _alone(self, job: Job) -> Frame | Exception:
+    def _alone(self, job: Job) -> Progress | Exception:
         try:
             return self._advance([job])[0]
         except Exception as error:  # noqa: BLE001
             return error
 
-    def _advance(self, jobs: list[Job]) -> list[Frame]:
-        return step_all(self.model, [j.frame for j in jobs], [j.plan for j in jobs], [j.seed for j in jobs])
+    def _advance(self, jobs: list[Job]) -> list[Progress]:
+        return step_all(self.model, [j.reached for j in jobs], [j.plan for j in jobs], [j.seed for j in jobs])
 
-    def _tell(self, job: Job, frame: Frame | Exception) -> bool:
+    def _tell(self, job: Job, reached: Progress | Exception) -> bool:
         """Hand a frame on; whether the canvas needs another step."""
-        if isinstance(frame, Exception):
-            job._out.put(frame)
+        if isinstance(reached, Exception):
+            job._out.put(reached)
             self._end(job, "failed")
             return False
-        job.frame = frame
+        job.reached, frame = reached, reached.frame
         self._count(frame)
         job._out.put(frame)
         if bool(frame.canvas.open.any()):
@@ -182,7 +186,7 @@ class Engine:
         total = len(frame.canvas)
         self.counters.steps += 1
         self.counters.rows += total
-        self.counters.computed += frame.cache.report.recomputed if frame.cache else total
+        self.counters.computed += frame.report.recomputed if frame.report else total
 
     def _end(self, job: Job, how: str) -> None:
         setattr(self.counters, how, getattr(self.counters, how) + 1)

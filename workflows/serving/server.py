@@ -36,7 +36,7 @@ COMMITS: dict[str, Callable[[float], Rule]] = {
 def application(writer: ModelWriter, *, active: int = 16, waiting: int = 64, token: str | None = None) -> FastAPI:
     """The server as an ASGI application; it owns the writer's model until it is shut down."""
     engine = Engine(writer.denoiser, active, waiting)
-    writer.films = lambda canvases, plan: _films(engine, canvases, plan)
+    writer.trajectories = lambda canvases, plan: _trajectories(engine, canvases, plan)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -54,8 +54,8 @@ def application(writer: ModelWriter, *, active: int = 16, waiting: int = 64, tok
     return app
 
 
-def _films(engine: Engine, canvases: Sequence[Canvas], plan: Plan) -> list[list[Frame]]:
-    """The films of canvases that share their steps with everyone else's. All are taken back when one cannot be had."""
+def _trajectories(engine: Engine, canvases: Sequence[Canvas], plan: Plan) -> list[list[Frame]]:
+    """The frames of canvases that share their steps with everyone else's. All are taken back when one cannot be had."""
     jobs: list[Job] = []
     try:
         for canvas in canvases:
@@ -218,10 +218,10 @@ def _chat_canvas(writer: ModelWriter, asked: Chat) -> Canvas:
 
 
 async def _frames(job: Job) -> AsyncIterator[Frame]:
-    """The film of a job; a client that goes away ends this iterator, and with it the job."""
-    film = job.frames()
+    """The frames of a job; a client that goes away ends this iterator, and with it the job."""
+    frames = job.frames()
     try:
-        while (frame := await anyio.to_thread.run_sync(lambda: next(film, None), abandon_on_cancel=True)) is not None:
+        while (frame := await anyio.to_thread.run_sync(lambda: next(frames, None), abandon_on_cancel=True)) is not None:
             yield frame
     finally:
         job.cancel()
@@ -289,8 +289,7 @@ def _told(writer: ModelWriter, frame: Frame) -> dict[str, Any]:
                 "probability": float(frame.guess.prob[slot.start]),
             }
         )
-    report = frame.cache.report if frame.cache else None
-    rows = {"computed": report.recomputed, "total": report.total} if report else None
+    rows = {"computed": frame.report.recomputed, "total": frame.report.total} if frame.report else None
     return {"step": frame.step, "slots": slots, "rows": rows}
 
 
