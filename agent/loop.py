@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterable, Sequence
 
 from palimpsest.retrieval.types import Passage
 
 from . import report
+from .budget import may_read, timed
 from .checking import check
 from .drafting import give_up, revise
-from .state import Event, ResearchState, Step, Tools
+from .state import Event, ResearchState, TimedStep, Tools
 from .steps import plan, search, weigh
 
 
@@ -24,7 +24,7 @@ def finish(state: ResearchState, tools: Tools) -> Generator[Event, None, Researc
     sources = {p.source.id: p.source for p in state.evidence}
     listed = [report.source_span(n, sources[s]) for n, s in enumerate(state.references, 1)]
     state = report.append(state, "sources", listed)
-    state = state.model_copy(update={"finished": "budget" if _is_spent(state) else "settled"})
+    state = state.model_copy(update={"finished": "budget" if _was_cut(state) else "settled"})
     filled = sum(state.draft.span(f"{q.id}.answer").status != "unestablished" for q in state.questions)
     yield Event(
         step="finish",
@@ -56,23 +56,8 @@ def _count_read(state: ResearchState, question: str) -> int:
     return sum(r.startswith(f"{question}/") for r in state.read)
 
 
-def _is_spent(state: ResearchState) -> bool:
-    return bool(state.budget.seconds) and state.spent >= state.budget.seconds
-
-
-def timed(step: Step) -> Step:
-    """The step, its seconds added to the state; the clock decides only when a budget of seconds is given."""
-
-    def run_step(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
-        start = time.monotonic()
-        state = yield from step(state, tools)
-        return state.model_copy(update={"spent": state.spent + time.monotonic() - start})
-
-    return run_step
-
-
-STEPS: dict[str, Step] = {
-    name: timed(step)
+STEPS: dict[str, TimedStep] = {
+    name: timed(name, step)
     for name, step in (
         ("plan", plan),
         ("search", search),
@@ -92,9 +77,18 @@ def begin(state: ResearchState) -> str:
 
 def route(state: ResearchState) -> str:
     """After a check: search on while there are questions to ask and budget to ask them, else finish."""
-    if state.version > 1 or state.round >= state.budget.rounds or _is_spent(state):
-        return "finish"
-    return "search" if any(not q.asked for q in state.queries) else "finish"
+    return "search" if _wants_more(state) and may_read(state) else "finish"
+
+
+def _wants_more(state: ResearchState) -> bool:
+    if state.version > 1 or state.round >= state.budget.rounds:
+        return False
+    return any(not q.asked for q in state.queries)
+
+
+def _was_cut(state: ResearchState) -> bool:
+    """Whether more would have been done had there been time."""
+    return bool(state.cut) or (_wants_more(state) and not may_read(state))
 
 
 def run(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
@@ -126,6 +120,8 @@ def amend(
             "evidence": state.evidence + fresh,
             "fresh": tuple(p.id for p in fresh),
             "draft": draft,
+            "cut": (),
+            "spent": 0.0,
             "finished": "",
         }
     )

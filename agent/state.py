@@ -101,6 +101,7 @@ class ResearchState(Frozen):
     revisions: tuple[Revision, ...] = ()
     failures: tuple[Failure, ...] = ()
     spent: float = 0.0  # seconds, the sum over steps
+    cut: tuple[str, ...] = ()  # steps that the budget of seconds ended early
     finished: Literal["", "settled", "budget"] = ""
 
     def passage(self, passage_id: str) -> Passage:
@@ -113,7 +114,7 @@ class Event(Frozen):
     step: str
     kind: Literal[
         "planned", "searched", "found", "failed", "believed", "wrote", "conflict", "reopened", "revised", "rolled back",
-        "unestablished", "routed", "finished",
+        "unestablished", "routed", "cut", "finished",
     ]  # fmt: skip
     text: str
     data: dict[str, Any] = Field(default_factory=dict)
@@ -171,4 +172,5 @@ class Tools:
     search: Callable[[Sequence[str], int], Found]
 
 
-Step = Callable[[ResearchState, Tools], Generator[Event, None, ResearchState]]
+Step = Callable[[ResearchState, Tools], Generator[Event | ResearchState, None, ResearchState]]
+TimedStep = Callable[[ResearchState, Tools], Generator[Event, None, ResearchState]]

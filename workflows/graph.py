@@ -16,7 +16,7 @@ from langgraph.runtime import Runtime
 from langsmith import tracing_context
 
 from palimpsest.agent import loop
-from palimpsest.agent.state import Event, ResearchState, Step, Tools
+from palimpsest.agent.state import Event, ResearchState, TimedStep, Tools
 
 from .config import may_trace
 from .errors import DamagedError
@@ -36,7 +36,7 @@ class Dependencies:
     tools: Tools
 
 
-def node(step: Step) -> Callable[..., Channels]:
+def node(step: TimedStep) -> Callable[..., Channels]:
     """A step as a node: its generator is drained, its events go to the stream, its state into the checkpoint."""
 
     def run_node(channels: Channels, runtime: Runtime[Dependencies]) -> Channels:
@@ -55,7 +55,7 @@ def node(step: Step) -> Callable[..., Channels]:
     return run_node
 
 
-def build(steps: Mapping[str, Step]) -> Any:
+def build(steps: Mapping[str, TimedStep]) -> Any:
     """The graph, not yet compiled: `begin` picks the first step and `route` the one after a check."""
     graph = StateGraph(Channels, context_schema=Dependencies)
     for name, step in steps.items():
@@ -88,7 +88,7 @@ class WholeSteps(SqliteSaver):
 class Checkpointed:
     """A graph over one SQLite file; threads in it are report versions. Use as `with Checkpointed(path) as graph`."""
 
-    def __init__(self, path: Path, steps: Mapping[str, Step] = loop.STEPS):
+    def __init__(self, path: Path, steps: Mapping[str, TimedStep] = loop.STEPS):
         self.path, self.steps = path, steps
 
     def __enter__(self) -> Checkpointed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,11 +39,12 @@ def research(question: str, config: Config | None = None, **settings: Any) -> It
 
 
 def _new(question: str, config: Config) -> Iterator[Event]:
+    begun = time.monotonic()
     with _opened(config) as (tools, held):
         held.open()  # documents of which none can be read are refused before a run is begun
         run = Run.create(question, config, tools.writer.name)
         with run.locked():
-            yield from _advance(run, tools, held)
+            yield from _advance(run, tools, held, spent=time.monotonic() - begun)
 
 
 def resume(run: Run) -> Iterator[Event]:
@@ -122,8 +124,11 @@ def _opened(config: Config) -> Iterator[tuple[Tools, corpus.Corpus]]:
         held.close()
 
 
-def _advance(run: Run, tools: Tools, held: corpus.Corpus) -> Iterator[Event]:
-    """Write the current version from its last checkpoint to its files; the first event after a kill repeats what was lost."""
+def _advance(run: Run, tools: Tools, held: corpus.Corpus, spent: float = 0.0) -> Iterator[Event]:
+    """Write the current version from its last checkpoint to its files; the first event after a kill repeats what was lost.
+
+    `spent` are the seconds that opening took: they belong to the budget of a fresh run.
+    """
     from .graph import Checkpointed
 
     keep_tracing_off()
@@ -138,7 +143,7 @@ def _advance(run: Run, tools: Tools, held: corpus.Corpus) -> Iterator[Event]:
             count = reached[1] if reached else 0
             run.cut_events(version.number, count)
             if not (reached and reached[0].finished):
-                start = None if reached else _start(run, version, record)
+                start = None if reached else _start(run, version, record).model_copy(update={"spent": spent})
                 for event in graph.stream(version.number, start, tools):
                     run.log(version.number, count, event)
                     count += 1

@@ -244,17 +244,6 @@ def test_passages_laid_together_give_belief_to_the_one_chosen() -> None:
     assert abs(beliefs[1] - beliefs[0] - 0.6) < 1e-9
 
 
-def test_a_spent_budget_of_seconds_ends_with_a_report() -> None:
-    """Budgets degrade a run, they never abort it with nothing."""
-    state = ResearchState(question=QUESTION).model_copy(update={"spent": 9.0})
-    state = state.model_copy(update={"budget": state.budget.model_copy(update={"seconds": 1.0})})
-    events, done = finish(state, Tools(ScriptedWriter(PATTERNS), Shelf(BARGE)))
-    assert done.finished == "budget"
-    assert events[-1].data["stopped"] == "budget"
-    assert "**Marisa**" in done.draft.text
-    assert done.round == 1
-
-
 def revised(before: ResearchState, *news: Passage, writer: ScriptedWriter | None = None) -> ResearchState:
     return finish(amend(before, news), Tools(writer or ScriptedWriter(PATTERNS), Shelf()))[1]
 

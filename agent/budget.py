@@ -1,0 +1,122 @@
+"""A budget of seconds, kept inside steps: tools look at the clock before each batch, and a step that is cut keeps what it saved.
+
+Without a budget nothing here looks at a clock, so that a resumed run stays the run it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
+
+from palimpsest.retrieval.types import Found, Passage
+
+from .draft import Kind
+from .state import Candidate, Event, Filled, Piece, ResearchState, Step, TimedStep, Tools, Verdict, Writer
+
+GRACE = (
+    1.0  # seconds beyond a budget in which a batch may still begin: a budget too short for anything gets one short look
+)
+READING = (
+    0.75  # the share of a budget after which nothing more is read: the rest is for writing it down and for the check
+)
+SHARES = {"search": READING, "weigh": READING, "finish": float("inf")}  # other steps may take what there is
+BATCH = 8  # canvases between two looks at the clock; on two cores the embedded model denoises them in 0.2 s
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class BudgetSpent(Exception):
+    """The seconds are over. Raised by tools, caught where the step was begun; never seen outside the loop."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """`end` is the instant, in seconds of `now`, after which no batch is begun."""
+
+    end: float
+    now: Callable[[], float] = time.monotonic
+
+    def check(self) -> None:
+        if self.now() >= self.end:
+            raise BudgetSpent
+
+    def watch(self, call: Callable[..., Result]) -> Callable[..., Result]:
+        """The same call, made only while there is time."""
+
+        def in_time(*arguments: Any, **named: Any) -> Result:
+            self.check()
+            return call(*arguments, **named)
+
+        return in_time
+
+    def by_batches(self, call: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> list[Result]:
+        """What `call` gives for all items, a batch at a time."""
+        found: list[Result] = []
+        for start in range(0, len(items), BATCH):
+            self.check()
+            found += call(items[start : start + BATCH])
+        return found
+
+
+class WatchedWriter:
+    """A writer that looks at the clock before every call, and between the batches of those that take many canvases."""
+
+    def __init__(self, writer: Writer, clock: Clock):
+        self._writer, self._clock = writer, clock
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._writer, name)
+        return self._clock.watch(value) if callable(value) else value
+
+    def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
+        return self._clock.by_batches(lambda some: self._writer.answers(question, kind, some, k), passages)
+
+    def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+        return self._clock.by_batches(self._writer.verdicts, pairs)
+
+    def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]:
+        return self._clock.by_batches(self._writer.fill, forms)
+
+
+def watched(tools: Tools, clock: Clock) -> Tools:
+    """The same tools, which raise BudgetSpent once the clock has run down."""
+    search: Callable[..., Found] = clock.watch(tools.search)
+    return replace(tools, writer=cast(Writer, WatchedWriter(tools.writer, clock)), search=search)
+
+
+def may_read(state: ResearchState) -> bool:
+    """Whether there is time to ask and read more."""
+    return not state.budget.seconds or state.spent < READING * state.budget.seconds
+
+
+def timed(name: str, step: Step, now: Callable[[], float] = time.monotonic) -> TimedStep:
+    """The step, its seconds added to the state, and ended when its share of the budget is spent.
+
+    A step may yield the state it has reached among its events, with no event between that state and what it tells of: what a cut
+    step leaves is the last of these, or the state it was given.
+    """
+
+    def run_step(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+        start, spent, saved = now(), state.spent, state
+        if state.budget.seconds:
+            allowed = SHARES.get(name, 1.0) * (state.budget.seconds + GRACE)
+            tools = watched(tools, Clock(start + allowed - spent, now))
+        told = step(state, tools)
+        try:
+            while True:
+                item = next(told)
+                if isinstance(item, Event):
+                    yield item
+                else:
+                    saved = item
+        except StopIteration as stop:
+            saved = stop.value
+        except BudgetSpent:
+            saved = saved.model_copy(update={"cut": (*saved.cut, name)})
+            yield Event(step=name, kind="cut", text="the time budget ended this step; what was known by then is kept")
+        return saved.model_copy(update={"spent": spent + now() - start})
+
+    return run_step
