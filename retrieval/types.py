@@ -27,6 +27,15 @@ class Source(Frozen):
     media_type: str = "text/plain"
     date_from: DateOrigin = ""
     language: str = ""  # ISO 639-1; "" is not told
+    doi: str = ""  # lower case, without https://doi.org/
+    venue: str = ""
+    publisher: str = ""
+    licence: str = ""
+    accessed: str = ""  # the day it was fetched, ISO 8601; "" for what lies on this machine
+    version: str = ""  # "preprint", "published", a revision's number
+    extent: Literal["", "abstract"] = ""  # "abstract" where the whole text was not to be had
+    retracted: Literal["", "retracted", "concern", "corrected"] = ""  # "" is not known to be, which is no proof
+    origin: str = ""  # sources of the same origin (a work, an author group, a press release) count once
 
 
 class Cell(Frozen):
@@ -98,11 +107,22 @@ class Hit(Frozen):
     rank: int = 0
 
 
+FailureKind = Literal["", "refused", "limited", "failed", "offline"]
+
+
 class Failure(Frozen):
-    """What could not be read or reached, by name, in a sentence that says why."""
+    """What could not be read or reached, by name, in a sentence that says why.
+
+    Of a service's call `kind` says how it ended and `cause` why in a word (see `outcomes`); `where` is an address or the place in an
+    answer, `until` the moment (ISO 8601) before which asking again is no use.
+    """
 
     name: str
     message: str
+    kind: FailureKind = ""
+    cause: str = ""
+    where: str = ""
+    until: str | None = None
 
 
 class Found(Frozen):

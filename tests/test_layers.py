@@ -45,7 +45,16 @@ DOORS = {
     "streamlit": ("ui/workbench/",),
     "typer": ("ui/cli.py",),
     "rich": ("ui/cli.py", "dlm_core/training/train_embedded.py", "dlm_core/training/finetune_hosted.py"),
-    "httpx": ("retrieval/http.py", "workflows/serving/remote_writer.py"),
+    "httpx": ("retrieval/http/", "workflows/serving/remote_writer.py"),
+    "httpcore": ("retrieval/http/",),
+    "hishel": ("retrieval/http/",),
+    "protego": ("retrieval/http/",),
+    "stamina": ("retrieval/http/",),
+    "socket": ("retrieval/http/network.py",),
+    "requests": (),
+    "urllib3": (),
+    "aiohttp": (),
+    "httpx2": (),
     "fastapi": ("workflows/serving/",),
     "uvicorn": ("workflows/serving/",),
     "pydantic": ("retrieval/", "agent/", "workflows/"),
@@ -78,6 +87,13 @@ def test_a_file_imports_only_what_its_floor_may(path: str) -> None:
         assert parts[0] not in ALLOWED, f"{path} imports {name}; across folders say palimpsest.{name}"
         doors = DOORS.get(parts[0])
         assert doors is None or path.startswith(doors), f"{path} imports {name}, which comes in through {doors}"
+
+
+def test_nothing_else_opens_connections() -> None:
+    """The address guard is worth nothing if there is a way around it."""
+    ways = ("urllib.request", "http.client", "ftplib", "smtplib", "xmlrpc", "socketserver", "http.server")
+    for path in FILES:
+        assert not any(name == way or name.startswith(f"{way}.") for name in imports(path) for way in ways), path
 
 
 def test_the_agent_knows_the_model_only_in_its_writer() -> None:
