@@ -63,7 +63,7 @@ class ModelWriter:
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
-        canvases = [self.denoiser.lay([claim], [("", text)], [VERDICT_SLOT]) for claim, text in pairs]
+        canvases = [self.denoiser.build([claim], [("", text)], [VERDICT_SLOT]) for claim, text in pairs]
         told = in_batches(canvases, lambda batch: self.denoiser.choices(batch, 0))
         return [Verdict(supports=s, refutes=r, silent=n) for s, r, n in told]
 
@@ -101,7 +101,7 @@ class ModelWriter:
         )
 
     def _lay(self, question: Sequence[Piece], passages: Sequence[Passage], draft: Sequence[Piece]) -> Canvas:
-        return self.denoiser.lay(question, [(p.id, p.text) for p in passages], [self._sized(p) for p in draft])
+        return self.denoiser.build(question, [(p.id, p.text) for p in passages], [self._sized(p) for p in draft])
 
     def _sized(self, piece: Piece) -> Piece:
         """A slot whose length is not given has that which was measured for its kind."""

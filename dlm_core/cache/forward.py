@@ -14,6 +14,7 @@ from palimpsest.kernels.commit import Commit
 
 from ..canvas.canvas import Canvas
 from ..models.rope import Rotary
+from ..models.transformer import RowState
 from .attention import Apart, Everywhere, Pooled, Seen, bounds, mix, visible
 from .span_cache import Alignment, Arena, Cache, Kept, Owned, Report, SpanCache, align, drift, edges, updated, widen
 
@@ -27,7 +28,8 @@ class Body(Protocol):
     shift: int  # 1 when the word at a place is read off the row before it
     rotary: Rotary  # how cached keys turn when their rows move
 
-    def arena(self) -> Arena: ...
+    @property
+    def row_state(self) -> RowState: ...
 
     def embed(self, tokens: Tensor) -> Tensor: ...
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..canvas.canvas import Canvas
+from ..models.transformer import RowState
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Arena:
         self._owners = np.zeros(0, dtype=np.int32)
         # Owners die wherever the garbage collector finds them, on any thread: what they leave is noted here and taken back by `take`.
         self._released: deque[Tensor] = deque()
+
+    @staticmethod
+    def of(state: RowState) -> Arena:
+        """An empty store for the rows of a model."""
+        return Arena(len(state.devices), state.heads, state.width, state.dtype, state.devices)
 
     @property
     def owned(self) -> int:

@@ -13,7 +13,7 @@ from ..models import lora
 from ..models.checkpoint import read_json
 from ..models.errors import ModelError
 from ..models.transformer import Transformer
-from .prompted import HostedDenoiser
+from .hosted import HostedDenoiser
 
 FACTS, TENSORS = "adapter.json", "adapter.safetensors"
 QUALITY = "quality."

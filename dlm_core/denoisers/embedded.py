@@ -15,9 +15,8 @@ from ..canvas.tokenizer import Tokenizer
 from ..decoding.sampler import Guess, Resize, same_length
 from ..decoding.slot_scores import Limits, Ranked, Scored, guess_of, legal, likeliest, limits, ranking
 from ..kinds import MaskKind
-from ..models.embedded import Batch, EmbeddedModel, KeyValues
+from ..models.embedded import Batch, EmbeddedModel, KeyValues, copyable
 from ..models.quality import features, standing
-from ..training.losses import copyable
 from . import embedded_layout
 from .slot_calibration import UNMEASURED, Calibration
 
@@ -55,9 +54,9 @@ class Denoiser:
         self.tokenizer = tokenizer
         self.calibration = calibration
 
-    def lay(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
-        """A fresh canvas in this model's layout; see `embedded_layout.lay`."""
-        return embedded_layout.lay(self.tokenizer, question, passages, draft)
+    def build(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
+        """A fresh canvas in this model's layout; see `embedded_layout.build_canvas`."""
+        return embedded_layout.build_canvas(self.tokenizer, question, passages, draft)
 
     @torch.inference_mode()
     def guess(

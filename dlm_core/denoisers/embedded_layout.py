@@ -26,16 +26,16 @@ MAX_PASSAGE_TOKENS = PASSAGE_POSITIONS[1] - PASSAGE_POSITIONS[0] - 2
 MARKS = Marks(MASK, DELETE, NONE)
 
 
-def lay(
+def build_canvas(
     tokenizer: Tokenizer,
     question: Sequence[Piece],
     passages: Sequence[tuple[str, str]],
     draft: Sequence[Piece],
 ) -> Canvas:
-    """Lay question, (id, text) passages and a draft of words and slots on a fresh canvas; every slot is open.
+    """A fresh canvas of question, (id, text) passages and a draft of words and slots; every slot is open.
 
-    A slot in the question is one HOLE token: it tells the evidence where the draft has a hole. A passage of more than
-    MAX_PASSAGE_TOKENS is shown as several segments of the same name. A draft of any length is laid in blocks. ValueError when
+    A slot in the question is one HOLE token: it shows the evidence where the draft has a hole. A passage of more than
+    MAX_PASSAGE_TOKENS is shown as several segments of the same name. A draft of any length is built in blocks. ValueError when
     there are more than MAX_PASSAGES segments of passages.
     """
     sheet = Sheet(MARKS)
@@ -59,10 +59,10 @@ def attach(canvas: Canvas, tokenizer: Tokenizer, name: str, text: str) -> Canvas
     if len(encoding.ids) > MAX_PASSAGE_TOKENS:
         raise ValueError(f"{name} has {len(encoding.ids)} tokens; attach passages of at most {MAX_PASSAGE_TOKENS}")
     _passage(sheet, free, name, text, encoding, 0)
-    laid = sheet.canvas()
-    rows = Rows.fixed(laid.tokens.tolist(), canvas, [tuple(c) for c in laid.characters.tolist()])
+    built = sheet.canvas()
+    rows = Rows.fixed(built.tokens.tolist(), canvas, [tuple(c) for c in built.characters.tolist()])
     at = next(n for n, s in enumerate(canvas.segments) if s.role is Role.DRAFT)
-    return canvas.insert(at, laid.segments[0], rows)
+    return canvas.insert(at, built.segments[0], rows)
 
 
 def detach(canvas: Canvas, name: str) -> Canvas:

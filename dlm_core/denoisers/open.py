@@ -13,7 +13,8 @@ from . import embedded_weights
 from .adapter import check_adapter, is_adapter, with_adapter
 from .diffusion_gemma import GemmaDenoiser
 from .embedded import Denoiser
-from .prompted import HostedDenoiser, PromptedDenoiser
+from .hosted import HostedDenoiser
+from .prompted import PromptedDenoiser
 
 
 def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:

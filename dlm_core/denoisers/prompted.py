@@ -16,16 +16,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from palimpsest.kernels import ops
-from palimpsest.kernels.words import Allowed
-
-from ..cache.forward import Body, hidden_states
-from ..cache.span_cache import NO_CACHE, SPAN_CACHE, Arena, Cache
+from ..cache.span_cache import NO_CACHE, SPAN_CACHE, Cache
 from ..canvas.canvas import Canvas, Marks, Piece, Role, Sheet, Slot
 from ..canvas.tokenizer import Encoding, Template
 from ..decoding.constraints import Sequences
 from ..decoding.sampler import Guess, Model
-from ..decoding.slot_length import by_guess, expand_and_delete
 from ..decoding.slot_scores import Best, Limits, Ranked, Scored, guess_of, legal, limits, ranking
 from ..kinds import LOGIC_WORDS, NOT_ENOUGH, REFUTES, SUPPORTS, MaskKind, SlotSpec
 from .slot_calibration import UNMEASURED
@@ -33,7 +28,6 @@ from .slot_calibration import UNMEASURED
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # of a copied span; tokens
 SPOKEN = {SUPPORTS: "yes", REFUTES: "no", NOT_ENOUGH: "unknown", "[YES]": "yes", "[NO]": "no"}
 NOTHING = "unknown"  # how a slot is left empty
-ELASTIC_STEPS = 4  # before which a checkpoint that asks for places is asked
 VARIANT_FRINGE = 8  # rows around a slot that are computed anew for each length it is tried with
 MARKERS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -42,15 +36,6 @@ FILLING = (
     f'Where the sources do not say it, write "{NOTHING}".'
 )
 JUDGING = f'Does the source below support the claim? Answer "yes", "no" (it contradicts the claim) or "{NOTHING}".'
-
-
-class HostedBody(Body, Protocol):
-    """A body with its head, a weight [V, C]: `logits` [..., V] of hidden states [..., C]."""
-
-    @property
-    def head_weight(self) -> Tensor: ...
-
-    def logits(self, hidden: Tensor) -> Tensor: ...
 
 
 class HostedTokenizer(Protocol):
@@ -95,7 +80,7 @@ class PromptedDenoiser(ABC):
     ) -> tuple[list[Reader], list[Cache]]:
         """One forward of the canvases: how to read the words of each, and what to keep of it."""
 
-    def lay(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
+    def build(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
         """A fresh canvas: the chat of this family, question and marked sources in the user's turn, the draft in the assistant's.
 
         ValueError when there are more passages than one-token marks.
@@ -255,64 +240,6 @@ class PromptedDenoiser(ABC):
                 "choose other words, or give the slot a larger max_length"
             )
         return Sequences.in_order(spoken)
-
-
-class HostedDenoiser(PromptedDenoiser):
-    """A loaded checkpoint of the table of families; implements `sampler.Model`. `mask`, `delete` and `expand` are its own ids.
-
-    A checkpoint that was taught to ask for more and fewer places (`expand`; DreamOn, arXiv 2602.01326) sets the length of free slots.
-    """
-
-    def __init__(self, body: HostedBody, tokenizer: HostedTokenizer, mask: int, delete: int, expand: int | None = None):
-        super().__init__(tokenizer, mask, delete)
-        self.body = body
-        self.quality: torch.nn.Linear | None = None  # log-odds that a word is right, of its final state (`adapter`)
-        self.arena: Arena = body.arena()
-        self._elastic = None if expand is None else by_guess(expand_and_delete(expand, delete), steps=ELASTIC_STEPS)
-
-    def resize(self, model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
-        canvas = super().resize(model, canvas, cache, step)
-        free = any(s.spec.free and not canvas.is_settled(n) for n, s in enumerate(canvas.slots))
-        return self._elastic(model, canvas, cache, step) if self._elastic and free else canvas
-
-    def _read(
-        self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
-    ) -> tuple[list[Reader], list[Cache]]:
-        states, kept = hidden_states(self.body, self.arena, self.marks.mask, canvases, caches)
-        return [_Computed(self.body, *each, self.quality) for each in states], kept
-
-
-class _Computed:
-    """A `Reader` of final hidden states [L, C] of some rows [L]."""
-
-    def __init__(self, body: HostedBody, rows: Tensor, hidden: Tensor, quality: torch.nn.Linear | None):
-        self.body, self.rows, self.hidden, self.quality = body, rows, hidden, quality
-
-    def words(self, places: Tensor) -> Tensor | None:
-        states = self._states(places - self.body.shift)
-        return None if states is None else self.body.logits(states).float().log_softmax(-1).cpu()
-
-    def best(self, places: Tensor, allowed: Tensor | None) -> Best | None:
-        states = self._states(places - self.body.shift)
-        if states is None:
-            return None
-        weight = self.body.head_weight
-        sets = None if allowed is None else Allowed.of([allowed] * len(places), weight.device)
-        told = ops.unmask(states.to(weight.device), weight, allowed=sets)
-        token, prob, entropy, margin = (t.cpu() for t in (told.token, told.prob, told.entropy, told.margin))
-        return Best(token, torch.full_like(token, -1), prob, entropy, margin)
-
-    def standing(self, places: Tensor) -> Tensor | None:
-        if self.quality is None or (states := self._states(places)) is None:
-            return None
-        return torch.sigmoid(self.quality(states.float())[:, 0]).cpu()
-
-    def _states(self, rows: Tensor) -> Tensor | None:
-        wanted = rows.clamp_min(0)
-        found = torch.searchsorted(self.rows, wanted).clamp_max(len(self.rows) - 1)
-        if not len(self.rows) or not bool((self.rows[found] == wanted).all()):
-            return None
-        return self.hidden[found.to(self.hidden.device)]
 
 
 def _copies(spec: SlotSpec) -> bool:

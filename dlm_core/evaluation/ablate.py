@@ -26,10 +26,11 @@ from ..training.calibrate_embedded import is_right, unseen
 from ..training.corpus import CITE_SLOT, Corpus
 from ..training.corruption import corrupted, fillings_of, is_copied
 from ..training.examples import Example, Target, read_rows
-from ..training.masking import View, masked, realise, without_outline
+from ..training.masking import Masking, masked, realise, without_outline
 from ..training.minilm import package_folder
 from ..training.recipe import Recipe
-from ..training.train_embedded import ROWS_OF, TrainConfig, train
+from ..training.schedule import ROWS_OF
+from ..training.train_embedded import TrainConfig, train
 
 ARMS = {
     "all": Recipe(),
@@ -40,7 +41,7 @@ ARMS = {
     "joint attention": Recipe(block=False),
     "vocabulary only": Recipe(copy=False),
 }
-SIZE = 16  # views a batch
+SIZE = 16  # maskings a batch
 
 
 def measure(
@@ -52,14 +53,14 @@ def measure(
     rng = random.Random(0)
     squad = rng.sample(read_rows(data / "squad_v1_dev.jsonl.gz"), limit)
     asked = [_question(row["question"], row["context"], row["answers"]) for row in squad]
-    told = [w[0] or "" for w in _filled(model, tokenizer, [masked(e) for e in asked], recipe)]
+    answers = [w[0] or "" for w in _filled(model, tokenizer, [masked(e) for e in asked], recipe)]
     holes = [corpus.statement(rng) for _ in range(limit)]
     outlined = [corpus.outline(rng) for _ in range(limit)]
     if not recipe.outline:
         outlined = [without_outline(e) for e in outlined]
     return {
         "squad_f1": 100
-        * statistics.mean(f1(w, [a["text"] for a in r["answers"]]) for w, r in zip(told, squad, strict=True)),
+        * statistics.mean(f1(w, [a["text"] for a in r["answers"]]) for w, r in zip(answers, squad, strict=True)),
         "holes": _share(model, tokenizer, [masked(e) for e in holes], recipe),
         "outlined": _share(model, tokenizer, [_behind(model, tokenizer, e, recipe) for e in outlined], recipe),
         "stance": stance(model, tokenizer, recipe, data, limit),
@@ -75,12 +76,14 @@ def _question(question: str, context: str, answers: Sequence[dict[str, str]]) ->
 
 
 def _filled(
-    model: EmbeddedModel, tokenizer: Tokenizer, views: Sequence[View], recipe: Recipe
+    model: EmbeddedModel, tokenizer: Tokenizer, maskings: Sequence[Masking], recipe: Recipe
 ) -> list[list[str | None]]:
-    return [w for n in range(0, len(views), SIZE) for w in fillings_of(model, tokenizer, views[n : n + SIZE], recipe)]
+    return [
+        w for n in range(0, len(maskings), SIZE) for w in fillings_of(model, tokenizer, maskings[n : n + SIZE], recipe)
+    ]
 
 
-def _behind(model: EmbeddedModel, tokenizer: Tokenizer, example: Example, recipe: Recipe) -> View:
+def _behind(model: EmbeddedModel, tokenizer: Tokenizer, example: Example, recipe: Recipe) -> Masking:
     """The example with the model's own outline written, where it has one."""
     if example.slots[0].kind is not MaskKind.OUTLINE:
         return masked(example)
@@ -88,12 +91,12 @@ def _behind(model: EmbeddedModel, tokenizer: Tokenizer, example: Example, recipe
     return corrupted(masked(example), [words[0], *[None] * (len(words) - 1)])
 
 
-def _share(model: EmbeddedModel, tokenizer: Tokenizer, views: Sequence[View], recipe: Recipe) -> float:
+def _share(model: EmbeddedModel, tokenizer: Tokenizer, maskings: Sequence[Masking], recipe: Recipe) -> float:
     """Percent of the open slots that copy whose words are right."""
-    filled = _filled(model, tokenizer, views, recipe)
+    filled = _filled(model, tokenizer, maskings, recipe)
     right = [
         is_right(v.example, n, words[n] or "")
-        for v, words in zip(views, filled, strict=True)
+        for v, words in zip(maskings, filled, strict=True)
         for n in range(len(words))
         if v.shown[n] is None and is_copied(v, n)
     ]
@@ -131,8 +134,8 @@ def stance(model: EmbeddedModel, tokenizer: Tokenizer, recipe: Recipe, data: Pat
         canvases = [realise(masked(e), tokenizer, 1)[0] for e in examples]
         hidden = model(recipe.batch(canvases))
         states = torch.stack([hidden[i, c.slots[0].start] for i, c in enumerate(canvases)])
-        told = model.vocabulary(states)[:, [ROWS_OF[v] for v in VERDICTS]].argmax(1).tolist()
-        right += [guess == wanted[r["label"]] for guess, r in zip(told, part, strict=True)]
+        verdicts = model.vocabulary(states)[:, [ROWS_OF[v] for v in VERDICTS]].argmax(1).tolist()
+        right += [guess == wanted[r["label"]] for guess, r in zip(verdicts, part, strict=True)]
     return 100 * statistics.mean(right)
 
 
@@ -151,7 +154,7 @@ def table(figures: dict[str, dict[str, float]]) -> str:
     """A row an arm, as markdown."""
     columns = ("squad_f1", "holes", "outlined", "stance", "kept", "mended")
     head = "| arm | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1)
-    rows = [f"| {name} | " + " | ".join(f"{told[c]:.1f}" for c in columns) + " |" for name, told in figures.items()]
+    rows = [f"| {name} | " + " | ".join(f"{row[c]:.1f}" for c in columns) + " |" for name, row in figures.items()]
     return "\n".join([head, *rows])
 
 
@@ -172,13 +175,13 @@ def main() -> None:
     figures = {}
     for name in args.arms:
         folder = args.out / f"{name.replace(' ', '_')}-{args.seed}"
-        told = folder / "figures.json"
-        if not told.exists():
+        measured = folder / "figures.json"
+        if not measured.exists():
             config = TrainConfig(args.data, folder, minutes=1e9, tokens=args.tokens, steps=args.steps, seed=args.seed)
             config = replace(config, pages=args.pages, held_out=args.held_out, recipe=ARMS[name], body_rate=1.5e-4)
             found = run_arm(name, config, corpus, args.eval, args.limit)
-            told.write_text(json.dumps({"recipe": asdict(ARMS[name]), **found}, indent=2) + "\n")
-        figures[name] = json.loads(told.read_text())
+            measured.write_text(json.dumps({"recipe": asdict(ARMS[name]), **found}, indent=2) + "\n")
+        figures[name] = json.loads(measured.read_text())
         print(table({name: figures[name]}), flush=True)
     (args.out / f"ablations-{args.seed}.json").write_text(json.dumps(figures, indent=2) + "\n")
     print(table(figures))

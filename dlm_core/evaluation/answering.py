@@ -10,7 +10,7 @@ from ..canvas.canvas import Canvas
 from ..canvas.tokenizer import NONE, Tokenizer
 from ..decoding.sampler import Frame, denoise_all, in_batches
 from ..denoisers.embedded import Denoiser
-from ..denoisers.embedded_layout import lay
+from ..denoisers.embedded_layout import build_canvas
 from ..kinds import MaskKind, SlotSpec
 from ..metrics import auroc, calibration, exact, f1, normalise, percent
 from ..training.corpus import CITE_SLOT
@@ -21,7 +21,7 @@ RIVAL_LETTERS = 800  # of a text beside the gold ones: a canvas has room for 16 
 
 def answer_canvas(tokenizer: Tokenizer, question: str, context: str, required: bool) -> Canvas:
     pieces = (SlotSpec(MaskKind.TEXT, required=required), " ", CITE_SLOT)
-    return lay(tokenizer, [question], [("context", context)], pieces)
+    return build_canvas(tokenizer, [question], [("context", context)], pieces)
 
 
 def answers(denoiser: Denoiser, rows: Sequence[Row], steps: int, required: bool) -> list[tuple[str, float]]:
@@ -29,9 +29,10 @@ def answers(denoiser: Denoiser, rows: Sequence[Row], steps: int, required: bool)
     canvases = [answer_canvas(denoiser.tokenizer, r["question"].strip(), r["context"], required) for r in rows]
 
     def work(batch: list[Canvas]) -> list[tuple[str, float]]:
-        film = list(denoise_all(denoiser, batch, schedule=steps))
+        trajectory = list(denoise_all(denoiser, batch, schedule=steps))
         return [
-            (_words(f.canvas, denoiser), _first_prob([frames[i] for frames in film])) for i, f in enumerate(film[-1])
+            (_words(f.canvas, denoiser), _first_prob([frames[i] for frames in trajectory]))
+            for i, f in enumerate(trajectory[-1])
         ]
 
     return in_batches(canvases, work)
@@ -48,15 +49,15 @@ def _first_prob(frames: Sequence[Frame]) -> float:
     for frame in frames:
         if not frame.canvas.open[place]:
             return float(frame.guess.prob[place])
-    raise AssertionError("a finished film leaves no slot open")
+    raise AssertionError("a finished trajectory leaves no slot open")
 
 
 def span_filling(denoiser: Denoiser, rows: Sequence[Row], steps: int, required: bool) -> dict[str, float]:
     """Exact match and F1 of answers decoded in at most `steps` steps, with the calibration of their probabilities."""
     golds = [_golds(r) for r in rows]
-    told = answers(denoiser, rows, steps, required)
-    right = [exact(g, a) for (g, _), a in zip(told, golds, strict=True)]
-    return {**_scores([g for g, _ in told], golds), **calibration([p for _, p in told], right)}
+    guesses = answers(denoiser, rows, steps, required)
+    right = [exact(g, a) for (g, _), a in zip(guesses, golds, strict=True)]
+    return {**_scores([g for g, _ in guesses], golds), **calibration([p for _, p in guesses], right)}
 
 
 def _golds(row: Row) -> list[str]:
@@ -74,12 +75,12 @@ def _scores(guesses: Sequence[str], golds: Sequence[Sequence[str]]) -> dict[str,
 
 def with_silence(denoiser: Denoiser, rows: Sequence[Row], steps: int) -> dict[str, float]:
     """Answer or [NONE]: F1 of all, of the questions that have an answer and of those that have none."""
-    told = answers(denoiser, rows, steps, required=False)
+    guesses = answers(denoiser, rows, steps, required=False)
     golds = [_golds(r) for r in rows]
-    figures = {**_scores([g for g, _ in told], golds)}
-    figures |= calibration([p for _, p in told], [exact(g, a) for (g, _), a in zip(told, golds, strict=True)])
+    figures = {**_scores([g for g, _ in guesses], golds)}
+    figures |= calibration([p for _, p in guesses], [exact(g, a) for (g, _), a in zip(guesses, golds, strict=True)])
     for name, is_answered in (("f1_answerable", True), ("f1_unanswerable", False)):
-        part = [(g, a) for (g, _), a in zip(told, golds, strict=True) if (a != [""]) == is_answered]
+        part = [(g, a) for (g, _), a in zip(guesses, golds, strict=True) if (a != [""]) == is_answered]
         if part:
             figures[name] = 100 * sum(f1(g, a) for g, a in part) / len(part)
     return figures
@@ -104,14 +105,14 @@ def multi_hop(
         shown += [(t, f"{t}. {texts[t]}"[:RIVAL_LETTERS]) for t in rivals[: passages - len(gold)]]
         rng.shuffle(shown)
         slots = (SlotSpec(MaskKind.TEXT), " ", CITE_SLOT)
-        canvases.append(denoiser.lay([row["question"]], shown, slots))
+        canvases.append(denoiser.build([row["question"]], shown, slots))
 
     def work(batch: list[Canvas]) -> list[Canvas]:
         return [f.canvas for f in list(denoise_all(denoiser, batch, schedule=2))[-1]]
 
-    told = in_batches(canvases, work)
-    complete = [(r, c) for r, c in zip(questions, told, strict=True) if r["gold_complete"]]
-    lacking = [c for r, c in zip(questions, told, strict=True) if not r["gold_complete"]]
+    denoised = in_batches(canvases, work)
+    complete = [(r, c) for r, c in zip(questions, denoised, strict=True) if r["gold_complete"]]
+    lacking = [c for r, c in zip(questions, denoised, strict=True) if not r["gold_complete"]]
     figures: dict[str, float] = {"n": len(complete), "n_incomplete": len(lacking)}
     if complete:
         found = [(_words(c, denoiser), [r["answer"]]) for r, c in complete]
@@ -129,18 +130,20 @@ def _cited(canvas: Canvas, denoiser: Denoiser) -> str | None:
 
 def slot_lengths(denoiser: Denoiser, rows: Sequence[Row], lengths: Sequence[int]) -> dict[str, float]:
     """F1 of answers whose slot starts with each of `lengths` tokens, what the worst start costs, and how many words answers are off."""
-    told: dict[int, list[str]] = {}
+    guesses: dict[int, list[str]] = {}
     for length in lengths:
         slot = SlotSpec(MaskKind.TEXT, length, required=True)
-        canvases = [denoiser.lay([r["question"].strip()], [("c", r["context"])], (slot, " ", CITE_SLOT)) for r in rows]
+        canvases = [
+            denoiser.build([r["question"].strip()], [("c", r["context"])], (slot, " ", CITE_SLOT)) for r in rows
+        ]
         ranked = in_batches(canvases, lambda batch: denoiser.rank(batch, 0, 1))
-        told[length] = [next((r.fill.text for r in ranks if r.fill), "") for ranks in ranked]
+        guesses[length] = [next((r.fill.text for r in ranks if r.fill), "") for ranks in ranked]
     golds = [_golds(r) for r in rows]
-    scores = {n: percent(f1(g, a) for g, a in zip(told[n], golds, strict=True)) for n in lengths}
+    scores = {n: percent(f1(g, a) for g, a in zip(guesses[n], golds, strict=True)) for n in lengths}
     best = max(lengths, key=scores.__getitem__)
     off = [
         min(abs(len(guess.split()) - len(gold.split())) for gold in gold_words)
-        for guess, gold_words in zip(told[best], golds, strict=True)
+        for guess, gold_words in zip(guesses[best], golds, strict=True)
     ]
     fits = {n: scores[n] for n in lengths if n >= 8}  # shorter ones cannot hold every answer
     return {
@@ -169,19 +172,19 @@ def error_detection(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]
     canvases = [answer_canvas(denoiser.tokenizer, r["question"].strip(), r["context"], False) for r in rows]
 
     def work(batch: list[Canvas]) -> list[Standing]:
-        films = list(denoise_all(denoiser, batch, schedule=2))
-        again, _ = denoiser.guess([f.canvas for f in films[-1]])
+        trajectory = list(denoise_all(denoiser, batch, schedule=2))
+        again, _ = denoiser.guess([f.canvas for f in trajectory[-1]])
         found = []
-        for i, (frame, guess) in enumerate(zip(films[-1], again, strict=True)):
+        for i, (frame, guess) in enumerate(zip(trajectory[-1], again, strict=True)):
             place = frame.canvas.slots[0].start
-            made = next(f[i] for f in films if not f[i].canvas.open[place]).guess
+            made = next(f[i] for f in trajectory if not f[i].canvas.open[place]).guess
             quality = None if guess.quality is None else float(guess.quality[place])
             words = _words(frame.canvas, denoiser)
             found.append(Standing(words, float(made.prob[place]), float(made.margin[place]), quality))
         return found
 
-    told = zip(in_batches(canvases, work), rows, strict=True)
-    kept = [(t, exact(t.words, _golds(r))) for t, r in told if t.words]
+    standing = zip(in_batches(canvases, work), rows, strict=True)
+    kept = [(t, exact(t.words, _golds(r))) for t, r in standing if t.words]
     if not kept:
         return {"n": 0}
     right = [y for _, y in kept]

@@ -32,8 +32,8 @@ from ..decoding.rules import fixed_schedule
 from ..decoding.sampler import Frame, denoise
 from ..denoisers import embedded_weights
 from ..denoisers.embedded import Denoiser
-from ..denoisers.embedded_layout import MAX_PASSAGE_TOKENS, lay
-from ..denoisers.prompted import HostedDenoiser
+from ..denoisers.embedded_layout import MAX_PASSAGE_TOKENS, build_canvas
+from ..denoisers.hosted import HostedDenoiser
 from ..kinds import MaskKind, SlotSpec
 from ..models.transformer import Transformer, TransformerConfig
 
@@ -97,11 +97,11 @@ def edit_embedded(size: int, times: int) -> Row:
     canvas = document(denoiser, size)
     warm = _first_guess(denoiser, canvas)
 
-    def film(cache: Cache) -> Canvas:
+    def denoised(cache: Cache) -> Canvas:
         return list(denoise(denoiser, canvas, schedule=2, cache=cache))[-1].canvas
 
-    film(NO_CACHE)
-    plain, kept = alternating([lambda: film(NO_CACHE), lambda: film(warm)], times)
+    denoised(NO_CACHE)
+    plain, kept = alternating([lambda: denoised(NO_CACHE), lambda: denoised(warm)], times)
     one, two = plain[-1].result, kept[-1].result
     return {
         "name": "embedded",
@@ -122,14 +122,14 @@ def document(denoiser: Denoiser, size: int) -> Canvas:
     text = " ".join(_library_texts())
     ids = words.encode(text)
     draft = [p for _ in range(8) for p in ("It is ", SlotSpec(MaskKind.TEXT, 8), ". ")]
-    head = len(lay(words, ["How fast are diffusion language models?"], [], draft))
+    head = len(build_canvas(words, ["How fast are diffusion language models?"], [], draft))
     passages: list[tuple[str, str]] = []
     at, left = 0, size - head
     while left > 2:
         take = min(MAX_PASSAGE_TOKENS, left - 2)
         passages.append((f"p{len(passages)}", text[ids.offsets[at][0] : ids.offsets[at + take - 1][1]]))
         at, left = at + take, left - take - 2
-    return lay(words, ["How fast are diffusion language models?"], passages, draft)
+    return build_canvas(words, ["How fast are diffusion language models?"], passages, draft)
 
 
 def _library_texts() -> Iterator[str]:
@@ -312,7 +312,7 @@ def drift_embedded() -> Row:
     sentence = (
         "The tower was designed by an engineer and opened in the spring of the year for the great fair of the city. "
     )
-    canvas = lay(
+    canvas = build_canvas(
         denoiser.tokenizer, ["Who designed the tower?"], [("p", "Stephen Sauvestre drew it in 1884.")], [sentence * 6]
     )
     draft = canvas.segments[-1]
@@ -372,12 +372,12 @@ def drift_random(config: TransformerConfig, size: int) -> Row:
             }
         )
     rows = torch.arange(size)
-    told = _by_distance(states(warm), states(fresh), rows, size // 2, 8)
+    by_distance = _by_distance(states(warm), states(fresh), rows, size // 2, 8)
     return {
         "name": "8B-shaped, random",
         "layers": config.layers,
         "tokens": size,
-        "by_distance": told,
+        "by_distance": by_distance,
         "by_fringe": fringes,
     }
 
@@ -386,13 +386,13 @@ def _by_distance(before: Sequence[Tensor], after: Sequence[Tensor], rows: Tensor
     """The mean relative L2 change of keys and values in the worst layer, by distance of the row from the edit."""
     distance = torch.maximum(start - rows, rows - (start + length - 1)).clamp_min(0)
     changes = [((a - b).norm(dim=1) / b.norm(dim=1))[rows] for a, b in zip(after, before, strict=True)]
-    told = []
+    bands = []
     for low, high in DISTANCES:
         inside = (distance >= low) & (distance <= high)
         if inside.any():
             worst = max(float(c[inside].mean()) for c in changes)
-            told.append({"distance": f"{low}-{high}", "rows": int(inside.sum()), "drift": round(worst, 5)})
-    return told
+            bands.append({"distance": f"{low}-{high}", "rows": int(inside.sum()), "drift": round(worst, 5)})
+    return bands
 
 
 def table(result: Row) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..canvas.canvas import Canvas, Piece
 from ..decoding.sampler import Guess, denoise_all, in_batches
 from ..denoisers.embedded import Denoiser
-from ..denoisers.embedded_layout import lay
+from ..denoisers.embedded_layout import build_canvas
 from ..kinds import MaskKind, SlotSpec, typed_spans
 from ..metrics import auroc, difference, exact, normalise, sari
 from ..training.corpus import CITE_SLOT
@@ -28,7 +28,7 @@ def repair(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]:
     for row in rows:
         before, _, after, right = difference(row["wrong"], row["right"])
         pieces = tuple(p for p in (before, SlotSpec(MaskKind.TEXT), after) if p)
-        canvases.append(lay(denoiser.tokenizer, pieces, [("e", row["evidence"])], (*pieces, CITE_SLOT)))
+        canvases.append(build_canvas(denoiser.tokenizer, pieces, [("e", row["evidence"])], (*pieces, CITE_SLOT)))
         golds.append(right)
         possible.append(normalise(right) in normalise(row["evidence"]))
     ranked = in_batches(canvases, lambda batch: denoiser.rank(batch, 0, 1))
@@ -53,16 +53,16 @@ class Draft:
 
     def text(self, canvas: Canvas, denoiser: Denoiser, stood: Sequence[str]) -> str:
         """The claim as it reads on `canvas`; a slot that is left empty keeps the words that `stood` there."""
-        number, told = 0, []
+        number, words = 0, []
         for piece in self.pieces:
             if isinstance(piece, str):
-                told.append(piece)
+                words.append(piece)
                 continue
             fill = canvas.fill(number, denoiser.tokenizer)
             is_old = fill is None or fill.name is None
-            told.append(stood[number] if is_old or fill is None else fill.text)
+            words.append(stood[number] if is_old or fill is None else fill.text)
             number += 1
-        return "".join(told)
+        return "".join(words)
 
 
 def written(denoiser: Denoiser, claim: str, evidence: str) -> tuple[Draft, list[str]] | None:
@@ -77,7 +77,7 @@ def written(denoiser: Denoiser, claim: str, evidence: str) -> tuple[Draft, list[
     if not words:
         return None
     shown = tuple(p for p in (*pieces, claim[at:]) if p)
-    canvas = denoiser.lay(shown, [("e", evidence)], (*shown, CITE_SLOT))
+    canvas = denoiser.build(shown, [("e", evidence)], (*shown, CITE_SLOT))
     for number, word in enumerate(words):
         canvas = canvas.write(number, denoiser.tokenizer.encode(word).ids)
     return Draft(canvas, shown), words
@@ -102,7 +102,7 @@ def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> di
     for turn in range(rounds):
         quality = in_batches(canvases, lambda batch: list(map(_quality, denoiser.guess(batch)[0], batch)))
         if turn == 0:
-            signs = [q for told in quality for q in told]
+            signs = [q for one in quality for q in one]
             may_stay = [float(w in r["right"]) for r, _, words in usable for w in words]
         branches = [
             (n, canvas.reopen(canvas.slot_mask([slot])))
@@ -136,28 +136,28 @@ def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> di
 
 def _support(denoiser: Denoiser, claims: Sequence[str], evidence: Sequence[str]) -> list[tuple[float, bool]]:
     """How far the evidence is read to support each claim rather than to contradict it, and whether support is the verdict."""
-    told = stances(denoiser, list(zip(claims, evidence, strict=True)))
-    return [(supports - refutes, supports == max(supports, refutes, silent)) for supports, refutes, silent in told]
+    verdicts = stances(denoiser, list(zip(claims, evidence, strict=True)))
+    return [(supports - refutes, supports == max(supports, refutes, silent)) for supports, refutes, silent in verdicts]
 
 
 def _quality(guess: Guess, canvas: Canvas) -> list[float]:
     """Of each slot but the citation: that what stands there is right; by its probability where a model has no such head."""
-    told = guess.prob if guess.quality is None else guess.quality
-    return [float(told[slot.start]) for slot in canvas.slots[:-1]]
+    sign = guess.prob if guess.quality is None else guess.quality
+    return [float(sign[slot.start]) for slot in canvas.slots[:-1]]
 
 
 def _denoised(denoiser: Denoiser, batch: list[Canvas]) -> list[Canvas]:
-    films = list(denoise_all(denoiser, batch, schedule=denoiser.calibration.steps))
-    return [f.canvas for f in films[-1]] if films else batch
+    trajectory = list(denoise_all(denoiser, batch, schedule=denoiser.calibration.steps))
+    return [f.canvas for f in trajectory[-1]] if trajectory else batch
 
 
 def _untouched(wrong: str, right: str, now: str) -> tuple[int, int]:
     """Of the words that the wrong and the right claim have in common: how many are still there, and how many they are."""
-    old, new, told = wrong.split(), right.split(), now.split()
+    old, new, newest = wrong.split(), right.split(), now.split()
     common = [
         old[i]
         for a, _, n in difflib.SequenceMatcher(None, old, new, False).get_matching_blocks()
         for i in range(a, a + n)
     ]
-    kept = sum(n for _, _, n in difflib.SequenceMatcher(None, common, told, False).get_matching_blocks())
+    kept = sum(n for _, _, n in difflib.SequenceMatcher(None, common, newest, False).get_matching_blocks())
     return kept, len(common)

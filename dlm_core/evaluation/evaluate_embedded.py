@@ -129,7 +129,7 @@ def _sheet(denoiser: Denoiser, tokens: int) -> Canvas:
         (str(n), " ".join(words[i % len(words)] for i in range(min(each, tokens - n * each))))
         for n in range(-(-tokens // each))
     ]
-    return denoiser.lay(["Who built the barge?"], passages, (SlotSpec(MaskKind.ENTITY), SlotSpec(MaskKind.CITE)))
+    return denoiser.build(["Who built the barge?"], passages, (SlotSpec(MaskKind.ENTITY), SlotSpec(MaskKind.CITE)))
 
 
 def _milliseconds(denoiser: Denoiser, canvas: Canvas, cache: Cache, repeats: int) -> float:
@@ -147,9 +147,9 @@ def measure(denoiser: Denoiser, files: Sequence[Files], only: Sequence[str]) -> 
         if only and not any(part in name for part in only):
             continue
         start = time.monotonic()
-        told = [found for found in (test(denoiser, f) for f in files) if found]
-        if told:
-            medians = {key: statistics.median(t[key] for t in told if key in t) for key in told[0]}
+        samples = [found for found in (test(denoiser, f) for f in files) if found]
+        if samples:
+            medians = {key: statistics.median(t[key] for t in samples if key in t) for key in samples[0]}
             yield name, {**medians, "seconds": time.monotonic() - start}
 
 

@@ -9,7 +9,7 @@ import torch
 
 from ..decoding.sampler import in_batches
 from ..denoisers.embedded import Denoiser
-from ..denoisers.embedded_layout import lay
+from ..denoisers.embedded_layout import build_canvas
 from ..kinds import VERDICT_SLOT
 from ..metrics import auroc, normalise, percent
 from ..training.examples import Row
@@ -17,7 +17,7 @@ from ..training.examples import Row
 
 def stances(denoiser: Denoiser, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
     """Probabilities of [SUP], [REF], [NEI] for (claim, evidence) pairs."""
-    canvases = [lay(denoiser.tokenizer, [claim], [("e", text)], [VERDICT_SLOT]) for claim, text in pairs]
+    canvases = [build_canvas(denoiser.tokenizer, [claim], [("e", text)], [VERDICT_SLOT]) for claim, text in pairs]
     return in_batches(canvases, lambda batch: denoiser.choices(batch, 0))
 
 
@@ -98,10 +98,10 @@ def fool_me_twice(denoiser: Denoiser, claims: Sequence[Row], corpus: Sequence[Ro
     texts = {row["id"]: row["text"] for row in corpus}
     gold = [" ".join(texts[i] for i in row["gold_sentence_ids"]) for row in claims]
     others = [next((i for i in r["retrieved_sentence_ids"] if i not in r["gold_sentence_ids"]), None) for r in claims]
-    told = stances(denoiser, [(r["claim"], e) for r, e in zip(claims, gold, strict=True)])
+    probabilities = stances(denoiser, [(r["claim"], e) for r, e in zip(claims, gold, strict=True)])
     silent = stances(denoiser, [(r["claim"], texts[i]) for r, i in zip(claims, others, strict=True) if i])
-    right = [g == LABELS[r["label"].upper()] for g, r in zip(_guessed(told), claims, strict=True)]
-    binary = [(p[0] < p[1]) == LABELS[r["label"].upper()] for p, r in zip(told, claims, strict=True)]
+    right = [g == LABELS[r["label"].upper()] for g, r in zip(_guessed(probabilities), claims, strict=True)]
+    binary = [(p[0] < p[1]) == LABELS[r["label"].upper()] for p, r in zip(probabilities, claims, strict=True)]
     return {
         "accuracy": percent(right),
         "two_way": percent(binary),
@@ -128,12 +128,12 @@ def sentences(denoiser: Denoiser, claims: Sequence[Row], corpus: Sequence[Row]) 
 
 def chunks(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]:
     """WiCE: is a claim supported by its chunk of evidence, wholly or not? By accuracy of [SUP], and AUROC of its probability."""
-    told = stances(denoiser, [(r["claim"], " ".join(r["evidence"])) for r in rows])
+    probabilities = stances(denoiser, [(r["claim"], " ".join(r["evidence"])) for r in rows])
     wholly = [r["label"] == "supported" for r in rows]
-    right = [(g == 0) == w for g, w in zip(_guessed(told), wholly, strict=True)]
+    right = [(g == 0) == w for g, w in zip(_guessed(probabilities), wholly, strict=True)]
     return {
         "accuracy": percent(right),
-        "auroc": auroc([p[0] for p in told], [float(w) for w in wholly]),
+        "auroc": auroc([p[0] for p in probabilities], [float(w) for w in wholly]),
         "majority": percent(not w for w in wholly),
         "n": len(rows),
     }

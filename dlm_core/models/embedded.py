@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..canvas.canvas import Canvas, Role, Segment
+from ..canvas.tokenizer import FIRST_PASSAGE_ROW, MAX_PASSAGES
 from .quality import QualityHead
-from .tables import embedding
+from .transformer import embedding
 
 
 @dataclass(frozen=True)
@@ -199,3 +200,13 @@ class EmbeddedModel(nn.Module):
     def copy_share(self, slots: Tensor) -> Tensor:
         """Log-odds [N] that a slot's words are copied from evidence rather than taken from the vocabulary."""
         return self.gate(slots).squeeze(-1)
+
+
+def copyable(batch: Batch, markers: bool) -> Tensor:
+    """[B, T] int64: the block of each token that a slot may copy, -1 elsewhere; with `markers` the passage openers instead."""
+    opener = (batch.tokens >= FIRST_PASSAGE_ROW) & (batch.tokens < FIRST_PASSAGE_ROW + MAX_PASSAGES)
+    opener &= torch.cat([torch.ones_like(opener[:, :1]), batch.block[:, 1:] != batch.block[:, :-1]], 1)
+    last = torch.cat([batch.block[:, 1:] != batch.block[:, :-1], torch.ones_like(opener[:, :1])], 1)
+    evidence = (batch.roles == Role.EVIDENCE) & (batch.block >= 0)
+    wanted = evidence & opener if markers else evidence & ~opener & ~last
+    return torch.where(wanted, batch.block, -1)

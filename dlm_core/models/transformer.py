@@ -13,9 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..cache.span_cache import Arena
 from .rope import Rotary, Stretch
-from .tables import embedding
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # layer, q [N, Hq, D], k, v [N, Hkv, D] -> [N, Hq, D]
 
@@ -71,6 +69,27 @@ class TransformerConfig:
     block_length: int = 0  # rows see their own block and the earlier ones; 0: everything
     max_positions: int = 4096
     experts: ExpertConfig | None = None
+
+
+def embedding(rows: int, width: int) -> nn.Embedding:
+    """nn.Embedding, its start drawn only where there is memory for it.
+
+    To draw on the meta device torch imports 890 modules of its compiler, a second and 130 MB for nothing.
+    """
+    table = nn.Embedding(rows, width, _weight=torch.empty(rows, width))
+    if not table.weight.is_meta:
+        table.reset_parameters()
+    return table
+
+
+@dataclass(frozen=True)
+class RowState:
+    """The keys and values that a model has of a row: `heads` of `width` numbers, a layer on each of `devices`."""
+
+    heads: int
+    width: int
+    dtype: torch.dtype
+    devices: tuple[torch.device, ...]
 
 
 class Norm(nn.Module):
@@ -193,7 +212,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Embedding, blocks, final norm and head; implements `spans.Body` and `hosted.HostedBody`. Blocks may lie on several devices."""
+    """Embedding, blocks, final norm and head: a `denoisers.hosted.HostedBody`. Blocks may lie on several devices."""
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
@@ -225,7 +244,8 @@ class Transformer(nn.Module):
     def head_weight(self) -> Tensor:
         return self.head.weight
 
-    def arena(self) -> Arena:
-        """An empty store for the state of rows, each layer's on the layer's device."""
-        devices = [block.device for block in self.blocks if isinstance(block, Block)]
-        return Arena(self.config.layers, self.config.kv_heads, self.config.head_width, self.norm.weight.dtype, devices)
+    @property
+    def row_state(self) -> RowState:
+        """What a store of rows must have room for, each layer's on the layer's device."""
+        devices = tuple(block.device for block in self.blocks if isinstance(block, Block))
+        return RowState(self.config.kv_heads, self.config.head_width, self.norm.weight.dtype, devices)

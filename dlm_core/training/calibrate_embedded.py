@@ -30,9 +30,9 @@ from ..models.quality import QualityHead
 from .corpus import Corpus
 from .corruption import is_copied, random_words
 from .examples import Example
-from .masking import View, corrupted, masked, realise
+from .masking import Masking, corrupted, masked, realise
 from .minilm import package_folder
-from .train_embedded import ROWS_OF
+from .schedule import ROWS_OF
 
 HIDDEN = 128
 IMPOSSIBLE = -1e30  # a log-probability at or below it is that of words that may not be copied
@@ -62,24 +62,24 @@ class Recorder(Denoiser):
     def _quality(
         self, canvas: Canvas, slot: Slot, state: Tensor, evidence: Tensor, spans: Tensor, none: Tensor, gate: Tensor
     ) -> Tensor | None:
-        told = quality_inputs(canvas, slot, state, evidence, spans, none, gate)
-        self.seen[id(canvas), slot.start] = (*told, gate)
+        inputs = quality_inputs(canvas, slot, state, evidence, spans, none, gate)
+        self.seen[id(canvas), slot.start] = (*inputs, gate)
         return None
 
     @torch.inference_mode()
-    def read(self, views: Sequence[View]) -> list[dict[int, Read]]:
-        """By slot, for each view."""
-        canvases = [realise(v, self.tokenizer, self.model.config.max_span)[0] for v in views]
+    def read(self, maskings: Sequence[Masking]) -> list[dict[int, Read]]:
+        """By slot, for each masking."""
+        canvases = [realise(v, self.tokenizer, self.model.config.max_span)[0] for v in maskings]
         scored = in_batches(canvases, lambda batch: self._score(batch, [None] * len(batch))[0])
-        told = []
+        found_by_canvas = []
         for canvas, scores in zip(canvases, scored, strict=True):
             reads = {}
             for number, score in enumerate(scores):
                 if (found := self.seen.pop((id(canvas), canvas.slots[number].start), None)) and score.spans is not None:
                     words = _best_words(canvas, score.spans)
                     reads[number] = Read(score.spans - F.logsigmoid(found[2]), found[2], found[0], found[1], words)
-            told.append(reads)
-        return told
+            found_by_canvas.append(reads)
+        return found_by_canvas
 
 
 def _best_words(canvas: Canvas, spans: Tensor) -> str:
@@ -109,8 +109,8 @@ def is_right(example: Example, slot: int, words: str) -> bool:
 
 def _copied(examples: Sequence[Example], read: Sequence[dict[int, Read]]) -> Iterator[tuple[Example, int, Read]]:
     for example, reads in zip(examples, read, strict=True):
-        for number, told in reads.items():
-            yield example, number, told
+        for number, one in reads.items():
+            yield example, number, one
 
 
 # Probabilities
@@ -125,10 +125,10 @@ def fit_kinds(
         rows = [r for r in _copied(examples, read) if r[0].slots[r[1]].kind is kind]
         answered = [r for r in rows if r[0].targets[r[1]].spans]
         logits, golds = [], []
-        for example, number, told in answered:
-            gold = _gold(denoiser, example, number, told)
+        for example, number, one in answered:
+            gold = _gold(denoiser, example, number, one)
             if gold:
-                logits.append(told.spans.flatten())
+                logits.append(one.spans.flatten())
                 golds.append(gold)
         if len(logits) < 20:
             continue
@@ -141,14 +141,14 @@ def fit_kinds(
     return fitted
 
 
-def _gold(denoiser: Denoiser, example: Example, number: int, told: Read) -> list[int]:
+def _gold(denoiser: Denoiser, example: Example, number: int, read: Read) -> list[int]:
     """Indices of the right spans in the flattened distribution, those that may be copied at all."""
     _, supervised = realise(masked(example), denoiser.tokenizer, denoiser.model.config.max_span)
-    width = told.spans.shape[1]
-    flat = told.spans.flatten()
+    width = read.spans.shape[1]
+    flat = read.spans.flatten()
     wanted = next((s.spans for s in supervised if s.slot == number), ())
     inside = [
-        first * width + last - first for first, last in wanted if last - first < width and first < len(told.spans)
+        first * width + last - first for first, last in wanted if last - first < width and first < len(read.spans)
     ]
     return [i for i in inside if bool(flat[i] > IMPOSSIBLE)]
 
@@ -158,9 +158,9 @@ def fit_verdicts(denoiser: Denoiser, corpus: Corpus, count: int, seed: int) -> K
     rng = random.Random(f"verdicts/{seed}")
     examples = [(corpus.answer_stance if n % 2 else corpus.wiki_stance)(rng) for n in range(count)]
     canvases = [realise(masked(e), denoiser.tokenizer, 1)[0] for e in examples]
-    told = in_batches(canvases, lambda batch: denoiser.choices(batch, 0))
+    probabilities = in_batches(canvases, lambda batch: denoiser.choices(batch, 0))
     golds = [[list(ROWS_OF).index(e.targets[0].words)] for e in examples]
-    return KindCalibration(best_temperature([torch.tensor(p).clamp_min(1e-9).log() for p in told], golds))
+    return KindCalibration(best_temperature([torch.tensor(p).clamp_min(1e-9).log() for p in probabilities], golds))
 
 
 # The quality head
@@ -182,13 +182,13 @@ def judged(recorder: Recorder, examples: Sequence[Example], seed: int) -> Judged
     """The model's fillings before they are written, and words that stand: its own, right ones, random ones, those of before."""
     rng = random.Random(f"standing/{seed}")
     first = recorder.read([masked(e) for e in examples])
-    rows = [(told, is_right(e, n, told.words)) for e, n, told in _copied(examples, first)]
-    written = [View(e, _standing(e, reads, rng)) for e, reads in zip(examples, first, strict=True)]
-    for view, reads in zip(written, recorder.read(written), strict=True):
-        for number, told in reads.items():
-            words = view.shown[number]
+    rows = [(one, is_right(e, n, one.words)) for e, n, one in _copied(examples, first)]
+    written = [Masking(e, _standing(e, reads, rng)) for e, reads in zip(examples, first, strict=True)]
+    for masking, reads in zip(written, recorder.read(written), strict=True):
+        for number, one in reads.items():
+            words = masking.shown[number]
             if words is not None:
-                rows.append((told, is_right(view.example, number, words)))
+                rows.append((one, is_right(masking.example, number, words)))
     return Judged(
         torch.stack([t.state for t, _ in rows]),
         torch.stack([t.features for t, _ in rows]),
@@ -198,16 +198,16 @@ def judged(recorder: Recorder, examples: Sequence[Example], seed: int) -> Judged
 
 def _standing(example: Example, reads: dict[int, Read], rng: random.Random) -> tuple[str | None, ...]:
     """What stands in each slot that copies: the model's words (half), right ones, random ones, or those of before the evidence."""
-    view, told = masked(example), list[str | None]()
-    for number, other in enumerate(random_words(view, rng)):
+    masking, words = masked(example), list[str | None]()
+    for number, other in enumerate(random_words(masking, rng)):
         roll = rng.random()
-        if number not in reads or not is_copied(view, number):
-            told.append(None)
+        if number not in reads or not is_copied(masking, number):
+            words.append(None)
         elif roll < 0.5:
-            told.append(reads[number].words or None)
+            words.append(reads[number].words or None)
         else:
-            told.append(example.words(number) if roll < 0.7 else example.targets[number].now or other)
-    return corrupted(view, told).shown
+            words.append(example.words(number) if roll < 0.7 else example.targets[number].now or other)
+    return corrupted(masking, words).shown
 
 
 def fit_quality(data: Judged, width: int, seed: int, epochs: int = 12) -> tuple[QualityHead, dict[str, float]]:
@@ -227,20 +227,20 @@ def fit_quality(data: Judged, width: int, seed: int, epochs: int = 12) -> tuple[
         optim.step()
         schedule.step()
     with torch.no_grad():
-        told = head(held.states, held.features).sigmoid()
+        quality = head(held.states, held.features).sigmoid()
     stands = held.features[:, 0] > 0
     figures = {
-        name: auroc(told[where].tolist(), held.right[where].tolist())
+        name: auroc(quality[where].tolist(), held.right[where].tolist())
         for name, where in (("auroc_standing", stands), ("auroc_to_be_written", ~stands))
     }
-    return head.eval(), {**figures, "doubt": _best_cut(told[stands], held.right[stands]), "rows": float(len(order))}
+    return head.eval(), {**figures, "doubt": _best_cut(quality[stands], held.right[stands]), "rows": float(len(order))}
 
 
-def _best_cut(told: Tensor, right: Tensor) -> float:
+def _best_cut(quality: Tensor, right: Tensor) -> float:
     """The quality that parts right from wrong with the highest balanced accuracy (Youden)."""
 
     def balanced(cut: float) -> float:
-        above = (told >= cut).float()
+        above = (quality >= cut).float()
         return float((above * right).sum() / right.sum() + ((1 - above) * (1 - right)).sum() / (1 - right).sum())
 
     return max((0.05 * n for n in range(1, 20)), key=balanced)
@@ -251,13 +251,13 @@ def _best_cut(told: Tensor, right: Tensor) -> float:
 
 def measured_defaults(denoiser: Denoiser, examples: Sequence[Example]) -> tuple[int, float, dict[str, float]]:
     """The fewest steps, and the settling probability, whose share of right slots is within 0.3 points of the best tried."""
-    told = {
+    shares = {
         (steps, least): 100 * _share_right(denoiser, examples, Plan(steps, threshold(least)))
         for steps, least in ((1, 0.5), (2, 0.5), (2, 0.8), (4, 0.5), (4, 0.8))
     }
-    best = max(told.values())
-    steps, least = next(key for key in sorted(told) if told[key] >= best - 0.3)
-    return steps, least, {f"right_{s}_steps_{p}": value for (s, p), value in told.items()}
+    best = max(shares.values())
+    steps, least = next(key for key in sorted(shares) if shares[key] >= best - 0.3)
+    return steps, least, {f"right_{s}_steps_{p}": value for (s, p), value in shares.items()}
 
 
 def _share_right(denoiser: Denoiser, examples: Sequence[Example], plan: Plan) -> float:

@@ -73,12 +73,12 @@ class Corpus:
             for row in read_rows(folder / f"{name}.jsonl.gz")
         ]
         raw = read_rows(folder / "wikipedia_pages.jsonl.xz", pages)[first:]
-        told = [Page(r["title"], tuple(p for _, p in r["paragraphs"] if 120 < len(p) < 1500)) for r in raw]
+        all_pages = [Page(r["title"], tuple(p for _, p in r["paragraphs"] if 120 < len(p) < 1500)) for r in raw]
         corpus = Corpus(
             squad,
             read_rows(folder / "fever_pairs.jsonl.gz"),
             read_rows(folder / "feverous_pairs.jsonl.gz"),
-            [page for page in told if len(page.paragraphs) > 1],
+            [page for page in all_pages if len(page.paragraphs) > 1],
         )
         return corpus.indexed()
 
@@ -410,8 +410,8 @@ class Corpus:
             asked = f"What is to be read next about {page.title}? "
             pieces: tuple[Piece, ...] = (SlotSpec(MaskKind.ENTITY), " ", CITE_SLOT)
             cited = tuple((i, -1, -1) for i in sorted({i for i, _, _ in spans}))
-            told = tuple(p for p in (asked, *question) if p)
-            return Example(told, tuple(shown), pieces, (Target(spans=spans), Target(spans=cited)), "bridge")
+            pieces_asked = tuple(p for p in (asked, *question) if p)
+            return Example(pieces_asked, tuple(shown), pieces, (Target(spans=spans), Target(spans=cited)), "bridge")
         return self.question(rng)
 
     def _claim(self, rng: random.Random) -> tuple[str, str, list[tuple[int, int, MaskKind]]]:
@@ -448,9 +448,9 @@ class Corpus:
             pieces += [claim[at:start], SlotSpec(kind if rng.random() < 0.7 else MaskKind.TEXT)]
             targets.append(Target(spans=spans, now=claim[start:end] if start in now else ""))
             at = end
-        told = tuple(p for p in (*pieces, claim[at:]) if p)
+        claim_pieces = tuple(p for p in (*pieces, claim[at:]) if p)
         cite = Target(spans=((place, -1, -1),))
-        return Example(told, tuple(shown), (*told, " ", CITE_SLOT), (*targets, cite), task)
+        return Example(claim_pieces, tuple(shown), (*claim_pieces, " ", CITE_SLOT), (*targets, cite), task)
 
     def _sentence(self, rng: random.Random) -> tuple[str, str, list[str]]:
         """A sentence, about 500 characters of its paragraph, and the other paragraphs of the page."""

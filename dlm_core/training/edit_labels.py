@@ -43,12 +43,12 @@ def edits(draft: Sequence[int], target: Sequence[int], mask: int = -1) -> list[t
 
     An insertion at the very end has no token that follows and is left for a longer slot.
     """
-    told: list[tuple[Edit, int]] = []
+    labels: list[tuple[Edit, int]] = []
     at = 0
     for i, j in [*matches(draft, target, mask), (len(draft), len(target))]:
-        gap, wanted = range(len(told), i), list(target[at:j])
-        told += [(Edit.SUBSTITUTE, wanted[n]) if n < len(wanted) else (Edit.DELETE, -1) for n in range(len(gap))]
+        gap, wanted = range(len(labels), i), list(target[at:j])
+        labels += [(Edit.SUBSTITUTE, wanted[n]) if n < len(wanted) else (Edit.DELETE, -1) for n in range(len(gap))]
         if i < len(draft):
-            told.append((Edit.INSERT, -1) if len(wanted) > len(gap) else (Edit.KEEP, target[j]))
+            labels.append((Edit.INSERT, -1) if len(wanted) > len(gap) else (Edit.KEEP, target[j]))
         at = j + 1
-    return told
+    return labels

@@ -56,7 +56,7 @@ class Example:
         return target.words
 
     def to_json(self) -> str:
-        told = {
+        row = {
             "task": self.task,
             "source": self.source,
             "question": [_piece_to_json(p) for p in self.question],
@@ -64,7 +64,7 @@ class Example:
             "draft": [_piece_to_json(p) for p in self.draft],
             "targets": [{k: v for k, v in asdict(t).items() if v} for t in self.targets],
         }
-        return json.dumps(told, ensure_ascii=False)
+        return json.dumps(row, ensure_ascii=False)
 
     @staticmethod
     def from_json(line: str) -> Example:
@@ -82,23 +82,23 @@ class Example:
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as exc:
             raise ValueError(f"a line is no example of this format ({exc!r}); build the file anew") from exc
         if len(example.slots) != len(example.targets):
-            told = f"{len(example.slots)} slots and {len(example.targets)} targets"
-            raise ValueError(f"an example has {told}; give every slot a target")
+            counts = f"{len(example.slots)} slots and {len(example.targets)} targets"
+            raise ValueError(f"an example has {counts}; give every slot a target")
         return example
 
 
 def _piece_to_json(piece: Piece) -> str | Row:
     if isinstance(piece, str):
         return piece
-    told = {f.name: getattr(piece, f.name) for f in fields(piece) if getattr(piece, f.name) != f.default}
-    return {**told, "kind": piece.kind.name}
+    given = {f.name: getattr(piece, f.name) for f in fields(piece) if getattr(piece, f.name) != f.default}
+    return {**given, "kind": piece.kind.name}
 
 
 def _piece_of_json(piece: str | Row) -> Piece:
     if isinstance(piece, str):
         return piece
-    told: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in piece.items()}
-    return SlotSpec(**{**told, "kind": MaskKind[told["kind"]]})
+    given: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in piece.items()}
+    return SlotSpec(**{**given, "kind": MaskKind[given["kind"]]})
 
 
 def _target_of_json(row: Row) -> Target:

@@ -2,7 +2,7 @@
 
 `python -m palimpsest.dlm_core.training.finetune_hosted --model M --data FILE.jsonl.gz --out FOLDER`.
 
-LoRA on the attention and feed-forward of LLaDA, Dream, LLaDA2 and their kin, over the same examples, views and losses as the embedded
+LoRA on the attention and feed-forward of LLaDA, Dream, LLaDA2 and their kin, over the same examples, masking and losses as the embedded
 model, with a quality head (PRISM, arXiv 2510.01384). Killed at any moment, the same command goes on. The folder it leaves is opened
 like any model: `research run --model FOLDER`.
 """
@@ -29,18 +29,18 @@ from ..cache.attention import bounds, mix, visible
 from ..canvas.canvas import Canvas
 from ..denoisers.adapter import AdapterFacts, put_quality, quality_head, quality_of, save_adapter
 from ..denoisers.embedded_weights import WeightsError
+from ..denoisers.hosted import HostedDenoiser
 from ..denoisers.open import open_denoiser
-from ..denoisers.prompted import HostedDenoiser
 from ..models import lora
 from ..models.checkpoint import family_of, folder_of
 from ..models.errors import ModelError
 from ..models.transformer import Block, Transformer
-from .build_examples import LICENCES
 from .examples import Example, read_examples
-from .hosted_targets import Lesson, gathered, lesson
+from .held_out import LICENCES
+from .hosted_targets import Targets, gathered, targets_of
 from .losses import total
-from .masking import View, stale, views
-from .train_embedded import Progress, batches, rate, save
+from .masking import Masking, maskings, stale
+from .schedule import Progress, batches, rate, save
 
 UPDATED = 8  # words of its own that a canvas is given at once for the quality head to judge (PRISM, section 4)
 
@@ -101,32 +101,32 @@ class Tuned:
         return body.norm(x.to(body.norm.weight.device))
 
 
-def losses(tuned: Tuned, lessons: Sequence[Lesson], hidden: Tensor) -> dict[str, Tensor]:
+def losses(tuned: Tuned, targets: Sequence[Targets], hidden: Tensor) -> dict[str, Tensor]:
     """Mean negative log-likelihood by part, as of `losses.loss`; `hidden` [N, C] are the states of all rows."""
-    weight, told = tuned.body.head_weight, {}
-    everything = [(n, p) for n, x in enumerate(lessons) for p in x.places]
+    weight, parts = tuned.body.head_weight, {}
+    everything = [(n, p) for n, x in enumerate(targets) for p in x.places]
     for part in dict.fromkeys(p.part for _, p in everything):
-        rows = gathered(lessons, [(n, p) for n, p in everything if p.part == part], tuned.body.shift, weight.device)
+        rows = gathered(targets, [(n, p) for n, p in everything if p.part == part], tuned.body.shift, weight.device)
         states = hidden[rows.row.to(hidden.device)].to(weight)
         summed = ops.masked_loss(states, weight, rows.target, row_weight=rows.weight, allowed=rows.allowed)
-        told[part] = summed / rows.weight.sum()
-    return told
+        parts[part] = summed / rows.weight.sum()
+    return parts
 
 
-def judged(tuned: Tuned, lessons: Sequence[Lesson], hidden: Tensor, rng: random.Random) -> Tensor | None:
+def judged(tuned: Tuned, targets: Sequence[Targets], hidden: Tensor, rng: random.Random) -> Tensor | None:
     """The loss of the quality head: up to `UPDATED` open places of each canvas get the model's own words, and it says which are right.
 
     None where nothing is open. The states it reads have no gradient, so that judging costs the writing nothing.
     """
     device, weight = hidden.device, tuned.body.head_weight
-    picked = [(n, p) for n, x in enumerate(lessons) for p in rng.sample(x.open, min(UPDATED, len(x.open)))]
+    picked = [(n, p) for n, x in enumerate(targets) for p in rng.sample(x.open, min(UPDATED, len(x.open)))]
     if not picked:
         return None
     with torch.no_grad():
-        asked = gathered(lessons, picked, tuned.body.shift, weight.device)
+        asked = gathered(targets, picked, tuned.body.shift, weight.device)
         words = ops.unmask(hidden[asked.row.to(device)].to(weight), weight, allowed=asked.allowed).token
         written = []
-        for n, x in enumerate(lessons):
+        for n, x in enumerate(targets):
             mine = (asked.canvas == n).cpu()
             where = torch.zeros(len(x.canvas), dtype=torch.bool)
             tokens, rows = x.canvas.tokens.clone(), torch.tensor([p.row for m, p in picked if m == n], dtype=torch.long)
@@ -137,14 +137,14 @@ def judged(tuned: Tuned, lessons: Sequence[Lesson], hidden: Tensor, rng: random.
     return F.binary_cross_entropy_with_logits(log_odds, (words == asked.target).float().to(log_odds.device))
 
 
-def shown(tuned: Tuned, examples: Sequence[Example], share: float, length: int, rng: random.Random) -> list[Lesson]:
-    """The lessons of a batch when `share` of the training is over; those without any loss or of too long a canvas are left out."""
-    seen: list[View] = [v for e in examples for v in views(e, share, rng)]
+def shown(tuned: Tuned, examples: Sequence[Example], share: float, length: int, rng: random.Random) -> list[Targets]:
+    """The targets of a batch when `share` of the training is over; those without any loss or of too long a canvas are left out."""
+    seen: list[Masking] = [v for e in examples for v in maskings(e, share, rng)]
     if share > 0.3:
         outdated = [any(t.now for t in v.example.targets) and rng.random() < 0.3 for v in seen]
         seen = [stale(v) if old else v for v, old in zip(seen, outdated, strict=True)]
-    lessons = [lesson(v, tuned.denoiser, rng) for v in seen]
-    return [x for x in lessons if x.places and len(x.canvas) <= length]
+    targets = [targets_of(v, tuned.denoiser, rng) for v in seen]
+    return [x for x in targets if x.places and len(x.canvas) <= length]
 
 
 def finetune(config: FinetuneConfig) -> Iterator[dict[str, float]]:
@@ -205,8 +205,8 @@ def _steps(
             for group in optim.param_groups:
                 group["lr"] = group["peak"] * rate(share)
             rng = random.Random(f"{config.seed}/{progress.pool}/{progress.batch}")
-            lessons = shown(tuned, drawn, share, config.length, rng)
-            parts = _step(tuned, lessons, optim, rng, rng.random() < config.quality_share) if lessons else {}
+            targets = shown(tuned, drawn, share, config.length, rng)
+            parts = _step(tuned, targets, optim, rng, rng.random() < config.quality_share) if targets else {}
             progress.step, progress.batch = progress.step + 1, progress.batch + 1
             progress.examples += len(drawn)
             now = time.monotonic()
@@ -223,20 +223,20 @@ def _steps(
 
 
 def _step(
-    tuned: Tuned, lessons: Sequence[Lesson], optim: torch.optim.AdamW, rng: random.Random, judges: bool
+    tuned: Tuned, targets: Sequence[Targets], optim: torch.optim.AdamW, rng: random.Random, judges: bool
 ) -> dict[str, float]:
-    hidden = tuned.hidden([x.canvas for x in lessons])
-    parts = losses(tuned, lessons, hidden)
-    told = {name: value.item() for name, value in parts.items()}
+    hidden = tuned.hidden([x.canvas for x in targets])
+    parts = losses(tuned, targets, hidden)
+    values = {name: value.item() for name, value in parts.items()}
     total(parts).backward()
-    if judges and (quality := judged(tuned, lessons, hidden.detach(), rng)) is not None:
+    if judges and (quality := judged(tuned, targets, hidden.detach(), rng)) is not None:
         quality.backward()
-        told["quality"] = quality.item()
+        values["quality"] = quality.item()
     for group in optim.param_groups:
         torch.nn.utils.clip_grad_norm_(group["params"], 1.0)
     optim.step()
     optim.zero_grad()
-    return told
+    return values
 
 
 def export(config: FinetuneConfig, examples: Sequence[Example], tuned: Tuned, progress: Progress) -> None:

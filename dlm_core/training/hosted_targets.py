@@ -1,6 +1,6 @@
 """Training examples on the canvas of a hosted family: which token belongs in each place, said the way the family will be asked.
 
-The loss is the embedded model's, place by place: a slot that copies is told the words of its span, a surplus place the token that
+The loss is the embedded model's, place by place: a slot that copies learns the words of its span, a surplus place the token that
 ends an answer, a citation the mark of its passage, a verdict one of its words.
 """
 
@@ -20,14 +20,16 @@ from ..canvas.canvas import Canvas, Role, padded
 from ..denoisers.prompted import LENGTHS, PromptedDenoiser
 from ..kinds import MaskKind
 from .edit_labels import Edit, edits
-from .masking import KEEP_WEIGHT, View, token_spans
+from .masking import KEEP_WEIGHT, Masking, token_spans
 
-Words = tuple[list[int], list[Tensor | None]]  # the tokens that belong in a slot, and among which each is to be told
+Words = tuple[
+    list[int], list[Tensor | None]
+]  # the tokens that belong in a slot, and among which each is to be recognised
 
 
 @dataclass(frozen=True)
 class Place:
-    """Row `row` of a canvas should hold `target`, told apart from the `allowed` ids (None: all words). `part` names its loss."""
+    """Row `row` of a canvas should hold `target`, distinguished from the `allowed` ids (None: all words). `part` names its loss."""
 
     row: int
     target: int
@@ -37,7 +39,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Targets:
     """A canvas and what is to be learnt on it."""
 
     canvas: Canvas
@@ -49,31 +51,35 @@ class Lesson:
         return [p for p in self.places if bool(self.canvas.open[p.row])]
 
 
-def lesson(view: View, denoiser: PromptedDenoiser, rng: random.Random) -> Lesson:
-    """Lay a view. A slot has just the places of its words or, as often, more: then what is surplus ends, all of it as one token.
+def targets_of(masking: Masking, denoiser: PromptedDenoiser, rng: random.Random) -> Targets:
+    """Build the canvas of a masking, and its targets.
+
+    A slot has just the places of its words or, as often, more: then what is surplus ends, all of it as one token.
 
     ValueError when there are more passages than marks.
     """
-    example = view.example
-    canvas = denoiser.lay(example.question, [(str(n), text) for n, text in enumerate(example.passages)], example.draft)
+    example = masking.example
+    canvas = denoiser.build(
+        example.question, [(str(n), text) for n, text in enumerate(example.passages)], example.draft
+    )
     places: list[Place] = []
-    for number, shown in enumerate(view.shown):
-        told = _right(canvas, view, number, denoiser)
+    for number, shown in enumerate(masking.shown):
+        right = _right(canvas, masking, number, denoiser)
         if shown is not None:
             canvas, more = _standing(
-                canvas, number, denoiser.tokenizer.encode(shown).ids, told, shown == example.words(number)
+                canvas, number, denoiser.tokenizer.encode(shown).ids, right, shown == example.words(number)
             )
-        elif told is not None:
-            canvas, more = _open(canvas, number, told, rng)
+        elif right is not None:
+            canvas, more = _open(canvas, number, right, rng)
         else:
             continue
         places += more
-    return Lesson(canvas, tuple(places))
+    return Targets(canvas, tuple(places))
 
 
-def _right(canvas: Canvas, view: View, number: int, denoiser: PromptedDenoiser) -> Words | None:
+def _right(canvas: Canvas, masking: Masking, number: int, denoiser: PromptedDenoiser) -> Words | None:
     """What belongs in a slot; None where that cannot be said in this model's words."""
-    target, spec = view.example.targets[number], canvas.slots[number].spec
+    target, spec = masking.example.targets[number], canvas.slots[number].spec
     if spec.kind is MaskKind.CITE:
         marks = [s.start for s in canvas.segments if s.role is Role.EVIDENCE]
         cited = [first for span in target.spans for first, _ in token_spans(canvas, span)]
@@ -82,8 +88,8 @@ def _right(canvas: Canvas, view: View, number: int, denoiser: PromptedDenoiser) 
         if target.words not in spec.allowed:
             return None
         answers = denoiser.answers(spec.allowed, spec.length)
-        told = answers.tokens[spec.allowed.index(target.words)]
-        ids = told[told >= 0].tolist()
+        row = answers.tokens[spec.allowed.index(target.words)]
+        ids = row[row >= 0].tolist()
         return ids, [answers.tokens[:, 0], *[None] * (len(ids) - 1)]
     if spec.kind is MaskKind.LOGIC:
         ids = denoiser.tokenizer.encode(target.words).ids[:1]
@@ -99,8 +105,8 @@ def _right(canvas: Canvas, view: View, number: int, denoiser: PromptedDenoiser) 
     return (ids, [None] * len(ids)) if 0 < len(ids) <= spec.length else None
 
 
-def _open(canvas: Canvas, number: int, told: Words, rng: random.Random) -> tuple[Canvas, list[Place]]:
-    ids, allowed = told
+def _open(canvas: Canvas, number: int, right: Words, rng: random.Random) -> tuple[Canvas, list[Place]]:
+    ids, allowed = right
     spec, part = canvas.slots[number].spec, _part(canvas.slots[number].spec.kind)
     wider = [n for n in LENGTHS if len(ids) < n <= spec.length]
     if spec.free:
@@ -121,18 +127,18 @@ def _part(kind: MaskKind) -> str:
 
 
 def _standing(
-    canvas: Canvas, number: int, stands: Sequence[int], told: Words | None, is_right: bool
+    canvas: Canvas, number: int, stands: Sequence[int], wanted_words: Words | None, is_right: bool
 ) -> tuple[Canvas, list[Place]]:
-    """Words in a slot: the right ones are only read; of others it is learnt what becomes of each (labels.py).
+    """Words in a slot: the right ones are only read; of others it is learnt what becomes of each (edit_labels.py).
 
     An insertion needs a place more than there is, and no token for it is in these vocabularies, so it has no loss.
     """
-    right = told[0] if told else list(stands)
+    right = wanted_words[0] if wanted_words else list(stands)
     stands = right if is_right else list(stands)
     length = max(len(stands), len(right), 1)
     canvas = canvas.resize(number, length)
     canvas = canvas.write(number, stands)
-    if told is None or is_right:
+    if wanted_words is None or is_right:
         return canvas, []
     start, delete = canvas.slots[number].start, canvas.marks.delete
     wanted = edits(padded(stands, length, delete), padded(right, length, delete))
@@ -155,9 +161,11 @@ class Asked:
     allowed: Allowed
 
 
-def gathered(lessons: Sequence[Lesson], chosen: Iterable[tuple[int, Place]], shift: int, device: torch.device) -> Asked:
+def gathered(
+    targets: Sequence[Targets], chosen: Iterable[tuple[int, Place]], shift: int, device: torch.device
+) -> Asked:
     """The `chosen` (canvas, place) pairs; `shift` is 1 where the word at a place is read off the row before it."""
-    starts = bounds([len(x.canvas) for x in lessons])
+    starts = bounds([len(x.canvas) for x in targets])
     picked = list(chosen)
     return Asked(
         torch.tensor([starts[n] + max(p.row - shift, 0) for n, p in picked], device=device),

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from palimpsest.kernels import ops
 
-from ..canvas.canvas import Canvas, Role
-from ..canvas.tokenizer import DELETE, FIRST_PASSAGE_ROW, MAX_PASSAGES
+from ..canvas.canvas import Canvas
+from ..canvas.tokenizer import DELETE
 from ..kinds import MaskKind
-from ..models.embedded import Batch, EmbeddedModel
+from ..models.embedded import Batch, EmbeddedModel, copyable
 from .masking import KEEP_WEIGHT, Supervision
 
 
@@ -53,23 +53,13 @@ def slots_of(
     return SlotBatch(torch.tensor(row), torch.tensor(place), torch.tensor(cite), weight, choices, flat, lengths)
 
 
-def copyable(batch: Batch, markers: bool) -> Tensor:
-    """[B, T] int64: the block of each token that a slot may copy, -1 elsewhere; with `markers` the passage openers instead."""
-    opener = (batch.tokens >= FIRST_PASSAGE_ROW) & (batch.tokens < FIRST_PASSAGE_ROW + MAX_PASSAGES)
-    opener &= torch.cat([torch.ones_like(opener[:, :1]), batch.block[:, 1:] != batch.block[:, :-1]], 1)
-    last = torch.cat([batch.block[:, 1:] != batch.block[:, :-1], torch.ones_like(opener[:, :1])], 1)
-    evidence = (batch.roles == Role.EVIDENCE) & (batch.block >= 0)
-    wanted = evidence & opener if markers else evidence & ~opener & ~last
-    return torch.where(wanted, batch.block, -1)
-
-
 def loss(
     model: EmbeddedModel, batch: Batch, slots: SlotBatch, *, copy: bool = True, sharpen: float = 0.0
 ) -> dict[str, Tensor]:
     """Mean negative log-likelihood of the slots by part; absent parts are left out.
 
     "span" and "cite" copy (the pointer loss: start and end in one distribution), "gate" tells copies from words, "words" and "choice"
-    are written from the vocabulary, "edit" says of words that stand in a slot what becomes of each (labels.py). With `sharpen`, the
+    are written from the vocabulary, "edit" says of words that stand in a slot what becomes of each (`edit_labels`). With `sharpen`, the
     entropy of spans that are right already is added (dParallel, arXiv 2509.26488), "sharp". Without `copy` every slot is written.
     """
     hidden = model(batch)
@@ -136,18 +126,18 @@ def _word_loss(model: EmbeddedModel, batch: Batch, hidden: Tensor, slots: SlotBa
 
 def _words_of(batch: Batch, slots: SlotBatch, index: int) -> tuple[int, ...]:
     """The vocabulary rows of a slot, those of its first span where it is a copy."""
-    told = slots.supervision[index]
-    if told.rows:
-        return told.rows
-    first, last = told.spans[0]
+    supervision = slots.supervision[index]
+    if supervision.rows:
+        return supervision.rows
+    first, last = supervision.spans[0]
     return tuple(batch.tokens[slots.row[index], first : last + 1].tolist()[: slots.lengths[index]])
 
 
 def _edit_loss(model: EmbeddedModel, hidden: Tensor, slots: SlotBatch) -> Tensor:
     """What becomes of each place of a slot that holds words: itself, another word, [DEL], or [INS] before it."""
     rows, places, targets, weights = [], [], [], []
-    for index, told in enumerate(slots.supervision):
-        for i, (target, kept) in enumerate(zip(told.edits, told.kept, strict=True)):
+    for index, supervision in enumerate(slots.supervision):
+        for i, (target, kept) in enumerate(zip(supervision.edits, supervision.kept, strict=True)):
             rows.append(int(slots.row[index]))
             places.append(int(slots.place[index]) + i)
             targets.append(target)

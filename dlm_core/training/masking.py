@@ -1,6 +1,6 @@
 """How an example is shown to the model: which holes are masks, which hold words, and what is then to be learned of each.
 
-The share of masks follows a curriculum (high ratios first, then mixed, then low ones); of complementary views one masks what the
+The share of masks follows a curriculum (high ratios first, then mixed, then low ones); of complementary maskings one masks what the
 other shows, so every hole is a target once a pair (LLaDA2.0; dParallel, arXiv 2509.26488).
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..canvas.canvas import Canvas, padded
 from ..canvas.tokenizer import CONTROL, DELETE, INSERT, Tokenizer
-from ..denoisers.embedded_layout import lay
+from ..denoisers.embedded_layout import build_canvas
 from ..kinds import MaskKind
 from .edit_labels import Edit, edits
 from .examples import Example
@@ -23,7 +23,7 @@ KEEP_WEIGHT = 0.2  # a place that is right already, beside one that is to be cha
 
 
 @dataclass(frozen=True)
-class View:
+class Masking:
     """An example and what stands in each of its slots: None for a mask."""
 
     example: Example
@@ -32,7 +32,7 @@ class View:
 
 @dataclass(frozen=True)
 class Supervision:
-    """What a slot of a laid canvas should become: token spans (first, last) on the canvas, or vocabulary rows.
+    """What a slot of a canvas should become: token spans (first, last) on the canvas, or vocabulary rows.
 
     A slot that holds words already has `edits`: for each of its places the vocabulary row that belongs there. `weight` scales its loss.
     """
@@ -45,15 +45,15 @@ class Supervision:
     weight: float = 1.0
 
 
-def masked(example: Example) -> View:
+def masked(example: Example) -> Masking:
     """Every slot a mask: what a draft looks like before the first step."""
-    return View(example, (None,) * len(example.targets))
+    return Masking(example, (None,) * len(example.targets))
 
 
-def views(
+def maskings(
     example: Example, share: float, rng: random.Random, *, complementary: bool = True, outline: bool = True
-) -> list[View]:
-    """One view of an example with few holes, two of one with several. `share` of the training is over.
+) -> list[Masking]:
+    """One masking of an example with few holes, two of one with several. `share` of the training is over.
 
     With `complementary` the second masks what the first shows; without, it is drawn like the first. Without `outline` the coarse
     slot is never masked and never shown: its place is left out.
@@ -86,14 +86,14 @@ def without_outline(example: Example) -> Example:
     return replace(example, draft=draft, targets=example.targets[1:])
 
 
-def corrupted(view: View, words: Sequence[str | None]) -> View:
-    """The view with the given `words` standing in its slots where there are any."""
-    return View(view.example, tuple(w if w is not None else s for w, s in zip(words, view.shown, strict=True)))
+def corrupted(masking: Masking, words: Sequence[str | None]) -> Masking:
+    """The masking with the given `words` standing in its slots where there are any."""
+    return Masking(masking.example, tuple(w if w is not None else s for w, s in zip(words, masking.shown, strict=True)))
 
 
-def stale(view: View) -> View:
-    """The view of a draft from before the evidence: slots say what they said then."""
-    return corrupted(view, [t.now or None for t in view.example.targets])
+def stale(masking: Masking) -> Masking:
+    """The masking of a draft from before the evidence: slots say what they said then."""
+    return corrupted(masking, [t.now or None for t in masking.example.targets])
 
 
 def _can_be_shown(example: Example, slot: int) -> bool:
@@ -104,16 +104,16 @@ def _drawn(holes: Sequence[int], share: float, rng: random.Random) -> set[int]:
     return set(rng.sample(list(holes), max(1, round(share * len(holes)))))
 
 
-def _showing(example: Example, slots: set[int]) -> View:
-    return View(example, tuple(example.words(n) if n in slots else None for n in range(len(example.targets))))
+def _showing(example: Example, slots: set[int]) -> Masking:
+    return Masking(example, tuple(example.words(n) if n in slots else None for n in range(len(example.targets))))
 
 
-def realise(view: View, tokenizer: Tokenizer, longest: int) -> tuple[Canvas, list[Supervision]]:
-    """Lay a view. Spans that a window cut or of over `longest` tokens give no supervision, nor do words that do not fit."""
-    example = view.example
+def realise(masking: Masking, tokenizer: Tokenizer, longest: int) -> tuple[Canvas, list[Supervision]]:
+    """The canvas of a masking. Spans that a window cut, or of over `longest` tokens, and words that do not fit give no supervision."""
+    example = masking.example
     passages = [(str(i), text) for i, text in enumerate(example.passages)]
-    canvas = lay(tokenizer, example.question, passages, example.draft)
-    canvas = _written(canvas, view, tokenizer)
+    canvas = build_canvas(tokenizer, example.question, passages, example.draft)
+    canvas = _written(canvas, masking, tokenizer)
     supervised = []
     for number, target in enumerate(example.targets):
         spans = tuple(s for place in target.spans for s in token_spans(canvas, place) if s[1] - s[0] < longest)
@@ -121,10 +121,10 @@ def realise(view: View, tokenizer: Tokenizer, longest: int) -> tuple[Canvas, lis
         slot = canvas.slots[number]
         if len(rows) > slot.end - slot.start or not (spans or rows):
             continue
-        told = Supervision(number, spans, rows)
-        if view.shown[number] is not None:
-            told = _edited(told, canvas, _rows(tokenizer, example.words(number)))
-        supervised.append(told)
+        supervision = Supervision(number, spans, rows)
+        if masking.shown[number] is not None:
+            supervision = _edited(supervision, canvas, _rows(tokenizer, example.words(number)))
+        supervised.append(supervision)
     return canvas, supervised
 
 
@@ -132,20 +132,20 @@ def _rows(tokenizer: Tokenizer, words: str) -> tuple[int, ...]:
     return (CONTROL[words],) if words in CONTROL else tuple(tokenizer.encode(words).ids)
 
 
-def _written(canvas: Canvas, view: View, tokenizer: Tokenizer) -> Canvas:
-    for number, words in enumerate(view.shown):
+def _written(canvas: Canvas, masking: Masking, tokenizer: Tokenizer) -> Canvas:
+    for number, words in enumerate(masking.shown):
         if words is not None:
             canvas = canvas.write(number, tokenizer.encode(words).ids)
     return canvas
 
 
-def _edited(told: Supervision, canvas: Canvas, right: Sequence[int]) -> Supervision:
-    slot = canvas.slots[told.slot]
+def _edited(supervision: Supervision, canvas: Canvas, right: Sequence[int]) -> Supervision:
+    slot = canvas.slots[supervision.slot]
     stands = canvas.tokens[slot.start : slot.end].tolist()
     wanted = edits(stands, padded(right, len(stands), DELETE))
     rows = [{Edit.DELETE: DELETE, Edit.INSERT: INSERT}.get(edit, row) for edit, row in wanted]
     kept = tuple(edit is Edit.KEEP for edit, _ in wanted)
-    return replace(told, edits=tuple(rows), kept=kept, weight=KEEP_WEIGHT if all(kept) else 1.0)
+    return replace(supervision, edits=tuple(rows), kept=kept, weight=KEEP_WEIGHT if all(kept) else 1.0)
 
 
 def token_spans(canvas: Canvas, place: tuple[int, int, int]) -> list[tuple[int, int]]:

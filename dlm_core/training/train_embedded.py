@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,22 +18,18 @@ import torch
 from torch import Tensor
 
 from ..canvas.canvas import Canvas
-from ..canvas.tokenizer import CONTROL, Tokenizer
+from ..canvas.tokenizer import Tokenizer
 from ..denoisers import embedded_weights
-from ..kinds import VERDICTS, MaskKind
 from ..models.embedded import Batch, EmbeddedConfig, EmbeddedModel
-from .build_examples import Held
 from .corpus import Corpus
 from .corruption import corrupt
 from .examples import Example, read_examples
+from .held_out import Held
 from .losses import SlotBatch, loss, slots_of, total
-from .masking import Supervision, realise, views
+from .masking import Supervision, maskings, realise
 from .minilm import package_folder, start_from_minilm
 from .recipe import EVERYTHING, Recipe
-
-POOL = 384  # examples drawn together, sorted by length and cut into batches
-LETTERS = 4.4  # of a token of English, about: how long a canvas will be
-ROWS_OF = {name: CONTROL[name] for name in VERDICTS}
+from .schedule import ROWS_OF, Draw, Progress, batches, rate, save
 
 
 @dataclass(frozen=True)
@@ -64,49 +59,8 @@ class TrainConfig:
     recipe: Recipe = EVERYTHING
 
 
-@dataclass
-class Progress:
-    """Where a run stands: the pool and the batch within it that come next, steps, seconds and examples so far."""
-
-    pool: int = 0
-    batch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    examples: int = 0
-
-
-Draw = Callable[[random.Random], Example]
-
-
-def batches(draw: Draw, pool: int, seed: int, tokens: int) -> list[list[Example]]:
-    """The batches of one pool of examples; a function of (seed, pool) alone, so a resumed run sees what it would have seen."""
-    rng = random.Random(f"{seed}/{pool}")
-    sized = sorted(((_size(e), n, e) for n, e in enumerate(draw(rng) for _ in range(POOL))))
-    cut: list[list[Example]] = [[]]
-    room = 0.0
-    for size, _, example in sized:
-        twice = size * (1 + (_is_several(example)))
-        if cut[-1] and room + twice > tokens:
-            cut.append([])
-            room = 0.0
-        cut[-1].append(example)
-        room += twice
-    rng.shuffle(cut)
-    return cut
-
-
-def _size(example: Example) -> float:
-    """About how many tokens the canvas has."""
-    letters = sum(len(p) for p in (*example.passages, *example.question, *example.draft) if isinstance(p, str))
-    return letters / LETTERS + sum(s.length for s in example.slots) + 6
-
-
-def _is_several(example: Example) -> bool:
-    return sum(s.kind not in (MaskKind.CITE, MaskKind.CHOICE) for s in example.slots) > 1
-
-
 @dataclass(frozen=True)
-class Laid:
+class BuiltBatch:
     """A batch as the model reads it."""
 
     batch: Batch
@@ -114,11 +68,11 @@ class Laid:
     canvases: list[Canvas]
 
 
-def lay_batch(pairs: Sequence[tuple[Canvas, list[Supervision]]], recipe: Recipe) -> Laid:
+def build_batch(pairs: Sequence[tuple[Canvas, list[Supervision]]], recipe: Recipe) -> BuiltBatch:
     """Canvases and what is to be learned on them, those without any loss left out."""
     kept = [p for p in pairs if p[1]]
     canvases = [c for c, _ in kept]
-    return Laid(recipe.batch(canvases), slots_of(canvases, [t for _, t in kept], ROWS_OF), canvases)
+    return BuiltBatch(recipe.batch(canvases), slots_of(canvases, [t for _, t in kept], ROWS_OF), canvases)
 
 
 def shown(
@@ -128,22 +82,15 @@ def shown(
     share: float,
     rng: random.Random,
     recipe: Recipe,
-) -> Laid:
+) -> BuiltBatch:
     """A batch of examples as the curriculum shows them when `share` of the training is over."""
     seen = [
-        v for e in examples for v in views(e, share, rng, complementary=recipe.complementary, outline=recipe.outline)
+        v for e in examples for v in maskings(e, share, rng, complementary=recipe.complementary, outline=recipe.outline)
     ]
     if share > 0.3 and recipe.corruption != "none" and rng.random() < 0.3:
         seen = corrupt(model, tokenizer, seen, rng, recipe)
     longest = model.config.max_span
-    return lay_batch([realise(v, tokenizer, longest) for v in seen], recipe)
-
-
-def rate(share: float) -> float:
-    """Warm-up over 3 % of the budget, then a cosine down to 4 % of the peak."""
-    if share < 0.03:
-        return max(share / 0.03, 0.02)
-    return 0.04 + 0.96 * 0.5 * (1 + math.cos(math.pi * min(1.0, (share - 0.03) / 0.97)))
+    return build_batch([realise(v, tokenizer, longest) for v in seen], recipe)
 
 
 def optimizer(model: EmbeddedModel, config: TrainConfig) -> torch.optim.AdamW:
@@ -158,13 +105,6 @@ def optimizer(model: EmbeddedModel, config: TrainConfig) -> torch.optim.AdamW:
         betas=(0.9, 0.98),
         fused=True,
     )
-
-
-def save(path: Path, model: Mapping[str, Tensor], optim: torch.optim.AdamW, progress: Progress) -> None:
-    """Write the checkpoint beside its place and rename it: a kill leaves the old one or the new one."""
-    state = {"model": dict(model), "optimizer": optim.state_dict(), "progress": vars(progress)}
-    torch.save(state, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
 
 
 def train(config: TrainConfig) -> Iterator[dict[str, float]]:
@@ -233,9 +173,9 @@ def _steps(
                 group["lr"] = group["peak"] * rate(spent)
             share = config.first_share + (1 - config.first_share) * spent
             rng = random.Random(f"{config.seed}/{progress.pool}/{progress.batch}")
-            laid = shown(model, tokenizer, examples, share, rng, config.recipe)
+            built = shown(model, tokenizer, examples, share, rng, config.recipe)
             sharpen = 0.5 if share > SHARPEN_FROM else 0.0
-            parts = loss(model, laid.batch, laid.slots, copy=config.recipe.copy, sharpen=sharpen)
+            parts = loss(model, built.batch, built.slots, copy=config.recipe.copy, sharpen=sharpen)
             total(parts).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optim.step()
@@ -244,7 +184,7 @@ def _steps(
             progress.examples += len(examples)
             now = time.monotonic()
             progress.seconds, clock = progress.seconds + now - clock, now
-            window = (window[0], window[1] + laid.batch.tokens.numel(), window[2] + laid.slots.supervised)
+            window = (window[0], window[1] + built.batch.tokens.numel(), window[2] + built.slots.supervised)
             for name, value in parts.items():
                 new = value.item()
                 sums[name] = 0.95 * sums.get(name, new) + 0.05 * new
@@ -252,8 +192,8 @@ def _steps(
                 speed = window[1] / max(progress.seconds - window[0], 1e-9)
                 density = window[2] / max(window[1], 1)
                 window = (progress.seconds, 0, 0)
-                told = {"tokens_per_second": speed, "supervised": density, "share": share}
-                yield {**vars(progress), **told, **sums}
+                rates = {"tokens_per_second": speed, "supervised": density, "share": share}
+                yield {**vars(progress), **rates, **sums}
             if now - saved > config.save_seconds:
                 save(config.out / "checkpoint.pt", model.state_dict(), optim, progress)
                 saved = clock = time.monotonic()

@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from palimpsest.dlm_core.canvas.canvas import Role
 from palimpsest.dlm_core.canvas.tokenizer import CONTROL, FIRST_PASSAGE_ROW, MASK
-from palimpsest.dlm_core.denoisers.embedded_layout import lay
+from palimpsest.dlm_core.denoisers.embedded_layout import build_canvas
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, VERDICTS
-from palimpsest.dlm_core.models.embedded import Batch, EmbeddedModel
+from palimpsest.dlm_core.models.embedded import Batch, EmbeddedModel, copyable
 from palimpsest.dlm_core.training import minilm
-from palimpsest.dlm_core.training.losses import WEIGHTS, copyable, loss, slots_of, total
+from palimpsest.dlm_core.training.losses import WEIGHTS, loss, slots_of, total
 from palimpsest.dlm_core.training.masking import Supervision
 
 from .world import CITE, NUMBER, SMALL, TEXT, sheet, small_model, tokenizer
@@ -125,7 +125,7 @@ def test_loss_of_a_mixed_batch_equals_loops() -> None:
     """Choice with smoothing 0.05, citation over openers, spans with two right places, each a mean over its own slots."""
     model = small_model(3)
     one = sheet(passages=PASSAGES[:2], draft=(TEXT, " ", CITE))
-    two = lay(tokenizer(), ["It runs at 12 knots"], [("p", PASSAGES[0])], [VERDICT_SLOT])
+    two = build_canvas(tokenizer(), ["It runs at 12 knots"], [("p", PASSAGES[0])], [VERDICT_SLOT])
     first, second = one.segments[1], one.segments[2]
     golds = ((first.start + 4, first.start + 4), (second.start + 8, second.start + 9))
     supervised = [

@@ -13,7 +13,7 @@ from palimpsest.dlm_core.canvas.canvas import Canvas
 from palimpsest.dlm_core.canvas.tokenizer import Tokenizer
 from palimpsest.dlm_core.decoding.sampler import Guess
 from palimpsest.dlm_core.denoisers.embedded import Denoiser
-from palimpsest.dlm_core.denoisers.embedded_layout import lay
+from palimpsest.dlm_core.denoisers.embedded_layout import build_canvas
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
 from palimpsest.dlm_core.training.minilm import package_folder
@@ -42,7 +42,7 @@ def small_denoiser(seed: int = 0) -> Denoiser:
 def sheet(
     question: str = "How fast is it?", passages: Sequence[str] = ("It runs at 1,288 knots.",), draft: Any = (TEXT, CITE)
 ) -> Canvas:
-    return lay(tokenizer(), [question], [(f"p{n}", p) for n, p in enumerate(passages)], draft)
+    return build_canvas(tokenizer(), [question], [(f"p{n}", p) for n, p in enumerate(passages)], draft)
 
 
 class ToyDenoiser:

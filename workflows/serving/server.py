@@ -199,7 +199,7 @@ def _lay(writer: ModelWriter, asked: Revise) -> Canvas:
     draft = _pieces(asked.draft)
     if not any(isinstance(p, SlotSpec) for p in draft):
         raise ValueError("the draft has no slot; put one where words are to be filled in")
-    return writer.denoiser.lay([asked.question], [(p.id, p.text) for p in asked.passages], draft)
+    return writer.denoiser.build([asked.question], [(p.id, p.text) for p in asked.passages], draft)
 
 
 def _chat_canvas(writer: ModelWriter, asked: Chat) -> Canvas:
@@ -208,13 +208,13 @@ def _chat_canvas(writer: ModelWriter, asked: Chat) -> Canvas:
     if writer.denoiser.writes_prose:
         several = len(asked.messages) > 1
         told = "\n\n".join(f"{m.role}: {m.content}" if several else m.content for m in asked.messages)
-        return writer.denoiser.lay([told], [], [SlotSpec(MaskKind.TEXT, asked.length, free=True)])
+        return writer.denoiser.build([told], [], [SlotSpec(MaskKind.TEXT, asked.length, free=True)])
     sources = [(f"system-{n}", m.content) for n, m in enumerate(asked.messages) if m.role in ("system", "developer")]
     if not sources:
         raise ValueError(
             "this model writes no prose, it copies: send the text that holds the answer as a system message"
         )
-    return writer.denoiser.lay([asked.messages[-1].content], sources, [SlotSpec(MaskKind.TEXT)])
+    return writer.denoiser.build([asked.messages[-1].content], sources, [SlotSpec(MaskKind.TEXT)])
 
 
 async def _frames(job: Job) -> AsyncIterator[Frame]:

@@ -20,7 +20,7 @@ from palimpsest.dlm_core.decoding.rules import fixed_schedule
 from palimpsest.dlm_core.decoding.sampler import advance_all, denoise
 from palimpsest.dlm_core.denoisers.diffusion_gemma import _Decoded
 from palimpsest.dlm_core.denoisers.embedded_layout import attach, detach
-from palimpsest.dlm_core.denoisers.prompted import HostedDenoiser
+from palimpsest.dlm_core.denoisers.hosted import HostedDenoiser
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.models.checkpoint import load
 from palimpsest.dlm_core.models.transformer import Transformer
@@ -44,7 +44,7 @@ def hosted(family: str) -> HostedDenoiser:
 def laid(
     denoiser: HostedDenoiser, draft: tuple = ("The barge is ", ENTITY, " and it reached ", NUMBER, " knots.")
 ) -> Canvas:
-    return denoiser.lay(["How fast is the barge?"], PASSAGES, draft)
+    return denoiser.build(["How fast is the barge?"], PASSAGES, draft)
 
 
 def states(denoiser: HostedDenoiser, canvas: Canvas, cache: Cache) -> tuple[torch.Tensor, torch.Tensor, Cache]:
@@ -343,7 +343,7 @@ def test_every_tensor_of_an_edit_lies_where_the_model_lies(family: str) -> None:
     """`meta` stands for a GPU: torch refuses to mix it with the CPU's."""
     model, _ = load(write(family, Path(mkdtemp()) / family), device="meta")
     here = hosted(family)
-    arena, cache = model.arena(), SpanCache(fringe=3, probes=0)
+    arena, cache = Arena.of(model.row_state), SpanCache(fringe=3, probes=0)
     canvas = laid(here)
     with torch.inference_mode():
         _, (kept,) = hidden_states(model, arena, 3, [canvas], [cache])
@@ -372,7 +372,7 @@ def test_a_choice_of_several_tokens_is_scored_whole() -> None:
     ids = [words.encode(a).ids for a in answers]
     assert ids[0][0] == ids[1][0]
     slot = SlotSpec(MaskKind.CHOICE, max(map(len, ids)), allowed=answers)
-    canvas = denoiser.lay(["Which?"], PASSAGES, ("It is ", slot, "."))
+    canvas = denoiser.build(["Which?"], PASSAGES, ("It is ", slot, "."))
     logits = torch.zeros(slot.length, 320)
     for place, token in enumerate(ids[1]):
         logits[place, token] = 9.0
@@ -383,7 +383,7 @@ def test_a_choice_of_several_tokens_is_scored_whole() -> None:
     assert sum(told) == pytest.approx(1)
     (guess,), _ = denoiser.guess([canvas])
     assert guess.token[canvas.slots[0].start :][: len(ids[1])].tolist() == ids[1]
-    short = denoiser.lay(["Which?"], PASSAGES, (SlotSpec(MaskKind.CHOICE, 1, allowed=answers),))
+    short = denoiser.build(["Which?"], PASSAGES, (SlotSpec(MaskKind.CHOICE, 1, allowed=answers),))
     with pytest.raises(ValueError, match="larger max_length"):
         denoiser.choices([short], 0)
 
@@ -392,7 +392,7 @@ def test_a_family_that_asks_for_places_is_given_them() -> None:
     """DreamOn: a free slot grows where the model says `expand` and shrinks where it says `delete`; FIXED words move, unchanged."""
     model, words = load(write("dream", Path(mkdtemp()) / "dream"))
     denoiser = Told(model, words, 3, 2, expand=7)
-    canvas = denoiser.lay(["How?"], [], ("It is ", FREE, " at last.")).resize(0, 3)
+    canvas = denoiser.build(["How?"], [], ("It is ", FREE, " at last.")).resize(0, 3)
     start = canvas.slots[0].start
     logits = torch.zeros(16, 320)
     logits[torch.arange(3), torch.tensor([7, 2, 9])] = 9.0

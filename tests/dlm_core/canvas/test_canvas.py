@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from palimpsest.dlm_core.canvas.canvas import Fill, Role, State
 from palimpsest.dlm_core.canvas.tokenizer import DELETE, HOLE, MASK
-from palimpsest.dlm_core.denoisers.embedded_layout import DRAFT_POSITIONS, PASSAGE_POSITIONS, lay
+from palimpsest.dlm_core.denoisers.embedded_layout import DRAFT_POSITIONS, PASSAGE_POSITIONS, build_canvas
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 
 from ..world import CITE, ENTITY, NUMBER, TEXT, sheet, tokenizer
@@ -22,7 +22,9 @@ def test_every_passage_has_its_own_position_frame() -> None:
 
 
 def test_a_slot_in_the_question_is_one_hole() -> None:
-    canvas = lay(tokenizer(), ["It runs at ", NUMBER, " knots"], [("p", "x")], ["It runs at ", NUMBER, " knots"])
+    canvas = build_canvas(
+        tokenizer(), ["It runs at ", NUMBER, " knots"], [("p", "x")], ["It runs at ", NUMBER, " knots"]
+    )
     question = canvas.segments[0]
     assert canvas.tokens[question.start : question.end].tolist().count(HOLE) == 1
     assert int(canvas.open.sum()) == NUMBER.length
@@ -74,9 +76,11 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
 def test_a_long_draft_is_laid_in_blocks_of_the_same_frame() -> None:
     canvas = sheet(draft=("many words " * 250, TEXT, "the end"))
     blocks = [s for s in canvas.segments if s.role is Role.DRAFT]
-    assert len(blocks) > 2 and sum(s.end - s.start for s in blocks) > 512
+    assert len(blocks) > 2
+    assert sum(s.end - s.start for s in blocks) > 512
     assert {int(canvas.positions[s.start]) for s in blocks} == {DRAFT_POSITIONS[0]}
-    assert int(canvas.positions.max()) < 512 and all(s.end - s.start <= 192 for s in blocks)
+    assert int(canvas.positions.max()) < 512
+    assert all(s.end - s.start <= 192 for s in blocks)
     assert any(s.start <= canvas.slots[0].start and canvas.slots[0].end <= s.end for s in blocks)
 
 

@@ -77,7 +77,7 @@ def denoiser(folder: Path) -> GemmaDenoiser:
 
 
 def laid(denoiser: GemmaDenoiser, draft: tuple[Any, ...] = ("It reached ", NUMBER, " knots, ", FREE, ".")) -> Canvas:
-    return denoiser.lay(["How fast is it?"], PASSAGES, draft)
+    return denoiser.build(["How fast is it?"], PASSAGES, draft)
 
 
 def test_logits_equal_the_native_forward(denoiser: GemmaDenoiser) -> None:
@@ -165,7 +165,7 @@ def test_another_question_is_encoded_from_the_first_word_that_differs(denoiser: 
     canvas = laid(denoiser)
     draft = canvas.segments[-1]
     (_,), (kept,) = denoiser.guess([canvas], [SPAN_CACHE], [3])
-    other = denoiser.lay(["How long is it?"], PASSAGES, ("It reached ", NUMBER, " knots, ", FREE, "."))
+    other = denoiser.build(["How long is it?"], PASSAGES, ("It reached ", NUMBER, " knots, ", FREE, "."))
     start = other.segments[-1].start
     same = next(i for i in range(start) if other.tokens[i] != canvas.tokens[i])
     assert same > 5

@@ -251,7 +251,7 @@ def test_hidden_states_cross_from_device_to_device(tmp_path: Path) -> None:
     hidden = model.rows(model.embed(torch.arange(6)), torch.arange(6), attend)
     assert seen == ["cpu", "cpu", "meta", "meta"]
     assert model.logits(hidden).shape == (6, checkpoints.VOCABULARY)
-    assert [k.device.type for k in model.arena().keys] == seen
+    assert [d.type for d in model.row_state.devices] == seen
 
 
 def test_auto_is_the_cpu_where_there_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from palimpsest.dlm_core.models.tables import embedding
+from palimpsest.dlm_core.models.transformer import embedding
 
 LOADED = """
 import sys, torch

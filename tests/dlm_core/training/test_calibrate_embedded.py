@@ -22,8 +22,9 @@ from palimpsest.dlm_core.metrics import auroc
 from palimpsest.dlm_core.models.embedded import EmbeddedModel
 from palimpsest.dlm_core.models.quality import NUM_FEATURES, standing
 from palimpsest.dlm_core.training import calibrate_embedded as calibrate
+from palimpsest.dlm_core.training import schedule
 from palimpsest.dlm_core.training import train_embedded as trainer
-from palimpsest.dlm_core.training.masking import View, masked, realise
+from palimpsest.dlm_core.training.masking import Masking, masked, realise
 from palimpsest.dlm_core.training.minilm import package_folder
 
 from ..conftest import write
@@ -162,7 +163,7 @@ def test_a_recorder_reads_what_the_denoiser_says() -> None:
     assert best.fill
     assert told[0].words == best.fill.text
     assert float(told[0].spans.flatten().logsumexp(0)) == pytest.approx(0, abs=1e-4)
-    (again,) = recorder.read([View(EXAMPLE, ("Karl Benz", None, None, None))])
+    (again,) = recorder.read([Masking(EXAMPLE, ("Karl Benz", None, None, None))])
     assert float(again[0].features[0]) == 1
     assert float(again[1].features[0]) == 0
 
@@ -173,7 +174,7 @@ def small_world(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for module in (trainer, calibrate, ablate):
         monkeypatch.setattr(module, "EmbeddedConfig", lambda: SMALL)
     monkeypatch.setattr(trainer, "start_from_minilm", lambda model, tokens, seed: None)
-    monkeypatch.setattr(trainer, "POOL", 24)
+    monkeypatch.setattr(schedule, "POOL", 24)
     list(trainer.train(trainer.TrainConfig(folder, tmp_path / "run", tokens=1000, held_out=1, pages=2, steps=2)))
     return tmp_path / "run" / "checkpoint.pt"
 
@@ -223,8 +224,8 @@ def test_ablations_run_every_arm_once(
 
 
 def test_verdict_rows_are_the_control_rows() -> None:
-    assert list(trainer.ROWS_OF) == list(VERDICTS)
-    assert {v: CONTROL[v] for v in VERDICTS} == trainer.ROWS_OF
+    assert list(schedule.ROWS_OF) == list(VERDICTS)
+    assert {v: CONTROL[v] for v in VERDICTS} == schedule.ROWS_OF
 
 
 def test_the_weights_in_the_repository_lose_nothing_as_int8_and_are_small() -> None:

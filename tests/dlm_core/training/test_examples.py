@@ -10,9 +10,9 @@ import pytest
 
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
 from palimpsest.dlm_core.training import build_examples as build
-from palimpsest.dlm_core.training.build_examples import Held, fingerprint
 from palimpsest.dlm_core.training.corpus import MIX, SOURCES, Corpus
 from palimpsest.dlm_core.training.examples import Example, Target, read_examples, write_examples
+from palimpsest.dlm_core.training.held_out import Held, fingerprint
 
 from ..conftest import NAMES, write
 

@@ -16,8 +16,8 @@ from palimpsest.dlm_core.cache.forward import hidden_states
 from palimpsest.dlm_core.cache.span_cache import NO_CACHE
 from palimpsest.dlm_core.decoding.sampler import denoise
 from palimpsest.dlm_core.denoisers.adapter import with_adapter
+from palimpsest.dlm_core.denoisers.hosted import HostedDenoiser
 from palimpsest.dlm_core.denoisers.open import examine, hosted, open_denoiser
-from palimpsest.dlm_core.denoisers.prompted import HostedDenoiser
 from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
 from palimpsest.dlm_core.models import lora
 from palimpsest.dlm_core.models.checkpoint import load
@@ -26,8 +26,8 @@ from palimpsest.dlm_core.models.transformer import Transformer
 from palimpsest.dlm_core.training import finetune_hosted as tuner
 from palimpsest.dlm_core.training.examples import Example, Target, write_examples
 from palimpsest.dlm_core.training.finetune_hosted import FinetuneConfig, Tuned, finetune, judged, losses, shown
-from palimpsest.dlm_core.training.hosted_targets import Lesson, lesson
-from palimpsest.dlm_core.training.masking import View, masked, stale
+from palimpsest.dlm_core.training.hosted_targets import Targets, targets_of
+from palimpsest.dlm_core.training.masking import Masking, masked, stale
 
 from ..models.checkpoints import write
 
@@ -51,7 +51,7 @@ def small(family: str, folder: Path) -> HostedDenoiser:
     return hosted(*load(write(family, folder / family)))
 
 
-def told(lesson: Lesson, denoiser: HostedDenoiser, part: str) -> str:
+def told(lesson: Targets, denoiser: HostedDenoiser, part: str) -> str:
     return denoiser.tokenizer.decode([p.target for p in lesson.places if p.part == part])
 
 
@@ -67,7 +67,7 @@ def config(family: str, folder: Path, **changes: object) -> FinetuneConfig:
 
 def test_a_lesson_tells_the_words_of_the_span_and_ends_what_is_surplus_as_one_token(tmp_path: Path) -> None:
     denoiser = small("llada", tmp_path)
-    seen = [lesson(masked(ASKED), denoiser, random.Random(seed)) for seed in range(12)]
+    seen = [targets_of(masked(ASKED), denoiser, random.Random(seed)) for seed in range(12)]
     assert {told(x, denoiser, "span") for x in seen} == {"Anna"}
     lengths = set()
     for x in seen:
@@ -82,27 +82,27 @@ def test_a_lesson_tells_the_words_of_the_span_and_ends_what_is_surplus_as_one_to
 
 def test_a_lesson_cites_by_the_mark_of_the_passage_and_judges_among_three_words(tmp_path: Path) -> None:
     denoiser = small("llada", tmp_path)
-    asked = lesson(masked(ASKED), denoiser, random.Random(0))
+    asked = targets_of(masked(ASKED), denoiser, random.Random(0))
     (cited,) = [p for p in asked.places if p.part == "cite"]
     assert denoiser.tokenizer.decode([cited.target]) == "2"
     assert cited.allowed is not None
     assert len(cited.allowed) == 2
-    (verdict,) = lesson(masked(JUDGED), denoiser, random.Random(0)).places
+    (verdict,) = targets_of(masked(JUDGED), denoiser, random.Random(0)).places
     assert denoiser.tokenizer.decode([verdict.target]) == "y"
     assert verdict.allowed is not None
     assert len(verdict.allowed) == 3
-    (none, *_) = lesson(masked(SILENT), denoiser, random.Random(0)).places
+    (none, *_) = targets_of(masked(SILENT), denoiser, random.Random(0)).places
     assert none.target == denoiser.marks.none
 
 
 def test_stale_words_are_edited_and_right_ones_only_read(tmp_path: Path) -> None:
     denoiser = small("llada", tmp_path)
-    x = lesson(stale(masked(WRITTEN)), denoiser, random.Random(0))
+    x = targets_of(stale(masked(WRITTEN)), denoiser, random.Random(0))
     edited = [p for p in x.places if p.part == "edit"]
     assert denoiser.tokenizer.decode([p.target for p in edited]) == "1905"
     assert denoiser.tokenizer.decode([int(x.canvas.tokens[p.row]) for p in edited]) == "1913"
     assert [p.weight for p in edited] == [0.2, 0.2, 1.0, 1.0]
-    read = lesson(View(WRITTEN, ("1905", None)), denoiser, random.Random(0))
+    read = targets_of(Masking(WRITTEN, ("1905", None)), denoiser, random.Random(0))
     assert {p.part for p in read.places} == {"span"}
     slot = read.canvas.slots[0]
     assert denoiser.tokenizer.decode(read.canvas.tokens[slot.start : slot.end].tolist()) == "1905"
@@ -111,7 +111,7 @@ def test_stale_words_are_edited_and_right_ones_only_read(tmp_path: Path) -> None
 def test_the_loss_is_the_cross_entropy_of_the_family_at_its_rows(tmp_path: Path) -> None:
     """For a family that reads a word off the row before it, by hand from the logits of the denoiser's own body."""
     denoiser = small("dream", tmp_path)
-    x = lesson(masked(SILENT), denoiser, random.Random(1))
+    x = targets_of(masked(SILENT), denoiser, random.Random(1))
     tuned = Tuned(denoiser, 2, 2.0, seed=0)
     hidden = tuned.hidden([x.canvas]).detach()
     words = tuned.body.logits(hidden).detach().log_softmax(-1)
@@ -124,7 +124,7 @@ def test_the_loss_is_the_cross_entropy_of_the_family_at_its_rows(tmp_path: Path)
 def test_what_is_trained_is_what_is_served(family: str, tmp_path: Path) -> None:
     """New adapters are no change, and canvases side by side see what each sees alone, by the family's own rule."""
     denoiser = small(family, tmp_path)
-    canvases = [lesson(masked(e), denoiser, random.Random(0)).canvas for e in (ASKED, WRITTEN)]
+    canvases = [targets_of(masked(e), denoiser, random.Random(0)).canvas for e in (ASKED, WRITTEN)]
     with torch.inference_mode():
         served, _ = hidden_states(denoiser.body, denoiser.arena, denoiser.marks.mask, canvases, [NO_CACHE] * 2)
     tuned = Tuned(denoiser, 2, 2.0, seed=0)
@@ -136,7 +136,7 @@ def test_what_is_trained_is_what_is_served(family: str, tmp_path: Path) -> None:
 def test_the_quality_head_is_taught_whether_the_models_own_words_are_right(tmp_path: Path) -> None:
     """Its gradient reaches neither adapters nor weights, and its label is the agreement of word and target."""
     tuned = Tuned(small("llada", tmp_path), 2, 2.0, seed=0)
-    x = lesson(masked(JUDGED), tuned.denoiser, random.Random(0))
+    x = targets_of(masked(JUDGED), tuned.denoiser, random.Random(0))
     hidden = tuned.hidden([x.canvas]).detach()
     row = x.places[0].row
     best = int(tuned.body.logits(hidden)[row, x.places[0].allowed].argmax())
@@ -156,7 +156,7 @@ def test_the_quality_head_is_taught_whether_the_models_own_words_are_right(tmp_p
 
 @pytest.mark.parametrize("family", TRAINED)
 def test_a_family_learns_a_handful_of_examples_by_heart(family: str, tmp_path: Path) -> None:
-    """The loss on the same masked views falls by more than a third, only adapters move, and the folder it leaves serves as a model."""
+    """The loss on the same maskings falls by more than a third, only adapters move, and the folder it leaves serves as a model."""
     few = config(family, tmp_path, rate=1e-2, epochs=60.0)
     before = {n: p.clone() for n, p in small(family, tmp_path).body.named_parameters()}  # type: ignore[attr-defined]
     rows = list(finetune(few))
@@ -171,7 +171,7 @@ def test_a_family_learns_a_handful_of_examples_by_heart(family: str, tmp_path: P
     assert moved
     assert all(".attention." in n or ".feed." in n for n in moved)
     assert not any(n.endswith(("router.weight", "norm.weight", ".bias")) for n in moved)
-    last = list(denoise(adapted, adapted.lay(ASKED.question, [("p", BUILT)], [ENTITY, " ", CITE]), schedule=2))[-1]
+    last = list(denoise(adapted, adapted.build(ASKED.question, [("p", BUILT)], [ENTITY, " ", CITE]), schedule=2))[-1]
     assert last.canvas.fill(0, adapted.tokenizer) is not None
     read, _ = adapted.guess([last.canvas])
     slot = last.canvas.slots[0]
@@ -186,9 +186,9 @@ def test_a_family_learns_a_handful_of_examples_by_heart(family: str, tmp_path: P
 def _loss(denoiser: HostedDenoiser) -> float:
     """Mean over parts, with adapters that are no change."""
     tuned = Tuned(denoiser, 1, 1.0, seed=0)
-    lessons = [lesson(masked(e), denoiser, random.Random(0)) for e in EXAMPLES]
+    targets = [targets_of(masked(e), denoiser, random.Random(0)) for e in EXAMPLES]
     with torch.no_grad():
-        parts = losses(tuned, lessons, tuned.hidden([x.canvas for x in lessons]))
+        parts = losses(tuned, targets, tuned.hidden([x.canvas for x in targets]))
     return sum(float(v) for v in parts.values()) / len(parts)
 
 
@@ -196,7 +196,7 @@ def _loss(denoiser: HostedDenoiser) -> float:
 def test_merged_weights_say_what_base_and_adapter_say(family: str, tmp_path: Path) -> None:
     few = config(family, tmp_path, epochs=3.0)
     list(finetune(few))
-    canvas = lesson(masked(ASKED), small(family, tmp_path), random.Random(0)).canvas
+    canvas = targets_of(masked(ASKED), small(family, tmp_path), random.Random(0)).canvas
     beside = Tuned(small(family, tmp_path), few.rank, few.alpha, seed=1)
     beside.restore(torch.load(few.out / "checkpoint.pt", weights_only=True)["model"])
     plain = Tuned(small(family, tmp_path), 1, 1.0, seed=0)
@@ -322,8 +322,8 @@ def test_drafts_of_before_the_evidence_come_once_words_are_learnt(tmp_path: Path
     tuned = Tuned(small("llada", tmp_path), 2, 2.0, seed=0)
 
     def parts(share: float) -> set[str]:
-        lessons = [x for seed in range(20) for x in shown(tuned, [WRITTEN], share, 10_000, random.Random(seed))]
-        return {p.part for x in lessons for p in x.places}
+        targets = [x for seed in range(20) for x in shown(tuned, [WRITTEN], share, 10_000, random.Random(seed))]
+        return {p.part for x in targets for p in x.places}
 
     assert "edit" not in parts(0.2)
     assert "edit" in parts(0.9)

@@ -17,9 +17,9 @@ from palimpsest.dlm_core.training.corpus import Corpus
 from palimpsest.dlm_core.training.corruption import corrupt, fillings_of, random_words
 from palimpsest.dlm_core.training.examples import Example, Target
 from palimpsest.dlm_core.training.losses import loss, slots_of
-from palimpsest.dlm_core.training.masking import View, masked, ratio, realise, stale, views, without_outline
+from palimpsest.dlm_core.training.masking import Masking, masked, maskings, ratio, realise, stale, without_outline
 from palimpsest.dlm_core.training.recipe import Recipe
-from palimpsest.dlm_core.training.train_embedded import ROWS_OF
+from palimpsest.dlm_core.training.schedule import ROWS_OF
 
 from ..world import CITE, small_model, tokenizer
 
@@ -39,15 +39,15 @@ EXAMPLE = Example(
 )
 
 
-def open_slots(view: View) -> set[int]:
-    return {n for n, words in enumerate(view.shown) if words is None}
+def open_slots(masking: Masking) -> set[int]:
+    return {n for n, words in enumerate(masking.shown) if words is None}
 
 
 def test_complementary_views_mask_every_hole_once() -> None:
     rng = random.Random(0)
     for share in (0.1, 0.5, 0.9):
         for _ in range(20):
-            pair = views(EXAMPLE, share, rng)
+            pair = maskings(EXAMPLE, share, rng)
             opened = [open_slots(v) & {0, 1, 2} for v in pair]
             assert set.union(*opened) == {0, 1, 2}
             assert sum(map(len, opened)) == 3
@@ -56,13 +56,13 @@ def test_complementary_views_mask_every_hole_once() -> None:
 
 def test_independent_views_leave_holes_out() -> None:
     rng = random.Random(0)
-    pairs = [views(EXAMPLE, 0.9, rng, complementary=False) for _ in range(50)]
+    pairs = [maskings(EXAMPLE, 0.9, rng, complementary=False) for _ in range(50)]
     assert any(set.union(*[open_slots(v) & {0, 1, 2} for v in pair]) != {0, 1, 2} for pair in pairs)
 
 
 def test_a_single_hole_is_always_a_mask() -> None:
     one = Example(("Who?",), (TEXT,), (ENTITY, CITE), EXAMPLE.targets[:1] + EXAMPLE.targets[3:], "question")
-    assert views(one, 0.5, random.Random(0)) == [masked(one)]
+    assert maskings(one, 0.5, random.Random(0)) == [masked(one)]
 
 
 def test_the_ratio_of_masks_falls() -> None:
@@ -72,7 +72,7 @@ def test_the_ratio_of_masks_falls() -> None:
 
 
 def test_words_in_a_slot_are_settled_and_labelled() -> None:
-    canvas, told = realise(View(EXAMPLE, ("Karl", "1903", None, None)), tokenizer(), 16)
+    canvas, told = realise(Masking(EXAMPLE, ("Karl", "1903", None, None)), tokenizer(), 16)
     first, second, third, _ = told
     slot = canvas.slots[0]
     assert canvas.state[slot.start : slot.end].tolist() == [State.FILLED] * 4
@@ -87,7 +87,7 @@ def test_words_in_a_slot_are_settled_and_labelled() -> None:
 
 
 def test_right_words_weigh_little_and_keep_their_tokens() -> None:
-    canvas, told = realise(View(EXAMPLE, ("Karl Benz", None, None, None)), tokenizer(), 16)
+    canvas, told = realise(Masking(EXAMPLE, ("Karl Benz", None, None, None)), tokenizer(), 16)
     slot = canvas.slots[0]
     assert told[0].edits == tuple(canvas.tokens[slot.start : slot.end].tolist())
     assert all(told[0].kept)
@@ -98,7 +98,7 @@ def test_words_that_are_too_few_for_what_follows_ask_for_an_insertion() -> None:
     """A slot without room: what is missing goes before the word that stays."""
     tight = SlotSpec(MaskKind.TEXT, max_length=2)
     example = Example(("Who?",), ("red green blue",), (tight,), (Target(spans=((0, 0, 14),)),), "x")
-    _, (told,) = realise(View(example, ("green blue",)), tokenizer(), 16)
+    _, (told,) = realise(Masking(example, ("green blue",)), tokenizer(), 16)
     assert INSERT in told.edits
 
 
@@ -165,7 +165,7 @@ def test_without_copies_every_word_is_written(folder: Path) -> None:
 
 def test_the_edit_loss_is_a_computation_by_hand() -> None:
     model = small_model()
-    canvas, told = realise(View(EXAMPLE, ("Karl Benz", "1903", None, None)), tokenizer(), 16)
+    canvas, told = realise(Masking(EXAMPLE, ("Karl Benz", "1903", None, None)), tokenizer(), 16)
     with torch.no_grad():
         parts = loss(model, Batch.of([canvas]), slots_of([canvas], [told], ROWS_OF))
         logits = model.vocabulary(model(Batch.of([canvas]))[0]).log_softmax(-1)

@@ -13,10 +13,11 @@ import torch
 from palimpsest.dlm_core.canvas.tokenizer import CONTROL, DELETE, NONE
 from palimpsest.dlm_core.denoisers import embedded_weights
 from palimpsest.dlm_core.kinds import VERDICTS, MaskKind
-from palimpsest.dlm_core.models.embedded import Batch, EmbeddedModel
+from palimpsest.dlm_core.models.embedded import Batch, EmbeddedModel, copyable
+from palimpsest.dlm_core.training import schedule
 from palimpsest.dlm_core.training import train_embedded as trainer
 from palimpsest.dlm_core.training.corpus import Corpus, find_all, window
-from palimpsest.dlm_core.training.losses import copyable, loss, slots_of, total
+from palimpsest.dlm_core.training.losses import loss, slots_of, total
 from palimpsest.dlm_core.training.masking import Supervision, masked, realise
 from palimpsest.dlm_core.training.minilm import package_folder
 from palimpsest.dlm_core.training.train_embedded import TrainConfig, train
@@ -64,9 +65,9 @@ def test_every_example_has_targets_that_can_be_met(folder: Path) -> None:
 
 def test_the_same_seed_draws_the_same_batches(folder: Path) -> None:
     corpus = Corpus.load(folder)
-    one, two = (trainer.batches(corpus.draw, 3, 7, 2000) for _ in range(2))
+    one, two = (schedule.batches(corpus.draw, 3, 7, 2000) for _ in range(2))
     assert one == two
-    assert one != trainer.batches(corpus.draw, 4, 7, 2000)
+    assert one != schedule.batches(corpus.draw, 4, 7, 2000)
 
 
 def test_held_out_titles_are_gone_from_training(folder: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_killed_training_goes_on_where_it_was(folder: Path, tmp_path: Path, mo
     """The learning rate follows the clock, so the clock is stopped here: then killed and resumed equals undisturbed."""
     monkeypatch.setattr(trainer, "EmbeddedConfig", lambda: SMALL)
     monkeypatch.setattr(trainer, "start_from_minilm", lambda model, tokens, seed: None)
-    monkeypatch.setattr(trainer, "POOL", 24)
+    monkeypatch.setattr(schedule, "POOL", 24)
     monkeypatch.setattr(trainer.time, "monotonic", lambda: 0.0)
     plan = TrainConfig(folder, tmp_path / "whole", tokens=1500, held_out=1, steps=8, save_seconds=-1.0)
     list(train(plan))
