@@ -1,0 +1,161 @@
+"""The text of a work: from every open place in turn, through the loaders; else its abstract, marked as one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..http import Ask, Door, Page, Rate
+from ..http.address import follow
+from ..http.address import read as read_address
+from ..loaders import load
+from ..outcomes import Failed, Refused, SourceError
+from ..types import Document, Failure, RetrievalError
+from . import markup, pages
+from .service import Location, Work
+from .works import locations
+
+MIN_WORDS = 600  # of a landing page that is taken for the whole text of a paper
+PLACES = 5  # tried for one work
+ARXIV = Rate(3.0)
+MEDIA = {
+    "html": (*pages.HTML, "application/pdf"),
+    "xml": ("application/xml", "text/xml"),
+    "pdf": ("application/pdf", "application/octet-stream", "text/html"),
+    "": (*pages.HTML, "application/xml", "text/xml", "application/pdf"),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A document, and what was tried for it in vain."""
+
+    document: Document
+    failures: tuple[Failure, ...] = ()
+
+
+def read(door: Door, work: Work, *, seconds: float = 20.0) -> Reading:
+    """A work's text. SourceError when nothing of it can be read, saying what was tried."""
+    if work.text:
+        return Reading(_signed(_loaded(work.text.encode(), ".md", work.url), work, datetime.now(UTC)))
+    tried: list[SourceError] = []
+    for attempt in _attempts(door, work, seconds):
+        if isinstance(attempt, SourceError):
+            tried.append(attempt)
+        else:
+            return Reading(attempt, tuple(error.failure(work.title) for error in tried))
+    if work.abstract:
+        text = f"# {work.title}\n\n{work.abstract}\n"
+        document = _signed(_loaded(text.encode(), ".md", work.url), work, datetime.now(UTC), abstract=True)
+        return Reading(document, tuple(error.failure(work.title) for error in tried))
+    if tried:
+        raise tried[0]
+    raise Refused(f"“{work.title}” has no open copy and no abstract.", cause="paywall", where=work.url)
+
+
+def _attempts(door: Door, work: Work, seconds: float) -> Iterator[Document | SourceError]:
+    """Each open place read, or why it could not be."""
+    places = locations(work) if work.kind == "paper" else (Location(url=work.url, media="html"),)
+    for place in places[:PLACES]:
+        try:
+            yield _place(door, work, place, seconds)
+        except SourceError as exc:
+            yield exc
+
+
+def _place(door: Door, work: Work, place: Location, seconds: float) -> Document:
+    page = _got(door, place.url, MEDIA[place.media], seconds)
+    if page.body.startswith(b"%PDF"):
+        return _document(page, ".pdf", work, place)
+    if page.media_type in ("application/xml", "text/xml"):
+        text = markup.jats(page.body, place.url)
+        return _signed(_loaded(text.encode(), ".md", place.url), work, page.fetched, place=place)
+    if place.media == "pdf" and page.media_type not in pages.HTML:
+        raise Failed(f"{place.url} is said to be a PDF and is none.", cause="type", where=place.url)
+    return _from_html(door, work, place, page, seconds)
+
+
+def _from_html(door: Door, work: Work, place: Location, page: Page, seconds: float) -> Document:
+    """A page's own text where it is the whole; else the PDF that the page names."""
+    _check(door, page)
+    closed = pages.is_paywalled(page)
+    if work.kind == "paper":
+        pdf = pages.pdf_address(page)
+        if pdf:
+            target = follow(read_address(page.url), pdf).url
+            found = _got(door, target, MEDIA["pdf"], seconds)
+            if found.body.startswith(b"%PDF"):
+                return _document(found, ".pdf", work, place)
+        if closed:
+            raise Refused(f"{page.url} shows its text to subscribers only.", cause="paywall", where=page.url)
+    document = _document(page, ".html", work, place)
+    if work.kind == "paper" and len(document.text.split()) < MIN_WORDS:
+        raise Failed(f"{page.url} describes the work and does not hold its text.", cause="closed", where=page.url)
+    if closed:
+        return document.model_copy(update={"source": document.source.model_copy(update={"extent": "abstract"})})
+    return document
+
+
+def _check(door: Door, page: Page) -> None:
+    try:
+        pages.check_article(page)
+    except SourceError:
+        door.forget(page.url)
+        door.forget(page.asked)
+        raise
+
+
+def _got(door: Door, url: str, accept: tuple[str, ...], seconds: float) -> Page:
+    rate = ARXIV if "arxiv.org/" in url else pages.POLITE
+    is_service = "/webservices/rest/" in url  # a service's address, made for programs
+    return door.page(Ask(url, accept=accept, robots=not is_service, rate=rate, seconds=seconds, attempts=2))
+
+
+def _document(page: Page, suffix: str, work: Work, place: Location) -> Document:
+    return _signed(_loaded(page.body, suffix, page.url), work, page.fetched, place=place)
+
+
+def _loaded(data: bytes, suffix: str, url: str) -> Document:
+    """Bytes through the same loaders as a person's files, by way of a file of their kind."""
+    with tempfile.TemporaryDirectory(prefix="palimpsest-page-") as folder:
+        path = Path(folder, f"page{suffix}")
+        path.write_bytes(data)
+        try:
+            return load(path, uri=url)
+        except RetrievalError as exc:
+            reason = str(exc).replace(str(path), url)
+            raise Failed(f"{url} could not be read: {reason}", cause="unreadable", where=url) from exc
+
+
+def _signed(
+    document: Document, work: Work, fetched: datetime, *, place: Location | None = None, abstract: bool = False
+) -> Document:
+    """A document that says what its service knows of it. Where the service knows nothing, the text's own word stands."""
+    source, today = document.source, fetched.date().isoformat()
+    stated = work.date if work.date and work.date[:10] <= today else None
+    is_page = work.kind == "web"
+    version = (place.version if place else "") or work.version or work.revision
+    return document.model_copy(
+        update={
+            "source": source.model_copy(
+                update={
+                    "title": source.title if is_page and source.title not in ("page", "") else work.title,
+                    "authors": work.authors or source.authors,
+                    "date": stated or (source.date if is_page or not work.date else None),
+                    "date_from": "metadata" if stated else source.date_from,
+                    "language": work.language or source.language,
+                    "doi": work.doi,
+                    "venue": work.venue,
+                    "publisher": work.publisher,
+                    "licence": (place.licence if place else "") or work.licence,
+                    "accessed": today,
+                    "version": f"{version} {work.revision}".strip() if version != work.revision else version,
+                    "extent": "abstract" if abstract else "",
+                    "retracted": work.retracted,
+                }
+            )
+        }
+    )

@@ -1,0 +1,198 @@
+"""A round of searches: every service side by side, works put together, the best ones read; whatever failed is named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..http import Door
+from ..outcomes import Failed, SourceError
+from ..types import Document, Failure, Frozen
+from .crossref import Crossref
+from .fulltext import Reading, read
+from .origins import Origins
+from .service import Filters, Service, Work
+from .services import LOOK_UPS
+from .unpaywall import Unpaywall
+from .works import merged, same, together
+
+Outcome = Literal["found", "empty", "refused", "limited", "failed", "offline"]
+WORKERS = 12
+
+
+class Call(Frozen):
+    """One question put to one service, and how it ended."""
+
+    service: str
+    query: str
+    outcome: Outcome
+    found: int = 0
+    cause: str = ""
+    until: str | None = None
+    where: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a round brought: documents, best first; failures by name; every call."""
+
+    documents: tuple[Document, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass
+class Web:
+    """The services of a run. `texts` works a query are read whole; `seconds` is the time of a round, halved for asking and reading."""
+
+    door: Door
+    services: Sequence[Service]
+    filters: Filters = field(default_factory=Filters)
+    texts: int = 6
+    seconds: float = 40.0
+    origins: Origins = field(default_factory=Origins)
+    _read: dict[str, Document] = field(default_factory=dict)
+    _failed: dict[str, Failure] = field(default_factory=dict)
+
+    def gather(self, queries: Sequence[str], seconds: float | None = None) -> Gathered:
+        """Ask everything at once; a slow or dead service never holds up the rest."""
+        time_left = min(self.seconds, seconds) if seconds is not None else self.seconds
+        deadline = time.monotonic() + time_left / 2
+        jobs = [
+            (service, query) for query in dict.fromkeys(queries) for service in self.services if _asks(service, query)
+        ]
+        answers = _side_by_side([_job(service, query, self.filters) for service, query in jobs], deadline)
+        calls: list[Call] = []
+        failures: list[Failure] = []
+        rankings: list[tuple[Work, ...]] = []
+        for (service, query), (answer, spent) in zip(jobs, answers, strict=True):
+            calls.append(_call(service.name, query, answer, spent))
+            if isinstance(answer, SourceError):
+                failures.append(answer.failure(service.name))
+            elif isinstance(answer, tuple):
+                rankings.append(answer)
+        works = [work for work in merged(rankings) if not work.is_notice][: self.texts * max(len(set(queries)), 1)]
+        deadline = time.monotonic() + time_left / 2
+        documents, unread = self._texts(self._looked_up(works, deadline), deadline)
+        return Gathered(tuple(documents), tuple(dict.fromkeys((*failures, *unread))), tuple(calls))
+
+    def _looked_up(self, works: list[Work], deadline: float) -> list[Work]:
+        """The works with what the registries say of their DOIs: retractions by Crossref, open copies by Unpaywall."""
+        registries = [service for service in self.services if isinstance(service, Crossref | Unpaywall)]
+        jobs = [
+            (index, _look_up(service, work.doi))
+            for index, work in enumerate(works)
+            for service in registries
+            if work.doi and service.name not in (work.service, *work.also) and _is_usable(service)
+        ]
+        until = min(deadline, time.monotonic() + 8.0)
+        found = _side_by_side([job for _, job in jobs], until)
+        enriched = list(works)
+        for (index, _), (answer, _) in zip(jobs, found, strict=True):
+            if isinstance(answer, Work):
+                extra = answer if same(enriched[index], answer) else None
+                enriched[index] = together([enriched[index], extra]) if extra else enriched[index]
+        return enriched
+
+    def _texts(self, works: list[Work], deadline: float) -> tuple[list[Document], list[Failure]]:
+        failures = [_withdrawn(work) for work in works if work.retracted == "retracted"]
+        works = [work for work in works if work.retracted != "retracted"]
+        new = [work for work in works if work.url not in self._read and work.url not in self._failed]
+        left = max(deadline - time.monotonic(), 0.5)
+        answers = _side_by_side([_reader(self.door, work, left) for work in new], deadline)
+        for work, (answer, _) in zip(new, answers, strict=True):
+            if isinstance(answer, Reading):
+                self._read[work.url] = self.origins.marked(answer.document)
+                failures += answer.failures if answer.document.source.extent == "abstract" else ()
+            elif isinstance(answer, SourceError):
+                self._failed[work.url] = answer.failure(work.title)
+        failures += [self._failed[work.url] for work in works if work.url in self._failed]
+        return [self._read[work.url] for work in works if work.url in self._read], failures
+
+
+Answer = tuple[Work, ...] | Work | Reading | SourceError
+
+
+def _side_by_side(jobs: Sequence[Callable[[], Answer]], deadline: float) -> list[tuple[Answer, float]]:
+    """The answers in the order of the jobs, with the seconds each took. One that is not there at the deadline is Failed."""
+    if not jobs:
+        return []
+    pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(jobs)))
+    begun = time.monotonic()
+    futures: list[Future[tuple[Answer, float]]] = [pool.submit(_timed, job) for job in jobs]
+    try:
+        wait(futures, timeout=max(deadline - begun, 0.0))
+        late = Failed("No answer came in the time of this round.", cause="timeout")
+        return [future.result() if future.done() else (late, time.monotonic() - begun) for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _timed(job: Callable[[], Answer]) -> tuple[Answer, float]:
+    begun = time.monotonic()
+    try:
+        answer: Answer = job()
+    except SourceError as exc:
+        answer = exc
+    return answer, time.monotonic() - begun
+
+
+def _asks(service: Service, query: str) -> bool:
+    """Look-up services answer about what is known already, not about a question."""
+    return service.name not in LOOK_UPS or (service.name == "pages" and "://" in query)
+
+
+def _job(service: Service, query: str, filters: Filters) -> Callable[[], Answer]:
+    def run() -> Answer:
+        service.usable()
+        return service.search(query, filters)
+
+    return run
+
+
+def _look_up(service: Service, doi: str) -> Callable[[], Answer]:
+    return lambda: service.work(doi)
+
+
+def _reader(door: Door, work: Work, seconds: float) -> Callable[[], Answer]:
+    return lambda: read(door, work, seconds=seconds)
+
+
+def _is_usable(service: Service) -> bool:
+    try:
+        service.usable()
+    except SourceError:
+        return False
+    return True
+
+
+def _call(service: str, query: str, answer: Answer, spent: float) -> Call:
+    if isinstance(answer, SourceError):
+        failure = answer.failure(service)
+        return Call(
+            service=service,
+            query=query,
+            outcome=answer.kind or "failed",
+            cause=answer.cause,
+            until=failure.until,
+            where=answer.where,
+            seconds=round(spent, 3),
+        )
+    found = len(answer) if isinstance(answer, tuple) else 1
+    return Call(
+        service=service, query=query, outcome="found" if found else "empty", found=found, seconds=round(spent, 3)
+    )
+
+
+def _withdrawn(work: Work) -> Failure:
+    return Failure(
+        name=work.title,
+        message=f"“{work.title}” was retracted and is not used as evidence ({work.url}).",
+        kind="refused",
+        cause="retracted",
+        where=work.url,
+    )
