@@ -27,6 +27,13 @@ AGENCIES = (
     "agence france-presse",
 )
 
+_ARCHIVES: frozenset[str] = frozenset(
+    (
+        "arxiv.org", "ebi.ac.uk", "doi.org", "ncbi.nlm.nih.gov", "pmc.ncbi.nlm.nih.gov", "biorxiv.org", "medrxiv.org",
+        "zenodo.org", "hal.science",
+    )
+)  # fmt: skip
+
 
 class Origins:
     """Gives each document its origin: the id of the first document met that speaks with the same voice, or its own."""
@@ -89,11 +96,3 @@ def _site(document: Document) -> str:
     """The host of a page; "" for what is not on the web, and for archives that hold the works of many."""
     host = (urlsplit(document.source.uri).hostname or "").removeprefix("www.")
     return "" if host in _ARCHIVES or document.source.uri[:4] != "http" else host
-
-
-_ARCHIVES = frozenset(
-    _ARCHIVES=frozenset(
-        "arxiv.org ebi.ac.uk doi.org ncbi.nlm.nih.gov pmc.ncbi.nlm.nih.gov biorxiv.org medrxiv.org zenodo.org hal.science"
-        " wikipedia.org".split()
-    )
-)
