@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from . import streams
 
 if TYPE_CHECKING:
     from palimpsest.agent.state import Event
@@ -31,7 +33,12 @@ app = typer.Typer(
 index_app = typer.Typer(no_args_is_help=True, help="The retrieval index on its own.")
 app.add_typer(index_app, name="index")
 
+MODEL_HELP = '"embedded", a folder of weights, a Hugging Face id, or the http(s) address of a "research serve"'
 Reference = Annotated[str, typer.Argument(help='a run: its id, the start of one, its path, or "last"')]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="file of settings [default: research.toml, if there is one]"),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="folder of runs [default: runs]")]
 Docs = Annotated[
     list[Path] | None,
@@ -47,8 +54,23 @@ def main() -> None:
     import os
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    streams.guard()
     with _sentences():
-        app()
+        _stand()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+
+
+def _stand() -> None:
+    """ResearchError when the working folder is gone: torch ends the process when it cannot find where it stands."""
+    from palimpsest.workflows.errors import ResearchError
+
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise ResearchError(f"the working folder cannot be used ({error.strerror}); go to another: cd ~") from error
 
 
 @contextmanager
@@ -63,43 +85,51 @@ def _sentences() -> Iterator[None]:
     except RetrievalError as error:
         _say(f"research: {error}")
         sys.exit(FAILED)
-    except BrokenPipeError:
-        sys.exit(0)
-    except OSError as error:
-        if error.filename is None and error.strerror is None:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        _say(f"research: {where}{error.strerror}; mend that, then: research resume last, if a run had begun")
+    except streams.OutputError as error:
+        if error.is_unread:
+            sys.exit(streams.UNREAD)
+        _say(f"research: standard output cannot be written: {error}")
         sys.exit(FAILED)
+    except OSError as error:
+        _say(f"research: {_reason(error)}; mend that and give the same command again")
+        sys.exit(FAILED)
+
+
+def _reason(error: OSError) -> str:
+    """What the system says, and of which file; an OSError that the system did not make is a fault of ours, and is raised again."""
+    if error.strerror is None:
+        raise error
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _config(**arguments: Any) -> Config:
+def _config(file: Path | None, **arguments: Any) -> Config:
     from palimpsest.workflows.config import Config
 
-    return Config.load(**arguments)
+    return Config.load(file=file, **arguments)
 
 
-def _find(reference: str, out: Path | None) -> Run:
+def _find(reference: str, out: Path | None, file: Path | None) -> Run:
     from palimpsest.workflows.runs import Run
 
-    return Run.find(reference, _config(out=out).out)
+    return Run.find(reference, _config(file, out=out).out)
 
 
 @app.command()
 def run(
     question: Annotated[str, typer.Argument(help="the question, in quotes")],
     docs: Docs = None,
-    model: Annotated[str | None, typer.Option(help='"embedded" or a folder of weights')] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
     effort: Annotated[int | None, typer.Option(help="1 (quick) to 5 (thorough) [default: 3]")] = None,
     budget: Annotated[
         str | None, typer.Option(help="longest time, such as 90s or 5m; the report is written with what is known")
     ] = None,
     out: Out = None,
     seed: Annotated[int | None, typer.Option(help="the same seed gives the same report [default: 0]")] = None,
+    config: ConfigFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -109,20 +139,23 @@ def run(
     """
     from palimpsest.workflows.research import research
 
-    config = _config(docs=tuple(docs) if docs else None, model=model, effort=effort, budget=budget, out=out, seed=seed)
+    docs_given = tuple(docs) if docs else None
+    settings = _config(config, docs=docs_given, model=model, effort=effort, budget=budget, out=out, seed=seed)
     elsewhere = f" --out {shlex.quote(str(out))}" if out else ""
-    _follow(research(question, config), as_json, quiet, f"research resume last{elsewhere}", begins=True)
+    _follow(research(streams.typed(question), settings), as_json, quiet, f"research resume last{elsewhere}", begins=True)
 
 
 @app.command()
-def resume(reference: Reference, out: Out = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+def resume(
+    reference: Reference, out: Out = None, config: ConfigFile = None, as_json: AsJson = False, quiet: Quiet = False
+) -> None:
     """Go on with a run that was stopped or killed; it ends in the same report.
 
     research resume last
     """
     from palimpsest.workflows import research
 
-    found = _find(reference, out)
+    found = _find(reference, out, config)
     _follow(research.resume(found), as_json, quiet, f"research resume {shlex.quote(str(found.folder))}")
 
 
@@ -135,6 +168,7 @@ def revise(
     ] = None,
     pin: Annotated[list[str] | None, typer.Option("--pin", help="a span id that must never change")] = None,
     out: Out = None,
+    config: ConfigFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -144,7 +178,7 @@ def revise(
     """
     from palimpsest.workflows import research
 
-    found = _find(reference, out)
+    found = _find(reference, out, config)
     mend = f"research resume {shlex.quote(str(found.folder))}"
     _follow(research.revise(found, evidence or [], reopen or [], pin or []), as_json, quiet, mend)
     if not (as_json or quiet):
@@ -164,29 +198,58 @@ def _follow(events: Iterator[Event], as_json: bool, quiet: bool, mend: str, begi
             for event in events:
                 last = event
                 show(event)
-    except KeyboardInterrupt:
-        nothing = begins and last is None
-        _say(
-            "research: stopped; nothing is lost. "
-            + ("Nothing had begun; give the same command again" if nothing else f"Go on with: {mend}")
-        )
-        raise SystemExit(130) from None
+    except (KeyboardInterrupt, OSError, streams.OutputError) as error:
+        _stop(error, "give the same command again" if begins and last is None else mend)
     if last is None or last.kind != "finished":
         return
     report = Path(last.data["report"])
     if not as_json:
-        print(_body(report.read_text(encoding="utf-8")))
-        _say(f"report: {report}")
+        _print_report(report)
     if last.data.get("stopped") == "budget":
         _say("research: the time budget was spent; the report holds what was known by then")
         raise SystemExit(BUDGET)
+
+
+def _stop(error: KeyboardInterrupt | OSError | streams.OutputError, mend: str) -> NoReturn:
+    """Say why a run stopped in the middle, and how it goes on."""
+    from palimpsest.workflows.errors import FAILED
+
+    if isinstance(error, KeyboardInterrupt):
+        _say(f"research: stopped; nothing is lost. Go on with: {mend}")
+        raise SystemExit(130) from None
+    if isinstance(error, OSError):
+        _say(f"research: {_reason(error)}; mend that, then go on with: {mend}")
+    elif error.is_unread:
+        raise error
+    else:
+        _say(f"research: standard output cannot be written: {error}; nothing is lost, go on with: {mend}")
+    raise SystemExit(FAILED) from error
+
+
+def _print_report(report: Path) -> None:
+    """The report, and where it lies; SystemExit 1 when it cannot be printed: it is kept."""
+    from palimpsest.workflows.errors import FAILED
+
+    try:
+        print(_body(report.read_text(encoding="utf-8")), flush=True)
+    except streams.OutputError as error:
+        if error.is_unread:
+            raise
+        _say(f"research: standard output cannot be written: {error}; the report is kept: {report}")
+        raise SystemExit(FAILED) from error
+    _say(f"report: {report}")
+
+
+def _print_json(row: str) -> None:
+    """A line of JSON; where the output lacks letters they are escaped, and nothing is lost."""
+    print(row if streams.can_encode(row) else streams.escaped_json(row), flush=True)
 
 
 @contextmanager
 def _shown(as_json: bool, quiet: bool) -> Iterator[Callable[[Event], None]]:
     """Where events go: JSON to standard output; else lines beside it, in a terminal with colours and the step under way."""
     if as_json:
-        yield lambda event: print(event.model_dump_json(), flush=True)
+        yield lambda event: _print_json(event.model_dump_json())
     elif quiet:
         yield lambda event: None
     elif not sys.stderr.isatty():
@@ -238,7 +301,7 @@ def _body(report: str) -> str:
 
 
 @app.command("list")
-def list_runs(out: Out = None, as_json: RowsAsJson = False) -> None:
+def list_runs(out: Out = None, config: ConfigFile = None, as_json: RowsAsJson = False) -> None:
     """The runs there are, the oldest first.
 
     research list --out reports
@@ -246,7 +309,7 @@ def list_runs(out: Out = None, as_json: RowsAsJson = False) -> None:
     from palimpsest.workflows.errors import ResearchError
     from palimpsest.workflows.runs import Run
 
-    for found in Run.all(_config(out=out).out):
+    for found in Run.all(_config(config, out=out).out):
         try:
             record = found.record()
         except ResearchError as error:
@@ -260,11 +323,10 @@ def list_runs(out: Out = None, as_json: RowsAsJson = False) -> None:
             "versions": len(record.versions),
             "question": record.question,
         }
-        print(
-            json.dumps(row, ensure_ascii=False)
-            if as_json
-            else f"{row['id']:55} {status:10} v{row['versions']}  {row['question']}"
-        )
+        if as_json:
+            _print_json(json.dumps(row, ensure_ascii=False))
+        else:
+            print(f"{row['id']:55} {status:10} v{row['versions']}  {row['question']}")
 
 
 @app.command()
@@ -272,6 +334,7 @@ def show(
     reference: Reference,
     spans: Annotated[bool, typer.Option("--spans", help="every filled span: id, confidence, source, words")] = False,
     out: Out = None,
+    config: ConfigFile = None,
 ) -> None:
     """The newest report of a run, or every span of it with its id.
 
@@ -279,7 +342,7 @@ def show(
     """
     from palimpsest.workflows.errors import ResearchError
 
-    found = _find(reference, out)
+    found = _find(reference, out, config)
     record = found.record()
     done = [v.number for v in record.versions if v.done]
     if not done:
@@ -306,13 +369,14 @@ def diff(
     first: Annotated[int | None, typer.Argument(help="version before")] = None,
     last: Annotated[int | None, typer.Argument(help="version after")] = None,
     out: Out = None,
+    config: ConfigFile = None,
     as_json: RowsAsJson = False,
 ) -> None:
     """What changed, old to new, with the reason, the evidence and the model's probabilities.
 
     research diff last 1 2
     """
-    _print_changes(_find(reference, out), first, last, as_json)
+    _print_changes(_find(reference, out, config), first, last, as_json)
 
 
 def _print_changes(found: Run, first: int | None, last: int | None, as_json: bool = False) -> None:
@@ -320,7 +384,10 @@ def _print_changes(found: Run, first: int | None, last: int | None, as_json: boo
 
     rows = changes(found, first, last)
     for change in rows:
-        print(change.model_dump_json() if as_json else _change(change))
+        if as_json:
+            _print_json(change.model_dump_json())
+        else:
+            print(_change(change))
     if not rows and not as_json:
         print("nothing was reopened")
 
@@ -354,14 +421,14 @@ def _inline(old: str, new: str) -> str:
 
 
 @app.command()
-def verify(reference: Reference, out: Out = None) -> None:
+def verify(reference: Reference, out: Out = None, config: ConfigFile = None) -> None:
     """Re-check every quote, offset, hash and citation of a run, offline; exit 1 when one does not hold.
 
     research verify last
     """
     from palimpsest.workflows.audit import verify as check
 
-    found = _find(reference, out)
+    found = _find(reference, out, config)
     problems = check(found)
     for problem in problems:
         print(problem)
@@ -376,6 +443,7 @@ def export(
     form: Annotated[str, typer.Option("--format", help="md, html, json or bib")] = "md",
     to: Annotated[Path | None, typer.Option("--output", "-o", help="file to write [default: standard output]")] = None,
     out: Out = None,
+    config: ConfigFile = None,
 ) -> None:
     """A report as markdown, HTML, JSON or BibTeX.
 
@@ -385,7 +453,7 @@ def export(
     from palimpsest.workflows.errors import USAGE, ResearchError
     from palimpsest.workflows.runs import write
 
-    found = _find(reference, out)
+    found = _find(reference, out, config)
     record = found.record()
     done = [v.number for v in record.versions if v.done]
     if not done:
@@ -399,17 +467,19 @@ def export(
     }
     if form not in makers:
         raise ResearchError(f"there is no format {form!r}; the formats are {', '.join(makers)}", USAGE)
+    text = makers[form]()
     if to is None:
-        print(makers[form](), end="")
+        escape = {"json": streams.escaped_json, "html": streams.escaped_html}.get(form)
+        print(text if escape is None or streams.can_encode(text) else escape(text), end="")
         return
     try:
-        write(to, makers[form]())
+        write(to, text)
     except OSError as error:
         raise ResearchError(f"cannot write {to} ({error.strerror}); give -o another place", USAGE) from error
 
 
 @index_app.command("add")
-def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders")]) -> None:
+def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders")], config: ConfigFile = None) -> None:
     """Index documents ahead of a run; what is indexed already is left as it is.
 
     research index add notes/
@@ -417,7 +487,7 @@ def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders"
     from palimpsest.workflows.corpus import check_docs, open_index
 
     check_docs(docs)
-    index, failures = open_index(_config(docs=tuple(docs)))
+    index, failures = open_index(_config(config, docs=tuple(docs)))
     info = index.info()
     for failure in failures:
         _say(f"skipped {failure.name}: {failure.message}")
@@ -426,7 +496,10 @@ def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders"
 
 @index_app.command("search")
 def index_search(
-    query: str, docs: Docs = None, k: Annotated[int, typer.Option("-k", min=1, help="passages")] = 5
+    query: str,
+    docs: Docs = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="passages")] = 5,
+    config: ConfigFile = None,
 ) -> None:
     """The best passages for a query.
 
@@ -434,24 +507,24 @@ def index_search(
     """
     from palimpsest.workflows.corpus import Corpus, check_docs
 
-    config = _config(docs=tuple(docs) if docs else None)
-    check_docs(config.docs)
-    for hit in Corpus(config).search([query], k).hits:
+    settings = _config(config, docs=tuple(docs) if docs else None)
+    check_docs(settings.docs)
+    for hit in Corpus(settings).search([streams.typed(query)], k).hits:
         print(f"{hit.score:.4f} {hit.passage.source.title} [{', '.join(hit.found_by)}]")
         print(textwrap.indent(textwrap.fill(hit.passage.text, 100), "    "))
 
 
 @index_app.command("info")
-def index_info(docs: Docs = None) -> None:
+def index_info(docs: Docs = None, config: ConfigFile = None) -> None:
     """What an index holds, and whether it is sound.
 
     research index info --docs notes/
     """
     from palimpsest.workflows.corpus import check_docs, open_index
 
-    config = _config(docs=tuple(docs) if docs else None)
-    check_docs(config.docs)
-    index, failures = open_index(config)
+    settings = _config(config, docs=tuple(docs) if docs else None)
+    check_docs(settings.docs)
+    index, failures = open_index(settings)
     print(index.info().model_dump_json(indent=2))
     for sentence in [*index.repaired, *index.check(), *(f"skipped {f.name}: {f.message}" for f in failures)]:
         print(sentence)
@@ -463,7 +536,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="folder with the suite's files")],
     pages: Annotated[Path | None, typer.Option(help="wikipedia: a file of pages as a haystack")] = None,
     collection: Annotated[str, typer.Option(help="open: one collection of the folder [default: all]")] = "",
-    limit: Annotated[int, typer.Option(help="questions, 0 for all")] = 100,
+    limit: Annotated[int, typer.Option(min=0, help="questions, 0 for all")] = 100,
     effort: Annotated[int | None, typer.Option(help="1 (quick) to 5 (thorough) [default: 3]")] = None,
     seed: Annotated[int | None, typer.Option(help="draws the questions [default: 0]")] = None,
     rows: Annotated[
@@ -471,6 +544,7 @@ def evaluate(
         typer.Option("--out", help="open: file for one row a question; a run that was stopped goes on from it"),
     ] = None,
     to: Annotated[Path | None, typer.Option("--json", help="file for settings, figures and every row")] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Measure the whole program: index a suite's documents, ask its questions, score the reports.
 
@@ -481,19 +555,19 @@ def evaluate(
     from palimpsest.workflows.errors import USAGE, ResearchError
     from palimpsest.workflows.evaluation import suites as measure
 
-    config = _config(effort=effort, seed=seed)
+    chosen = _config(config, effort=effort, seed=seed)
     if suite == "open":
         if pages or rows is None:
             raise ResearchError(
                 "the suite open takes no --pages, and wants a file for its rows: --out rows.jsonl", USAGE
             )
-        _evaluate_open(config, data, collection, limit, rows, to)
+        _evaluate_open(chosen, data, collection, limit, rows, to)
     elif suite not in measure.SUITES:
         raise ResearchError(f"there is no suite {suite!r}; the suites are {', '.join(measure.SUITES)} and open", USAGE)
     elif collection or rows:
         raise ResearchError(f"--collection and --out belong to the suite open; leave them out for {suite}", USAGE)
     else:
-        _evaluate_suite(config, suite, data, pages, limit, to)
+        _evaluate_suite(chosen, suite, data, pages, limit, to)
 
 
 def _evaluate_suite(config: Config, suite: str, data: Path, pages: Path | None, limit: int, to: Path | None) -> None:
@@ -558,6 +632,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8321,
     active: Annotated[int, typer.Option("--max-active", min=1, help="canvases that share a step")] = 16,
     waiting: Annotated[int, typer.Option("--max-waiting", min=0, help="more of them that may wait")] = 64,
+    config: ConfigFile = None,
 ) -> None:
     """Hold a model and serve it over HTTP: revise canvases, stream their frames, chat, health, metrics.
 
@@ -574,20 +649,20 @@ def serve(
             f"on {host} others could use the model; set RESEARCH_SERVE_TOKEN to a secret first, or listen on 127.0.0.1",
             USAGE,
         )
-    writer = open_model(_config(model=model))
+    writer = open_model(_config(config, model=model))
     _say(f"serving {writer.name} on http://{host}:{port}")
     server.serve(server.application(writer, active=active, waiting=waiting, token=token), host, port)
 
 
 @app.command()
-def doctor() -> None:
+def doctor(config: ConfigFile = None) -> None:
     """Check the installation, line by line, with the mend; exit 1 when something is broken.
 
     research doctor
     """
     from palimpsest.workflows.doctor import examine
 
-    results = examine(_config())
+    results = examine(_config(config))
     for name, fine, text in results:
         print(f"{'ok ' if fine else 'BAD'} {name}: {text}")
     if not all(fine for _, fine, _ in results):

@@ -1,9 +1,15 @@
-"""One frozen Config: defaults < ./research.toml < RESEARCH_* variables < arguments. The only file that reads os.environ."""
+"""One frozen Config: defaults < ./research.toml < RESEARCH_* variables < arguments. The only file that reads os.environ.
+
+A research.toml that merely lies in the working folder may have been written by somebody else: it may not send evidence or a token
+to a host, nor lead what is written out of its folder. One that is named with --config may.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import reprlib
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -21,6 +27,8 @@ _EFFORT = {  # rounds of search, passages a query, findings a sub-question
     4: (4, 10, 4),
     5: (5, 12, 6),
 }
+YEAR = 366 * 24 * 3600.0  # seconds, the longest budget
+LONGEST_FILE = 100_000  # bytes of a file of settings
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
 
@@ -32,11 +40,11 @@ class Config(BaseModel):
     docs: tuple[Path, ...] = ()
     model: str = "embedded"
     effort: int = Field(default=3, ge=1, le=5)
-    budget: float = Field(default=0.0, ge=0, description='seconds, or "90s", "5m", "1h"; 0 for no limit')
+    budget: float = Field(default=0.0, ge=0, le=YEAR, description='seconds, or "90s", "5m", "1h"; 0 for no limit')
     out: Path = Path("runs")
     index: Path | None = None  # folder of cached indexes; None for the user's cache folder
-    seed: int = 0
-    threads: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=-(2**63), lt=2**63)  # what a generator of numbers takes
+    threads: int | None = Field(default=None, ge=1, le=1024)
 
     @field_validator("budget", mode="before")
     @classmethod
@@ -53,6 +61,14 @@ class Config(BaseModel):
     def _several(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | Path) else value
 
+    @field_validator("docs", "out", "index", "model")
+    @classmethod
+    def _nameable(cls, value: Any) -> Any:
+        for name in value if isinstance(value, tuple) else (value,):
+            if not is_text(str(name)):
+                raise ValueError("the name holds bytes that are no text here; rename it, or set LC_ALL=C.UTF-8")
+        return value
+
     @property
     def limits(self) -> Budget:
         rounds, passages, claims = _EFFORT[self.effort]
@@ -66,10 +82,19 @@ class Config(BaseModel):
         return self.model_copy(update={"docs": docs, "model": model, "index": self.index and folder / self.index})
 
     @staticmethod
-    def load(folder: Path = Path(), **arguments: Any) -> Config:
-        """The merged settings; `arguments` that are None count as not given. ResearchError names a bad key or value."""
+    def load(folder: Path = Path(), file: Path | None = None, **arguments: Any) -> Config:
+        """The merged settings; `arguments` that are None count as not given. ResearchError names a bad key or value.
+
+        `file` is trusted; without it the research.toml of `folder` is read, if there is one, and is not.
+        """
         given = {k: v for k, v in arguments.items() if v is not None}
-        return make({**_from_file(folder / "research.toml"), **_from_environment(), **given})
+        written = _from_file(file, required=True) if file else _from_stranger(folder / "research.toml")
+        return make({**written, **_from_environment(), **given})
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written down: no bytes that are not UTF-8 (which Python keeps as lone surrogates), no NUL."""
+    return not any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in name)
 
 
 def make(values: dict[str, Any]) -> Config:
@@ -82,15 +107,49 @@ def make(values: dict[str, Any]) -> Config:
             known = ", ".join(sorted(Config.model_fields))
             raise ResearchError(f"unknown setting {key!r}; the settings are {known}", USAGE) from error
         reason = str(first["msg"]).removeprefix("Value error, ")
-        raise ResearchError(f"bad value {first['input']!r} for {key}: {reason}", USAGE) from error
+        raise ResearchError(f"bad value {reprlib.repr(first['input'])} for {key}: {reason}", USAGE) from error
 
 
-def _from_file(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
+def _from_stranger(path: Path) -> dict[str, Any]:
+    """The settings of a file that was found, not named; ResearchError for one that leads out of its folder or to a host."""
+    found = _from_file(path)
+    for key, value in found.items():
+        if why := _leads_out(key, value, path.parent):
+            raise ResearchError(
+                f"{path}, which was found here, sets {key} to {value!r}, {why}; if you trust it: --config {path}", USAGE
+            )
+    return found
+
+
+def _leads_out(key: str, value: Any, folder: Path) -> str:
+    names = [str(name) for name in (value if isinstance(value, list) else [value])]
+    if any("://" in name for name in names):
+        return "another host"
+    if key not in ("out", "index"):
+        return ""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        inside = all((folder / name).resolve().is_relative_to(folder.resolve()) for name in names)
+    except (OSError, RuntimeError, ValueError):  # links in a circle, or no name at all
+        inside = False
+    return "" if inside else "a place outside this folder"
+
+
+def _from_file(path: Path, required: bool = False) -> dict[str, Any]:
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # a pipe would be waited for
+            raise ResearchError(f"{path} is no file; move it away, or name a file of settings with --config", USAGE)
+        with path.open("rb") as opened:
+            text = opened.read(LONGEST_FILE + 1)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not required:
+            return {}
+        raise ResearchError(f"{path} cannot be read ({error.strerror}); mend or remove it", USAGE) from error
+    if len(text) > LONGEST_FILE:
+        raise ResearchError(f"{path} is longer than {LONGEST_FILE:,} bytes: no file of settings; remove it", USAGE)
+    try:
+        return tomllib.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, a number too long to be read
         raise ResearchError(f"{path} is not valid TOML ({error}); mend or remove it", USAGE) from error
 
 

@@ -18,9 +18,11 @@ from palimpsest.retrieval.loaders import load
 from palimpsest.retrieval.types import Document, Found, Passage, RetrievalError
 
 from . import corpus, export
-from .config import Config, keep_tracing_off, make
+from .config import Config, is_text, keep_tracing_off, make
 from .errors import FAILED, USAGE, DamagedError, ResearchError
 from .runs import Record, Run, Version, write
+
+LONGEST_QUESTION = 10_000  # letters; a page and a half of close print
 
 
 def research(question: str, config: Config | None = None, **settings: Any) -> Iterator[Event]:
@@ -32,8 +34,13 @@ def research(question: str, config: Config | None = None, **settings: Any) -> It
     chosen = make({**base.model_dump(), **settings}) if settings else base
     if not question.strip():
         raise ResearchError('the question is empty; ask one: research run "Who designed the Eiffel Tower?"', USAGE)
-    if any("\ud800" <= letter <= "\udfff" for letter in question):  # what Python makes of bytes that are not UTF-8
+    if not is_text(question):
         raise ResearchError("the question holds bytes that are no text; type it again in UTF-8", USAGE)
+    if len(question) > LONGEST_QUESTION:
+        length = f"{len(question):,} letters long, and at most {LONGEST_QUESTION:,} are read"
+        raise ResearchError(f"the question is {length}; ask shorter, and put the rest into a file for --docs", USAGE)
+    if not is_text(str(Path.cwd())):
+        raise ResearchError("the working folder's name holds bytes that are no text here; work in another, or set LC_ALL=C.UTF-8", USAGE)
     corpus.check_docs(chosen.docs)
     return _new(" ".join(question.split()), chosen)
 
@@ -170,21 +177,21 @@ def _keeping(
     return search_and_keep
 
 
-_OUTSIDE = {  # what SQLite says of the disk and of rights, rather than of the file
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PERM,
+_OUTSIDE = {  # what SQLite says of the disk and of rights, rather than of the file: the mend
+    sqlite3.SQLITE_FULL: "make room on the disk",
+    sqlite3.SQLITE_IOERR: "make room on the disk, or see whether it is sound",
+    sqlite3.SQLITE_BUSY: "let the other program end",
+    sqlite3.SQLITE_READONLY: "make it writable",
+    sqlite3.SQLITE_CANTOPEN: "make its folder writable",
+    sqlite3.SQLITE_PERM: "make it writable",
 }
 
 
 def _unusable(run: Run, record: Record, error: Exception) -> ResearchError:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE:
-        return ResearchError(
-            f"{run.checkpoint} cannot be written ({error}); mend that and go on with: research resume {record.id}",
-            FAILED,
-        )
+    mend = _OUTSIDE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    if mend:
+        told = f"{run.checkpoint} cannot be used ({error})"
+        return ResearchError(f"{told}; nothing is lost: {mend}, and go on with: research resume {record.id}", FAILED)
     return ResearchError(
         f"the checkpoint of {record.id} is damaged ({error}); delete {run.checkpoint} and resume: the run then starts over",
         FAILED,

@@ -153,7 +153,7 @@ class Run:
         for line in self.events_file.read_bytes().split(b"\n"):  # str.splitlines would also split at U+2028 in a text
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 break
             if not (isinstance(event, dict) and {"version", "n", "text", "data"} <= event.keys()):
                 break
@@ -201,7 +201,9 @@ class Run:
             return [Source.model_validate(row) for row in json.loads(path.read_text(encoding="utf-8"))]
         except FileNotFoundError:
             return []
-        except (json.JSONDecodeError, ValidationError) as error:
+        except OSError as error:
+            raise ResearchError(f"{path} cannot be read ({error.strerror}); mend that and try again") from error
+        except (ValueError, TypeError, RecursionError) as error:  # no text, no JSON, no list, no sources
             raise ResearchError(
                 f"{path} is damaged; the evidence of this run cannot be trusted, run the question again"
             ) from error
@@ -226,13 +228,17 @@ def _parse(kind: Any, path: Path) -> Any:
         return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError) as error:
         raise ResearchError(f"{path} is damaged; restore it, or run the question again") from error
+    except OSError as error:
+        raise ResearchError(
+            f"{path} cannot be read ({error.strerror}); mend that, or run the question again"
+        ) from error
 
 
 def _created(run: Run) -> str:
     try:
         return str(json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["created"])
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
-        return ""
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""  # what is wrong with it is said when it is read
 
 
 def _version(name: str) -> str:

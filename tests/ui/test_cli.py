@@ -5,23 +5,27 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
 
 from palimpsest.agent.state import Event
 from palimpsest.ui import cli
-from palimpsest.workflows import doctor, research
+from palimpsest.workflows import corpus, doctor, graph, research
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
 from tests.dlm_core.models.checkpoints import write
 from tests.workflows import scripted
 
 ROOT = Path(__file__).parents[2]
+TRUE_WRITER = corpus.open_writer
 
 
 class Result(NamedTuple):
@@ -144,13 +148,32 @@ def test_list_shows_runs_and_their_state(command: Command, done: Run) -> None:
     assert command("list", "--out", "nowhere") == (0, "", "")
 
 
-def test_list_goes_on_past_a_damaged_run(command: Command, done: Run) -> None:
-    broken = Path("runs/broken")
-    broken.mkdir()
-    (broken / "run.json").write_text("{")
+def _text(text: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(text)
+
+
+BROKEN = {  # what a run.json may have become, and what is said of it
+    "cut off": (_text(b"{"), "is damaged"),
+    "empty": (_text(b""), "is damaged"),
+    "noise": (_text(bytes(range(256))), "is damaged"),
+    "a list": (_text(b"[1]"), "is damaged"),
+    "nested without end": (_text(b"[" * 100_000), "is damaged"),
+    "a folder": (Path.mkdir, "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_one_broken_run_hides_no_sound_one(command: Command, done: Run, name: str) -> None:
+    lay, told = BROKEN[name]
+    Path("runs/broken").mkdir()
+    lay(Path("runs/broken/run.json"))
     result = command("list")
+    assert result.code == 0
     assert done.folder.name in result.out
-    assert "runs/broken/run.json is damaged" in result.err
+    assert f"runs/broken/run.json {told}" in result.err
+    for verb in ("show", "verify", "diff", "export", "resume"):
+        assert_refused(command(verb, "broken"), 1, f"runs/broken/run.json {told}")
+        assert command("show", "last").code == 0, "the newest sound run is still the last"
 
 
 def test_show_prints_the_report_or_its_spans(command: Command, done: Run) -> None:
@@ -280,10 +303,39 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         result = command("resume", "last", "--quiet")
-    assert_refused(result, 1, "No space left on device; mend that, then: research resume last")
+    assert_refused(result, 1, "No space left on device; mend that, then go on with: research resume runs/what-is")
     assert "delete" not in result.err
     assert command("resume", "last", "--quiet").code == 0
     assert command("verify", "last").code == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [
+        (sqlite3.SQLITE_FULL, "make room on the disk"),
+        (
+            sqlite3.SQLITE_IOERR_WRITE,
+            "make room on the disk",
+        ),  # what SQLite makes of a full disk in the middle of a page
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "make it writable"),
+        (sqlite3.SQLITE_CANTOPEN, "make its folder writable"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_written_is_not_called_damaged(
+    command: Command, unfinished: Run, monkeypatch: pytest.MonkeyPatch, code: int, mend: str
+) -> None:
+    def fail(*arguments: Any) -> Any:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(graph.WholeSteps, "put", fail)
+        result = command("resume", "last", "--quiet")
+    assert_refused(result, 1, "checkpoint.sqlite cannot be used", mend, "go on with: research resume what-is")
+    assert "delete" not in result.err
+    assert "damaged" not in result.err
+    assert command("resume", "last", "--quiet").code == 0
 
 
 def test_an_interruption_before_the_first_event_is_no_crash(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,6 +355,98 @@ def test_an_interruption_before_the_first_event_is_no_crash(command: Command, mo
 def test_an_empty_question(command: Command, question: str) -> None:
     assert_refused(command("run", question), 2, "the question is empty; ask one: research run")
     assert not Path("runs").exists()
+
+
+def test_a_question_of_a_hundred_thousand_letters(command: Command) -> None:
+    assert_refused(command("run", "How long? " * 10_000), 2, "100,000 letters long, and at most 10,000 are read")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("index", "search", "barge", "-k", 10**12),
+        ("index", "search", "barge", "-k", 0),
+        ("diff", "last", 10**30, 10**31),
+        ("run", "Who?", "--effort", 10**12),
+        ("run", "Who?", "--seed", 10**30),
+        ("run", "Who?", "--budget", "9" * 400),
+        ("eval", "wikipedia", "--data", ".", "--limit", -(10**12)),
+    ],
+)
+def test_an_absurd_number(command: Command, done: Run, arguments: tuple[object, ...]) -> None:
+    result = command(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "Traceback" not in result.err
+    assert len(result.err) < 1000
+
+
+def test_a_working_folder_that_is_gone(command: Command, tmp_path: Path) -> None:
+    for verb in (["list"], ["run", "Who?"], ["show", "last"], ["index", "info"]):
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        os.chdir(gone)
+        gone.rmdir()
+        try:
+            result = command(*verb)
+        finally:
+            os.chdir(tmp_path)
+        assert_refused(result, 1, "the working folder cannot be used (No such file or directory); go to another")
+
+
+def test_a_working_folder_whose_name_is_no_text(command: Command, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    os.chdir(odd)
+    try:
+        result = command("run", "Who?", "--docs", tmp_path / "docs")
+    finally:
+        os.chdir(tmp_path)
+    assert_refused(result, 2, "the working folder's name holds bytes that are no text here")
+
+
+@pytest.mark.parametrize("option", ["--out", "--docs"])
+def test_a_folder_whose_name_is_no_text(command: Command, tmp_path: Path, option: str) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    assert_refused(command("run", "Who?", option, odd), 2, "holds bytes that are no text here; rename it")
+
+
+def test_links_in_a_circle(command: Command, done: Run) -> None:
+    Path("circle").symlink_to("circle")
+    for arguments in (
+        ("run", "Who?", "--out", "circle"),
+        ("run", "Who?", "--docs", "circle"),
+        ("run", "Who?", "--config", "circle"),
+        ("revise", "last", "--evidence", "circle"),
+        ("show", "circle"),
+    ):
+        assert_refused(command(*arguments), 2, "circle")
+
+
+def test_a_file_of_settings_that_was_found_sends_nothing_anywhere(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder from somebody else could hold a research.toml that sends the token and the evidence to its author (p12)."""
+    monkeypatch.setattr(corpus, "open_writer", TRUE_WRITER)
+    monkeypatch.setenv("RESEARCH_SERVE_TOKEN", "secret")
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        heard: list[object] = []
+        monkeypatch.setattr(server, "finish_request", lambda *request: heard.append(request))
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        Path("research.toml").write_text(f'model = "{address}"\n')
+        told = f"sets model to '{address}', another host; if you trust it: --config research.toml"
+        try:
+            assert_refused(command("run", "Who?", "--docs", "docs"), 2, told)
+            assert_refused(command("doctor"), 2, told)
+            assert heard == []
+            assert command("run", "Who?", "--docs", "docs", "--config", "research.toml").code == 1
+            assert heard
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_missing_folder(command: Command) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from palimpsest.workflows.config import Config, keep_tracing_off
+from palimpsest.workflows.config import LONGEST_FILE, Config, keep_tracing_off
 from palimpsest.workflows.errors import ResearchError
 
 
@@ -57,6 +58,12 @@ def test_more_effort_means_more_reading() -> None:
         ("effort", 6, "bad value 6 for effort"),
         ("effort", "much", "bad value 'much' for effort"),
         ("threads", 0, "bad value 0 for threads"),
+        ("threads", 10**12, "bad value 1000000000000 for threads"),
+        ("seed", 10**30, "bad value 1000000000000000000000000000000 for seed"),
+        ("budget", "9" * 400, "for budget"),
+        ("out", "runs\udcff", "the name holds bytes that are no text here"),
+        ("docs", ("a", "b\udcff"), "the name holds bytes that are no text here"),
+        ("index", "a\0b", "the name holds bytes that are no text here"),
         ("colour", "red", "unknown setting 'colour'; the settings are budget, docs, effort"),
     ],
 )
@@ -80,6 +87,93 @@ def test_a_bad_file_of_settings_is_named(tmp_path: Path, text: bytes, told: str)
     with pytest.raises(ResearchError, match=told) as error:
         Config.load(tmp_path)
     assert error.value.code == 2
+
+
+DEEP = b"x = " + b"[" * 5000 + b"]" * 5000
+LONG = b"x = " + b"1" * 5000  # more digits than Python reads
+
+
+@pytest.mark.parametrize("text", [DEEP, LONG, b"# " + b"x" * LONGEST_FILE])
+def test_a_file_that_would_exhaust_its_reader_is_named(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "research.toml").write_bytes(text)
+    with pytest.raises(ResearchError, match=r"research\.toml") as error:
+        Config.load(tmp_path)
+    assert error.value.code == 2
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize(("lay", "told"), [(_fifo, "is no file"), (_folder, "is no file"), (_loop, "cannot be read")])
+@pytest.mark.parametrize("named", [False, True])
+def test_what_is_no_file_of_settings_is_named_and_not_waited_for(
+    tmp_path: Path, lay: Callable[[Path], None], told: str, named: bool
+) -> None:
+    path = tmp_path / "research.toml"
+    lay(path)
+    with pytest.raises(ResearchError, match=told) as error:
+        Config.load(tmp_path, file=path if named else None)
+    assert error.value.code == 2
+
+
+LEADING_OUT = {  # what a stranger's file could ask for
+    "a host": 'model = "http://127.0.0.1:9"',
+    "a host, in capitals": 'model = "HTTP://127.0.0.1:9"',
+    "a host in a list": 'docs = ["notes", "https://example.org/x"]',
+    "an absolute folder": 'out = "/tmp/elsewhere"',
+    "a folder above": 'out = "../elsewhere"',
+    "through a link": 'out = "link/runs"',
+    "an index elsewhere": 'index = "/tmp/elsewhere"',
+    "no name at all": 'out = "a\\u0000b"',
+    "a link in a circle": 'out = "circle/runs"',
+}
+
+
+@pytest.mark.parametrize("name", LEADING_OUT)
+def test_a_file_that_was_only_found_leads_nowhere(tmp_path: Path, name: str) -> None:
+    (tmp_path / "link").symlink_to("/tmp")
+    (tmp_path / "circle").symlink_to("circle")
+    path = tmp_path / "research.toml"
+    path.write_text(LEADING_OUT[name], encoding="utf-8")
+    with pytest.raises(ResearchError, match=r"found here.*if you trust it: --config") as error:
+        Config.load(tmp_path)
+    assert error.value.code == 2
+
+
+def test_a_file_that_was_named_may_lead_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "research.toml").write_text('model = "http://127.0.0.1:9"\nout = "/tmp/elsewhere"\n')
+    loaded = Config.load(tmp_path, file=tmp_path / "research.toml")
+    assert (loaded.model, loaded.out) == ("http://127.0.0.1:9", Path("/tmp/elsewhere"))
+
+
+def test_a_file_that_was_found_may_name_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "research.toml").write_text(
+        'model = "weights"\nout = "reports/new"\nindex = "cache"\ndocs = "../notes"\n'
+    )
+    loaded = Config.load(tmp_path)
+    assert (loaded.model, loaded.out, loaded.docs) == ("weights", Path("reports/new"), (Path("../notes"),))
+
+
+def test_a_named_file_must_be_there_and_stands_in_for_the_found_one(tmp_path: Path) -> None:
+    (tmp_path / "research.toml").write_text("seed = 1\n")
+    (tmp_path / "other.toml").write_text("effort = 2\n")
+    assert (Config.load(tmp_path, file=tmp_path / "other.toml").seed, Config.load(tmp_path).seed) == (0, 1)
+    with pytest.raises(ResearchError, match=r"nothing\.toml cannot be read"):
+        Config.load(tmp_path, file=tmp_path / "nothing.toml")
+
+
+def test_a_variable_of_the_person_may_name_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESEARCH_MODEL", "http://127.0.0.1:9")
+    assert Config.load(tmp_path).model == "http://127.0.0.1:9"
 
 
 def test_an_unknown_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
