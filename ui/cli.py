@@ -142,7 +142,9 @@ def run(
     docs_given = tuple(docs) if docs else None
     settings = _config(config, docs=docs_given, model=model, effort=effort, budget=budget, out=out, seed=seed)
     elsewhere = f" --out {shlex.quote(str(out))}" if out else ""
-    _follow(research(streams.typed(question), settings), as_json, quiet, f"research resume last{elsewhere}", begins=True)
+    _follow(
+        research(streams.typed(question), settings), as_json, quiet, f"research resume last{elsewhere}", begins=True
+    )
 
 
 @app.command()

@@ -40,7 +40,9 @@ def research(question: str, config: Config | None = None, **settings: Any) -> It
         length = f"{len(question):,} letters long, and at most {LONGEST_QUESTION:,} are read"
         raise ResearchError(f"the question is {length}; ask shorter, and put the rest into a file for --docs", USAGE)
     if not is_text(str(Path.cwd())):
-        raise ResearchError("the working folder's name holds bytes that are no text here; work in another, or set LC_ALL=C.UTF-8", USAGE)
+        raise ResearchError(
+            "the working folder's name holds bytes that are no text here; go to another or set LC_ALL=C.UTF-8", USAGE
+        )
     corpus.check_docs(chosen.docs)
     return _new(" ".join(question.split()), chosen)
 
