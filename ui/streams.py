@@ -63,9 +63,9 @@ def guard() -> None:
     for number in (0, 1, 2):
         _fill(number)
     if sys.stdout is sys.__stdout__:
-        sys.stdout = sys.__stdout__ = _rewrapped(sys.stdout, 1, Output, "replace")
+        sys.stdout = _rewrapped(sys.stdout, 1, Output, "replace")
     if sys.stderr is sys.__stderr__:
-        sys.stderr = sys.__stderr__ = _rewrapped(sys.stderr, 2, Progress, "backslashreplace")
+        sys.stderr = _rewrapped(sys.stderr, 2, Progress, "backslashreplace")
 
 
 def _fill(number: int) -> None:
