@@ -1,4 +1,7 @@
-"""The draft: an ordered sheet of spans, each of which can say why it stands there. A revision makes a new draft."""
+"""The draft: a list of typed blocks of spans, each of which can say why it stands there. A revision makes a new draft.
+
+A block holds words only. How it looks (bold, bullets, the sign of an open place) is put on by the renderers and never read back.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ from palimpsest.retrieval.types import Frozen
 
 Status = Literal["fixed", "open", "filled", "pinned", "unestablished"]
 Kind = Literal["FIXED", "TEXT", "ENTITY", "NUMBER", "LOGIC", "CITE", "CHOICE", "OUTLINE"]
+BlockKind = Literal[
+    "heading", "answer", "quotation", "statement", "prose", "table", "conflict", "open", "revision", "source", "unread"
+]
+COPIED: tuple[Kind, ...] = ("TEXT", "ENTITY", "NUMBER")  # words of these places are a source's own
 
 
 class Support(Frozen):
@@ -23,14 +30,16 @@ class Support(Frozen):
 class Span(Frozen):
     """The smallest piece that is ever reopened. Copied words carry the support they were copied from.
 
-    `hypothesis` names the claim or answer it belongs to; `depends_on` the spans that must be settled before it, so that reopening
-    one of them reopens this one.
+    `role` says what a span is to its block: its words, the citation after them, or how well they stand. A citation has no words: the
+    renderer numbers the sources of its support. `hypothesis` names the claim or answer it belongs to; `depends_on` the spans that
+    must be settled before it, so that reopening one of them reopens this one.
     """
 
     id: str
     text: str
     kind: Kind = "FIXED"
     status: Status = "fixed"
+    role: Literal["words", "citation", "standing"] = "words"
     hypothesis: str | None = None
     support: tuple[Support, ...] = ()
     confidence: float | None = None
@@ -41,23 +50,48 @@ class Span(Frozen):
         """Whether a person may open or pin it: an answer or words of a claim, not a heading or what follows from the words."""
         return self.kind not in ("FIXED", "CITE")
 
+    @property
+    def is_place(self) -> bool:
+        """Whether it is a typed place of a sentence that holds words: a name or a figure."""
+        return self.kind in ("ENTITY", "NUMBER") and self.status in ("filled", "pinned")
 
-class Section(Frozen):
+
+class Block(Frozen):
+    """A paragraph, list entry or table of the report.
+
+    `level` counts headings from 1; `about` is the id of what it shows: a sub-question, hypothesis, conflict, revision or source; the
+    rows of a table name the spans of their cells in `rows`, the first row its columns.
+    """
+
     id: str
+    kind: BlockKind
+    section: str
     spans: tuple[Span, ...] = ()
+    level: int = 0
+    about: str = ""
+    rows: tuple[tuple[str, ...], ...] = ()
 
-
-class Draft(Frozen):
-    """Sections in reading order. Span ids are unique in the whole draft; the text is the spans' texts end to end."""
-
-    sections: tuple[Section, ...] = ()
+    @property
+    def words(self) -> tuple[Span, ...]:
+        """The spans that are its sentence, without citation and standing."""
+        return tuple(s for s in self.spans if s.role == "words")
 
     @property
     def text(self) -> str:
-        return "".join(span.text for span in self.spans())
+        return "".join(s.text for s in self.words)
+
+    def span(self, role: str) -> Span | None:
+        """Its citation or standing; None when it has none."""
+        return next((s for s in self.spans if s.role == role), None)
+
+
+class Draft(Frozen):
+    """Blocks in reading order. Block and span ids are unique in the whole draft."""
+
+    blocks: tuple[Block, ...] = ()
 
     def spans(self) -> Iterator[Span]:
-        return (span for section in self.sections for span in section.spans)
+        return (span for block in self.blocks for span in block.spans)
 
     def span(self, span_id: str) -> Span:
         """The span of this id; KeyError with the id when there is none."""
@@ -66,12 +100,22 @@ class Draft(Frozen):
                 return span
         raise KeyError(span_id)
 
-    def section(self, section_id: str) -> Section | None:
-        return next((s for s in self.sections if s.id == section_id), None)
+    def block(self, block_id: str) -> Block | None:
+        return next((b for b in self.blocks if b.id == block_id), None)
 
-    def of(self, hypothesis: str) -> list[Span]:
-        """The spans of one claim or answer, in order."""
-        return [span for span in self.spans() if span.hypothesis == hypothesis]
+    def block_of(self, span_id: str) -> Block:
+        """The block in which a span stands; KeyError with the id when there is none."""
+        for block in self.blocks:
+            if any(s.id == span_id for s in block.spans):
+                return block
+        raise KeyError(span_id)
+
+    def section(self, section_id: str) -> list[Block]:
+        return [b for b in self.blocks if b.section == section_id]
+
+    def about(self, thing: str, *kinds: BlockKind) -> list[Block]:
+        """The blocks that show one hypothesis, sub-question, conflict, revision or source, of these kinds."""
+        return [b for b in self.blocks if b.about == thing and b.kind in kinds]
 
     def replace(self, changed: Iterable[Span]) -> Draft:
         """A draft in which the spans of these ids are these; every other span is the same object. Pinned spans stay."""
@@ -80,37 +124,40 @@ class Draft(Frozen):
         def kept(span: Span) -> Span:
             return span if span.status == "pinned" else by_id.get(span.id, span)
 
-        return Draft(sections=tuple(Section(id=s.id, spans=tuple(map(kept, s.spans))) for s in self.sections))
+        def same(block: Block) -> Block:
+            spans = tuple(map(kept, block.spans))
+            return block if spans == block.spans else block.model_copy(update={"spans": spans})
 
-    def append(self, section_id: str, spans: Iterable[Span], order: tuple[str, ...] = ()) -> Draft:
-        """A draft with `spans` at the end of a section; a new section takes its place in `order` (section ids)."""
-        added = tuple(spans)
-        if not added:
-            return self
-        sections = list(self.sections)
-        for number, section in enumerate(sections):
-            if section.id == section_id:
-                sections[number] = Section(id=section_id, spans=section.spans + added)
-                return Draft(sections=tuple(sections))
+        return Draft(blocks=tuple(map(same, self.blocks)))
+
+    def mark(self, span_id: str, status: Status) -> Draft:
+        """A draft in which a span has this status, pinned or not: a person may open what a person pinned."""
+        block = self.block_of(span_id)
+        spans = tuple(s.model_copy(update={"status": status}) if s.id == span_id else s for s in block.spans)
+        return self.swap([block.id], [block.model_copy(update={"spans": spans})])
+
+    def append(self, block: Block, order: tuple[str, ...] = ()) -> Draft:
+        """A draft with a block at the end of its section; a new section takes its place in `order` (section ids)."""
         rank = {name: n for n, name in enumerate(order)}
-        place = sum(rank.get(s.id, -1) <= rank.get(section_id, len(rank)) for s in sections)
-        sections.insert(place, Section(id=section_id, spans=added))
-        return Draft(sections=tuple(sections))
+        here = [n for n, b in enumerate(self.blocks) if b.section == block.section]
+        place = (
+            here[-1] + 1
+            if here
+            else sum(rank.get(b.section, -1) <= rank.get(block.section, len(rank)) for b in self.blocks)
+        )
+        return Draft(blocks=(*self.blocks[:place], block, *self.blocks[place:]))
 
-    def swap(self, span_ids: Iterable[str], spans: Iterable[Span]) -> Draft:
-        """A draft in which the spans of these ids are gone and `spans` stand where the first of them stood."""
-        gone, added = set(span_ids), tuple(spans)
-        sections = []
-        for section in self.sections:
-            kept: list[Span] = []
-            for span in section.spans:
-                if span.id not in gone:
-                    kept.append(span)
-                elif added:
-                    kept.extend(added)
-                    added = ()
-            sections.append(Section(id=section.id, spans=tuple(kept)))
-        return Draft(sections=tuple(sections))
+    def swap(self, block_ids: Iterable[str], blocks: Iterable[Block]) -> Draft:
+        """A draft in which the blocks of these ids are gone and `blocks` stand where the first of them stood."""
+        gone, added = set(block_ids), tuple(blocks)
+        kept: list[Block] = []
+        for block in self.blocks:
+            if block.id not in gone:
+                kept.append(block)
+            elif added:
+                kept.extend(added)
+                added = ()
+        return Draft(blocks=tuple(kept))
 
     def dependents(self, span_ids: Iterable[str]) -> list[str]:
         """The ids that follow from reopening `span_ids`, without themselves: DEPENDS_ON to its end, in reading order."""
@@ -124,16 +171,25 @@ class Draft(Frozen):
 
 
 def moved(old: Draft, new: Draft, reopened: Iterable[str]) -> list[str]:
-    """The ids of spans that broke locality: not reopened, yet gone, reordered or of another text. Empty when it holds.
+    """The ids of spans and blocks that broke locality: not reopened, yet gone, reordered or different. Empty when it holds.
 
-    New spans may be inserted anywhere; that is how a conflict or a source joins the report.
+    New blocks may be inserted anywhere; that is how a conflict or a source joins the report.
     """
     free = set(reopened)
-    after = {span.id: (place, span.text) for place, span in enumerate(new.spans())}
+    after = {piece.id: (place, shown) for place, (piece, shown) in enumerate(_pieces(new))}
     broken, last = [], -1
-    for span in old.spans():
-        place, text = after.get(span.id, (-1, None))
-        if (span.id not in free and text != span.text) or (place >= 0 and place < last):
-            broken.append(span.id)
+    for piece, shown in _pieces(old):
+        place, now = after.get(piece.id, (-1, None))
+        if (piece.id not in free and shown != now) or (place >= 0 and place < last):
+            broken.append(piece.id)
         last = max(last, place)
     return broken
+
+
+def _pieces(draft: Draft) -> Iterator[tuple[Block | Span, object]]:
+    """Every block and span, each with what the renderers show of it; a block that holds spans is shown by them."""
+    for block in draft.blocks:
+        if not block.spans:
+            yield block, (block.kind, block.about)
+        for span in block.spans:
+            yield span, (span.text, span.status == "open", span.support if span.role == "citation" else ())

@@ -1,4 +1,4 @@
-"""Writing into the draft: answers into their slots, claims copied from evidence, citations numbered as they come."""
+"""Writing into the draft: answers into their slots, sentences quoted under them, citations numbered as they come."""
 
 from __future__ import annotations
 
@@ -7,37 +7,40 @@ from collections.abc import Generator, Iterable
 
 from palimpsest.retrieval.types import Passage
 
-from . import report
-from .draft import Span, Support
-from .forms import content, overlap, parts, resolved, same_answer, sentence_at, sentences
-from .hypotheses import Edge, Hypothesis, Relation, log_odds
-from .state import Event, Query, Reason, ResearchState, Revision, SubQuestion, Tools
+from . import blocks
+from .draft import Block, Span, Support
+from .evidence_text import Part, content, overlap, parts, same_answer, sentence_at, sentences_of
+from .hypotheses import Edge, Hypothesis, Relation
+from .numbers import Numbers
+from .questions import resolved
+from .standing import standing
+from .state import Event, Query, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
 
-ESTABLISHED = 0.25  # the least probability with which an answer is written rather than left open
 _LEANS = re.compile(
     r"^(?:It|Its|They|Their|This|That|These|Those|He|She|His|Her|But|However|Also|Such)\b|\b(?:therefore|thus|also|hence|this)\b"
 )  # a sentence that leans on the one before it
 _ENDS = re.compile(r"[.!?][\"”’)\]]*$")
-MARGIN = 1.5  # log-odds by which another answer must be believed more before a written one gives way to it
-ONE_SOURCE = 0.65  # what one source's own sentence is believed before others are heard
-RELATED = 0.5  # the least score of a finding: 0.6 for all of the answer's words, 0.4 for all of the question's
 
 
-def best_answer(state: ResearchState, question: SubQuestion) -> Hypothesis | None:
+def best_answer(state: ResearchState, numbers: Numbers, question: SubQuestion) -> Hypothesis | None:
     """The most believed answer that is not refuted and is believed enough to be written."""
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"]
-    return rivals[0] if rivals and rivals[0].probability >= ESTABLISHED else None
+    return rivals[0] if rivals and rivals[0].probability >= numbers.established else None
+
+
+def slot_of(state: ResearchState, question: SubQuestion) -> Span:
+    return state.draft.span(f"{question.id}.answer")
 
 
 def known_answers(state: ResearchState) -> dict[str, str]:
     """Sub-question id -> the answer that stands in the draft, for those that are answered."""
-    spans = {q.id: state.draft.span(f"{q.id}.answer") for q in state.questions}
+    spans = {q.id: slot_of(state, q) for q in state.questions}
     return {q: s.text for q, s in spans.items() if s.status in ("filled", "pinned")}
 
 
-def believed_answers(state: ResearchState) -> dict[str, str]:
+def believed_answers(state: ResearchState, numbers: Numbers) -> dict[str, str]:
     """Sub-question id -> the answer believed now, written or not."""
-    found = {q.id: best_answer(state, q) for q in state.questions}
+    found = {q.id: best_answer(state, numbers, q) for q in state.questions}
     return {**{q: h.text for q, h in found.items() if h}, **known_answers(state)}
 
 
@@ -49,115 +52,107 @@ def refer(state: ResearchState, passage: Passage) -> ResearchState:
 
 
 def write_answer(state: ResearchState, question: SubQuestion, answer: Hypothesis) -> ResearchState:
-    """Fill the answer slot of a sub-question, its citation and its confidence from a hypothesis."""
+    """Fill the answer slot of a sub-question, its citation and its standing from a hypothesis."""
     support = answer.support[0]
-    passage = state.passage(support.passage)
-    state = refer(state, passage)
-    place = state.draft.span(f"{question.id}.answer")
-    filled = place.model_copy(
-        update={
-            "text": answer.text,
-            "status": "filled",
-            "hypothesis": answer.id,
-            "support": (support,),
-            "confidence": answer.probability,
-        }
-    )
-    cite = state.draft.span(f"{question.id}.cite").model_copy(
-        update={"text": report.cite_text(state, passage.source), "status": "filled", "support": (support,)}
-    )
-    confidence = state.draft.span(f"{question.id}.conf").model_copy(
-        update={"text": report.confidence_text(answer.probability), "status": "filled"}
-    )
-    return state.model_copy(update={"draft": state.draft.replace([filled, cite, confidence])})
+    state = refer(state, state.passage(support.passage))
+    filled = {"status": "filled", "hypothesis": answer.id}
+    place = slot_of(state, question)
+    spans = [
+        place.model_copy(
+            update={**filled, "text": answer.text, "support": (support,), "confidence": answer.probability}
+        ),
+        state.draft.span(f"{question.id}.cite").model_copy(update={**filled, "support": (support,)}),
+        state.draft.span(f"{question.id}.standing").model_copy(update={**filled, "text": standing(state, answer)}),
+    ]
+    return state.model_copy(update={"draft": state.draft.replace(spans)})
 
 
-def write_claim(
-    state: ResearchState, question: SubQuestion, passage: Passage, start: int, end: int, quote: bool
+def sentence_parts(passage: Passage, start: int, end: int) -> list[Part]:
+    """The source's characters [start, end) cut at their typed places."""
+    return parts(passage.text[start - passage.start : end - passage.start], start)
+
+
+def quote(
+    state: ResearchState, section: str, question: str, passage: Passage, start: int, end: int
 ) -> tuple[ResearchState, Hypothesis]:
-    """Copy the sentence [start, end) of a source into the draft as a claim: under its answer as a quote, or as a finding."""
+    """Copy the sentence [start, end) of a source into a section as a claim of its own."""
     state = refer(state, passage)
-    words = parts(passage.text[start - passage.start : end - passage.start], start)
-    text = "".join(p.text for p in words)
-    support = Support(passage=passage.id, quote=text, start=start, end=end)
+    words = sentence_parts(passage, start, end)
     name = f"c{1 + sum(h.kind == 'claim' for h in state.graph.hypotheses)}"
-    claim = Hypothesis(
-        id=name,
-        question=question.id,
-        text=text,
-        kind="claim",
-        belief=log_odds(ONE_SOURCE),
-        support=(support,),
-        status="held",
-    )
+    whole = blocks.whole_of(passage, words)
+    claim = Hypothesis(id=name, question=question, text=whole.quote, kind="claim", support=(whole,), status="held")
     graph = state.graph.put(claim).link(Edge(source=passage.id, relation=Relation.SUPPORTS, target=name))
     state = state.model_copy(update={"graph": graph})
-    spans = report.claim_spans(name, words, passage, report.cite_text(state, passage.source), quote, claim.probability)
-    if quote:
-        state = state.model_copy(update={"draft": state.draft.append(f"answer.{question.id}", spans)})
-        return _rest_on(state, question, name), claim
-    return report.append(state, "findings", spans), claim
+    return blocks.put(state, [blocks.quotation(name, section, words, passage, name)]), claim
 
 
-def quote_of(state: ResearchState, question: SubQuestion) -> Hypothesis | None:
-    """The claim that a sub-question's answer rests on: quoted under it, or under another answer read from the same sentence."""
-    needed = set(state.draft.span(f"{question.id}.answer").depends_on)
-    name = next((s.hypothesis for s in state.draft.spans() if s.id in needed), None)
-    return state.graph.get(name) if name else None
+def quote_of(state: ResearchState, question: SubQuestion) -> Block | None:
+    """The quotation that a sub-question's answer rests on: under it, or under another answer read from the same sentence."""
+    needed = slot_of(state, question).depends_on
+    return state.draft.block_of(needed[0]) if needed else None
 
 
-def _rest_on(state: ResearchState, question: SubQuestion, claim: str) -> ResearchState:
-    """The answer slot depends on the words of this claim: when they are reopened, so is the answer."""
-    needs = tuple(s.id for s in report.words_of(state.draft, claim))
-    place = state.draft.span(f"{question.id}.answer").model_copy(update={"depends_on": needs})
+def _rest_on(state: ResearchState, question: SubQuestion, block: Block) -> ResearchState:
+    """The answer slot depends on the words of this quotation: when they are reopened, so is the answer."""
+    needs = tuple(s.id for s in block.words)
+    place = slot_of(state, question).model_copy(update={"depends_on": needs})
     return state.model_copy(update={"draft": state.draft.replace([place])})
 
 
-def _standing(state: ResearchState, support: Support, but: str = "") -> Hypothesis | None:
-    """A claim in the draft whose sentence holds this place of a source."""
-    claims = (h for h in state.graph.hypotheses if h.kind == "claim" and h.id != but)
-    return next((h for h in claims if state.draft.of(h.id) and _holds(state, h, support)), None)
+def _standing_quotation(state: ResearchState, support: Support) -> Block | None:
+    """A quotation in the draft whose sentence holds this place of a source."""
+    return next((b for b in state.draft.blocks if b.kind == "quotation" and holds(b, support)), None)
 
 
-def revise(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+def holds(block: Block, support: Support) -> bool:
+    """Whether a quotation's sentence holds the place that something was read from."""
+    cited = block.span("citation")
+    return cited is not None and any(
+        s.passage == support.passage and s.start <= support.start and support.end <= s.end for s in cited.support[:1]
+    )
+
+
+def revise(state: ResearchState, tools: Tools) -> Steps:
     """Write every answer that is believed and not yet written, quote its sentence, and add findings beside it."""
     for question in state.questions:
-        place, answer = state.draft.span(f"{question.id}.answer"), best_answer(state, question)
-        if place.status != "pinned" and answer and not _stays(state, place, answer):
+        place, answer = slot_of(state, question), best_answer(state, tools.numbers, question)
+        if place.status != "pinned" and answer and not _stays(state, tools.numbers, place, answer):
             state = yield from put_answer(state, question, answer, why_open(state, question))
+            yield state
     # Findings wait for the second round: by then the answer they speak of has been checked once.
     if state.version == 1 and state.round >= min(2, state.budget.rounds):
         for question in state.questions:
-            state = yield from _findings(state, question)
+            state = yield from _findings(state, tools.numbers, question)
+            yield state
     return state
 
 
-def _stays(state: ResearchState, place: Span, answer: Hypothesis) -> bool:
+def _stays(state: ResearchState, numbers: Numbers, place: Span, answer: Hypothesis) -> bool:
     """Whether the written answer stands against this one: the same, or not believed enough more."""
     if place.status != "filled" or place.hypothesis is None:
         return False
-    return answer.belief < state.graph.get(place.hypothesis).belief + MARGIN
+    return answer.belief <= state.graph.get(place.hypothesis).belief + numbers.margin
 
 
 def why_open(state: ResearchState, question: SubQuestion) -> Reason:
     """Why an answer slot is filled anew: it was opened because the answer it rests on changed, or by a person; or it was not."""
-    if state.draft.span(f"{question.id}.answer").status != "open":
+    if slot_of(state, question).status != "open":
         return "new evidence"
     changed = {r.span for r in state.revisions if r.version == state.version}
-    return "depends on" if changed & {f"{q}.answer" for q in question.depends_on} else "person"
+    return "dependent" if changed & {f"{q}.answer" for q in question.depends_on} else "person"
 
 
 def put_answer(
     state: ResearchState, question: SubQuestion, answer: Hypothesis, reason: Reason, before: float | None = None
 ) -> Generator[Event, None, ResearchState]:
     """Fill an answer slot; its quote follows. Where something stood, a revision says so, and the questions that rest on it open."""
-    place, step = state.draft.span(f"{question.id}.answer"), "check" if reason == "contradicted" else "revise"
-    if place.text == report.OPEN:
+    place, step = slot_of(state, question), "check" if reason == "contradicted" else "revise"
+    if not place.text and not is_listed(state, question.id):
         state, _ = _requote(write_answer(state, question, answer), question, answer)
         yield Event(
             step=step,
             kind="wrote",
-            text=f"{question.asked} {answer.text} ({answer.probability:.2f})",
+            text=f"{question.asked} {answer.text}",
             data={"span": place.id, "text": answer.text, "probability": answer.probability},
         )
         return state
@@ -167,12 +162,12 @@ def put_answer(
         text=f"reopened the answer “{place.text}”: {reason}",
         data={"span": place.id, "old": place.text, "reason": reason},
     )
-    state, listed = report.take_back(write_answer(state, question, answer), question.id)
+    state, listed = blocks.take_back(write_answer(state, question, answer), question.id)
     state, quoted = _requote(state, question, answer)
     revision = Revision(
         version=state.version,
         span=place.id,
-        reopened=(place.id, f"{question.id}.cite", f"{question.id}.conf", *listed, *quoted),
+        reopened=(place.id, f"{question.id}.cite", f"{question.id}.standing", *listed, *quoted),
         old=place.text,
         new=answer.text,
         reason=reason,
@@ -188,27 +183,22 @@ def put_answer(
 
 def give_up(state: ResearchState, question: SubQuestion, why: str) -> Generator[Event, None, ResearchState]:
     """Say of an answer slot that nothing fills it; an answer that stood there falls with its quote, and a revision says so."""
-    place, reason = state.draft.span(f"{question.id}.answer"), why_open(state, question)
+    place, reason = slot_of(state, question), why_open(state, question)
     state, quoted = _unquote(state, question)
-    cite, sure = (state.draft.span(f"{question.id}.{part}") for part in ("cite", "conf"))
-    place_now = state.draft.span(place.id)
-    empty = {"status": "unestablished", "support": (), "confidence": None}
-    spans = [
-        place_now.model_copy(update={**empty, "text": report.NOT_ESTABLISHED}),
-        sure.model_copy(update={"text": "\n\n"}),
-        cite.model_copy(update={"text": "", "support": ()}),
-    ]
+    names = (place.id, f"{question.id}.cite", f"{question.id}.standing")
+    empty = {"status": "unestablished", "text": "", "support": (), "confidence": None, "hypothesis": None}
+    spans = [state.draft.span(name).model_copy(update=empty) for name in names]
     state = state.model_copy(update={"draft": state.draft.replace(spans)})
-    state = report.list_open(state, question.id, why)
+    state = list_open(state, question.id, why)
     yield Event(step="finish", kind="unestablished", text=why, data={"question": question.id})
-    if place.text == report.OPEN:
+    if not place.text:
         return state
     revision = Revision(
         version=state.version,
         span=place.id,
-        reopened=(place.id, cite.id, sure.id, *quoted),
+        reopened=(*names, *quoted),
         old=place.text,
-        new=report.NOT_ESTABLISHED,
+        new="",
         reason=reason,
         evidence=None,
         before=place.confidence,
@@ -217,87 +207,82 @@ def give_up(state: ResearchState, question: SubQuestion, why: str) -> Generator[
     return state.model_copy(update={"revisions": (*state.revisions, revision)})
 
 
+def is_listed(state: ResearchState, name: str) -> bool:
+    """Whether the list of what is not established speaks of a sub-question or block."""
+    return any(b.id.startswith(f"open.{name}.") for b in state.draft.section("open"))
+
+
+def list_open(state: ResearchState, name: str, text: str) -> ResearchState:
+    """Say in the list of what is not established what nothing fills: a sub-question or a place, by its id."""
+    return blocks.put(state, [blocks.line(f"open.{name}.{state.version}", "open", text)])
+
+
 def _requote(state: ResearchState, question: SubQuestion, answer: Hypothesis) -> tuple[ResearchState, list[str]]:
     """Lay under an answer the sentence it was read from, unless it stands in the draft; the ids of old spans that went for it."""
     support = answer.support[0]
-    quote, own = quote_of(state, question), _own_quote(state, question)
-    if quote and _holds(state, quote, support):
+    quoted, own = quote_of(state, question), _own_quote(state, question)
+    if quoted and holds(quoted, support):
         return state, []
-    passage, standing = state.passage(support.passage), _standing(state, support)
+    passage, standing_one = state.passage(support.passage), _standing_quotation(state, support)
     sentence = sentence_at(passage, support.start, support.end)
-    if own and standing is None:
-        return replace_claim(state, own, passage, *sentence), [s.id for s in state.draft.of(own.id)]
+    if own and standing_one is None:
+        return replace_quotation(state, own, passage, *sentence), [s.id for s in own.spans]
     state, gone = _unquote(state, question)
-    if standing:
-        return _rest_on(state, question, standing.id), gone
-    state, claim = write_claim(state, question, passage, *sentence, quote=True)
+    if standing_one:
+        return _rest_on(state, question, standing_one), gone
+    state, claim = quote(state, f"answer.{question.id}", question.id, passage, *sentence)
     edge = Edge(source=claim.id, relation=Relation.REFINES, target=answer.id)
-    return _ask_about(state.model_copy(update={"graph": state.graph.link(edge)}), claim), gone
+    state = state.model_copy(update={"graph": state.graph.link(edge)})
+    block = state.draft.block(claim.id)
+    assert block is not None, "it was put there just now"
+    return _ask_about(_rest_on(state, question, block), block), gone
 
 
-def _own_quote(state: ResearchState, question: SubQuestion) -> Hypothesis | None:
-    """The quote of an answer where it may go with it: no other answer rests on it, and no word of it is pinned."""
-    quote = quote_of(state, question)
-    if quote is None or any(s.status == "pinned" for s in state.draft.of(quote.id)):
+def _own_quote(state: ResearchState, question: SubQuestion) -> Block | None:
+    """The quotation of an answer where it may go with it: no other answer rests on it, and no word of it is pinned."""
+    quoted = quote_of(state, question)
+    if quoted is None or any(s.status == "pinned" for s in quoted.spans):
         return None
     others = [quote_of(state, q) for q in state.questions if q.id != question.id]
-    return None if any(o and o.id == quote.id for o in others) else quote
+    return None if any(o and o.id == quoted.id for o in others) else quoted
 
 
 def _unquote(state: ResearchState, question: SubQuestion) -> tuple[ResearchState, list[str]]:
-    """Take an answer's own quote out of the draft; the ids of the spans that went."""
-    quote = _own_quote(state, question)
-    gone = [f"{quote.id}.lead", *(s.id for s in state.draft.of(quote.id))] if quote else []
-    place = state.draft.span(f"{question.id}.answer").model_copy(update={"depends_on": ()})
-    return state.model_copy(update={"draft": state.draft.swap(gone, []).replace([place])}), gone
+    """Take an answer's own quotation out of the draft; the ids of the spans that went."""
+    quoted = _own_quote(state, question)
+    place = slot_of(state, question).model_copy(update={"depends_on": ()})
+    draft = state.draft.swap([quoted.id] if quoted else [], []).replace([place])
+    return state.model_copy(update={"draft": draft}), [s.id for s in quoted.spans] if quoted else []
 
 
 def revised(revision: Revision, step: str = "check") -> Event:
     return Event(
         step=step,
         kind="revised",
-        text=f"“{revision.old.strip()}” → “{revision.new.strip()}” ({revision.reason})",
+        text=f"“{revision.old}” → “{revision.new or 'not established'}” ({revision.reason})",
         data=revision.model_dump(mode="json"),
     )
 
 
-def _holds(state: ResearchState, claim: Hypothesis, support: Support) -> bool:
-    """Whether the claim's sentence, as it stands, is supported by the place that the answer was read from."""
-    return any(
-        s.passage == support.passage and s.start <= support.start and support.end <= s.end
-        for span in state.draft.of(claim.id)
-        for s in span.support
-    )
-
-
-def replace_claim(state: ResearchState, claim: Hypothesis, passage: Passage, start: int, end: int) -> ResearchState:
-    """Put the sentence [start, end) of a source in the place of a claim's sentence; its lead stays."""
+def replace_quotation(state: ResearchState, block: Block, passage: Passage, start: int, end: int) -> ResearchState:
+    """Put the sentence [start, end) of a source whole in the place of another: a quotation is never edited inside."""
     state = refer(state, passage)
-    words = parts(passage.text[start - passage.start : end - passage.start], start)
-    old = state.draft.of(claim.id)
-    turn = 1 + max([int(s.id.split("~")[1].split(".")[0]) for s in old if "~" in s.id], default=0)
-    quote = old[-1].text == "\n\n"
-    fresh = report.claim_spans(
-        f"{claim.id}~{turn}", words, passage, report.cite_text(state, passage.source), quote, ONE_SOURCE
-    )
-    renamed = [s.model_copy(update={"hypothesis": claim.id}) for s in fresh[1:]]
-    draft = state.draft.swap([s.id for s in old], renamed)
-    needs = tuple(s.id for s in renamed if s.support and s.kind != "CITE")
-    answers = [s for s in draft.spans() if s.id.endswith(".answer") and {o.id for o in old} & set(s.depends_on)]
-    draft = draft.replace([s.model_copy(update={"depends_on": needs}) for s in answers])
-    text = "".join(p.text for p in words)
-    support = Support(passage=passage.id, quote=text, start=start, end=end)
-    graph = state.graph.put(
-        claim.model_copy(update={"text": text, "support": (support,), "belief": log_odds(ONE_SOURCE)})
-    )
-    return state.model_copy(update={"draft": draft, "graph": graph})
+    words = sentence_parts(passage, start, end)
+    fresh = blocks.quotation(block.id, block.section, words, passage, block.about, blocks.turn_of(block) + 1)
+    draft = state.draft.swap([block.id], [fresh])
+    needs, gone = tuple(s.id for s in fresh.words), {s.id for s in block.spans}
+    resting = [s for s in draft.spans() if gone & set(s.depends_on)]
+    draft = draft.replace([s.model_copy(update={"depends_on": needs}) for s in resting if s.role == "words"])
+    whole = blocks.whole_of(passage, words)
+    node = state.graph.get(block.about).model_copy(update={"text": whole.quote, "support": (whole,)})
+    return state.model_copy(update={"draft": draft, "graph": state.graph.put(node)})
 
 
 def follow(state: ResearchState, question: SubQuestion) -> ResearchState:
     """After an answer changed: the sub-questions that rest on it lose theirs, and are asked again with the new one."""
     for later in (q for q in state.questions if question.id in q.depends_on):
         stale = [h.model_copy(update={"status": "refuted"}) for h in state.graph.answers(later.id)]
-        place = state.draft.span(f"{later.id}.answer")
+        place = slot_of(state, later)
         if place.status == "pinned":
             continue
         opened = place.model_copy(update={"status": "open"})
@@ -305,9 +290,10 @@ def follow(state: ResearchState, question: SubQuestion) -> ResearchState:
         state = state.model_copy(
             update={"graph": state.graph.put(*stale), "draft": state.draft.replace([opened]), "read": read}
         )
-        text = resolved(later, {**believed_answers(state), **known_answers(state)})
+        text = resolved(later, known_answers(state))
         if text:
-            state = ask(state, [Query(text=text, question=later.id, reason="question")])
+            slots = tuple(f"{q}.answer" for q in later.depends_on)
+            state = ask(state, [Query(text=text, question=later.id, reason="question", slots=slots)])
     return state
 
 
@@ -322,59 +308,57 @@ def ask(state: ResearchState, queries: Iterable[Query]) -> ResearchState:
     return state.model_copy(update={"queries": (*state.queries, *fresh)})
 
 
-def _ask_about(state: ResearchState, claim: Hypothesis) -> ResearchState:
-    """A claim with its figures taken out is a query for what else is said in their place."""
-    words = report.words_of(state.draft, claim.id)
-    text = " ".join("".join(" " if s.kind == "NUMBER" else s.text for s in words).split())
-    return ask(state, [Query(text=text, question=claim.question, reason="check")])
+def _ask_about(state: ResearchState, block: Block) -> ResearchState:
+    """What else is said of a quotation's names becomes a query: the sub-question's words and the names, nothing else of it."""
+    question = next(q for q in state.questions if q.id == state.graph.get(block.about).question)
+    names = [s for s in block.words if s.kind == "ENTITY"]
+    text = resolved(question, known_answers(state))
+    if text is None or not names:
+        return state
+    fresh = [s for s in names if not content(s.text) <= content(text)]
+    words = " ".join((text, *dict.fromkeys(s.text for s in fresh)))
+    slots = tuple(s.id for s in fresh)
+    return ask(state, [Query(text=words, question=question.id, reason="check", slots=slots)])
 
 
-def _findings(state: ResearchState, question: SubQuestion) -> Generator[Event, None, ResearchState]:
+def _findings(state: ResearchState, numbers: Numbers, question: SubQuestion) -> Generator[Event, None, ResearchState]:
     """Add the sentences of held evidence that say most about the answer and the question, each once, a source at a time."""
-    answer = best_answer(state, question)
+    answer = best_answer(state, numbers, question)
     if answer is None:
         return state
-    written = [report.claim_text(state.draft, h.id) for h in state.graph.hypotheses if h.kind == "claim"]
+    written = [b.text for b in state.draft.blocks if b.kind == "quotation"]
     used: set[str] = set()
-    for score, passage, start, end, text in _ranked_sentences(state, question, answer):
-        if len(used) >= state.budget.claims or score < RELATED:
+    for score, passage, start, end, text in _ranked_sentences(state, numbers, question, answer):
+        if len(used) >= state.budget.claims or score < numbers.related:
             break
-        if passage.source.id in used or any(_alike(text, other) for other in written):
+        if passage.source.id in used or any(_alike(text, other, numbers.alike) for other in written):
             continue
-        state, claim = write_claim(state, question, passage, start, end, quote=False)
-        state = _ask_about(state, claim)
+        state, claim = quote(state, "findings", question.id, passage, start, end)
+        block = state.draft.block(claim.id)
+        assert block is not None, "it was put there just now"
+        state = _ask_about(state, block)
         used.add(passage.source.id)
         written.append(text)
-        yield Event(
-            step="revise",
-            kind="wrote",
-            text=text,
-            data={"span": f"{claim.id}.0", "text": text, "probability": claim.probability},
-        )
+        yield Event(step="revise", kind="wrote", text=text, data={"span": block.spans[0].id, "text": text})
     return state
 
 
 def _ranked_sentences(
-    state: ResearchState, question: SubQuestion, answer: Hypothesis
+    state: ResearchState, numbers: Numbers, question: SubQuestion, answer: Hypothesis
 ) -> list[tuple[float, Passage, int, int, str]]:
     """(score, passage, start, end, text) of sentences read for a sub-question that stand on their own, the best first."""
-    told, asked = content(answer.text), content(question.text.replace("{", " ").replace("}", " "))
+    said, asked = content(answer.text), content(resolved(question, known_answers(state)) or question.asked)
     read = {r.split("/", 1)[1] for r in state.read if r.startswith(f"{question.id}/")}
     found = []
     for passage in (p for p in state.evidence if p.id in read):
-        for start, end in sentences(passage.text):
-            text = passage.text[start:end]
+        for start, end in sentences_of(passage):
+            text = passage.text[start - passage.start : end - passage.start]
             if _ENDS.search(text) and len(content(text)) >= 5 and len(text) < 320 and not _LEANS.search(text):
-                score = 0.6 * overlap(told, text) + 0.4 * overlap(asked, text)
-                found.append((score, passage, passage.start + start, passage.start + end, text))
+                score = numbers.finding * overlap(said, text) + (1 - numbers.finding) * overlap(asked, text)
+                found.append((score, passage, start, end, text))
     return sorted(found, key=lambda f: -f[0])
 
 
-def _alike(one: str, other: str) -> bool:
+def _alike(one: str, other: str, share: float) -> bool:
     a, b = content(one), content(other)
-    return len(a & b) >= 0.7 * min(len(a), len(b))
-
-
-def place_of(span: Span) -> bool:
-    """Whether a span is a typed place of a sentence, one that can be reopened alone."""
-    return span.kind in ("ENTITY", "NUMBER") and span.status in ("filled", "pinned")
+    return len(a & b) >= share * min(len(a), len(b))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import Literal
 
 from palimpsest.retrieval.types import Frozen
 
 from .draft import Support
-
-# A logistic fit of "right" (token F1 of at least 0.5) on belief over 249 answers of `research eval wikipedia`, seeds 0 and 5, and
-# `hotpotqa`, seed 0: the evidence that adds up to a belief is not independent, and without this it promised far too much.
-SLOPE, OFFSET = 0.185, -0.94
+from .numbers import probability
 
 
 class Relation(StrEnum):
@@ -24,21 +20,19 @@ class Relation(StrEnum):
 
 
 class Hypothesis(Frozen):
-    """A statement that may hold. `belief` is its log-odds; `support` the words it was read from."""
+    """A statement that may hold. `belief` is the log-odds of an answer; `support` the words it was read from."""
 
     id: str
     question: str  # the sub-question's id
     text: str  # the answer, or the claim's sentence
     kind: Literal["answer", "claim"]
-    belief: float
     support: tuple[Support, ...]
+    belief: float = 0.0
     status: Literal["open", "held", "refuted"] = "open"
 
     @property
     def probability(self) -> float:
-        """What belief is worth: for an answer, how often answers so believed were right on questions of QED."""
-        odds = SLOPE * self.belief + OFFSET if self.kind == "answer" else self.belief
-        return 1 / (1 + math.exp(-odds))
+        return probability(self.belief)
 
 
 class Edge(Frozen):
@@ -89,9 +83,3 @@ class HypothesisGraph(Frozen):
             h.model_copy(update={"belief": h.belief + shift[h.id]}) if h.id in shift else h for h in self.hypotheses
         )
         return HypothesisGraph(hypotheses=moved, edges=self.edges + tuple(fresh))
-
-
-def log_odds(probability: float) -> float:
-    """Log-odds, held within +-4.6 (1 % and 99 %): no model of this size is surer than that."""
-    clipped = min(max(probability, 0.01), 0.99)
-    return math.log(clipped / (1 - clipped))

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 
-from palimpsest.retrieval.types import Passage
+from palimpsest.retrieval.types import Failure, Passage
 
-from . import report
+from . import blocks
 from .budget import may_read, timed
 from .checking import check
-from .drafting import give_up, revise
-from .state import Event, ResearchState, TimedStep, Tools
+from .draft import Status
+from .drafting import give_up, is_listed, revise, revised, slot_of
+from .hypotheses import Hypothesis
+from .standing import disputes, standing, supporting
+from .state import Event, ResearchState, Revision, Steps, TimedStep, Tools
 from .steps import plan, search, weigh
 
 
-def finish(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+def finish(state: ResearchState, tools: Tools) -> Steps:
     """Show what stayed open, what conflicts, what was revised and every source; only ever by adding spans."""
     state = yield from _mark_open(state)
-    for conflict in state.conflicts:
-        state = report.append(state, "conflicts", report.conflict_spans(state, conflict))
-    revisions = [report.revision_span(state, n, r) for n, r in enumerate(state.revisions, 1)]
-    state = report.append(state, "revisions", revisions)
+    state = yield from _restate(state)
+    listed = [blocks.conflict(state, c) for c in state.conflicts]
+    listed += [blocks.line(f"unread.{n}", "unread", _unread(f)) for n, f in enumerate(state.failures, 1)]
+    listed += [blocks.revision(n) for n in range(1, len(state.revisions) + 1)]
     sources = {p.source.id: p.source for p in state.evidence}
-    listed = [report.source_span(n, sources[s]) for n, s in enumerate(state.references, 1)]
-    state = report.append(state, "sources", listed)
+    listed += [blocks.source(n, sources[s]) for n, s in enumerate(state.references, 1)]
+    state = blocks.put(state, listed)
     state = state.model_copy(update={"finished": "budget" if _was_cut(state) else "settled"})
-    filled = sum(state.draft.span(f"{q.id}.answer").status != "unestablished" for q in state.questions)
+    filled = sum(slot_of(state, q).status != "unestablished" for q in state.questions)
     yield Event(
         step="finish",
         kind="finished",
@@ -36,20 +39,52 @@ def finish(state: ResearchState, tools: Tools) -> Generator[Event, None, Researc
     return state
 
 
+def _unread(failure: Failure) -> str:
+    return failure.message if failure.name in failure.message else f"{failure.name}: {failure.message}"
+
+
 def _mark_open(state: ResearchState) -> Generator[Event, None, ResearchState]:
     """An answer that nothing filled says so in its place and in a section of its own."""
     for question in state.questions:
-        place = state.draft.span(f"{question.id}.answer")
-        if place.status == "open" and place.text == report.NOT_ESTABLISHED:  # a person opened it in vain
-            still = place.model_copy(update={"status": "unestablished"})
+        place = slot_of(state, question)
+        if place.status == "open" and not place.text and is_listed(state, question.id):
+            still = place.model_copy(update={"status": "unestablished"})  # a person opened it in vain
             state = state.model_copy(update={"draft": state.draft.replace([still])})
         elif place.status == "open":
-            heard = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:3]
-            rivals = "; ".join(f"{h.text} ({h.probability:.2f})" for h in heard) or "no passage offered an answer"
-            read = f"Read {_count_read(state, question.id)} passages"
-            why = f"{question.asked} {read}; not believed enough: {rivals}."
+            rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:3]
+            named = "; ".join(h.text for h in rivals)
+            offered = f"not believed enough: {named}" if rivals else "no passage offered an answer"
+            why = f"{question.asked} Read {_count_read(state, question.id)} passages; {offered}."
             state = yield from give_up(state, question, why)
     return state
+
+
+def _restate(state: ResearchState) -> Generator[Event, None, ResearchState]:
+    """Answers say how they stand now; once a report is out, a change of that is a revision of its own."""
+    for question in state.questions:
+        place = slot_of(state, question)
+        shown = state.draft.span(f"{question.id}.standing")
+        if place.status != "filled" or place.hypothesis is None:
+            continue
+        answer = state.graph.get(place.hypothesis)
+        now = standing(state, answer)
+        if now == shown.text:
+            continue
+        state = state.model_copy(update={"draft": state.draft.replace([shown.model_copy(update={"text": now})])})
+        if state.version > 1 and not any(shown.id in r.reopened for r in state.revisions if r.version == state.version):
+            revision = Revision(
+                version=state.version, span=shown.id, reopened=(shown.id,), old=shown.text, new=now,
+                reason="dependent", evidence=_newest(state, answer),
+            )  # fmt: skip
+            yield revised(revision, "finish")
+            state = state.model_copy(update={"revisions": (*state.revisions, revision)})
+    return state
+
+
+def _newest(state: ResearchState, answer: Hypothesis) -> str:
+    """The passage for which the standing of an answer changed: the latest that disputes it, or that says the same."""
+    against = [c.other.passage for c in disputes(state, answer)]
+    return (against or supporting(state, answer))[-1]
 
 
 def _count_read(state: ResearchState, question: str) -> int:
@@ -110,10 +145,10 @@ def amend(
     held = {p.id for p in state.evidence}
     fresh = tuple(p for p in passages if p.id not in held)
     draft = state.draft
-    for name, status in [*((s, "open") for s in reopen), *((s, "pinned") for s in pin)]:
-        span = draft.span(name)
-        if span.may_change:
-            draft = draft.swap([name], [span.model_copy(update={"status": status})])
+    asked: list[tuple[str, Status]] = [*((s, "open") for s in reopen), *((s, "pinned") for s in pin)]
+    for name, status in asked:
+        if draft.span(name).may_change:
+            draft = draft.mark(name, status)
     return state.model_copy(
         update={
             "version": state.version + 1,

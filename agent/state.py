@@ -11,8 +11,9 @@ from pydantic import Field
 from palimpsest.dlm_core.kinds import SlotSpec
 from palimpsest.retrieval.types import Failure, Found, Frozen, Passage
 
-from .draft import Draft, Kind
+from .draft import Draft, Kind, Support
 from .hypotheses import HypothesisGraph
+from .numbers import UNCALIBRATED, Numbers
 
 Piece = str | SlotSpec
 
@@ -28,30 +29,43 @@ class SubQuestion(Frozen):
     asked: str
     kind: Kind = "TEXT"  # of the answer slot
     depends_on: tuple[str, ...] = ()
+    as_of: str = ""  # ISO date, as precise as asked: later sources do not count; "" for now
 
 
 class Query(Frozen):
-    """A query asked, for which sub-question and why: the question itself, a bridge entity, or a claim to be checked."""
+    """A query asked, for which sub-question and why: the question itself, a bridge entity, or a claim to be checked.
+
+    Its words are a person's, or stand in the typed `slots` (span ids, or "<question>.bridge"): a document's words are never a query
+    in any other way.
+    """
 
     text: str
     question: str
     reason: Literal["question", "bridge", "check", "person"]
+    slots: tuple[str, ...] = ()
     asked: bool = False
 
 
+class Find(Frozen):
+    """By which query a passage was found, at which rank (from 1) and with which score, comparable within that query only."""
+
+    passage: str
+    query: str
+    rank: int
+    score: float
+
+
 class Conflict(Frozen):
-    """Two held sources that disagree about one place of a claim: what stands, what the other says, and who won."""
+    """Two held sources that disagree about one place of a claim: the sentence that stands, what the other says, and why."""
 
     id: str
     hypothesis: str
-    kept: str  # the sentence kept
-    kept_passage: str
-    other: str
-    other_passage: str
+    kept: Support
+    other: Support
     reason: str
 
 
-Reason = Literal["contradicted", "low confidence", "new evidence", "depends on", "person"]
+Reason = Literal["contradicted", "unsure", "dependent", "person", "new evidence"]
 
 
 class Revision(Frozen):
@@ -92,6 +106,7 @@ class ResearchState(Frozen):
     questions: tuple[SubQuestion, ...] = ()
     queries: tuple[Query, ...] = ()
     evidence: tuple[Passage, ...] = ()
+    finds: tuple[Find, ...] = ()
     read: tuple[str, ...] = ()  # "<question id>/<passage id>" pairs already weighed
     fresh: tuple[str, ...] = ()  # ids of passages that came with the last search or from a person
     graph: HypothesisGraph = HypothesisGraph()
@@ -166,11 +181,13 @@ class Writer(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What the steps reach for: a model, and a search over every source, queries in and `Found` out."""
+    """What the steps reach for: a model, a search over every source (queries in, `Found` out), and the model's fitted numbers."""
 
     writer: Writer
     search: Callable[[Sequence[str], int], Found]
+    numbers: Numbers = UNCALIBRATED
 
 
-Step = Callable[[ResearchState, Tools], Generator[Event | ResearchState, None, ResearchState]]
+Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps
+Step = Callable[[ResearchState, Tools], Steps]
 TimedStep = Callable[[ResearchState, Tools], Generator[Event, None, ResearchState]]

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Generator, Sequence
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
-from palimpsest.retrieval.types import Passage
+from palimpsest.retrieval.types import Failure, Found, Passage
 
-from . import report
+from . import blocks
+from .dates import in_force
 from .draft import Support
 from .drafting import ask, believed_answers, best_answer
-from .forms import (
-    alternatives,
-    clusters,
-    content,
-    overlap,
-    resolved,
-    same_answer,
-    sentence_at,
-    subquestions,
-    without_lead,
-)
-from .hypotheses import Edge, Hypothesis, Relation, log_odds
-from .state import Candidate, Event, Query, ResearchState, SubQuestion, Tools, Verdict
+from .evidence_text import clusters, content, overlap, same_answer, sentence_at, without_lead
+from .hypotheses import Edge, Hypothesis, Relation
+from .numbers import Numbers, log_odds
+from .questions import alternatives, resolved, subquestions
+from .standing import supporting
+from .state import Candidate, Event, Find, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
 
-LEAST = 0.04  # the least probability with which a span of a passage becomes a hypothesis
-SENTENCE, AROUND, TOPIC = 2.0, 6.0, 7.0  # log-odds lost with the question's words, and what a passage on topic gains
-MISSED = 2.0  # log-odds lost by an answer to "how many crates has B-12" whose sentence has no crates, or to "how fast" no speed
-FOREIGN = 6.0  # log-odds lost by an answer read where nothing that the question names is spoken of
-RANK = 0.3  # log-odds lost for each passage found before the one an answer was read in
+# Bounds of work, not of belief: a canvas of four passages is denoised in the time that the embedded model was measured with.
 RIVALS = 5  # rival answers of a sub-question that are judged against passages
 JOINT = 4  # passages laid together on one canvas
 BRIDGES = 3  # entities of the best passages that become queries of the next round
-UNSURE = 0.37  # an answer believed less than this sends the search on over bridges
+ANSWERS = 12  # rival answers that are kept of a sub-question
 
 _LENGTHS = r"mm|cm|km|met(?:er|re)s?|kilomet(?:er|re)s?|miles?|feet|foot|ft|inch(?:es)?|yards?|\d\s?m"
 _MEASURES = {  # what is asked for by "how ...", and the words that its measure is given in
@@ -49,11 +38,11 @@ _MEASURED = re.compile(r"\bhow (" + "|".join(" ".join(_MEASURES).split()) + r")\
 _COUNTED = re.compile(r"\bhow many (?:more |fewer |different |active )?(\w+)", re.IGNORECASE)
 
 
-def plan(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+def plan(state: ResearchState, tools: Tools) -> Steps:
     """The question becomes sub-questions, a draft of open slots, and the first queries."""
     questions = tuple(subquestions(state.question))
     state = state.model_copy(update={"questions": questions})
-    state = state.model_copy(update={"draft": report.skeleton(state)})
+    state = state.model_copy(update={"draft": blocks.skeleton(state)})
     edges = [Edge(source=q.id, relation=Relation.DEPENDS_ON, target=other) for q in questions for other in q.depends_on]
     state = state.model_copy(update={"graph": state.graph.link(*edges)})
     yield Event(
@@ -62,61 +51,76 @@ def plan(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchS
         text="; ".join(q.asked for q in questions),
         data={"questions": [q.model_dump(mode="json") for q in questions]},
     )
-    return _ask_frontier(state)
+    return _ask_frontier(state, tools.numbers)
 
 
-def _ask_frontier(state: ResearchState) -> ResearchState:
+def _ask_frontier(state: ResearchState, numbers: Numbers) -> ResearchState:
     """A query for every sub-question whose own questions are answered."""
-    answers = believed_answers(state)
+    answers = believed_answers(state, numbers)
     ready = [(q, resolved(q, answers)) for q in state.questions]
     return ask(state, [Query(text=text, question=q.id, reason="question") for q, text in ready if text])
 
 
-def search(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+def search(state: ResearchState, tools: Tools) -> Steps:
     """Ask every source all queries not yet asked; what is new joins the evidence, what failed is kept by name."""
-    waiting = [q for q in state.queries if not q.asked]
-    held = {p.id for p in state.evidence}
-    fresh: list[Passage] = []
-    failures = list(state.failures)
-    for query in waiting:
+    state = state.model_copy(update={"round": state.round + 1, "fresh": ()})
+    for query in [q for q in state.queries if not q.asked]:
         found = tools.search([query.text], state.budget.passages)
-        new = [h.passage for h in found.hits if h.passage.id not in held]
-        held |= {p.id for p in new}
-        fresh += new
+        held = {p.id for p in state.evidence}
+        fresh = tuple(h.passage for h in found.hits if h.passage.id not in held)
+        failures = tuple(f for f in dict.fromkeys(found.failures) if f not in state.failures)
+        state = _found(state, query, found, fresh, failures)
         yield Event(
             step="search",
             kind="searched",
-            text=f"“{query.text}” ({query.reason}): {len(found.hits)} passages, {len(new)} new",
-            data={"query": query.text, "reason": query.reason, "found": [h.passage.id for h in found.hits]},
+            text=f"“{query.text}” ({query.reason}): {len(found.hits)} passages, {len(fresh)} new",
+            data={
+                "query": query.text,
+                "reason": query.reason,
+                "slots": list(query.slots),
+                "found": [h.passage.id for h in found.hits],
+            },
         )
-        for failure in (f for f in found.failures if f not in failures):
-            failures.append(failure)
+        for failure in failures:
             yield Event(
                 step="search",
                 kind="failed",
                 text=failure.message if failure.name in failure.message else f"{failure.name}: {failure.message}",
                 data=failure.model_dump(mode="json"),
             )
+        yield state
+    return state
+
+
+def _found(
+    state: ResearchState, query: Query, found: Found, fresh: tuple[Passage, ...], failures: tuple[Failure, ...]
+) -> ResearchState:
+    """The state with one query asked, what it found that is new, and at which rank each passage came."""
+    finds = tuple(
+        Find(passage=h.passage.id, query=query.text, rank=n, score=h.score) for n, h in enumerate(found.hits, 1)
+    )
+    asked = tuple(q.model_copy(update={"asked": True}) if q == query else q for q in state.queries)
     return state.model_copy(
         update={
-            "round": state.round + 1,
-            "queries": tuple(q.model_copy(update={"asked": True}) for q in state.queries),
-            "evidence": state.evidence + tuple(fresh),
-            "fresh": tuple(p.id for p in fresh),
-            "failures": tuple(failures),
+            "queries": asked,
+            "evidence": state.evidence + fresh,
+            "finds": state.finds + finds,
+            "fresh": state.fresh + tuple(p.id for p in fresh),
+            "failures": state.failures + failures,
         }
     )
 
 
-def weigh(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+def weigh(state: ResearchState, tools: Tools) -> Steps:
     """Read unread passages for each sub-question that can be asked, and move belief in its rival answers."""
     for question in state.questions:
-        text = resolved(question, believed_answers(state))
+        text = resolved(question, believed_answers(state, tools.numbers))
         settled = state.version > 1 and state.draft.span(f"{question.id}.answer").status in ("filled", "pinned")
         if text is None or settled:
             continue
         state = yield from read(state, tools, question, text, unread(state, question))
-    return _ask_frontier(state)
+        yield state
+    return _ask_frontier(state, tools.numbers)
 
 
 def unread(state: ResearchState, question: SubQuestion) -> list[Passage]:
@@ -130,11 +134,12 @@ def read(
     if not passages:
         return state
     state = state.model_copy(update={"read": (*state.read, *(f"{question.id}/{p.id}" for p in passages))})
-    before = best_answer(state, question)
-    told = map(without_lead, tools.writer.answers(text, question.kind, passages, 2))
-    candidates = [c for c in told if _is_news(c, text)]
-    state = _hypothesise(state, question, candidates, passages)
-    state = _agree(state, question, candidates)
+    before = best_answer(state, tools.numbers, question)
+    admitted = in_force(passages, question.as_of)
+    answers = map(without_lead, tools.writer.answers(text, question.kind, admitted, 2))
+    candidates = [c for c in answers if _is_news(c, text, tools.numbers)]
+    state = _hypothesise(state, tools.numbers, question, candidates)
+    state = _agree(state, tools.numbers, question, candidates)
     state = _judge(state, tools, question, text)
     state = _together(state, tools, question, text)
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:RIVALS]
@@ -150,7 +155,7 @@ def read(
                 "question": question.id,
             },
         )
-    best = best_answer(state, question)
+    best = best_answer(state, tools.numbers, question)
     if before and best and best.id != before.id:
         yield Event(
             step="weigh",
@@ -158,14 +163,14 @@ def read(
             text=f"belief moved from {before.text} to {best.text}",
             data={"from": before.id, "to": best.id},
         )
-    if best is None or best.probability < UNSURE:
+    if best is None or best.probability < tools.numbers.unsure:
         state = _bridge(state, tools, question, text)
     return state
 
 
-def _is_news(candidate: Candidate, question: str) -> bool:
+def _is_news(candidate: Candidate, question: str, numbers: Numbers) -> bool:
     """Whether a candidate is likely enough, and new: not in the question, unless the question names it as a choice."""
-    if candidate.probability < LEAST:
+    if candidate.probability < numbers.least:
         return False
     if options := alternatives(question):
         return any(same_answer(candidate.text, option) for option in options)
@@ -174,58 +179,68 @@ def _is_news(candidate: Candidate, question: str) -> bool:
 
 
 def _hypothesise(
-    state: ResearchState, question: SubQuestion, candidates: Sequence[Candidate], passages: Sequence[Passage]
+    state: ResearchState, numbers: Numbers, question: SubQuestion, candidates: Sequence[Candidate]
 ) -> ResearchState:
-    """A hypothesis for every new answer, the likeliest reading first; the later a passage was found, the less it is believed."""
-    rank = {p.id: n for n, p in enumerate(passages)}
+    """A hypothesis for every new answer, the likeliest reading first."""
     graph = state.graph
     for c in sorted(candidates, key=lambda c: -c.probability):
         known = [h for h in graph.answers(question.id) if h.status != "refuted"]
-        if any(same_answer(h.text, c.text) for h in known) or len(known) >= 12:
+        if any(same_answer(h.text, c.text) for h in known) or len(known) >= ANSWERS:
             continue
-        count = 1 + sum(h.question == question.id and h.kind == "answer" for h in graph.hypotheses)
-        support = Support(passage=c.passage, quote=c.text, start=c.start, end=c.end)
-        belief = log_odds(c.probability) - RANK * rank[c.passage] - astray(state, question, c)
-        node = Hypothesis(
-            id=f"{question.id}.h{count}",
-            question=question.id,
-            text=c.text,
-            kind="answer",
-            belief=belief,
-            support=(support,),
-        )
+        node = hypothesis(state.model_copy(update={"graph": graph}), numbers, question, c)
         graph = graph.put(node).link(Edge(source=node.id, relation=Relation.ANSWERS, target=question.id))
     return state.model_copy(update={"graph": graph})
 
 
-def astray(state: ResearchState, question: SubQuestion, candidate: Candidate) -> float:
+def hypothesis(state: ResearchState, numbers: Numbers, question: SubQuestion, candidate: Candidate) -> Hypothesis:
+    """A reading as a rival answer, believed for what the model says of it and for where it stands."""
+    count = 1 + sum(h.question == question.id and h.kind == "answer" for h in state.graph.hypotheses)
+    support = Support(passage=candidate.passage, quote=candidate.text, start=candidate.start, end=candidate.end)
+    belief = numbers.prior + numbers.reading * log_odds(candidate.probability)
+    return Hypothesis(
+        id=f"{question.id}.h{count}",
+        question=question.id,
+        text=candidate.text,
+        kind="answer",
+        belief=belief - astray(state, numbers, question, candidate),
+        support=(support,),
+    )
+
+
+def astray(state: ResearchState, numbers: Numbers, question: SubQuestion, candidate: Candidate) -> float:
     """What an answer loses when its sentence, and the passage and title around it, do not speak of what is asked about.
 
-    Below zero, a gain, when they speak of nearly all of it. The weights were fitted on questions of QED.
+    Below zero, a gain, when they speak of nearly all of it.
     """
-    text = resolved(question, believed_answers(state)) or question.text
+    text = resolved(question, believed_answers(state, numbers)) or question.text
     about = content(text)
     passage = state.passage(candidate.passage)
     start, end = sentence_at(passage, candidate.start, candidate.end)
-    told = passage.text[start - passage.start : end - passage.start]
-    spoken = f"{passage.source.title} {passage.text}"
+    sentence = passage.text[start - passage.start : end - passage.start]
+    spoken = " ".join((passage.source.title, *passage.path, passage.text))
     around = overlap(about, spoken)
     counted = _COUNTED.search(text)
-    missed = counted is not None and overlap(content(counted[1]), told) < 1
-    missed |= not _is_measured(text, told)
+    missed = counted is not None and overlap(content(counted[1]), sentence) < 1
+    missed |= not _is_measured(text, sentence)
     names = _names(text)
-    missed |= any(name.lower() not in told.lower() for name in names if any(c.isdigit() for c in name))
+    missed |= any(name.lower() not in sentence.lower() for name in names if any(c.isdigit() for c in name))
     foreign = bool(names) and all(overlap(content(name), spoken) <= 0.5 for name in names)
-    return SENTENCE * (1 - overlap(about, told)) + AROUND * (1 - around) + MISSED * missed + FOREIGN * foreign - TOPIC
+    return (
+        numbers.sentence * (1 - overlap(about, sentence))
+        + numbers.around * (1 - around)
+        + numbers.missed * missed
+        + numbers.foreign * foreign
+        - numbers.topic
+    )
 
 
-def _is_measured(question: str, told: str) -> bool:
+def _is_measured(question: str, sentence: str) -> bool:
     """Whether a sentence gives a measure of the kind that is asked for; true where none is."""
     asked = _MEASURED.search(question)
     if asked is None:
         return True
     units = next(words for names, words in _MEASURES.items() if asked[1].lower() in names.split())
-    return re.search(rf"(?<![a-z])(?:{units})(?![a-z])", told, re.IGNORECASE) is not None
+    return re.search(rf"(?<![a-z])(?:{units})(?![a-z])", sentence, re.IGNORECASE) is not None
 
 
 def _names(text: str) -> list[str]:
@@ -233,43 +248,44 @@ def _names(text: str) -> list[str]:
     return [text[s:e] for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY]
 
 
-def _agree(state: ResearchState, question: SubQuestion, candidates: Sequence[Candidate]) -> ResearchState:
+def _agree(
+    state: ResearchState, numbers: Numbers, question: SubQuestion, candidates: Sequence[Candidate]
+) -> ResearchState:
     """Every independent source in which the same answer was read adds belief once; ten copies of one text count as one."""
-    number = clusters(
-        [state.passage(c.passage) for c in candidates] + [state.passage(s) for s in _sources(state, question)]
-    )
     graph = state.graph
+    before = [p for h in graph.answers(question.id) for p in supporting(state, h)]
+    number = clusters([state.passage(p) for p in dict.fromkeys((*before, *(c.passage for c in candidates)))])
     for hypothesis in graph.answers(question.id):
-        heard = {number[hypothesis.support[0].passage]} if hypothesis.support[0].passage in number else set()
+        agreeing = {number[p] for p in supporting(state, hypothesis)}
         for c in candidates:
-            if same_answer(c.text, hypothesis.text) and number[c.passage] not in heard and c.probability >= 0.15:
-                heard.add(number[c.passage])
-                edge = Edge(
-                    source=c.passage, relation=Relation.SUPPORTS, target=hypothesis.id, weight=0.8 * c.probability
+            enough = c.probability >= numbers.agreeing
+            if enough and same_answer(c.text, hypothesis.text) and number[c.passage] not in agreeing:
+                agreeing.add(number[c.passage])
+                weight = numbers.agreement * c.probability
+                graph = graph.link(
+                    Edge(source=c.passage, relation=Relation.SUPPORTS, target=hypothesis.id, weight=weight)
                 )
-                graph = graph.link(edge)
     return state.model_copy(update={"graph": graph})
 
 
-def _sources(state: ResearchState, question: SubQuestion) -> list[str]:
-    return [h.support[0].passage for h in state.graph.answers(question.id)]
-
-
 def _judge(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:
-    """Verdict slots: does the passage an answer was read in say that this is the answer?"""
+    """Verdict slots: does the passage an answer was read in say that this is the answer? Not asked where verdicts were not fitted."""
+    if not tools.numbers.verdict:
+        return state
     judged = {(e.source, e.target) for e in state.graph.edges if e.relation is not Relation.ANSWERS}
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:RIVALS]
     new = [h for h in rivals if (h.support[0].passage, h.id) not in judged]
     verdicts = tools.writer.verdicts([(f"{text} {h.text}", state.passage(h.support[0].passage).text) for h in new])
-    edges = [verdict_edge(h.support[0].passage, h, v) for h, v in zip(new, verdicts, strict=True)]
+    edges = [verdict_edge(h.support[0].passage, h, v, tools.numbers) for h, v in zip(new, verdicts, strict=True)]
     return state.model_copy(update={"graph": state.graph.link(*edges)})
 
 
-def verdict_edge(passage: str, hypothesis: Hypothesis, verdict: Verdict) -> Edge:
-    """What one verdict is worth: at most 1.5 in log-odds, nothing where the passage is silent."""
-    weight = 0.5 * (math.log(verdict.supports + 0.02) - math.log(verdict.refutes + verdict.silent + 0.02))
+def verdict_edge(passage: str, hypothesis: Hypothesis, verdict: Verdict, numbers: Numbers) -> Edge:
+    """What one verdict is worth: nothing where the model's verdicts were never measured."""
+    odds = log_odds(verdict.supports / (verdict.supports + verdict.refutes + verdict.silent))
+    weight = max(-numbers.verdict_most, min(numbers.verdict_most, numbers.verdict * odds))
     relation = Relation.SUPPORTS if weight >= 0 else Relation.REFUTES
-    return Edge(source=passage, relation=relation, target=hypothesis.id, weight=max(-1.5, min(1.5, weight)))
+    return Edge(source=passage, relation=relation, target=hypothesis.id, weight=weight)
 
 
 def _together(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:
@@ -283,9 +299,8 @@ def _together(state: ResearchState, tools: Tools, question: SubQuestion, text: s
     chosen = next((h for h in rivals if joint.passage and same_answer(h.text, joint.text)), None)
     if chosen is None:
         return state
-    edge = Edge(
-        source=f"round {state.round}", relation=Relation.SUPPORTS, target=chosen.id, weight=1.2 * joint.probability
-    )
+    weight = tools.numbers.together * joint.probability
+    edge = Edge(source=f"round {state.round}", relation=Relation.SUPPORTS, target=chosen.id, weight=weight)
     return state.model_copy(update={"graph": state.graph.link(edge)})
 
 
@@ -296,4 +311,7 @@ def _bridge(state: ResearchState, tools: Tools, question: SubQuestion, text: str
     names = sorted(tools.writer.answers(text, "ENTITY", passages, 3), key=lambda c: -c.probability)
     fresh = [c.text for c in names if content(c.text) and not content(c.text) <= words]
     bridges = list(dict.fromkeys(fresh))[:BRIDGES]
-    return ask(state, [Query(text=f"{name}: {text}", question=question.id, reason="bridge") for name in bridges])
+    slot = (f"{question.id}.bridge",)
+    return ask(
+        state, [Query(text=f"{name}: {text}", question=question.id, reason="bridge", slots=slot) for name in bridges]
+    )

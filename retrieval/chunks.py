@@ -43,8 +43,16 @@ def passages(document: Document, *, max_words: int = MAX_WORDS, max_characters: 
     """
     text, source = document.text, document.source
     spans = _pack(text, _units(text, max_words, max_characters), max_words, max_characters)
+    told = [s for s in sentences(text) if not _is_heading(text, Span(*s))]
     return [
-        Passage(id=f"{source.id}-{start}", text=text[start:end], source=source, start=start, end=end)
+        Passage(
+            id=f"{source.id}-{start}",
+            text=text[start:end],
+            source=source,
+            start=start,
+            end=end,
+            sentences=tuple((a, b) for a, b in told if start <= a and b <= end),
+        )
         for start, end in spans
     ]
 

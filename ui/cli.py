@@ -398,10 +398,8 @@ def _change(change: Change) -> str:
     revision = change.revision
     lines = [
         f"{revision.span}  (version {revision.version}, {revision.reason})",
-        f"  {_inline(revision.old.strip(), revision.new.strip())}",
+        f"  {_inline(revision.old, revision.new)}",
     ]
-    if revision.before is not None and revision.after is not None:
-        lines.append(f"  probability {revision.before:.2f} → {revision.after:.2f}")
     if change.passage:
         lines.append(
             f"  {change.passage.source.title} ({change.passage.source.date or 'undated'}): “{change.sentence}”"
@@ -464,7 +462,7 @@ def export(
     makers = {
         "md": lambda: forms.markdown(record, state),
         "html": lambda: forms.html(record, state),
-        "json": lambda: forms.json_text(record, state),
+        "json": lambda: forms.report_json(record, state),
         "bib": lambda: forms.bibtex(state),
     }
     if form not in makers:

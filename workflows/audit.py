@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from itertools import pairwise
 
-from palimpsest.agent.draft import Span, moved
+from palimpsest.agent.draft import COPIED, Span, moved
+from palimpsest.agent.evidence_text import sentences_of
 from palimpsest.agent.state import ResearchState, Revision
 from palimpsest.retrieval.types import Frozen, Passage
 
 from . import export
 from .errors import USAGE, ResearchError
 from .runs import Run
-
-_CITED = re.compile(r"(?<=\s)\[(\d+)\]")
 
 
 def verify(run: Run) -> list[str]:
@@ -59,12 +57,6 @@ def _report_problems(run: Run, state: ResearchState) -> list[str]:
         )
         shown = theirs[line][:100] if line < len(theirs) else "(missing)"
         problems.append(f"report.md was changed after it was written: line {line + 1} is {shown!r}")
-    told = "".join(
-        s.text for s in state.draft.spans() if s.kind != "CITE"
-    )  # a source may hold bracketed figures of its own
-    for number in sorted({int(n) for n in _CITED.findall(written)} - {int(n) for n in _CITED.findall(told)}):
-        if not 1 <= number <= len(state.references):
-            problems.append(f"citation [{number}] in report.md names no source")
     return problems
 
 
@@ -94,15 +86,11 @@ def _span_problems(span: Span, state: ResearchState, texts: dict[str, str]) -> l
             problems.append(
                 f"the quote of span {span.id} is not in {passage.source.title!r} at {support.start}: {support.quote[:60]!r}"
             )
-    if span.status == "filled" and span.kind in ("TEXT", "ENTITY", "NUMBER"):
+    if span.status in ("filled", "pinned") and span.kind in COPIED:
         if not span.support:
             problems.append(f"span {span.id} ({span.text[:40]!r}) has no source")
         elif span.support[0].quote != span.text:
             problems.append(f"span {span.id} says {span.text[:40]!r}, its source {span.support[0].quote[:40]!r}")
-    if span.kind == "CITE" and span.support:
-        source = held[span.support[0].passage].source.id if span.support[0].passage in held else ""
-        if source not in state.references or span.text != f" [{state.references.index(source) + 1}]":
-            problems.append(f"citation {span.id} reads {span.text!r}, which is not the number of its source")
     return problems
 
 
@@ -129,10 +117,9 @@ def diff(run: Run, first: int | None = None, last: int | None = None) -> list[Ch
 
 
 def _change(revision: Revision, passage: Passage | None) -> Change:
-    from palimpsest.agent.forms import sentences
-
     if passage is None:
         return Change(revision=revision, passage=None, sentence="")
-    found = [passage.text[a:b] for a, b in sentences(passage.text)]
-    sentence = next((s for s in found if revision.new.strip() in s), passage.text[:200])
+    spans = sentences_of(passage)
+    found = [passage.text[a - passage.start : b - passage.start] for a, b in spans]
+    sentence = next((s for s in found if revision.new in s), passage.text[:200])
     return Change(revision=revision, passage=passage, sentence=sentence)

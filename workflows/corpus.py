@@ -14,6 +14,7 @@ from palimpsest.retrieval.loaders import find_files, load
 from palimpsest.retrieval.search import HybridSearcher, search_all
 from palimpsest.retrieval.types import Document, Failure, Found, Passage, RetrievalError
 
+from .calibration import numbers_of
 from .config import Config
 from .errors import FAILED, USAGE, ResearchError
 
@@ -120,4 +121,5 @@ class Corpus:
 
 
 def tools(config: Config, corpus: Corpus) -> Tools:
-    return Tools(open_writer(config), corpus.search)
+    writer = open_writer(config)
+    return Tools(writer, corpus.search, numbers_of(config.model if writer.name != "embedded" else "embedded"))

@@ -1,24 +1,22 @@
-"""A finished report as markdown, HTML, JSON or BibTeX."""
+"""The report of a finished run in every form it is given out in; each is a function of the record and the state."""
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
-from palimpsest.agent.report import front_matter
+from palimpsest.agent.draft import Block
 from palimpsest.agent.state import ResearchState
 
+from .rendering import html as page
+from .rendering import markdown as plain
+from .rendering.text import number_of, shown, visible
 from .runs import Record
-
-_STYLE = (
-    "body{font:17px/1.55 Georgia,serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#222}"
-    "blockquote{border-left:3px solid #bbb;margin-left:0;padding-left:1rem;color:#444}"
-    "h1,h2,h3{font-family:system-ui,sans-serif;line-height:1.25}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem}"
-    "h3{font-size:1rem}code{font-size:.85em;color:#555}li{margin:.35rem 0}"
-)
 
 
 def markdown(record: Record, state: ResearchState) -> str:
-    """Front matter and the draft, nothing else: what is not a span cannot change."""
+    """Front matter and the draft, nothing else."""
     fields = {
         "question": record.question,
         "model": record.model,
@@ -26,24 +24,43 @@ def markdown(record: Record, state: ResearchState) -> str:
         "version": str(state.version),
         "documents": ", ".join(str(p) for p in record.config.docs) or "bundled library",
     }
-    return front_matter(fields) + state.draft.text
+    return plain.render(state, fields)
 
 
 def html(record: Record, state: ResearchState) -> str:
-    """A page on its own: no script, no request, every tag of a source shown as text."""
-    from markdown_it import MarkdownIt
-
-    # An image in a source's sentence would ask its server for it as soon as the page is opened.
-    writer = MarkdownIt("commonmark", {"html": False}).disable("image")
-    body, title = writer.render(state.draft.text), writer.renderInline(record.question)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_plain(title)}</title>'
-        f"<style>{_STYLE}</style></head>\n<body>\n{body}</body></html>\n"
-    )
+    """A page on its own."""
+    return page.render(state)
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"<[^>]*>", "", text)
+def report_json(record: Record, state: ResearchState) -> str:
+    """The report as data: blocks with their words and what each cites, and the sources by number."""
+    blocks = [_block(state, b) for b in state.draft.blocks]
+    held = {p.source.id: p.source for p in state.evidence}
+    sources = [{"number": n, **held[s].model_dump(mode="json")} for n, s in enumerate(state.references, 1)]
+    data = {
+        "run": record.id,
+        "question": record.question,
+        "version": state.version,
+        "blocks": blocks,
+        "sources": sources,
+    }
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+
+
+def _block(state: ResearchState, block: Block) -> dict[str, Any]:
+    spans = [
+        {
+            "id": s.id,
+            "text": s.text,
+            "kind": s.kind,
+            "status": s.status,
+            "role": s.role,
+            "cites": [{"number": number_of(state, support), **support.model_dump()} for support in s.support],
+        }
+        for s in block.spans
+    ]
+    return {"id": block.id, "kind": block.kind, "section": block.section, "level": block.level, "about": block.about,
+            "text": shown(block), "rows": block.rows, "spans": spans}  # fmt: skip
 
 
 def bibtex(state: ResearchState) -> str:
@@ -65,9 +82,4 @@ def bibtex(state: ResearchState) -> str:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"([&%$#_])", r"\\\1", text.replace("{", "").replace("}", "").replace("\\", ""))
-
-
-def json_text(record: Record, state: ResearchState) -> str:
-    """The record and the whole finished state: draft, graph, evidence, revisions."""
-    return f'{{"record": {record.model_dump_json()}, "state": {state.model_dump_json()}}}\n'
+    return re.sub(r"([&%$#_])", r"\\\1", visible(text).replace("{", "").replace("}", "").replace("\\", ""))

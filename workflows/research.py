@@ -208,6 +208,7 @@ def _finish(run: Run, record: Record, state: ResearchState) -> Event:
     write(run.folder / "revisions.jsonl", "".join(r.model_dump_json() + "\n" for r in state.revisions))
     write(run.report, export.markdown(record, state))
     write(run.folder / "report.html", export.html(record, state))
+    write(run.folder / "report.json", export.report_json(record, state))
     write(run.folder / "references.bib", export.bibtex(state))
     done = (*record.versions[:-1], version.model_copy(update={"done": True}))
     run.save(record.model_copy(update={"versions": done}))

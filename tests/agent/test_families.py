@@ -8,11 +8,10 @@ import pytest
 
 from palimpsest.agent.draft import moved
 from palimpsest.agent.loop import amend
-from palimpsest.agent.state import Tools
 from palimpsest.agent.writer import ModelWriter
 
 from ..dlm_core.models.checkpoints import FAMILIES, write
-from .world import Shelf, finish, passage, research
+from .world import Shelf, finish, passage, report, research, tools
 
 PASSAGES = (
     passage("The fastest barge on Lake Orta is Marisa, which reaches 12 knots.", "Barges of 2024", "2024-05-01"),
@@ -29,19 +28,19 @@ def test_a_run_and_a_revision(family: str, tmp_path: Path) -> None:
     assert events[-1].kind == "finished"
     held = {p.id: p for p in state.evidence}
     quoted = [s for s in state.draft.spans() if s.support]
-    assert quoted or "Not established" in state.draft.text
+    assert quoted or "Not established" in report(state)
     for span in quoted:
         for support in span.support:
             source = held[support.passage]
             assert source.text[support.start - source.start : support.end - source.start] == support.quote
-    _, after = finish(amend(state, [NEWER]), Tools(writer, shelf))
+    _, after = finish(amend(state, [NEWER]), tools(writer, shelf))
     assert moved(state.draft, after.draft, {s for r in after.revisions for s in r.reopened}) == []
 
 
 def test_the_same_checkpoint_and_question_give_the_same_report(tmp_path: Path) -> None:
     folder = write("llada", tmp_path / "llada")
     reports = [
-        research("How many knots does the Marisa reach?", ModelWriter(folder), Shelf(*PASSAGES), rounds=1)[1].draft.text
+        research("How many knots does the Marisa reach?", ModelWriter(folder), Shelf(*PASSAGES), rounds=1)[1]
         for _ in range(2)
     ]
-    assert reports[0] == reports[1]
+    assert report(reports[0]) == report(reports[1])

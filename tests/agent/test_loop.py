@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import string
 
 import pytest
@@ -8,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palimpsest.agent.draft import moved
+from palimpsest.agent.drafting import holds
 from palimpsest.agent.loop import amend, begin, route
-from palimpsest.agent.state import Budget, Query, ResearchState, Tools, Verdict
+from palimpsest.agent.state import Budget, Query, ResearchState, Verdict
 from palimpsest.retrieval.types import Failure
 
-from .world import ScriptedWriter, Shelf, finish, passage, research
+from .world import ScriptedWriter, Shelf, finish, passage, report, research, tools
 
 BARGE = passage("The fastest barge on Lake Orta is Marisa, which reaches 12 knots.", "Barges of 2024", "2024-05-01")
 NEWER = passage("The fastest barge on Lake Orta is Marisa, which reaches 17 knots.", "Barges of 2026", "2026-03")
@@ -35,16 +35,19 @@ def sound(state: ResearchState) -> None:
             assert held.text[support.start - held.start : support.end - held.start] == support.quote
         if span.status == "filled" and span.kind in ("TEXT", "ENTITY", "NUMBER"):
             assert span.support[0].quote == span.text
-    for number in re.findall(r" \[(\d+)\]", state.draft.text):
-        assert 1 <= int(number) <= len(state.references)
+    for question in state.questions:
+        answer = state.draft.span(f"{question.id}.answer")
+        if answer.status == "filled":
+            quoted = state.draft.block_of(answer.depends_on[0])
+            assert holds(quoted, answer.support[0])
 
 
 def test_a_question_is_answered_cited_and_quoted() -> None:
     events, state = research(QUESTION, writer(), Shelf(BARGE, KITCHEN))
-    assert "**Marisa** [1]" in state.draft.text
-    assert "**12** [1]" in state.draft.text
-    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in state.draft.text
-    assert "1. Barges of 2024. 2024-05-01." in state.draft.text
+    assert "**Marisa** [1]" in report(state)
+    assert "**12** [1]" in report(state)
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in report(state)
+    assert "1. Barges of 2024. 2024-05-01." in report(state)
     assert events[0].kind == "planned"
     assert events[-1].kind == "finished"
     assert events[-1].data["answered"] == 2
@@ -58,7 +61,7 @@ def test_the_second_hop_asks_with_the_entity_that_the_first_found() -> None:
     shelf = Shelf(race, deed)
     _, state = research("Which barge won the race, and who built it?", ScriptedWriter(told), shelf)
     assert "Who built Marisa?" in shelf.history
-    assert "**Pietro Canale**" in state.draft.text
+    assert "**Pietro Canale**" in report(state)
 
 
 def test_an_unsure_answer_sends_the_search_over_a_bridge() -> None:
@@ -73,63 +76,66 @@ def test_an_unsure_answer_sends_the_search_over_a_bridge() -> None:
 
 def test_newer_evidence_reopens_only_what_it_contradicts() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE, KITCHEN))
-    events, after = finish(amend(before, [NEWER]), Tools(writer(), Shelf()))
+    events, after = finish(amend(before, [NEWER]), tools(writer(), Shelf()))
     reopened = {s for r in after.revisions for s in r.reopened}
     assert moved(before.draft, after.draft, reopened) == []
-    assert before.draft.span("q1.answer") == after.draft.span("q1.answer")
-    assert "which reaches 17 knots. [2]" in after.draft.text
-    assert "**17** [2]" in after.draft.text
-    assert "“12” → “17”: contradicted by Barges of 2026 (2026-03) [2]" in after.draft.text
-    assert "Barges of 2024 (2024-05-01)" in after.draft.section("conflicts").spans[1].text
+    assert before.draft.span("q1.answer").text == after.draft.span("q1.answer").text
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 17 knots. [2]" in report(after)
+    assert "**Marisa** [2]" in report(after)
+    assert "**17** [2]" in report(after)
+    assert "“12” → “17”: contradicted by Barges of 2026 (2026-03) [2]" in report(after)
+    assert "“Marisa” stands: what it rests on changed, read in Barges of 2026 (2026-03) [2]" in report(after)
+    assert "against Barges of 2024 (2024-05-01) [1]" in report(after)
     assert {"reopened", "revised", "conflict"} <= {e.kind for e in events}
     sound(after)
 
 
 def test_older_evidence_is_shown_and_changes_nothing() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE))
-    _, after = finish(amend(before, [OLDER]), Tools(writer(), Shelf()))
-    assert moved(before.draft, after.draft, []) == []
-    assert after.revisions == before.revisions
-    assert "against Barges of 1990 (1990) [2]" in after.draft.text
-    assert "Kept: the newer source." in after.draft.text
+    _, after = finish(amend(before, [OLDER]), tools(writer(), Shelf()))
+    assert moved(before.draft, after.draft, ["q2.standing", "q1.standing"]) == []
+    assert {r.span for r in after.revisions} <= {"q1.standing", "q2.standing"}
+    assert "(one source; an older source says otherwise)" in report(after)
+    assert "against Barges of 1990 (1990) [2]" in report(after)
+    assert "Kept: the newer source." in report(after)
 
 
 def test_unrelated_evidence_leaves_every_byte() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE))
-    _, after = finish(amend(before, [KITCHEN]), Tools(writer(), Shelf()))
-    assert after.draft.text == before.draft.text
+    _, after = finish(amend(before, [KITCHEN]), tools(writer(), Shelf()))
+    assert report(after) == report(before)
 
 
 def test_a_revision_that_the_evidence_supports_less_is_rolled_back() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE))
     told = writer()
-    told.enqueue(  # disputed? then the old claim, then the new one
-        Verdict(supports=0.2, refutes=0.7, silent=0.1),
+    told.enqueue(  # disputed? the two answers, then the old claim, then the new one
+        *[Verdict(supports=0.2, refutes=0.7, silent=0.1)] * 3,
         Verdict(supports=0.5, refutes=0.4, silent=0.1),
         Verdict(supports=0.3, refutes=0.6, silent=0.1),
     )
-    events, after = finish(amend(before, [NEWER]), Tools(told, Shelf()))
+    events, after = finish(amend(before, [NEWER]), tools(told, Shelf()))
     assert "rolled back" in {e.kind for e in events}
-    assert moved(before.draft, after.draft, []) == []
-    assert "reaches 12 knots" in after.draft.text
+    assert moved(before.draft, after.draft, ["q1.standing", "q2.standing"]) == []
+    assert "reaches 12 knots" in report(after)
 
 
 def test_a_pinned_span_is_never_changed() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE))
     place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
-    _, after = finish(amend(before, [NEWER], pin=[place, "q2.answer"]), Tools(writer(), Shelf()))
-    assert "reaches 12 knots" in after.draft.text
-    assert "“The fastest barge on Lake Orta is Marisa, which reaches 17 knots.”" in after.draft.text
-    assert "Kept: words that a person pinned." in after.draft.text
+    _, after = finish(amend(before, [NEWER], pin=[place, "q2.answer"]), tools(writer(), Shelf()))
+    assert "reaches 12 knots" in report(after)
+    assert "“The fastest barge on Lake Orta is Marisa, which reaches 17 knots.”" in report(after)
+    assert "Kept: words that a person pinned." in report(after)
 
 
 def test_a_span_that_a_person_reopens_is_filled_again_from_what_is_held() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE))
     place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
-    _, after = finish(amend(before, [], reopen=[place]), Tools(writer(), Shelf()))
+    _, after = finish(amend(before, [], reopen=[place]), tools(writer(), Shelf()))
     assert after.draft.span(place).text == "12"
     assert after.revisions[-1].reason == "person"
-    assert "- “12” stands: opened by a person, read in Barges of 2024 (2024-05-01) [1]" in after.draft.text
+    assert "- “12” stands: opened by a person, read in Barges of 2024 (2024-05-01) [1]" in report(after)
 
 
 def test_a_written_answer_does_not_waver() -> None:
@@ -138,9 +144,9 @@ def test_a_written_answer_does_not_waver() -> None:
     def answer_after(sure: float) -> str:
         far = passage("Orta is Tolomeo on the far shore of the fastest barge Lake.", "Far")
         told = ScriptedWriter({"fastest barge": r"Orta is (\w+)"}, sure={"Marisa": 0.6, "Tolomeo": sure})
-        steps = finish(ResearchState(question="What is the fastest barge on Lake Orta?"), Tools(told, Shelf(BARGE)))[1]
+        steps = finish(ResearchState(question="What is the fastest barge on Lake Orta?"), tools(told, Shelf(BARGE)))[1]
         grown = steps.model_copy(update={"evidence": (*steps.evidence, far), "finished": "", "round": 1})
-        return finish(grown, Tools(told, Shelf()))[1].draft.span("q1.answer").text
+        return finish(grown, tools(told, Shelf()))[1].draft.span("q1.answer").text
 
     assert answer_after(0.7) == "Marisa"
     assert answer_after(0.99) == "Tolomeo"
@@ -148,8 +154,8 @@ def test_a_written_answer_does_not_waver() -> None:
 
 def test_what_nothing_fills_is_not_established() -> None:
     events, state = research("Who dug the canal?", writer(), Shelf(KITCHEN))
-    assert "**Not established**" in state.draft.text
-    assert "## Not established" in state.draft.text
+    assert "**Not established**" in report(state)
+    assert "## Not established" in report(state)
     assert "unestablished" in {e.kind for e in events}
 
 
@@ -184,7 +190,7 @@ WORDS = st.text(alphabet=string.ascii_lowercase, min_size=4, max_size=8)
 FIGURES = st.integers(2, 9999)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(WORDS, FIGURES, FIGURES), min_size=1, max_size=5, unique_by=lambda t: t[0]), st.data())
 def test_locality_over_many_drafts(facts: list[tuple[str, int, int]], data: st.DataObject) -> None:
     """The promise: text outside the reopened spans is byte-identical, whatever was written and whatever comes."""
@@ -205,10 +211,10 @@ def test_locality_over_many_drafts(facts: list[tuple[str, int, int]], data: st.D
         for name, _, m in facts
         if data.draw(st.booleans())
     ]
-    _, after = finish(amend(before, news), Tools(told, Shelf()))
+    _, after = finish(amend(before, news), tools(told, Shelf()))
     reopened = [s for r in after.revisions if r.version == 2 for s in r.reopened]
     assert moved(before.draft, after.draft, reopened) == []
-    assert len(after.draft.text) >= len(before.draft.text) - 12 * len(reopened)
+    assert len(report(after)) >= len(report(before)) - 12 * len(reopened)
     sound(after)
 
 
@@ -218,8 +224,8 @@ def test_an_answer_read_where_nothing_asked_about_is_named_is_not_believed() -> 
     told = ScriptedWriter({"built": r"built by (\w+)"})
     _, other = research("Who built the Golden Gate Bridge?", told, Shelf(humber))
     _, asked = research("Who built the Humber Bridge?", told, Shelf(humber))
-    assert "**Not established**" in other.draft.text
-    assert "**Fox** [1]" in asked.draft.text
+    assert "**Not established**" in report(other)
+    assert "**Fox** [1]" in report(asked)
 
 
 @pytest.mark.parametrize(
@@ -236,11 +242,11 @@ def test_how_fast_asks_for_a_speed(question: str, wrong: str, right: str) -> Non
     told = ScriptedWriter({"How": r"(\d+)"}, sure={"300": 0.9, "1926": 0.9})
     _, state = research(question, told, Shelf(passage(wrong, "One"), passage(right, "Two")))
     found = next(w for w in right.split() if w.isdigit())
-    assert f"**{found}**" in state.draft.text
+    assert f"**{found}**" in report(state)
 
 
 def test_a_measure_is_asked_for_only_where_one_is_named() -> None:
     _, state = research(
         "How did the Marisa sink?", ScriptedWriter({"How": r"by (\w+)"}), Shelf(passage("The Marisa sank by fire."))
     )
-    assert "**fire**" in state.draft.text
+    assert "**fire**" in report(state)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palimpsest.agent import report
 from palimpsest.agent.draft import moved
+from palimpsest.agent.drafting import holds
 from palimpsest.agent.loop import amend
-from palimpsest.agent.state import Event, Filled, ResearchState, Tools, Verdict
+from palimpsest.agent.state import Event, Filled, ResearchState, Verdict
 from palimpsest.retrieval.types import Passage
 
-from .world import ScriptedWriter, Shelf, finish, passage, research
+from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report, research, tools
 
 NAMES = st.text(alphabet=string.ascii_lowercase, min_size=4, max_size=8).map(str.title)
 FIGURES = st.integers(2, 999)
@@ -51,14 +51,20 @@ def accounted_for(state: ResearchState) -> None:
             assert source.text[support.start - source.start : support.end - source.start] == support.quote
         if span.status in ("filled", "pinned") and span.kind in ("TEXT", "ENTITY", "NUMBER") and span.support:
             assert span.support[0].quote == span.text
-        if span.kind == "CITE" and span.text:
-            assert span.text == report.cite_text(state, held[span.support[0].passage].source)
-    listed = state.draft.section("sources")
-    numbers = [s.text.split(".")[0] for s in listed.spans[1:]] if listed else []
-    assert numbers == [str(n) for n in range(1, len(state.references) + 1)]
+        assert all(held[s.passage].source.id in state.references for s in span.support)
+    for block in state.draft.blocks:
+        if block.kind == "quotation":
+            whole = block.span("citation").support[0]  # type: ignore[union-attr]
+            assert whole.quote == block.text
+    for question in state.questions:
+        answer = state.draft.span(f"{question.id}.answer")
+        if answer.status == "filled":
+            assert holds(state.draft.block_of(answer.depends_on[0]), answer.support[0])
+    listed = [b.about for b in state.draft.section("sources")[1:]]
+    assert listed == list(state.references)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(NAMES, FIGURES, NAMES, DATES), min_size=1, max_size=4, unique_by=lambda t: t[0]),
     st.data(),
@@ -94,21 +100,22 @@ def test_three_versions_with_pins_and_reopenings(
         before = state
         writer = told() if data.draw(st.booleans()) else Silent({})
         _, state = finish(
-            amend(before, news, reopen=[s.id for s in opened], pin=[s.id for s in fixed]), Tools(writer, Shelf())
+            amend(before, news, reopen=[s.id for s in opened], pin=[s.id for s in fixed]), tools(writer, Shelf())
         )
         assert moved(before.draft, state.draft, reopened(state)) == []
-        assert all(state.draft.span(s.id).status in ("filled", "unestablished") for s in opened)
+        stands = {s.id: s.status for s in state.draft.spans()}
+        assert all(stands.get(s.id, "filled") in ("filled", "unestablished") for s in opened)
         assert {s: state.draft.span(s).text for s in pinned} == pinned
         accounted_for(state)
-        if not news and not opened:
-            assert state.draft.text == before.draft.text
+        if not news and not opened and not before.draft.section("open"):  # what is open may be read anew
+            assert report(state) == report(before)
 
 
 WINNERS = st.sampled_from(["Marisa", "Tolomeo", "Ada"])
 CHAIN = {"Which barge": r"race was (\w+)", "built": r"built by (\w+)"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(WINNERS, DATES, st.booleans()), min_size=3, max_size=3), st.data())
 def test_three_versions_of_a_question_that_rests_on_another(
     told: list[tuple[str, str | None, bool]], data: st.DataObject
@@ -125,13 +132,13 @@ def test_three_versions_of_a_question_that_rests_on_another(
     for number in (1, 2):
         before = state
         opened = [f"q{n}.answer" for n in (1, 2) if data.draw(st.booleans())]
-        _, state = finish(amend(before, news(number), reopen=opened), Tools(ScriptedWriter(CHAIN), Shelf()))
+        _, state = finish(amend(before, news(number), reopen=opened), tools(ScriptedWriter(CHAIN), Shelf()))
         assert moved(before.draft, state.draft, reopened(state)) == []
         accounted_for(state)
         unanswered = [q.id for q in state.questions if state.draft.span(f"{q.id}.answer").status == "unestablished"]
         listed = state.draft.section("open")
-        assert [s.id.split(".")[1] for s in (listed.spans[1:] if listed else ())] == unanswered
-        assert ("## Not established" in state.draft.text) == bool(unanswered)
+        assert [b.id.split(".")[1] for b in listed[1:]] == unanswered
+        assert ("## Not established" in report(state)) == bool(unanswered)
 
 
 KITCHEN = passage("Bread rises best in a warm room.", "A kitchen", "2026-06-01")
@@ -143,46 +150,47 @@ PATTERNS = {"fastest barge": r"Orta is (\w+)", "How many knots": r"reaches (\d+)
 
 def after(news: Passage, first: Passage = BARGE) -> tuple[list[Event], ResearchState, ResearchState]:
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(first))
-    events, state = finish(amend(before, [news]), Tools(ScriptedWriter(PATTERNS), Shelf()))
+    events, state = finish(amend(before, [news]), tools(ScriptedWriter(PATTERNS), Shelf()))
     return events, before, state
 
 
 def test_the_same_evidence_twice_changes_nothing_the_second_time() -> None:
     _, _, once = after(NEWER)
-    events, twice = finish(amend(once, [NEWER]), Tools(ScriptedWriter(PATTERNS), Shelf()))
-    assert twice.draft.text == once.draft.text
+    events, twice = finish(amend(once, [NEWER]), tools(ScriptedWriter(PATTERNS), Shelf()))
+    assert report(twice) == report(once)
     assert [e.kind for e in events] == ["finished"]
 
 
-def test_only_the_contradicted_places_are_reopened() -> None:
-    _, before, state = after(NEWER)
+def test_a_contradicted_quotation_is_replaced_whole_and_the_answers_in_it_follow() -> None:
+    """The ferry that "takes 95 hours": a number was swapped inside a quotation, and no source said so."""
+    _, _, state = after(NEWER)
+    (quoted,) = [b for b in state.draft.blocks if b.kind == "quotation"]
+    assert quoted.text == NEWER.text
     named = [s for r in state.revisions for s in r.reopened]
-    texts = [before.draft.span(s).text for s in named if s.startswith("c1.") and not s.endswith((".cite", ".conf"))]
-    assert texts == ["12"]
-    assert {s.split(".")[0] for s in named} == {"c1", "q2"}
+    assert {s.split(".")[0] for s in named} == {"c1", "q1", "q2"}
 
 
 def test_undated_evidence_from_a_person_wins_and_says_why() -> None:
     news = passage(NEWER.text, "A note")
     _, _, state = after(news)
-    assert "**17**" in state.draft.text
-    assert "A note (undated)" in state.draft.text
-    assert "Kept: the evidence brought last." in state.draft.text
+    assert "**17**" in report(state)
+    assert "A note (undated)" in report(state)
+    assert "Kept: the evidence brought last." in report(state)
 
 
 def test_dates_are_compared_as_far_as_both_are_precise() -> None:
     """2024 and 2024-05-01 may be the same day: neither is newer, so what was written stays."""
     _, _, state = after(passage(NEWER.text, "Barges", "2024"))
-    assert "**12**" in state.draft.text
-    assert "the dates do not decide" in state.draft.text
+    assert "**12**" in report(state)
+    assert "the dates do not decide" in report(state)
 
 
 def test_a_new_record_holder_replaces_the_whole_of_the_answer() -> None:
     """The name and the figure fall together, and the second question is asked again of the new sentence."""
     rival = passage("The fastest barge on Lake Orta is Tolomeo, which reaches 19 knots.", "Regatta", "2026-01-01")
     _, before, state = after(rival)
-    assert "**Tolomeo** [2]" in state.draft.text
-    assert "**19** [2]" in state.draft.text
+    assert "**Tolomeo** [2]" in report(state)
+    assert "**19** [2]" in report(state)
     assert moved(before.draft, state.draft, {s for r in state.revisions for s in r.reopened}) == []
     assert {h.status for h in state.graph.answers("q1") if h.text == "Marisa"} == {"refuted"}
 
@@ -193,10 +201,10 @@ def test_another_barge_is_no_rival_of_a_plain_sentence() -> None:
     news = passage("The barge Tolomeo on Lake Orta reaches 19 knots in calm water.", "B", "2026")
     reads = {"How many knots": r"reaches (\d+) knots"}
     _, before = research("How many knots does the barge Marisa on Lake Orta reach?", ScriptedWriter(reads), Shelf(held))
-    _, state = finish(amend(before, [news]), Tools(ScriptedWriter(reads), Shelf()))
-    assert "**12**" in before.draft.text
+    _, state = finish(amend(before, [news]), tools(ScriptedWriter(reads), Shelf()))
+    assert "**12**" in report(before)
     assert state.conflicts == ()
-    assert state.draft.text == before.draft.text
+    assert report(state) == report(before)
 
 
 def test_a_sentence_the_text_supports_well_is_not_disputed() -> None:
@@ -207,8 +215,8 @@ def test_a_sentence_the_text_supports_well_is_not_disputed() -> None:
             return super()._verdict(text, text)
 
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
-    _, state = finish(amend(before, [NEWER]), Tools(Agrees(PATTERNS), Shelf()))
-    assert state.draft.text == before.draft.text
+    _, state = finish(amend(before, [NEWER]), tools(Agrees(PATTERNS), Shelf()))
+    assert report(state) == report(before)
     assert state.conflicts == ()
 
 
@@ -218,12 +226,12 @@ def test_an_unsure_reading_disputes_nothing() -> None:
             return super()._place(passages, kind, turn).model_copy(update={"probability": 0.29})
 
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
-    _, state = finish(amend(before, [NEWER]), Tools(Unsure(PATTERNS), Shelf()))
-    assert state.draft.text == before.draft.text
+    _, state = finish(amend(before, [NEWER]), tools(Unsure(PATTERNS), Shelf()))
+    assert report(state) == report(before)
 
 
 def test_passages_laid_together_give_belief_to_the_one_chosen() -> None:
-    """`choose` sees the rivals side by side; its choice is worth 1.2 times its probability in log-odds."""
+    """`choose` sees the rivals side by side; its choice moves belief by its probability."""
 
     class Chooser(ScriptedWriter):
         def __init__(self, probability: float) -> None:
@@ -241,11 +249,11 @@ def test_passages_laid_together_give_belief_to_the_one_chosen() -> None:
     for sure in (0.25, 0.75):
         _, state = research("What is the fastest barge on Lake Orta?", Chooser(sure), Shelf(BARGE, rival), rounds=1)
         beliefs.append(next(h.belief for h in state.graph.answers("q1") if h.text == "Tolomeo"))
-    assert abs(beliefs[1] - beliefs[0] - 0.6) < 1e-9
+    assert abs(beliefs[1] - beliefs[0] - NUMBERS.together * 0.5) < 1e-9
 
 
 def revised(before: ResearchState, *news: Passage, writer: ScriptedWriter | None = None) -> ResearchState:
-    return finish(amend(before, news), Tools(writer or ScriptedWriter(PATTERNS), Shelf()))[1]
+    return finish(amend(before, news), tools(writer or ScriptedWriter(PATTERNS), Shelf()))[1]
 
 
 def test_an_answer_that_falls_with_the_one_it_rests_on_is_among_the_reopened() -> None:
@@ -257,9 +265,9 @@ def test_an_answer_that_falls_with_the_one_it_rests_on_is_among_the_reopened() -
     _, before = research("Which barge won the race, and who built it?", ScriptedWriter(told), Shelf(race, deed))
     after = revised(before, again, writer=ScriptedWriter(told))
     assert moved(before.draft, after.draft, reopened(after)) == []
-    assert "> The Marisa barge was built by Pietro Canale" in before.draft.text
-    assert "The Marisa barge was built" not in after.draft.text
-    assert "“Pietro Canale” → “Not established”: the answer it rests on changed." in after.draft.text
+    assert "> The Marisa barge was built by Pietro Canale" in report(before)
+    assert "The Marisa barge was built" not in report(after)
+    assert "“Pietro Canale” → “Not established”: what it rests on changed." in report(after)
 
 
 def test_an_answer_found_later_is_among_the_reopened() -> None:
@@ -271,19 +279,19 @@ def test_an_answer_found_later_is_among_the_reopened() -> None:
 def test_an_answer_found_later_is_no_longer_listed_as_not_established() -> None:
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(KITCHEN))
     after = revised(before, BARGE)
-    assert "**Marisa**" in after.draft.text
-    assert "What is the fastest barge on Lake Orta? Read" not in after.draft.text
+    assert "**Marisa**" in report(after)
+    assert "What is the fastest barge on Lake Orta? Read" not in report(after)
 
 
 def test_a_conflict_that_was_rolled_back_says_that_the_old_sentence_stands() -> None:
     """The report said "Kept: the newer source" of a sentence that stands nowhere in it."""
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
     told = ScriptedWriter(PATTERNS)
-    told.enqueue(*(Verdict(supports=s, refutes=0.9 - s, silent=0.1) for s in (0.2, 0.5, 0.3)))
+    told.enqueue(*(Verdict(supports=s, refutes=0.9 - s, silent=0.1) for s in (0.2, 0.2, 0.2, 0.5, 0.3)))
     after = revised(before, NEWER, writer=told)
-    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots." in after.draft.text
-    assert [c.kept for c in after.conflicts] == [BARGE.text]
-    assert "Kept: what stood; its source supports the other words less." in after.draft.text
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots." in report(after)
+    assert [c.kept.quote for c in after.conflicts] == [BARGE.text]
+    assert "Kept: what stood; its source supports the other words less." in report(after)
 
 
 @pytest.mark.parametrize("figure", ["12,000", "3,12", "12 million"])
@@ -304,33 +312,32 @@ def test_a_place_filled_from_another_source_is_cited_to_it() -> None:
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
     place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
     held = before.model_copy(update={"evidence": (*before.evidence, NEWER), "read": (*before.read, f"c1/{NEWER.id}")})
-    _, after = finish(amend(held, [], reopen=[place]), Tools(Second(PATTERNS), Shelf()))
-    assert after.draft.span(place).text == "17"
-    assert "[2]" in after.draft.span("c1.cite").text
+    _, after = finish(amend(held, [], reopen=[place]), tools(Second(PATTERNS), Shelf()))
+    assert place not in {s.id for s in after.draft.spans()}, "a quotation gives way whole"
+    assert f"> {NEWER.text} [2]" in report(after)
     assert moved(before.draft, after.draft, reopened(after)) == []
-    assert "**17** [2]" in after.draft.text, "the answer that rests on the sentence follows it"
+    assert "**17** [2]" in report(after), "the answer that rests on the sentence follows it"
 
 
-def test_an_opened_place_that_nothing_fills_shows_it() -> None:
+def test_a_quotation_whose_opened_place_nothing_fills_falls_and_is_listed() -> None:
     """design.md 1: what is open stays open and is shown as such; the report went on saying 12."""
-
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
     place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
-    _, after = finish(amend(before, [], reopen=[place]), Tools(Silent(PATTERNS), Shelf()))
-    assert "which reaches ▢▢▢ knots. [1]" in after.draft.text
-    assert "which reaches 12 knots" not in after.draft.text
-    assert "“12” in “The fastest barge on Lake Orta is Marisa, which reaches ▢▢▢ knots.”" in after.draft.text
+    _, after = finish(amend(before, [], reopen=[place]), tools(Silent(PATTERNS), Shelf()))
+    body, listed = report(after).split("## Not established")
+    assert "**Not established**" in body
+    assert "which reaches 12 knots" not in body
+    assert f"- “{BARGE.text}”: nothing that is held fills what was opened in it." in listed
     later = revised(after, NEWER)
-    assert later.draft.span(place).text in ("12", "17")
-    assert "▢" not in later.draft.text.split("## What was revised")[0]
+    assert f"> {NEWER.text} [2]" in report(later)
     assert moved(after.draft, later.draft, reopened(later)) == []
 
 
 def test_a_person_may_open_what_they_pinned() -> None:
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
     place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
-    _, pinned = finish(amend(before, [], pin=[place]), Tools(ScriptedWriter(PATTERNS), Shelf()))
-    _, after = finish(amend(pinned, [], reopen=[place]), Tools(ScriptedWriter(PATTERNS), Shelf()))
+    _, pinned = finish(amend(before, [], pin=[place]), tools(ScriptedWriter(PATTERNS), Shelf()))
+    _, after = finish(amend(pinned, [], reopen=[place]), tools(ScriptedWriter(PATTERNS), Shelf()))
     assert (pinned.draft.span(place).status, after.draft.span(place).status) == ("pinned", "filled")
 
 
@@ -339,14 +346,14 @@ def believed_elsewhere(before: ResearchState) -> ResearchState:
     far = passage("A gauge on the Marisa said that she reaches 21 knots with the wind.", "A log", "2024-05-02")
     sure = ScriptedWriter({"How many knots": r"reaches (\d+) knots"}, sure={"21": 0.999})
     grown = before.model_copy(update={"evidence": (*before.evidence, far), "finished": "", "round": 1})
-    return finish(grown, Tools(sure, Shelf()))[1]
+    return finish(grown, tools(sure, Shelf()))[1]
 
 
 def test_an_answer_that_is_opened_and_stays_takes_nothing_with_it() -> None:
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
-    _, after = finish(amend(before, [], reopen=["q1.answer"]), Tools(ScriptedWriter(PATTERNS), Shelf()))
+    _, after = finish(amend(before, [], reopen=["q1.answer"]), tools(ScriptedWriter(PATTERNS), Shelf()))
     assert [(r.span, r.old, r.new, r.reason) for r in after.revisions] == [("q1.answer", "Marisa", "Marisa", "person")]
-    assert "**12** [1]" in after.draft.text
+    assert "**12** [1]" in report(after)
 
 
 def test_pinned_words_of_a_quote_stay_when_the_answer_changes() -> None:
@@ -354,19 +361,19 @@ def test_pinned_words_of_a_quote_stay_when_the_answer_changes() -> None:
     _, before = research(question, ScriptedWriter(PATTERNS), Shelf(BARGE))
     pinned = amend(before, [], pin=["c1.0"]).model_copy(update={"version": 1})
     after = believed_elsewhere(pinned)
-    assert "**21** [2]" in after.draft.text
-    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in after.draft.text
+    assert "**21** [2]" in report(after)
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in report(after)
 
 
 def test_a_quote_that_another_answer_rests_on_stays_under_it() -> None:
     """Both answers were read in one sentence; when one of them is believed elsewhere, the sentence stays with the other."""
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
     after = believed_elsewhere(before)
-    assert "**21** [2]" in after.draft.text
-    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in after.draft.text
-    assert "> A gauge on the Marisa said that she reaches 21 knots with the wind. [2]" in after.draft.text
+    assert "**21** [2]" in report(after)
+    assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots. [1]" in report(after)
+    assert "> A gauge on the Marisa said that she reaches 21 knots with the wind. [2]" in report(after)
 
 
 def test_fixed_words_cannot_be_opened() -> None:
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
-    assert amend(before, [], reopen=["title"]).draft.span("title").status == "fixed"
+    assert amend(before, [], reopen=["question.title"]).draft.span("question.title").status == "fixed"

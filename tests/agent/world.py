@@ -8,16 +8,33 @@ from collections import deque
 from collections.abc import Sequence
 
 from palimpsest.agent import loop
-from palimpsest.agent.forms import content
+from palimpsest.agent.evidence_text import content
+from palimpsest.agent.numbers import Numbers
 from palimpsest.agent.state import Budget, Candidate, Event, Filled, Piece, ResearchState, Tools, Verdict
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
+from palimpsest.retrieval.chunks import sentences
 from palimpsest.retrieval.types import Failure, Found, Hit, Passage, Source
+from palimpsest.workflows.calibration import numbers_of
+from palimpsest.workflows.rendering import markdown
+
+NUMBERS: Numbers = numbers_of("embedded")
 
 
 def passage(text: str, title: str = "", date: str | None = None) -> Passage:
     digest = hashlib.sha256(text.encode()).hexdigest()
     source = Source(id=digest[:12], uri=f"test:{digest[:6]}", title=title or text[:20], date=date, sha256=digest)
-    return Passage(id=f"{source.id}-0", text=text, source=source, start=0, end=len(text))
+    return Passage(
+        id=f"{source.id}-0", text=text, source=source, start=0, end=len(text), sentences=tuple(sentences(text))
+    )
+
+
+def report(state: ResearchState) -> str:
+    """The report as a reader sees it."""
+    return markdown.render(state, {})
+
+
+def tools(writer: ScriptedWriter, search: Shelf) -> Tools:
+    return Tools(writer, search, NUMBERS)
 
 
 class ScriptedWriter:
@@ -125,4 +142,4 @@ def finish(state: ResearchState, tools: Tools) -> tuple[list[Event], ResearchSta
 
 
 def research(question: str, writer: ScriptedWriter, shelf: Shelf, **budget: int) -> tuple[list[Event], ResearchState]:
-    return finish(ResearchState(question=question, budget=Budget(**budget)), Tools(writer, shelf))
+    return finish(ResearchState(question=question, budget=Budget(**budget)), tools(writer, shelf))

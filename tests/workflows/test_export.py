@@ -56,14 +56,17 @@ def test_a_bibliography_has_balanced_braces_and_an_entry_for_each_source(run: Ru
     assert r"A. Canale and B\_Rossi" in text
 
 
-def test_json_holds_the_record_and_the_whole_state(run: Run) -> None:
-    held = json.loads(export.json_text(run.record(), run.state(1)))
-    assert held["record"]["id"] == run.folder.name
-    assert held["state"]["draft"] == run.state(1).draft.model_dump(mode="json")
+def test_json_holds_blocks_with_their_citations_and_the_sources(run: Run) -> None:
+    held = json.loads(export.report_json(run.record(), run.state(1)))
+    assert held["run"] == run.folder.name
+    quoted = next(b for b in held["blocks"] if b["kind"] == "quotation")
+    cited = next(s for s in quoted["spans"] if s["role"] == "citation")
+    assert cited["cites"][0]["quote"] == quoted["text"]
+    assert held["sources"][cited["cites"][0]["number"] - 1]["id"] == cited["cites"][0]["passage"].split("-")[0]
 
 
 def test_markdown_is_front_matter_and_the_draft(run: Run) -> None:
     record, state = run.record(), run.state(1)
     text = export.markdown(record.model_copy(update={"question": 'Who said "no"\\?'}), state)
-    assert text.endswith("---\n\n" + state.draft.text)
     assert 'question: "Who said \\"no\\"\\\\?"\n' in text
+    assert "# What is the fastest barge on \\<b\\>Lake Orta\\</b\\>?" in text

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from palimpsest.agent.draft import Kind, Span
 from palimpsest.agent.loop import run
+from palimpsest.agent.numbers import UNCALIBRATED, Numbers
 from palimpsest.agent.state import Budget, Candidate, Event, Filled, Piece, ResearchState, Tools, Verdict, Writer
 from palimpsest.dlm_core.metrics import calibration, exact, f1
 from palimpsest.dlm_core.training.examples import read_rows
@@ -98,6 +99,7 @@ def evaluate(
     seed: int = 0,
     budget: Budget | None = None,
     pages: Path | None = None,
+    numbers: Numbers = UNCALIBRATED,
 ) -> Iterator[Progress | Row]:
     """Index the suite's documents in `index_folder` (what it holds already stays), then ask `limit` questions, 0 for all.
 
@@ -108,7 +110,7 @@ def evaluate(
         yield from fill(index, documents)
         searcher = HybridSearcher(index)
         for question in questions:
-            yield answer(question, writer, lambda queries, k: search_all([searcher], queries, k), budget or Budget())
+            yield answer(question, writer, lambda queries, k: search_all([searcher], queries, k), budget or Budget(), numbers)
 
 
 def sample(questions: Sequence[Asked], limit: int, seed: int) -> list[Asked]:
@@ -129,10 +131,12 @@ def fill(index: Index, documents: Sequence[Document]) -> Iterator[Progress]:
 # One question
 
 
-def answer(question: Question, writer: Writer, search: Callable[..., Any], budget: Budget) -> Row:
+def answer(
+    question: Question, writer: Writer, search: Callable[..., Any], budget: Budget, numbers: Numbers = UNCALIBRATED
+) -> Row:
     """Run the plain loop on a question and compare its report with the gold answers."""
     counted, start = Counted(writer), time.monotonic()
-    state = last(run(ResearchState(question=question.text, budget=budget), Tools(counted, search)))
+    state = last(run(ResearchState(question=question.text, budget=budget), Tools(counted, search, numbers)))
     return score(question, state, counted.canvases, time.monotonic() - start)
 
 
@@ -148,18 +152,18 @@ def last(steps: Generator[Event, None, ResearchState]) -> ResearchState:
 
 def score(question: Question, state: ResearchState, canvases: int, seconds: float) -> Row:
     """The figures of a finished report."""
-    told = _answer_span(state)
-    text = told.text if told else ""
+    span = _answer_span(state)
+    text = span.text if span else ""
     held = {p.source.id for p in state.evidence}
     return Row(
         id=question.id,
         question=question.text,
         gold_answers=question.answers,
         answer=text,
-        confidence=told.confidence if told else None,
-        exact=exact(text, question.answers) if told else 0.0,
-        f1=f1(text, question.answers) if told else 0.0,
-        cites_gold=told is not None and state.passage(told.support[0].passage).source.id in question.gold,
+        confidence=span.confidence if span else None,
+        exact=exact(text, question.answers) if span else 0.0,
+        f1=f1(text, question.answers) if span else 0.0,
+        cites_gold=span is not None and state.passage(span.support[0].passage).source.id in question.gold,
         references_gold=_share(question.gold, state.references),
         retrieved_gold=_share(question.gold, held),
         rounds=state.round,

@@ -1,0 +1,134 @@
+"""Sentences of the evidence: their words, their typed places, and whether two of them say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
+from palimpsest.retrieval.types import Passage
+
+from .draft import Kind
+from .state import Candidate, Filled, Piece
+
+_LEAD = re.compile(r"(?:(?:is|are|was|were|been|by|of|and|or|that|which)\s+)+(?=\S)")
+_BRACKETED = re.compile(r"\[\d+(?:[,–-]\s?\d+)*\]")  # a source's own citation is no figure of what it says
+_WORD = re.compile(r"[^\W_]+(?:[-'’.,][^\W_]+)*")
+_STOP = frozenset(
+    "a an the of in on at by for to from with and or is are was were be been being it its this that these those as which who "
+    "whom whose what when where how why does do did has have had can could will would may might than then there their they he "
+    "she his her him them into over under about after before also not no one".split()
+)
+_SUPERLATIVE = re.compile(
+    r"\b(?:(?:the|an?)\s+(?:\w+\s+){0,2}?\w{2,}est|most|least|first|last|only|best|worst|record)\b", re.IGNORECASE
+)
+
+
+def sentences_of(passage: Passage) -> list[tuple[int, int]]:
+    """[start, end) of each sentence of a passage, offsets into its source; a passage that was never split is one."""
+    if passage.sentences:
+        return list(passage.sentences)
+    return [(passage.start, passage.end)]
+
+
+def sentence_at(passage: Passage, start: int, end: int) -> tuple[int, int]:
+    """The sentence of the passage that holds the source's characters [start, end), or all sentences that these touch."""
+    touched = [(a, b) for a, b in sentences_of(passage) if a < end and start < b]
+    return (min(a for a, _ in touched), max(b for _, b in touched)) if touched else (start, end)
+
+
+def without_lead(candidate: Candidate) -> Candidate:
+    """A candidate without the small words ahead of the answer: "is £1.50" says £1.50; names in capitals keep theirs."""
+    lead = _LEAD.match(candidate.text)
+    cut = lead.end() if lead else 0
+    return candidate.model_copy(update={"text": candidate.text[cut:], "start": candidate.start + cut})
+
+
+def within_kind(filled: Filled, kind: Kind) -> Filled:
+    """Words filled into a typed place, cut to the names or figures in them: the words around stand in the sentence already."""
+    typed = [(s, e) for s, e, k in typed_spans(filled.text) if k.name == kind]
+    if filled.passage is None or not typed:
+        return filled
+    start, end = typed[0][0], typed[-1][1]
+    place = {"start": filled.start + start, "end": filled.start + end}
+    return filled.model_copy(update={**place, "text": filled.text[start:end]})
+
+
+class Part(NamedTuple):
+    """A stretch of a sentence: its words, their place in the source, and what kind of place it is."""
+
+    text: str
+    start: int
+    end: int
+    kind: Kind
+
+
+def parts(text: str, offset: int) -> list[Part]:
+    """A sentence cut at its names and figures; `offset` is where it starts in its source."""
+    found, at = [], 0
+    cited = {at for match in _BRACKETED.finditer(text) for at in range(*match.span())}
+    typed = [t for t in typed_spans(text) if t[2] is not MaskKind.LOGIC and t[0] not in cited]
+    for start, end, kind in typed:
+        if at < start:
+            found.append(Part(text[at:start], offset + at, offset + start, "TEXT"))
+        name: Kind = "ENTITY" if kind is MaskKind.ENTITY else "NUMBER"
+        found.append(Part(text[start:end], offset + start, offset + end, name))
+        at = end
+    if at < len(text):
+        found.append(Part(text[at:], offset + at, offset + len(text), "TEXT"))
+    return found
+
+
+def form(pieces: Iterable[tuple[str, Kind]], holes: Iterable[int]) -> list[Piece]:
+    """A claim with holes: the pieces named by index become slots of their kind."""
+    opened = set(holes)
+    return [
+        SlotSpec(MaskKind[kind], required=True) if number in opened else text
+        for number, (text, kind) in enumerate(pieces)
+    ]
+
+
+def content(text: str) -> set[str]:
+    """The words of `text` that carry meaning: lower case, without the commonest, plural s cut."""
+    words = (w.lower() for w in _WORD.findall(text))
+    return {w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith("ss") else w for w in words if w not in _STOP}
+
+
+def overlap(wanted: set[str], text: str) -> float:
+    """The share of the wanted words that `text` holds."""
+    return len(wanted & content(text)) / len(wanted) if wanted else 0.0
+
+
+def is_superlative(text: str) -> bool:
+    """Whether a sentence claims a place that only one thing can hold: the fastest, the first, the only."""
+    return bool(_SUPERLATIVE.search(text))
+
+
+def slice_of(passage: Passage, start: int, end: int) -> Passage:
+    """The source's characters [start, end) of a passage as a passage of the same id."""
+    text = passage.text[start - passage.start : end - passage.start]
+    return passage.model_copy(update={"text": text, "start": start, "end": start + len(text)})
+
+
+def same_answer(one: str, other: str) -> bool:
+    """Whether two answers say the same: equal words, or one's words all inside the other's."""
+    a, b = content(one), content(other)
+    return bool(a and b) and (a <= b or b <= a) if a and b else one.strip().lower() == other.strip().lower()
+
+
+def clusters(passages: Sequence[Passage]) -> dict[str, int]:
+    """Passage id -> number of its cluster: passages of one source, or that share half of their five-word runs, count as one."""
+    number: dict[str, int] = {}
+    shingled: list[tuple[Passage, set[tuple[str, ...]]]] = []
+    for passage in passages:
+        words = [w.lower() for w in _WORD.findall(passage.text)]
+        runs = {tuple(words[i : i + 5]) for i in range(max(len(words) - 4, 1))}
+        twin = next((p for p, other in shingled if _copies(passage, p, runs, other)), None)
+        number[passage.id] = number[twin.id] if twin else len(set(number.values()))
+        shingled.append((passage, runs))
+    return number
+
+
+def _copies(one: Passage, other: Passage, runs: set[tuple[str, ...]], others: set[tuple[str, ...]]) -> bool:
+    return one.source.id == other.source.id or len(runs & others) >= 0.5 * min(len(runs), len(others))

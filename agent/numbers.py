@@ -1,0 +1,70 @@
+"""The numbers that decide what is believed. Each was fitted with one model, and lives in the calibration file of that model."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field
+
+from palimpsest.retrieval.types import Frozen
+
+
+class Curve(Frozen):
+    """A confidence that may be shown: a logistic line over belief, with what it was worth on data held out from its fit."""
+
+    slope: float
+    offset: float
+    error: float  # expected calibration error on the held-out cases
+    cases: int
+    data: str
+
+    def probability(self, belief: float) -> float:
+        return 1 / (1 + math.exp(-self.slope * belief - self.offset))
+
+
+class Numbers(Frozen):
+    """Weights in log-odds, thresholds in probabilities and shares. The defaults fit no model: they are what stands without a fit.
+
+    A reading counts for what the model says of it, every independent source that reads the same adds as much again, what is more
+    likely than not is written, and nothing else is weighed.
+    """
+
+    fitted_on: str = ""  # data and command; "" is not fitted
+    prior: float = 0.0  # of any answer
+    reading: float = 1.0  # for each unit of the model's own log-odds that a span is the answer
+    sentence: float = 0.0  # lost when the answer's sentence holds none of the question's words
+    around: float = 0.0  # lost when title and passage hold none of them
+    topic: float = 0.0  # gained when all of them are held
+    missed: float = 0.0  # lost when the sentence has not the thing counted or the measure asked for
+    foreign: float = 0.0  # lost when no name of the question is spoken of
+    agreement: float = 1.0  # gained for each independent source that reads the same, times its probability
+    verdict: float = 0.0  # for each unit of a verdict's log-odds
+    verdict_most: float = 0.0  # the most that one verdict may move
+    together: float = 0.0  # gained by what is read when rivals lie on one canvas, times its probability
+    refuted: float = 0.0  # lost by what a changed claim no longer says
+    margin: float = 0.0  # by which another answer must be believed more before a written one gives way
+    established: float = 0.5  # the least probability with which an answer is written
+    unsure: float = 0.5  # an answer believed less than this sends the search on over bridges
+    least: float = 0.0  # the least probability with which a span becomes a rival answer
+    agreeing: float = 0.5  # the least probability of a reading that counts as agreement
+    disputed: float = 0.5  # the least probability with which other words are read in a claim's place
+    supported: float = 0.5  # a verdict from which a sentence is taken to say the claim
+    aligned: float = 0.5  # the share of a claim's words that a sentence must hold to speak of the same thing
+    subject: float = 0.5  # the share of words that two statements about one thing have in common ahead of what differs
+    related: float = 0.5  # the least score of a finding
+    finding: float = 0.5  # what of that score the answer's words make; the rest is the question's
+    alike: float = 0.7  # the share of words from which two sentences say the same
+    confidence: dict[str, Curve] = Field(default_factory=dict)  # by kind of statement: "answer"
+
+
+UNCALIBRATED = Numbers()
+
+
+def log_odds(probability: float) -> float:
+    """Log-odds, held within those of 1 % and 99 %: no model of this size is surer than that."""
+    clipped = min(max(probability, 0.01), 0.99)
+    return math.log(clipped / (1 - clipped))
+
+
+def probability(odds: float) -> float:
+    return 1 / (1 + math.exp(-odds))

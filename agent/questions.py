@@ -1,0 +1,106 @@
+"""What is asked: a question into sub-questions, the names and kinds in it, and the words that stand for an earlier answer."""
+
+from __future__ import annotations
+
+import re
+
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+
+from .dates import asked_date
+from .draft import Kind
+from .state import SubQuestion
+
+_ASKS = (
+    r"(?:who|whom|whose|what|when|where|which|how|why|is|are|was|were|does|do|did|can|in what|in which|at what|by whom)"
+)
+_JOINT = re.compile(rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b)", re.IGNORECASE)
+_PRONOUN = re.compile(r"\b(it|its|they|them|their|he|him|his|she|her)\b", re.IGNORECASE)
+_POSSESSIVE = {"its", "their", "his"}
+_FIRST_ASKED = re.compile(
+    r"(?<!the )\b(?:in what|in which|on what|on which|who|whom|whose|where|when|how|what|which|why)\b", re.I
+)
+_NUMBER_ASKED = re.compile(
+    r"(when|how (?:many|much|long|fast|far|old|large|big|often|tall|high|deep)|what (?:year|date|percent\w*|number|fraction|share)|"
+    r"(?:in|on) (?:what|which) (?:year|date|month|day))\b",
+    re.IGNORECASE,
+)
+_OR = re.compile(r"\W*(?:\w+\s+){0,2}?(?:which|who|whose|what)\b[^?]*?\bor\b", re.IGNORECASE)
+
+
+def subquestions(question: str) -> list[SubQuestion]:
+    """The parts of a question. A part that speaks of "it" depends on the part before and says {q1} in its place."""
+    parts = [p.strip(" ,?;") for p in _JOINT.split(question)]
+    found: list[SubQuestion] = []
+    for part in (p for p in parts if p):
+        text, needs = _resolve(part, found[-1].id, found[-1].text) if found else (part, False)
+        depends = (found[-1].id,) if needs else ()
+        found.append(
+            SubQuestion(
+                id=f"q{len(found) + 1}",
+                text=_sentence(text),
+                asked=_sentence(part if needs else text),
+                kind=asked_kind(part),
+                depends_on=depends,
+                as_of=asked_date(part) or asked_date(question),
+            )
+        )
+    return found
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}?"
+
+
+def _resolve(part: str, before: str, earlier: str) -> tuple[str, bool]:
+    """`part` with its first pronoun replaced: by the thing the `earlier` part names, or by a reference to its answer."""
+    match = _PRONOUN.search(part)
+    if match is None:
+        return part, False
+    named = _meant(match.group().lower(), earlier)
+    possessive = "'s" if match.group().lower() in _POSSESSIVE else ""
+    return f"{part[: match.start()]}{named or f'{{{before}}}'}{possessive}{part[match.end() :]}", not named
+
+
+def _meant(pronoun: str, earlier: str) -> str:
+    """The name a pronoun stands for, "" when it stands for the earlier answer.
+
+    "Who built X, and when was it opened": it is X, he is who built it. "When did X die, and where did he live": X. "Which barge won,
+    and who built it": the answer.
+    """
+    names = [
+        earlier[s - 4 if earlier[:s].endswith("the ") else s : e]
+        for s, e, kind in typed_spans(earlier)
+        if kind is MaskKind.ENTITY
+    ]
+    first = _FIRST_ASKED.search(earlier)
+    word = first.group().lower() if first else ""
+    person = word in ("who", "whom", "whose") and pronoun not in ("it", "its")
+    of_a_thing = word in ("what", "which") and asked_kind(earlier) != "NUMBER"
+    return "" if person or of_a_thing or not names else names[-1]
+
+
+def asked_kind(question: str) -> Kind:
+    """NUMBER when the first question word asks for a figure or a date; names need no slot of their own, so else TEXT."""
+    first = _FIRST_ASKED.search(question)
+    return "NUMBER" if first and _NUMBER_ASKED.match(question, first.start()) else "TEXT"
+
+
+def alternatives(question: str) -> list[str]:
+    """The two things a question lets one choose between: "Which is older, A or B?" names A and B; otherwise none."""
+    match = _OR.match(question)
+    if match is None:
+        return []
+    names = [(s, e) for s, e, kind in typed_spans(question) if kind is MaskKind.ENTITY]
+    before = [question[s:e] for s, e in names if e <= match.end()]
+    after = [question[s:e] for s, e in names if s >= match.end()]
+    return [before[-1], after[0]] if before and after else []
+
+
+def resolved(question: SubQuestion, answers: dict[str, str]) -> str | None:
+    """The text to ask, with the answers it depends on put in; None while one is missing."""
+    if any(q not in answers for q in question.depends_on):
+        return None
+    text = question.text  # a person's words: braces in them are just text
+    for other in question.depends_on:
+        text = text.replace(f"{{{other}}}", answers[other])
+    return text

@@ -1,0 +1,86 @@
+"""Sentences of other evidence that speak of a claim's subject and say something else in its typed places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+from palimpsest.retrieval.types import Passage
+
+from .dates import supersedes
+from .draft import Span
+from .evidence_text import content, is_superlative, overlap, sentences_of
+from .numbers import Numbers
+from .state import ResearchState
+
+
+class Rival(NamedTuple):
+    """A sentence [start, end) of a source that says something else in the places `holes` (indices of the claim's words)."""
+
+    passage: Passage
+    start: int
+    end: int
+    text: str
+    holes: tuple[int, ...]
+
+
+def find_rival(words: Sequence[Span], passage: Passage, numbers: Numbers) -> Rival | None:
+    """The passage's sentence that speaks of the claim's subject, and the places in which it differs; None when none does.
+
+    Figures may differ when the names agree; one name may differ when another agrees; more only when both sentences claim a place
+    that one thing alone can hold ("the fastest ...").
+    """
+    wanted = content("".join(s.text for s in words if not s.is_place))
+    names = {s.text.lower() for s in words if s.kind == "ENTITY"}
+    if len(wanted) < 2:
+        return None
+    told = [(overlap(wanted, text), start, end, text) for start, end, text in _sentences(passage)]
+    for share, start, end, text in sorted(told, key=lambda s: -s[0])[:2]:
+        if share < numbers.aligned:
+            return None
+        holes = tuple(n for n, s in enumerate(words) if s.is_place and not stands(s.text, text))
+        figures = [n for n in holes if words[n].kind == "NUMBER"]
+        differing = [n for n in holes if words[n].kind == "ENTITY"]
+        first = next((n for n, s in enumerate(words) if s.is_place), None)
+        unique = is_superlative("".join(s.text for s in words)) and is_superlative(text)
+        shared = len(names) - len({words[n].text.lower() for n in differing})
+        one_name = len(differing) == 1 and shared and not figures and first not in differing
+        if unique or not differing or one_name:
+            return Rival(passage, start, end, text, holes)
+    return None
+
+
+def _sentences(passage: Passage) -> list[tuple[int, int, str]]:
+    return [(a, b, passage.text[a - passage.start : b - passage.start]) for a, b in sentences_of(passage)]
+
+
+def same_subject(words: Sequence[Span], hole: int, text: str, value: str, numbers: Numbers) -> bool:
+    """Whether claim and sentence say the same things ahead of the place in which they differ (behind it, when it comes first)."""
+    at = text.find(value)
+    before, behind = content("".join(s.text for s in words[:hole])), content("".join(s.text for s in words[hole + 1 :]))
+    ours, theirs = (before, content(text[:at])) if before else (behind, content(text[at + len(value) :]))
+    return len(ours & theirs) >= numbers.subject * len(ours | theirs)
+
+
+def stands(words: str, text: str) -> bool:
+    """Whether a text says these words, and not a longer figure that begins or ends with them: 12 is not 12,000, nor 12 million."""
+    found = re.finditer(rf"(?<![\w.])(?<!\d,){re.escape(words)}(?!\w)(?![.,]\d)", text, re.IGNORECASE)
+    figures = {start: end for start, end, kind in typed_spans(text) if kind is MaskKind.NUMBER}
+    return any(figures.get(m.start(), m.end()) <= m.end() for m in found)
+
+
+def takes_precedence(state: ResearchState, own: Passage, other: Passage, as_of: str) -> bool:
+    """Whether the other source decides: by its date, or, where dates do not decide, as what a person brought last."""
+    by_date = supersedes(own, other, as_of)
+    both_dated = own.source.date and other.source.date
+    return bool(by_date) or (not both_dated and state.version > 1 and other.id in state.fresh)
+
+
+def why(own: Passage, other: Passage, as_of: str, taken: bool) -> str:
+    """Why one of two sources was kept, in a sentence."""
+    by_date = supersedes(own, other, as_of)
+    if by_date is None:
+        return "Kept: the evidence brought last." if taken else "Kept: what was written first; the dates do not decide."
+    return f"Kept: the source in force in {as_of}." if as_of else "Kept: the newer source."

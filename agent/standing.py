@@ -1,0 +1,49 @@
+"""How a statement stands, in words: which independent sources say it, and who says otherwise."""
+
+from __future__ import annotations
+
+from .dates import is_later
+from .evidence_text import clusters
+from .hypotheses import Hypothesis, Relation
+from .state import Conflict, ResearchState
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def supporting(state: ResearchState, hypothesis: Hypothesis) -> list[str]:
+    """The passages in which a hypothesis was read: its own first."""
+    held = {p.id for p in state.evidence}
+    edges = [e for e in state.graph.edges if e.target == hypothesis.id and e.relation is Relation.SUPPORTS]
+    agreeing = [e.source for e in edges if e.source in held]
+    return list(dict.fromkeys((*(s.passage for s in hypothesis.support), *agreeing)))
+
+
+def independent(state: ResearchState, hypothesis: Hypothesis) -> int:
+    """How many independent sources say it; copies of one text count once."""
+    number = clusters([state.passage(p) for p in supporting(state, hypothesis)])
+    return len(set(number.values()))
+
+
+def standing(state: ResearchState, hypothesis: Hypothesis) -> str:
+    """How a statement stands: its independent sources counted, and what other sources say of it."""
+    count = independent(state, hypothesis)
+    several = count != 1
+    number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+    words = f"{number} {'independent ' if several else ''}source{'s' if several else ''}"
+    against = disputes(state, hypothesis)
+    if not against:
+        return words
+    older = all(_is_older(state, c) for c in against)
+    return f"{words}; an older source says otherwise" if older else f"{words}; disputed"
+
+
+def disputes(state: ResearchState, hypothesis: Hypothesis) -> list[Conflict]:
+    """The listed conflicts about a hypothesis, or about the claim that it was read from."""
+    names = {hypothesis.id, *(e.source for e in state.graph.edges if e.target == hypothesis.id)}
+    return [c for c in state.conflicts if c.hypothesis in names]
+
+
+def _is_older(state: ResearchState, conflict: Conflict) -> bool:
+    """Whether the side that was not kept is of an older source."""
+    kept, other = (state.passage(side.passage).source.date for side in (conflict.kept, conflict.other))
+    return bool(kept and other) and is_later(str(kept), str(other))

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from palimpsest.agent.questions import alternatives, asked_kind, resolved, subquestions
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who designed the Eiffel Tower?", [("Who designed the Eiffel Tower?", "TEXT", ())]),
+        (
+            "What is the fastest barge, and how many knots does it reach?",
+            [("What is the fastest barge?", "TEXT", ()), ("How many knots does {q1} reach?", "NUMBER", ("q1",))],
+        ),
+        ("What is A? And where is B?", [("What is A?", "TEXT", ()), ("Where is B?", "TEXT", ())]),
+        ("rock and roll history", [("Rock and roll history?", "TEXT", ())]),
+        (
+            "Which firm built it and what is its age?",
+            [("Which firm built it?", "TEXT", ()), ("What is {q1}'s age?", "TEXT", ("q1",))],
+        ),
+    ],
+)
+def test_subquestions(question: str, expected: list) -> None:
+    assert [(q.text, q.kind, q.depends_on) for q in subquestions(question)] == expected
+
+
+def test_the_first_question_word_decides_the_kind() -> None:
+    """ "Where was he headed when he died" once asked for a figure, for the "when" in it."""
+    assert asked_kind("Where was he headed when he died?") == "TEXT"
+    assert asked_kind("In what year was the canal dug?") == "NUMBER"
+    assert asked_kind("when was it dug") == "NUMBER"
+
+
+def test_a_question_may_offer_a_choice() -> None:
+    assert alternatives("Which film came first, Day of the Fight or Flying Padre?") == [
+        "Day of the Fight",
+        "Flying Padre",
+    ]
+    assert alternatives("Who dug the canal?") == []
+
+
+@pytest.mark.parametrize(
+    ("question", "second"),
+    [
+        ("Who built the Marisa, and when was it launched?", "When was the Marisa launched?"),
+        ("Who built the Marisa, and where did he live?", "Where did {q1} live?"),
+        ("When did Pietro Canale die, and which island did he rule?", "Which island did Pietro Canale rule?"),
+        ("Which firm makes LLaDA, and where is it based?", "Where is {q1} based?"),
+    ],
+)
+def test_what_a_pronoun_stands_for(question: str, second: str) -> None:
+    """ "What island did 1203 rule?" was once asked, after "When did he die?"."""
+    assert subquestions(question)[1].text == second
+
+
+def test_a_dependent_question_waits_for_its_answer() -> None:
+    second = subquestions("What is the fastest barge, and how many knots does it reach?")[1]
+    assert resolved(second, {}) is None
+    assert resolved(second, {"q1": "Marisa"}) == "How many knots does Marisa reach?"
+
+
+@pytest.mark.parametrize("question", ["What does {x} mean?", "What is {} in Python?", "Who wrote {"])
+def test_braces_in_a_question_are_just_text(question: str) -> None:
+    """They were once filled in with the answers of other questions, and the run died."""
+    assert resolved(subquestions(question)[0], {}) == question.rstrip("?") + "?"
+
+
+def test_a_heading_keeps_the_pronoun_that_was_asked() -> None:
+    """It once said "When did it write it?"."""
+    told = [q.asked for q in subquestions("Who wrote the first program, and when did she write it?")]
+    assert told == ["Who wrote the first program?", "When did she write it?"]
+    assert subquestions("Who built the Marisa, and when was it launched?")[1].asked == "When was the Marisa launched?"

@@ -1,0 +1,67 @@
+"""What every surface shares: letters that cannot be seen are shown by their code, and a draft's numbers are looked up."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from palimpsest.agent.draft import Block, Span, Support
+from palimpsest.agent.state import ResearchState, Revision
+from palimpsest.retrieval.types import Source
+
+OPEN = "▢▢▢"
+NOT_ESTABLISHED = "Not established"
+WHY = {
+    "contradicted": "contradicted",
+    "unsure": "the model was unsure",
+    "dependent": "what it rests on changed",
+    "person": "opened by a person",
+    "new evidence": "new evidence",
+}
+
+
+def visible(text: str) -> str:
+    """The text on one line, with controls, bidirectional marks and lone surrogates shown by their code."""
+    return "".join(map(_shown, text))
+
+
+def _shown(letter: str) -> str:
+    if letter in "\n\r\t\x0b\x0c\u2028\u2029":
+        return " "
+    if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co") and letter not in "\u00ad\u200c\u200d":
+        return f"⟨U+{ord(letter):04X}⟩"
+    return letter
+
+
+def number_of(state: ResearchState, support: Support) -> int:
+    """The citation number of a support's source."""
+    return state.references.index(state.passage(support.passage).source.id) + 1
+
+
+def numbers(state: ResearchState, span: Span | None) -> list[int]:
+    """The citation numbers of a span's sources, each once, in the order of its support."""
+    return list(dict.fromkeys(number_of(state, s) for s in span.support)) if span else []
+
+
+def shown(block: Block) -> str:
+    """The words of a block, with the sign of an open place where a slot waits, and of none where nothing fills it."""
+    if block.kind != "heading" and block.words and all(s.status == "unestablished" for s in block.words):
+        return NOT_ESTABLISHED
+    return "".join(OPEN if s.status == "open" else s.text for s in block.words)
+
+
+def is_established(block: Block) -> bool:
+    return shown(block) not in (OPEN, NOT_ESTABLISHED)
+
+
+def source_of(state: ResearchState, source_id: str) -> Source:
+    return next(p.source for p in state.evidence if p.source.id == source_id)
+
+
+def title_of(source: Source) -> str:
+    """A source as prose names it: title and date."""
+    return f"{source.title} ({source.date or 'undated'})"
+
+
+def change(revision: Revision) -> tuple[str, str]:
+    """What stood and what stands, as they are named in the list of revisions."""
+    return revision.old or NOT_ESTABLISHED, revision.new or NOT_ESTABLISHED
