@@ -571,6 +571,7 @@ def evaluate(
 
 
 def _evaluate_suite(config: Config, suite: str, data: Path, pages: Path | None, limit: int, to: Path | None) -> None:
+    from palimpsest.workflows.calibration import numbers_of
     from palimpsest.workflows.corpus import default_folder, open_embedder, open_writer
     from palimpsest.workflows.evaluation import suites as measure
     from palimpsest.workflows.runs import write
@@ -579,7 +580,7 @@ def _evaluate_suite(config: Config, suite: str, data: Path, pages: Path | None, 
     rows: list[measure.Row] = []
     for item in measure.evaluate(
         measure.SUITES[suite], data, folder, writer=open_writer(config), embedder=open_embedder(),
-        limit=limit, seed=config.seed, budget=config.limits, pages=pages,
+        limit=limit, seed=config.seed, budget=config.limits, pages=pages, numbers=numbers_of(config.model),
     ):  # fmt: skip
         if isinstance(item, measure.Progress):
             _say(f"indexed {item.done} of {item.total} documents")
@@ -594,6 +595,7 @@ def _evaluate_suite(config: Config, suite: str, data: Path, pages: Path | None, 
 
 
 def _evaluate_open(config: Config, data: Path, collection: str, limit: int, out: Path, to: Path | None) -> None:
+    from palimpsest.workflows.calibration import numbers_of
     from palimpsest.workflows.corpus import default_folder, open_embedder, open_writer
     from palimpsest.workflows.evaluation import open_questions as measure
     from palimpsest.workflows.evaluation.open_score import by_group
@@ -606,7 +608,7 @@ def _evaluate_open(config: Config, data: Path, collection: str, limit: int, out:
     rows = []
     for item in measure.evaluate_open(
         read, config.index or default_folder(), out, settings,
-        writer=open_writer(config), embedder=open_embedder(), budget=config.limits,
+        writer=open_writer(config), embedder=open_embedder(), budget=config.limits, numbers=numbers_of(config.model),
     ):  # fmt: skip
         if isinstance(item, Progress):
             _say(f"indexed {item.done} of {item.total} documents")

@@ -37,7 +37,7 @@ def verify(run: Run) -> list[str]:
     for old, new in pairwise(before):
         opened = [s for r in new.revisions if r.version == new.version for s in r.reopened]
         problems += [
-            f"span {s} changed in version {new.version} though it was not reopened"
+            f"{s} changed in version {new.version} though it was not reopened"
             for s in moved(old.draft, new.draft, opened)
         ]
     return problems

@@ -12,7 +12,7 @@ from palimpsest.agent.budget import BATCH, GRACE, READING, BudgetSpent, Clock, t
 from palimpsest.agent.state import Budget, Candidate, Event, ResearchState, Step, Tools, Verdict
 from palimpsest.retrieval.types import Found, Passage
 
-from .world import ScriptedWriter, Shelf, passage
+from .world import NUMBERS, ScriptedWriter, Shelf, passage, report
 
 SECONDS = 100.0
 
@@ -49,7 +49,7 @@ class SlowWriter(ScriptedWriter):
 
 
 def tools(hands: Hands) -> Tools:
-    return Tools(SlowWriter(hands), Shelf())
+    return Tools(SlowWriter(hands), Shelf(), NUMBERS)
 
 
 def state(seconds: float, spent: float = 0.0) -> ResearchState:
@@ -178,7 +178,7 @@ def loop_with(hands: Hands, monkeypatch: pytest.MonkeyPatch, seconds: float) -> 
     monkeypatch.setattr(loop, "STEPS", {n: timed(n, step, hands) for n, step in steps.items()})
     writer = ScriptedWriter({"barge": r"Orta is (\w+)"})
     _, after = drained(loop.run, ResearchState(question="What is the fastest barge on Lake Orta?",
-                                               budget=Budget(seconds=seconds)), Tools(writer, search))  # fmt: skip
+                                               budget=Budget(seconds=seconds)), Tools(writer, search, NUMBERS))  # fmt: skip
     return after
 
 
@@ -187,7 +187,7 @@ def test_a_budget_that_is_spent_after_the_first_search_still_gives_its_answer(mo
     after = loop_with(Hands(cost=7.0), monkeypatch, seconds=9.0)
     assert after.finished == "budget"
     assert after.round == 1
-    assert "**Marisa**" in after.draft.text
+    assert "**Marisa**" in report(after)
 
 
 def test_a_budget_that_is_spent_before_anything_was_read_gives_a_report_that_says_so(
@@ -196,7 +196,7 @@ def test_a_budget_that_is_spent_before_anything_was_read_gives_a_report_that_say
     after = loop_with(Hands(cost=50.0), monkeypatch, seconds=9.0)
     assert after.finished == "budget"
     assert "weigh" in after.cut
-    assert "Not established" in after.draft.text
+    assert "Not established" in report(after)
 
 
 def test_a_budget_that_sufficed_is_not_said_to_have_ended_anything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from palimpsest.agent.draft import Support
 from palimpsest.agent.loop import run
+from palimpsest.agent.numbers import UNCALIBRATED, Numbers
 from palimpsest.agent.state import Budget, ResearchState, Tools, Writer
 from palimpsest.dlm_core.training.examples import read_rows
 from palimpsest.retrieval.embed import Embedder
@@ -27,6 +28,7 @@ from palimpsest.retrieval.search import HybridSearcher, search_all
 from palimpsest.retrieval.types import Document, Frozen
 
 from ..errors import FAILED, USAGE, ResearchError
+from ..rendering import markdown
 from .open_score import Citation, Corpus, OpenFigures, OpenQuestion, OpenRow, by_group, figures
 from .suites import Progress, fill, last, sample
 
@@ -105,6 +107,7 @@ def evaluate_open(
     writer: Writer,
     embedder: Embedder,
     budget: Budget,
+    numbers: Numbers = UNCALIBRATED,
 ) -> Iterator[Progress | tuple[OpenQuestion, OpenRow]]:
     """Index the documents in a folder of `indexes` (what it holds already stays), then ask the questions, `ask_all`.
 
@@ -114,7 +117,7 @@ def evaluate_open(
     with Index.open(indexes / f"eval-open-{_key(data.documents)}", embedder) as index:
         yield from fill(index, data.documents)
         searcher = HybridSearcher(index)
-        tools = Tools(writer, lambda queries, k: search_all([searcher], queries, k))
+        tools = Tools(writer, lambda queries, k: search_all([searcher], queries, k), numbers)
         yield from ask_all(
             questions, lambda text: last(run(ResearchState(question=text, budget=budget), tools)), out, settings
         )
@@ -168,7 +171,7 @@ def answered(question: OpenQuestion, ask: Ask) -> OpenRow:
     start = time.monotonic()
     state = ask(question.question)
     seconds = round(time.monotonic() - start, 2)
-    return OpenRow(id=question.id, report=state.draft.text, citations=tuple(shown(state)), seconds=seconds)
+    return OpenRow(id=question.id, report=markdown.render(state, {}), citations=tuple(shown(state)), seconds=seconds)
 
 
 def shown(state: ResearchState) -> list[Citation]:

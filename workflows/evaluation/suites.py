@@ -110,7 +110,9 @@ def evaluate(
         yield from fill(index, documents)
         searcher = HybridSearcher(index)
         for question in questions:
-            yield answer(question, writer, lambda queries, k: search_all([searcher], queries, k), budget or Budget(), numbers)
+            yield answer(
+                question, writer, lambda queries, k: search_all([searcher], queries, k), budget or Budget(), numbers
+            )
 
 
 def sample(questions: Sequence[Asked], limit: int, seed: int) -> list[Asked]:
