@@ -24,7 +24,7 @@ class ModelWriter:
 
     Steps, the settling probability and the lengths of slots are those measured of the model. `threads` limits torch's own; None
     leaves them alone. `trajectories` denoises canvases, the frames of each in order; by default here and now, in batches; a server
-    hands them to its engine. WeightsError and ModelError name what is missing or damaged.
+    hands them to its engine. The same `seed` draws the same words. WeightsError and ModelError name what is missing or damaged.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class ModelWriter:
         threads: int | None = None,
         steps: int | None = None,
         trajectories: Denoise | None = None,
+        seed: int = 0,
     ):
         if threads is not None:
             import torch
@@ -43,12 +44,13 @@ class ModelWriter:
         self.calibration = self.denoiser.calibration
         self.steps = steps or self.calibration.steps
         self.trajectories = trajectories or self._side_by_side
+        self.seed = seed
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
         """Up to `k` answers a passage, each passage on a canvas of its own, in the order of `passages`."""
         slot = SlotSpec(MaskKind[kind])
-        canvases = [self._lay([question], [p], [slot, " ", CITE]) for p in passages]
-        ranked = in_batches(canvases, lambda batch: self.denoiser.rank(batch, 0, k))
+        canvases = [self._canvas([question], [p], [slot, " ", CITE]) for p in passages]
+        ranked = in_batches(canvases, lambda batch: self.denoiser.rank(batch, 0, k, self.seed))
         return [
             _candidate(r.fill.text, p, r.fill.start, r.fill.end, r.probability)
             for p, ranks in zip(passages, ranked, strict=True)
@@ -58,19 +60,19 @@ class ModelWriter:
 
     def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled:
         """The one answer read when all `passages` lie on one canvas; [NONE] gives empty words and no passage."""
-        canvas = self._lay([question], passages, [SlotSpec(MaskKind[kind]), " ", CITE])
+        canvas = self._canvas([question], passages, [SlotSpec(MaskKind[kind]), " ", CITE])
         return self._filled(self.trajectories([canvas], self.plan)[0], 0, passages)
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
         canvases = [self.denoiser.build([claim], [("", text)], [VERDICT_SLOT]) for claim, text in pairs]
-        told = in_batches(canvases, lambda batch: self.denoiser.choices(batch, 0))
+        told = in_batches(canvases, lambda batch: self.denoiser.choices(batch, 0, self.seed))
         return [Verdict(supports=s, refutes=r, silent=n) for s, r, n in told]
 
     def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]:
         """Denoise each form's slots from its passages; [NONE] or nothing to copy gives empty words and no passage."""
-        short = [(_fitting(pieces), passages) for pieces, passages in forms]
-        canvases = [self._lay(pieces, passages, [*pieces, CITE]) for pieces, passages in short]
+        drafts = [self.denoiser.shorten([*map(self._sized, pieces), CITE]) for pieces, _ in forms]
+        canvases = [self._canvas(draft[:-1], p, draft) for draft, (_, p) in zip(drafts, forms, strict=True)]
         denoised = self.trajectories(canvases, self.plan)
         return [
             [self._filled(frames, number, passages) for number in range(len(frames[-1].canvas.slots) - 1)]
@@ -83,7 +85,7 @@ class ModelWriter:
 
     def _side_by_side(self, canvases: Sequence[Canvas], plan: Plan) -> list[list[Frame]]:
         def together(batch: list[Canvas]) -> list[list[Frame]]:
-            steps = list(denoise_all(self.denoiser, batch, **vars(plan)))
+            steps = list(denoise_all(self.denoiser, batch, seed=self.seed, **vars(plan)))
             return [[frames[i] for frames in steps] for i in range(len(batch))]
 
         return in_batches(canvases, together)
@@ -100,8 +102,10 @@ class ModelWriter:
             text=fill.text, passage=passage.id, start=start, end=end, probability=probability, none=0.0, steps=step
         )
 
-    def _lay(self, question: Sequence[Piece], passages: Sequence[Passage], draft: Sequence[Piece]) -> Canvas:
-        return self.denoiser.build(question, [(p.id, p.text) for p in passages], [self._sized(p) for p in draft])
+    def _canvas(self, question: Sequence[Piece], passages: Sequence[Passage], draft: Sequence[Piece]) -> Canvas:
+        """Evidence is cut to fit by whole passages, the last ones first."""
+        shown, sized = [(p.id, p.text) for p in passages], [self._sized(p) for p in draft]
+        return self.denoiser.build(question, shown[: self.denoiser.fit(question, shown, sized)], sized)
 
     def _sized(self, piece: Piece) -> Piece:
         """A slot whose length is not given has that which was measured for its kind."""
@@ -114,20 +118,3 @@ def _candidate(text: str, passage: Passage, start: int, end: int, probability: f
     return Candidate(
         text=text, passage=passage.id, start=passage.start + start, end=passage.start + end, probability=probability
     )
-
-
-LONGEST = 500  # letters of a form; a draft's frame has room for some 190 word pieces
-
-
-def _fitting(pieces: Sequence[Piece]) -> Sequence[Piece]:
-    """The form with the words farthest from its holes left out when it is too long to lay; what is filled in does not change place."""
-    room = LONGEST // max(sum(isinstance(p, str) for p in pieces), 1)
-    return [_near_holes(p, room, n > 0, n + 1 < len(pieces)) if isinstance(p, str) else p for n, p in enumerate(pieces)]
-
-
-def _near_holes(text: str, room: int, before: bool, after: bool) -> str:
-    if len(text) <= room:
-        return text
-    if before and after:
-        return text[: room // 2] + " ... " + text[-(room // 2) :]
-    return text[:room] if before else text[-room:]

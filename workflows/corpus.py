@@ -87,7 +87,7 @@ def open_model(config: Config) -> ModelWriter:
     from palimpsest.dlm_core.models.errors import ModelError
 
     try:
-        return Opened(config.model, threads=config.threads)
+        return Opened(config.model, threads=config.threads, seed=config.seed)
     except (WeightsError, ModelError) as error:
         raise ResearchError(str(error), FAILED) from error
 

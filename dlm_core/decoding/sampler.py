@@ -31,7 +31,7 @@ class Guess:
 
 
 Rule = Callable[[Guess, Canvas, int], Tensor]  # -> [T] bool
-Resize = Callable[["Model", Canvas, Cache, int], Canvas]
+Resize = Callable[["Model", Canvas, Cache, int, int], Canvas]  # step and noise are the last two
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def threshold(least: float) -> Rule:
 EVEN = threshold(0.5)  # commit what is likelier than not
 
 
-def same_length(model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
+def same_length(model: Model, canvas: Canvas, cache: Cache, step: int, seed: int) -> Canvas:
     """The resize rule that resizes nothing."""
     return canvas
 
@@ -143,10 +143,11 @@ def begin(canvas: Canvas, cache: Cache) -> Progress:
 def step_all(model: Model, reached: Sequence[Progress], plans: Sequence[Plan], seeds: Sequence[int]) -> list[Progress]:
     """One denoising step of every canvas, in one call of the model."""
     steps = [p.frame.step + 1 for p in reached]
-    sized = [
-        plan.resize(model, p.frame.canvas, p.cache, step) for p, plan, step in zip(reached, plans, steps, strict=True)
-    ]
     noise = [seed + step for seed, step in zip(seeds, steps, strict=True)]
+    sized = [
+        plan.resize(model, p.frame.canvas, p.cache, step, seed)
+        for p, plan, step, seed in zip(reached, plans, steps, noise, strict=True)
+    ]
     guesses, caches = model.guess(sized, [p.cache for p in reached], noise)
     return [
         Progress(_advance(canvas, guess, step, plan, kept.report if kept else None), kept)

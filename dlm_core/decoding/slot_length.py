@@ -22,9 +22,9 @@ COARSE = 8  # rows around a slot that are computed anew for each length it is tr
 def by_guess(counts: Counts, steps: int = 1, rounds: int = 1) -> Resize:
     """A resize rule that asks the model first: before each of the first `steps` steps, until nothing changes or `rounds` times."""
 
-    def rule(model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
+    def rule(model: Model, canvas: Canvas, cache: Cache, step: int, seed: int) -> Canvas:
         for _ in range(rounds if step < steps and bool(canvas.open.any()) else 0):
-            (guess,), _ = model.guess([canvas], [cache])
+            (guess,), _ = model.guess([canvas], [cache], [seed])
             changed = respaced(canvas, counts(guess, canvas))
             if len(changed) == len(canvas) and torch.equal(changed.ids, canvas.ids):
                 break
@@ -135,12 +135,12 @@ def several_lengths(lengths: Sequence[int], score: Score = mean_log) -> Resize:
     likely, be they few. The variants share all kept state but the rows close to the slot.
     """
 
-    def rule(model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
+    def rule(model: Model, canvas: Canvas, cache: Cache, step: int, seed: int) -> Canvas:
         for number in range(0 if step else len(canvas.slots)):
             slot = canvas.slots[number]
             variants = [canvas.resize(number, n) for n in lengths if n <= slot.spec.length and _is_open(canvas, slot)]
             if variants:
-                guesses, _ = model.guess(variants, [_coarse(cache)] * len(variants))
+                guesses, _ = model.guess(variants, [_coarse(cache)] * len(variants), [seed] * len(variants))
                 scores = [score(g, v, number) for g, v in zip(guesses, variants, strict=True)]
                 canvas = variants[scores.index(max(scores))]
         return canvas

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..cache.span_cache import Cache, Report, SpanCache, updated
-from ..canvas.canvas import Canvas, Role
+from ..canvas.canvas import Canvas
 from ..decoding.slot_scores import Best, likeliest
 from ..models.diffusion_gemma import NATIVE, DiffusionGemma, Prefix
-from .prompted import HostedTokenizer, PromptedDenoiser, Reader
+from .prompted import HostedTokenizer, PromptedDenoiser, Reader, draft_start
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class GemmaDenoiser(PromptedDenoiser):
     """
 
     def __init__(self, model: DiffusionGemma, tokenizer: HostedTokenizer):
-        super().__init__(tokenizer, model.pad, model.end)
+        super().__init__(tokenizer, model.pad, model.end, model.positions, model.length)
         self.model = model
 
     def _read(
@@ -44,11 +44,7 @@ class GemmaDenoiser(PromptedDenoiser):
         return [read for read, _ in told], [kept for _, kept in told]
 
     def _one(self, canvas: Canvas, cache: Cache, seed: int) -> tuple[Reader, Cache]:
-        start = next(s.start for s in canvas.segments if s.role is Role.DRAFT)
-        if len(canvas) - start > self.model.length:
-            raise ValueError(
-                f"a draft of {len(canvas) - start} tokens is longer than this model's canvas of {self.model.length}"
-            )
+        start = draft_start(canvas)
         step: Step | None = cache.kept if isinstance(cache, SpanCache) and not cache.exact else None
         told = canvas.tokens[:start].tolist()
         prefix = self.model.prefix(told, step.prefix.shared(told) if step else None)

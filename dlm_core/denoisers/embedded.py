@@ -18,6 +18,7 @@ from ..kinds import MaskKind
 from ..models.embedded import Batch, EmbeddedModel, KeyValues, copyable
 from ..models.quality import features, standing
 from . import embedded_layout
+from .fitting import near_slots
 from .slot_calibration import UNMEASURED, Calibration
 
 
@@ -58,6 +59,14 @@ class Denoiser:
         """A fresh canvas in this model's layout; see `embedded_layout.build_canvas`."""
         return embedded_layout.build_canvas(self.tokenizer, question, passages, draft)
 
+    def fit(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> int:
+        """How many of `passages`, from the first, stand whole on one canvas. ValueError when not even one does."""
+        return embedded_layout.fit(self.tokenizer, passages)
+
+    def shorten(self, draft: Sequence[Piece]) -> list[Piece]:
+        """The draft in one block: words far from its slots are left out. A draft of several blocks is for documents."""
+        return near_slots(draft, self.tokenizer, embedded_layout.BLOCK_TOKENS)
+
     @torch.inference_mode()
     def guess(
         self, canvases: Sequence[Canvas], caches: Sequence[Cache] | None = None, seeds: Sequence[int] | None = None
@@ -66,13 +75,16 @@ class Denoiser:
         return [guess_of(c, s) for c, s in zip(canvases, scored, strict=True)], kept
 
     @torch.inference_mode()
-    def rank(self, canvases: Sequence[Canvas], slot: int, k: int) -> list[list[Ranked]]:
-        """For each canvas, the `k` likeliest fillings of a copying slot that do not overlap, and [NONE], the likeliest first."""
+    def rank(self, canvases: Sequence[Canvas], slot: int, k: int, seed: int = 0) -> list[list[Ranked]]:
+        """For each canvas, the `k` likeliest fillings of a copying slot that do not overlap, and [NONE], the likeliest first.
+
+        Nothing is drawn here, so the seed changes nothing.
+        """
         scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
         return [ranking(c, s[slot], k) for c, s in zip(canvases, scored, strict=True)]
 
     @torch.inference_mode()
-    def choices(self, canvases: Sequence[Canvas], slot: int) -> list[list[float]]:
+    def choices(self, canvases: Sequence[Canvas], slot: int, seed: int = 0) -> list[list[float]]:
         """For each canvas, the probabilities of the allowed answers of a CHOICE slot, in their order."""
         scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
         return [s[slot].choice.exp().tolist() for s in scored]

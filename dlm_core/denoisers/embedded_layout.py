@@ -23,6 +23,7 @@ QUESTION_POSITIONS = (0, 64)
 DRAFT_POSITIONS = (64, 256)
 PASSAGE_POSITIONS = (256, 512)
 MAX_PASSAGE_TOKENS = PASSAGE_POSITIONS[1] - PASSAGE_POSITIONS[0] - 2
+BLOCK_TOKENS = DRAFT_POSITIONS[1] - DRAFT_POSITIONS[0] - 2  # of a draft, between its opener and its closing mark
 MARKS = Marks(MASK, DELETE, NONE)
 
 
@@ -48,6 +49,24 @@ def build_canvas(
             number += 1
     _draft(sheet, tokenizer, draft)
     return sheet.canvas()
+
+
+def fit(tokenizer: Tokenizer, passages: Sequence[tuple[str, str]]) -> int:
+    """How many of `passages`, from the first, stand whole on one canvas: each takes a mark for every MAX_PASSAGE_TOKENS.
+
+    ValueError when there are some and none does.
+    """
+    number, marks = 0, 0
+    for _, text in passages:
+        marks += -(-max(len(tokenizer.encode(text).ids), 1) // MAX_PASSAGE_TOKENS)
+        if marks > MAX_PASSAGES:
+            break
+        number += 1
+    if passages and not number:
+        raise ValueError(
+            f"a passage that needs {marks} of {MAX_PASSAGES} marks does not fit; cut it into smaller passages"
+        )
+    return number
 
 
 def attach(canvas: Canvas, tokenizer: Tokenizer, name: str, text: str) -> Canvas:

@@ -37,17 +37,25 @@ class HostedDenoiser(PromptedDenoiser):
     A checkpoint that was taught to ask for more and fewer places (`expand`; DreamOn, arXiv 2602.01326) sets the length of free slots.
     """
 
-    def __init__(self, body: HostedBody, tokenizer: HostedTokenizer, mask: int, delete: int, expand: int | None = None):
-        super().__init__(tokenizer, mask, delete)
+    def __init__(
+        self,
+        body: HostedBody,
+        tokenizer: HostedTokenizer,
+        mask: int,
+        delete: int,
+        positions: int,
+        expand: int | None = None,
+    ):
+        super().__init__(tokenizer, mask, delete, positions)
         self.body = body
         self.quality: torch.nn.Linear | None = None  # log-odds that a word is right, of its final state (`adapter`)
         self.arena = Arena.of(body.row_state)
         self._elastic = None if expand is None else by_guess(expand_and_delete(expand, delete), steps=ELASTIC_STEPS)
 
-    def resize(self, model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
-        canvas = super().resize(model, canvas, cache, step)
+    def resize(self, model: Model, canvas: Canvas, cache: Cache, step: int, seed: int) -> Canvas:
+        canvas = super().resize(model, canvas, cache, step, seed)
         free = any(s.spec.free and not canvas.is_settled(n) for n, s in enumerate(canvas.slots))
-        return self._elastic(model, canvas, cache, step) if self._elastic and free else canvas
+        return self._elastic(model, canvas, cache, step, seed) if self._elastic and free else canvas
 
     def _read(
         self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]

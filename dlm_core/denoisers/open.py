@@ -36,7 +36,8 @@ def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
 
 def hosted(body: Transformer, tokenizer: ChatTokenizer) -> HostedDenoiser:
     """A loaded checkpoint of the table of families at work on the canvas."""
-    return HostedDenoiser(body, tokenizer, body.config.mask, body.config.end, body.config.expand)
+    facts = body.config
+    return HostedDenoiser(body, tokenizer, facts.mask, facts.end, facts.max_positions, facts.expand)
 
 
 def examine(name: str | Path = "embedded") -> str:

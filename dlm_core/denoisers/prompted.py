@@ -23,6 +23,7 @@ from ..decoding.constraints import Sequences
 from ..decoding.sampler import Guess, Model
 from ..decoding.slot_scores import Best, Limits, Ranked, Scored, guess_of, legal, limits, ranking
 from ..kinds import LOGIC_WORDS, NOT_ENOUGH, REFUTES, SUPPORTS, MaskKind, SlotSpec
+from .fitting import near_slots, whole
 from .slot_calibration import UNMEASURED
 
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # of a copied span; tokens
@@ -67,8 +68,11 @@ class PromptedDenoiser(ABC):
     writes_prose = True
     calibration = UNMEASURED
 
-    def __init__(self, tokenizer: HostedTokenizer, mask: int, delete: int):
-        self.tokenizer = tokenizer
+    def __init__(
+        self, tokenizer: HostedTokenizer, mask: int, delete: int, positions: int, longest_draft: int | None = None
+    ):
+        """`positions` are those of the model; `longest_draft` tokens is what it can write at once, None for as many."""
+        self.tokenizer, self.positions, self.longest_draft = tokenizer, positions, longest_draft or positions
         self.marks = Marks(mask, delete, tokenizer.encode(NOTHING).ids[0])
         singles = [tokenizer.encode(m).ids for m in MARKERS]
         self._markers = list(dict.fromkeys(i[0] for i in singles if len(i) == 1))
@@ -83,8 +87,47 @@ class PromptedDenoiser(ABC):
     def build(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
         """A fresh canvas: the chat of this family, question and marked sources in the user's turn, the draft in the assistant's.
 
-        ValueError when there are more passages than one-token marks.
+        ValueError when there are more passages than one-token marks, or more tokens than the model has positions.
         """
+        canvas = self._built(question, passages, draft)
+        self._check(canvas)
+        return canvas
+
+    def fit(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> int:
+        """How many of `passages`, from the first, stand whole on one canvas of this model. ValueError when not even one does."""
+        sizes = [self._size(text) for _, text in passages[: len(self._markers)]]
+        others = len(self._built(question, passages[:1], draft)) - sum(sizes[:1])
+        if others > self.positions:
+            raise ValueError(
+                f"question and draft of {others} tokens leave no room in this model's {self.positions}; ask a shorter question"
+            )
+        return whole(sizes, self.positions - others)
+
+    def shorten(self, draft: Sequence[Piece]) -> list[Piece]:
+        """The draft with words far from its slots left out, where it would not leave evidence its room.
+
+        A form is read twice, in the question and in the draft; so each has a quarter of the positions.
+        """
+        end = len(self.tokenizer.control(self.tokenizer.template.after_assistant))
+        return near_slots(draft, self.tokenizer, min(self.positions // 4, self.longest_draft) - end)
+
+    def _check(self, canvas: Canvas) -> None:
+        """ValueError for a canvas that this model cannot read."""
+        size, draft = int(canvas.positions.max()) + 1, len(canvas) - draft_start(canvas)
+        if size > self.positions:
+            raise ValueError(
+                f"a canvas of {size} tokens is longer than this model's {self.positions}; show fewer or shorter passages"
+            )
+        if draft > self.longest_draft:
+            raise ValueError(
+                f"a draft of {draft} tokens is longer than this model's canvas of {self.longest_draft}; shorten it"
+            )
+
+    def _size(self, text: str) -> int:
+        """Tokens of a passage with its mark."""
+        return 1 + sum(len(self.tokenizer.encode(part).ids) for part in (": ", text, "\n"))
+
+    def _built(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
         sheet = Sheet(self.marks)
         judged = all(not isinstance(p, SlotSpec) or p.kind is MaskKind.CHOICE for p in draft) and bool(passages)
         prose = any(isinstance(p, SlotSpec) and p.free for p in draft)
@@ -133,40 +176,41 @@ class PromptedDenoiser(ABC):
     def guess(
         self, canvases: Sequence[Canvas], caches: Sequence[Cache] | None = None, seeds: Sequence[int] | None = None
     ) -> tuple[list[Guess], list[Cache]]:
-        scored, kept = self._score(canvases, caches or [NO_CACHE] * len(canvases), seeds)
+        scored, kept = self._score(canvases, caches or [NO_CACHE] * len(canvases), seeds or [0] * len(canvases))
         return [guess_of(c, s) for c, s in zip(canvases, scored, strict=True)], kept
 
     @torch.inference_mode()
-    def rank(self, canvases: Sequence[Canvas], slot: int, k: int) -> list[list[Ranked]]:
+    def rank(self, canvases: Sequence[Canvas], slot: int, k: int, seed: int = 0) -> list[list[Ranked]]:
         """For each canvas, the `k` likeliest spans of any length for a copying slot, and [NONE]; the likeliest first."""
-        return [ranking(c, self._any_length(c, slot, SPAN_CACHE), k) for c in canvases]
+        return [ranking(c, self._any_length(c, slot, SPAN_CACHE, seed), k) for c in canvases]
 
     @torch.inference_mode()
-    def choices(self, canvases: Sequence[Canvas], slot: int) -> list[list[float]]:
+    def choices(self, canvases: Sequence[Canvas], slot: int, seed: int = 0) -> list[list[float]]:
         """For each canvas, the probabilities of the allowed answers of a CHOICE slot, in their order."""
-        scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
+        scored, _ = self._score(canvases, [NO_CACHE] * len(canvases), [seed] * len(canvases))
         return [s[slot].choice.exp().tolist() for s in scored]
 
     @torch.inference_mode()
-    def resize(self, model: Model, canvas: Canvas, cache: Cache, step: int) -> Canvas:
+    def resize(self, model: Model, canvas: Canvas, cache: Cache, step: int, seed: int) -> Canvas:
         """The resize rule of a model that cannot delete: before the first step, each copying slot gets the length that fits best."""
         if step:
             return canvas
         for number, slot in enumerate(canvas.slots):
             if _copies(slot.spec) and not canvas.is_settled(number):
-                scored = self._any_length(canvas, number, cache)
+                scored = self._any_length(canvas, number, cache, seed)
                 assert scored.spans is not None
                 best = int(scored.spans.flatten().argmax())
                 none = float(scored.none) >= float(scored.spans.flatten()[best])
                 canvas = canvas.resize(number, 1 if none else best % scored.spans.shape[1] + 1)
         return canvas
 
-    def _any_length(self, canvas: Canvas, number: int, cache: Cache) -> Scored:
+    def _any_length(self, canvas: Canvas, number: int, cache: Cache, seed: int) -> Scored:
         """The distribution over spans of every length up to the slot's, each scored on a canvas of its own, side by side."""
         longest = canvas.slots[number].spec.length
         lengths = [n for n in LENGTHS if n < longest] + [longest]
-        kept = self._shared(canvas, cache)
-        scored, _ = self._score([canvas.resize(number, n) for n in lengths], [kept] * len(lengths))
+        kept = self._shared(canvas, cache, seed)
+        variants = [canvas.resize(number, n) for n in lengths]
+        scored, _ = self._score(variants, [kept] * len(lengths), [seed] * len(lengths))
         spans = torch.full((len(canvas), longest), -torch.inf)
         for n, told in zip(lengths, scored, strict=True):
             one = told[number].spans
@@ -179,18 +223,20 @@ class PromptedDenoiser(ABC):
         total = torch.cat([spans.flatten(), none[None]]).logsumexp(0)
         return Scored(spans=spans - total, none=none - total)
 
-    def _shared(self, canvas: Canvas, cache: Cache) -> Cache:
+    def _shared(self, canvas: Canvas, cache: Cache, seed: int) -> Cache:
         """What the variants of a canvas go on from: it is computed once, and each recomputes only close around its slot."""
         if cache is None or cache.exact:
             return cache
         if cache.kept is None:
-            cache = self._read([canvas], [cache], [0])[1][0]
+            cache = self._read([canvas], [cache], [seed])[1][0]
         return cache and replace(cache, fringe=min(cache.fringe, VARIANT_FRINGE), bound=float("inf"))
 
     def _score(
-        self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int] | None = None
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
     ) -> tuple[list[list[Scored]], list[Cache]]:
-        readers, kept = self._read(canvases, caches, seeds or [0] * len(canvases))
+        for canvas in canvases:
+            self._check(canvas)
+        readers, kept = self._read(canvases, caches, seeds)
         return [self._slots(c, read) for c, read in zip(canvases, readers, strict=True)], kept
 
     def _slots(self, canvas: Canvas, read: Reader) -> list[Scored]:
@@ -240,6 +286,11 @@ class PromptedDenoiser(ABC):
                 "choose other words, or give the slot a larger max_length"
             )
         return Sequences.in_order(spoken)
+
+
+def draft_start(canvas: Canvas) -> int:
+    """The first row of the draft."""
+    return next(s.start for s in canvas.segments if s.role is Role.DRAFT)
 
 
 def _copies(spec: SlotSpec) -> bool:

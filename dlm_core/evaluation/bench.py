@@ -157,6 +157,9 @@ class Letters:
         return " ".join(map(str, ids))
 
 
+MANY = 1 << 20  # positions: random weights were trained for none
+
+
 def random_model(config: TransformerConfig, device: str, dtype: torch.dtype, seed: int = 0) -> HostedDenoiser:
     """Weights as training begins with them: normal, 0.02 wide."""
     torch.manual_seed(seed)
@@ -170,7 +173,7 @@ def random_model(config: TransformerConfig, device: str, dtype: torch.dtype, see
                     torch.nn.init.normal_(parameter, std=0.02)
     finally:
         torch.set_default_dtype(previous)
-    return HostedDenoiser(model.eval().requires_grad_(False), Letters(), config.mask, config.end)
+    return HostedDenoiser(model.eval().requires_grad_(False), Letters(), config.mask, config.end, MANY)
 
 
 def random_document(

@@ -43,13 +43,14 @@ class Prefix:
 
 
 class DiffusionGemma:
-    """Encoder and decoder with plain tensors at the border. `length` is the longest canvas, in tokens."""
+    """Encoder and decoder with plain tensors at the border. `length` is of the longest draft, `positions` of prefix and draft."""
 
     def __init__(self, model: Any):
         self.model = model.eval()
         self.config = model.config
         self.length: int = model.config.canvas_length
         text = model.config.text_config
+        self.positions: int = text.max_position_embeddings
         self.vocabulary, self.pad, self.end = text.vocab_size, _first(text.pad_token_id), _first(text.eos_token_id)
         # The decoder sees what a sliding layer of transformers' cache would still hold: one token less than its window.
         self.reach = [text.sliding_window - 1 if kind == "sliding_attention" else None for kind in text.layer_types]

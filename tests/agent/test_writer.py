@@ -97,6 +97,24 @@ def test_a_very_long_sentence_ends_no_run(writer: ModelWriter) -> None:
     """A quote is a whole sentence however long it is; held against a rival it was laid as a draft, and the run died."""
     form = ["the canal of the lake " * 60, SlotSpec(MaskKind.NUMBER, required=True), " knots"]
     (alone,) = writer.fill([(form, PASSAGES)])
-    (near,) = writer.fill([([form[0][-500:], *form[1:]], PASSAGES)])  # type: ignore[index]
+    (near,) = writer.fill([([form[0][-1000:], *form[1:]], PASSAGES)])  # type: ignore[index]
     assert len(alone) == 1
     assert alone == near
+
+
+def test_the_seed_reaches_the_model_in_every_question_put_to_it(
+    monkeypatch: pytest.MonkeyPatch, writer: ModelWriter
+) -> None:
+    seeds: list[int] = []
+    denoiser = writer.denoiser
+    guess, rank, choices = denoiser.guess, denoiser.rank, denoiser.choices
+    monkeypatch.setattr(denoiser, "guess", lambda c, k=None, s=None: (seeds.extend(s or [0]), guess(c, k, s))[1])
+    monkeypatch.setattr(denoiser, "rank", lambda c, slot, k, s=0: (seeds.append(s), rank(c, slot, k, s))[1])
+    monkeypatch.setattr(denoiser, "choices", lambda c, slot, s=0: (seeds.append(s), choices(c, slot, s))[1])
+    monkeypatch.setattr(writer, "seed", 12345)
+    writer.choose("Who?", "TEXT", PASSAGES)
+    writer.answers("Who?", "TEXT", PASSAGES, 1)
+    writer.verdicts([("It runs.", "It runs.")])
+    writer.fill([(["It made ", SlotSpec(MaskKind.NUMBER)], PASSAGES)])
+    assert len(seeds) >= 4
+    assert min(seeds) >= 12345

@@ -38,7 +38,7 @@ BLOCKS = ("llada2", "sdar", "diffcoder", "fast_dllm")
 @lru_cache(maxsize=12)
 def hosted(family: str) -> HostedDenoiser:
     model, words = load(write(family, Path(mkdtemp()) / family))
-    return HostedDenoiser(model, words, model.config.mask, model.config.end)
+    return HostedDenoiser(model, words, model.config.mask, model.config.end, model.config.max_positions)
 
 
 def laid(
@@ -367,7 +367,7 @@ class Told(HostedDenoiser):
 def test_a_choice_of_several_tokens_is_scored_whole() -> None:
     """ "knots" and "knobs" begin alike; the mean over each answer's places decides, and the slot holds all of its tokens."""
     model, words = load(write("llada", Path(mkdtemp()) / "llada"))
-    denoiser = Told(model, words, 3, 2)
+    denoiser = Told(model, words, 3, 2, 512)
     answers = ("barge of oak", "barge of iron", "oak")
     ids = [words.encode(a).ids for a in answers]
     assert ids[0][0] == ids[1][0]
@@ -391,16 +391,16 @@ def test_a_choice_of_several_tokens_is_scored_whole() -> None:
 def test_a_family_that_asks_for_places_is_given_them() -> None:
     """DreamOn: a free slot grows where the model says `expand` and shrinks where it says `delete`; FIXED words move, unchanged."""
     model, words = load(write("dream", Path(mkdtemp()) / "dream"))
-    denoiser = Told(model, words, 3, 2, expand=7)
+    denoiser = Told(model, words, 3, 2, 512, expand=7)
     canvas = denoiser.build(["How?"], [], ("It is ", FREE, " at last.")).resize(0, 3)
     start = canvas.slots[0].start
     logits = torch.zeros(16, 320)
     logits[torch.arange(3), torch.tensor([7, 2, 9])] = 9.0
     denoiser.enqueue(start, logits)
-    after = denoiser.resize(denoiser, canvas, NO_CACHE, 0)
+    after = denoiser.resize(denoiser, canvas, NO_CACHE, 0, 0)
     assert after.slots[0].end - after.slots[0].start == 3  # one more, one less
     assert after.ids[start + 2] == canvas.ids[start + 2]
     logits[1, 2] = 0.0
-    grown = denoiser.resize(denoiser, canvas, NO_CACHE, 0)
+    grown = denoiser.resize(denoiser, canvas, NO_CACHE, 0, 0)
     assert grown.slots[0].end - grown.slots[0].start == 4
     assert grown.tokens[~grown.open].tolist() == canvas.tokens[~canvas.open].tolist()

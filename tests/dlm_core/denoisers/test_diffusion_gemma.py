@@ -17,7 +17,7 @@ from palimpsest.dlm_core.decoding.rules import entropy_bound, fixed_schedule
 from palimpsest.dlm_core.decoding.sampler import denoise
 from palimpsest.dlm_core.denoisers.diffusion_gemma import GemmaDenoiser, Step, _conditioning
 from palimpsest.dlm_core.denoisers.open import open_denoiser
-from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
+from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
 from palimpsest.dlm_core.models.diffusion_gemma import load_gemma
 from palimpsest.dlm_core.models.errors import ModelError
 
@@ -78,6 +78,21 @@ def denoiser(folder: Path) -> GemmaDenoiser:
 
 def laid(denoiser: GemmaDenoiser, draft: tuple[Any, ...] = ("It reached ", NUMBER, " knots, ", FREE, ".")) -> Canvas:
     return denoiser.build(["How fast is it?"], PASSAGES, draft)
+
+
+def test_all_that_is_drawn_is_drawn_from_the_seed(denoiser: GemmaDenoiser) -> None:
+    """Ranks, verdicts and the lengths of slots are read off a canvas of noise too."""
+    canvas, judged = laid(denoiser, ("It reached ", NUMBER)), laid(denoiser, (VERDICT_SLOT,))
+
+    def read(seed: int) -> tuple[list[float], list[float], Canvas]:
+        (ranks,) = denoiser.rank([canvas], 0, 3, seed)
+        (verdict,) = denoiser.choices([judged], 0, seed)
+        return [r.probability for r in ranks], verdict, denoiser.resize(denoiser, canvas, NO_CACHE, 0, seed)
+
+    (ranks, verdict, sized), again, *others = (read(seed) for seed in (7, 7, 8, 9, 10))
+    assert (ranks, verdict, len(sized)) == (again[0], again[1], len(again[2]))
+    assert all(ranks != other and verdict != judgement for other, judgement, _ in others)
+    assert len({len(c) for _, _, c in others} | {len(sized)}) > 1
 
 
 def test_logits_equal_the_native_forward(denoiser: GemmaDenoiser) -> None:
