@@ -83,7 +83,7 @@ class Told:
 )
 def test_the_length_that_the_guess_asks_for(counts: Counts, rounds: int, model: Told, expected: int) -> None:
     canvas = short()
-    resized = by_guess(counts, rounds=rounds)(model, canvas, NO_CACHE, 0)
+    resized = by_guess(counts, rounds=rounds)(model, canvas, NO_CACHE, 0, 0)
     assert size(resized, 0) == expected
     assert resized.tokens[resized.slots[0].end :].tolist() == canvas.tokens[canvas.slots[0].end :].tolist()
     assert resized.open.sum() == expected
@@ -92,14 +92,14 @@ def test_the_length_that_the_guess_asks_for(counts: Counts, rounds: int, model: 
 def test_what_goes_makes_room_for_what_comes() -> None:
     full = sheet(draft=("It is ", FREE, " knots"))
     rule = by_guess(expand_and_delete(EXPAND, DELETE))
-    assert size(rule(Told(DELETE, 7, 7, 7, 7, 7, EXPAND), full, NO_CACHE, 0), 0) == 7
+    assert size(rule(Told(DELETE, 7, 7, 7, 7, 7, EXPAND), full, NO_CACHE, 0, 0), 0) == 7
 
 
 def test_only_the_first_steps_and_no_more_rounds_than_change_something() -> None:
     rule = by_guess(expand_and_delete(EXPAND, DELETE), steps=2, rounds=5)
     model = Told(7, EXPAND)
-    assert size(rule(model, short(), NO_CACHE, 1), 0) == 7
-    assert size(rule(model, short(), NO_CACHE, 2), 0) == 4
+    assert size(rule(model, short(), NO_CACHE, 1, 0), 0) == 7
+    assert size(rule(model, short(), NO_CACHE, 2, 0), 0) == 4
     assert len(model.history) == 4  # three rounds grow it, the fourth finds it full
 
 
@@ -128,7 +128,7 @@ def first_slot(canvas: Canvas) -> list[int]:
 )
 def test_around_a_settled_place(counts: Counts, tokens: tuple[int, ...], expected: list[int]) -> None:
     rule = by_guess(counts)
-    assert first_slot(rule(Told(*tokens), settled(short(), 1), NO_CACHE, 0)) == expected
+    assert first_slot(rule(Told(*tokens), settled(short(), 1), NO_CACHE, 0, 0)) == expected
 
 
 def test_a_place_is_spread_only_where_it_may_be() -> None:
@@ -177,14 +177,14 @@ def test_lengths_are_tried_in_one_batch_and_the_likeliest_a_place_is_kept() -> N
 def test_lengths_are_compared_by_the_score_that_is_given() -> None:
     model = Told(by_length={2: 0.5, 3: 0.7, 6: 0.6})
     rule = several_lengths((2, 3, 6), score=lambda guess, canvas, n: float(size(canvas, n)))
-    assert size(rule(model, sheet(draft=(FREE, " knots")), NO_CACHE, 0), 0) == 6
+    assert size(rule(model, sheet(draft=(FREE, " knots")), NO_CACHE, 0, 0), 0) == 6
 
 
 def test_a_slot_that_is_settled_whole_is_compared_by_its_probability_a_place() -> None:
     """0.5 for a span of two is 0.71 a place, 0.6 for a span of one is 0.6."""
     model = Told(by_length={1: 0.6, 2: 0.5})
     canvas = sheet(draft=(SlotSpec(MaskKind.ENTITY, 4),))
-    assert size(several_lengths((1, 2))(model, canvas, NO_CACHE, 0), 0) == 2
+    assert size(several_lengths((1, 2))(model, canvas, NO_CACHE, 0, 0), 0) == 2
 
 
 def test_a_film_of_a_slot_that_grows() -> None:
