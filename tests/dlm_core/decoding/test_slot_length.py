@@ -167,11 +167,11 @@ def test_what_is_fixed_or_filled_keeps_its_row(wanted: list[int], filled: int, s
 def test_lengths_are_tried_in_one_batch_and_the_likeliest_a_place_is_kept() -> None:
     model = Told(by_length={2: 0.5, 3: 0.7, 6: 0.6})
     canvas = sheet(draft=(FREE, " knots"))
-    chosen = several_lengths((2, 3, 6))(model, canvas, SPAN_CACHE, 0)
+    chosen = several_lengths((2, 3, 6))(model, canvas, SPAN_CACHE, 0, 0)
     assert model.history == [[2, 3, 6]]
     assert size(chosen, 0) == 3
-    assert size(several_lengths((2, 3, 6))(model, canvas, SPAN_CACHE, 1), 0) == 7
-    assert size(several_lengths((8, 9))(model, canvas, SPAN_CACHE, 0), 0) == 7  # more than it may have
+    assert size(several_lengths((2, 3, 6))(model, canvas, SPAN_CACHE, 1, 0), 0) == 7
+    assert size(several_lengths((8, 9))(model, canvas, SPAN_CACHE, 0, 0), 0) == 7  # more than it may have
 
 
 def test_lengths_are_compared_by_the_score_that_is_given() -> None:

@@ -98,7 +98,7 @@ def test_a_draft_is_revised(client: httpx.Client) -> None:
         ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "free": True}]}, 422, "writes no free prose"),
         ("/v1/revise", {**REVISE, "colour": "red"}, 422, "colour: Extra inputs are not permitted"),
         ("/v1/revise", {**REVISE, "steps": 0}, 422, "steps"),
-        ("/v1/revise", {**REVISE, "draft": ["many words " * 200, {"kind": "TEXT"}]}, 422, "does not fit"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "max_length": 300}]}, 422, "does not fit"),
         ("/v1/chat/completions", {"messages": []}, 422, "messages"),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}, 422, "as a system message"),
         ("/v1/chat/completions", {"messages": [{"role": "assistant", "content": "Hi"}]}, 422, "the last one must be"),
