@@ -1,4 +1,4 @@
-"""Measure the engine: `python -m palimpsest.dlm_core.evaluation.bench edit|drift [--json] [--out FILE] [--small]`.
+"""Measure the engine: `python -m palimpsest.dlm_core.evaluation.bench edit|drift [--json] [--out FILE] [--small] [--seconds S]`.
 
 `edit` repairs 64 open tokens in a long canvas, with what is kept and without, side by side in one run: the embedded model over
 2,000 tokens, and an 8B-shaped one (LLaDA-8B's layers, fewer of them, random weights) over 4,096 tokens against the sampler of the
@@ -17,12 +17,15 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
+
+from palimpsest.kernels import ops
 
 from ..cache.forward import hidden_states
 from ..cache.span_cache import NO_CACHE, SPAN_CACHE, Cache, SpanCache
@@ -86,7 +89,7 @@ def agreement(one: Canvas, two: Canvas, places: Tensor) -> float:
 
 
 def multiply_adds(work: Callable[[], Any]) -> int:
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter, ops.prefer("reference"):  # what Triton does is not counted
         work()
     return int(counter.get_total_flops() // 2)
 
@@ -285,25 +288,24 @@ def edit_gpu(size: int = 4096, steps: int = 8) -> Row:
     }
 
 
-def edit(small: bool) -> Row:
-    """Every case of `edit` that this machine can run; `speedup` and `agreement` at the top are the embedded model's."""
+Work = Callable[[], Row]
+
+
+def edit(small: bool) -> list[Work]:
+    """Every case of `edit` that this machine can run, a GPU's first."""
     config = SMALL if small else replace(LLADA_8B, layers=2)
-    cases = [edit_embedded(600 if small else 2000, 2 if small else 7)]
-    cases.append(edit_8b(config, 512 if small else 4096, 2, "cpu", torch.float32))
-    if torch.cuda.is_available():
-        cases.append(edit_gpu())
-    first = cases[0]
-    top = {name: first[name] for name in ("speedup", "agreement", "no_cache_ms", "span_cache_ms", "tokens", "open")}
-    return {"bench": "edit", "threads": torch.get_num_threads(), **top, "cases": cases}
+    works: list[Work] = [edit_gpu] if torch.cuda.is_available() else []
+    works.append(partial(edit_embedded, 600 if small else 2000, 2 if small else 7))
+    return [*works, partial(edit_8b, config, 512 if small else 4096, 2, "cpu", torch.float32)]
 
 
 DISTANCES = ((1, 8), (9, 32), (33, 128), (129, 512), (513, 4096))
 
 
-def drift(small: bool) -> Row:
+def drift(small: bool) -> list[Work]:
     """How kept state strays: by distance from an edit of 8 tokens, and what a fringe mends of it, for real and for random weights."""
-    cases = [drift_embedded(), drift_random(SMALL if small else replace(LLADA_8B, layers=2), 256 if small else 1024)]
-    return {"bench": "drift", "cases": cases}
+    random = partial(drift_random, SMALL if small else replace(LLADA_8B, layers=2), 256 if small else 1024)
+    return [drift_embedded, random]
 
 
 @torch.inference_mode()
@@ -398,35 +400,69 @@ def _by_distance(before: Sequence[Tensor], after: Sequence[Tensor], rows: Tensor
     return bands
 
 
-def table(result: Row) -> str:
-    """The result as lines for a person."""
-    lines = []
-    for case in result["cases"]:
-        lines.append(case["name"])
-        for key, value in case.items():
-            if isinstance(value, list):
-                lines += [f"  {key}: " + ", ".join(f"{k} {v}" for k, v in item.items()) for item in value]
-            elif key != "name":
-                lines.append(f"  {key}: {value}")
+def results(name: str, works: Sequence[Work], seconds: float | None) -> Iterator[Row]:
+    """What is known after each case; none is begun after `seconds`. A case that fails is one that says so, and stops no other.
+
+    `speedup` and `agreement` at the top of `edit` are the embedded model's.
+    """
+    start, cases = time.monotonic(), list[Row]()
+    for work in works:
+        if seconds and time.monotonic() - start >= seconds:
+            break
+        try:
+            cases.append(work())
+        except Exception as error:  # noqa: BLE001  (whatever a device raises is its case's to say)
+            cases.append({"name": _name(work), "error": f"{type(error).__name__}: {error}"})
+        top = next((c for c in cases if c["name"] == "embedded"), {})
+        yield {
+            "bench": name,
+            "threads": torch.get_num_threads(),
+            **{n: top[n] for n in TOP if n in top},
+            "cases": cases,
+        }
+
+
+TOP = ("speedup", "agreement", "no_cache_ms", "span_cache_ms", "tokens", "open")
+
+
+def _name(work: Work) -> str:
+    return str(getattr(getattr(work, "func", work), "__name__", work))
+
+
+def table(case: Row) -> str:
+    """A case as lines for a person."""
+    lines = [case["name"]]
+    for key, value in case.items():
+        if isinstance(value, list):
+            lines += [f"  {key}: " + ", ".join(f"{k} {v}" for k, v in item.items()) for item in value]
+        elif key != "name":
+            lines.append(f"  {key}: {value}")
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write each case as it is measured; 1 when one failed."""
     parser = argparse.ArgumentParser(
         prog="python -m palimpsest.dlm_core.evaluation.bench", description=(__doc__ or "").split("\n\n")[0]
     )
     parser.add_argument("what", choices=("edit", "drift"))
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output instead of a table")
-    parser.add_argument("--out", type=Path, help="write the JSON to this file as well")
+    parser.add_argument("--out", type=Path, help="write the JSON to this file as well, anew after each case")
     parser.add_argument(
         "--small", action="store_true", help="sizes that take seconds: a rehearsal, no figures to quote"
     )
+    parser.add_argument("--seconds", type=float, help="begin no case after so many seconds")
     chosen = parser.parse_args(arguments)
-    result = {"edit": edit, "drift": drift}[chosen.what](chosen.small)
-    if chosen.out:
-        chosen.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result) if chosen.json else table(result))
+    result: Row = {}
+    for result in results(chosen.what, {"edit": edit, "drift": drift}[chosen.what](chosen.small), chosen.seconds):
+        if chosen.out:
+            chosen.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        if not chosen.json:
+            print(table(result["cases"][-1]), flush=True)
+    if chosen.json:
+        print(json.dumps(result))
+    return int(any("error" in case for case in result["cases"]))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
