@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
+from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
@@ -28,15 +29,19 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
     listed += [blocks.source(n, sources[s]) for n, s in enumerate(state.references, 1)]
     state = blocks.put(state, listed)
     state = state.model_copy(update={"finished": "budget" if _was_cut(state) else "settled"})
-    filled = sum(slot_of(state, q).status != "unestablished" for q in state.questions)
-    yield Event(
-        step="finish",
-        kind="finished",
-        text=f"{filled} of {len(state.questions)} answered, {len(state.references)} sources, "
-        f"{len(state.revisions)} revisions, {len(state.conflicts)} conflicts",
-        data={"answered": filled, "questions": len(state.questions), "stopped": state.finished},
-    )
+    text, data = summary(state)
+    yield Event(step="finish", kind="finished", text=text, data=data)
     return state
+
+
+def summary(state: ResearchState) -> tuple[str, dict[str, Any]]:
+    """What a finished state comes to, in words and as data."""
+    filled, asked = sum(slot_of(state, q).status != "unestablished" for q in state.questions), len(state.questions)
+    words = (
+        f"{filled} of {asked} answered, {len(state.references)} sources, "
+        f"{len(state.revisions)} revisions, {len(state.conflicts)} conflicts"
+    )
+    return words, {"answered": filled, "questions": asked, "stopped": state.finished}
 
 
 def _unread(failure: Failure) -> str:

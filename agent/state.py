@@ -129,7 +129,7 @@ class Event(Frozen):
     step: str
     kind: Literal[
         "planned", "searched", "found", "failed", "believed", "wrote", "conflict", "reopened", "revised", "rolled back",
-        "unestablished", "routed", "cut", "finished",
+        "unestablished", "routed", "cut", "finished", "sealed",
     ]  # fmt: skip
     text: str
     data: dict[str, Any] = Field(default_factory=dict)

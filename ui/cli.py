@@ -129,6 +129,9 @@ def run(
     ] = None,
     out: Out = None,
     seed: Annotated[int | None, typer.Option(help="the same seed gives the same report [default: 0]")] = None,
+    seal: Annotated[
+        Path | None, typer.Option("--seal", help="write the head of the finished log to a file, to keep elsewhere")
+    ] = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -142,9 +145,8 @@ def run(
     docs_given = tuple(docs) if docs else None
     settings = _config(config, docs=docs_given, model=model, effort=effort, budget=budget, out=out, seed=seed)
     elsewhere = f" --out {shlex.quote(str(out))}" if out else ""
-    _follow(
-        research(streams.typed(question), settings), as_json, quiet, f"research resume last{elsewhere}", begins=True
-    )
+    events = research(streams.typed(question), settings)
+    _follow(events, as_json, quiet, f"research resume last{elsewhere}", begins=True, seal=seal)
 
 
 @app.command()
@@ -187,7 +189,9 @@ def revise(
         _print_changes(found, None, None)
 
 
-def _follow(events: Iterator[Event], as_json: bool, quiet: bool, mend: str, begins: bool = False) -> None:
+def _follow(
+    events: Iterator[Event], as_json: bool, quiet: bool, mend: str, begins: bool = False, seal: Path | None = None
+) -> None:
     """Show events as they come; at the end the report, unless events are what was asked for.
 
     `mend` is the command that goes on after an interruption; a run that only `begins` has nothing to go on with before its first event.
@@ -205,6 +209,8 @@ def _follow(events: Iterator[Event], as_json: bool, quiet: bool, mend: str, begi
     if last is None or last.kind != "finished":
         return
     report = Path(last.data["report"])
+    if seal:
+        _write(seal, f"{last.data['seal']}\n")
     if not as_json:
         _print_report(report)
     if last.data.get("stopped") == "budget":
@@ -421,37 +427,70 @@ def _inline(old: str, new: str) -> str:
 
 
 @app.command()
-def verify(reference: Reference, out: Out = None, config: ConfigFile = None) -> None:
-    """Re-check every quote, offset, hash and citation of a run, offline; exit 1 when one does not hold.
+def verify(
+    reference: Annotated[str, typer.Argument(help='a run: its id, the start of one, its path, or "last"')] = "",
+    report: Annotated[
+        Path | None, typer.Option("--report", help="a report.md that was taken away from its folder")
+    ] = None,
+    seal: Annotated[Path | None, typer.Option("--seal", help="a head of the log that was kept elsewhere")] = None,
+    out: Out = None,
+    config: ConfigFile = None,
+) -> None:
+    """Check a run again from its folder alone, offline; exit 1 when something does not hold.
+
+    Quotations against sources, sources against hashes, citations, every written file against the state, the state against the log,
+    the log as a chain. A report alone is checked as far as its own text allows.
 
     research verify last
     """
-    from palimpsest.workflows.audit import verify as check
+    from palimpsest.workflows import audit
+    from palimpsest.workflows.errors import USAGE, ResearchError
 
-    found = _find(reference, out, config)
-    problems = check(found)
+    if not reference and report is None:
+        raise ResearchError("give a run to verify, or --report FILE", USAGE)
+    problems: list[str] = []
+    if reference:
+        found = _find(reference, out, config)
+        problems += audit.verify(found, _read(seal).strip() if seal else "")
+        if report:
+            problems += audit.compare(found, _read(report))
+        held = f"{found.folder.name}: every quotation, citation, file and hash holds, and so does the chain of its log"
+    else:
+        problems += audit.check_report(_read(report or Path()))
+        held = "the report's citations, sources and front matter hold together. " + audit.UNCHECKED
     for problem in problems:
         print(problem)
     if problems:
         raise SystemExit(1)
-    print(f"{found.folder.name}: every quote, offset, hash and citation holds")
+    print(held)
+
+
+def _read(path: Path) -> str:
+    from palimpsest.workflows.errors import USAGE, ResearchError
+
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ResearchError(f"cannot read {path} ({error.strerror}); give another file", USAGE) from error
+    except UnicodeDecodeError as error:
+        raise ResearchError(f"{path} is not UTF-8 text; give the file as it was written", USAGE) from error
 
 
 @app.command()
 def export(
     reference: Reference,
-    form: Annotated[str, typer.Option("--format", help="md, html, json or bib")] = "md",
+    form: Annotated[str, typer.Option("--format", help="md, html, json, bib or seal")] = "md",
     to: Annotated[Path | None, typer.Option("--output", "-o", help="file to write [default: standard output]")] = None,
     out: Out = None,
     config: ConfigFile = None,
 ) -> None:
-    """A report as markdown, HTML, JSON or BibTeX.
+    """A report as markdown, HTML, JSON or BibTeX; or its seal, the head of its log, to keep elsewhere for `verify --seal`.
 
     research export last --format html -o report.html
     """
     from palimpsest.workflows import export as forms
     from palimpsest.workflows.errors import USAGE, ResearchError
-    from palimpsest.workflows.runs import write
+    from palimpsest.workflows.seal import head
 
     found = _find(reference, out, config)
     record = found.record()
@@ -459,11 +498,13 @@ def export(
     if not done:
         raise ResearchError(f"{record.id} is not finished; first: research resume {record.id}", USAGE)
     state = found.state(done[-1])
+    log = head([e for e in found.events() if e["version"] <= done[-1]])
     makers = {
-        "md": lambda: forms.markdown(record, state),
-        "html": lambda: forms.html(record, state),
-        "json": lambda: forms.report_json(record, state),
+        "md": lambda: forms.markdown(record, state, log),
+        "html": lambda: forms.html(state, log),
+        "json": lambda: forms.report_json(record, state, log),
         "bib": lambda: forms.bibtex(state),
+        "seal": lambda: f"{log}\n",
     }
     if form not in makers:
         raise ResearchError(f"there is no format {form!r}; the formats are {', '.join(makers)}", USAGE)
@@ -472,10 +513,17 @@ def export(
         escape = {"json": streams.escaped_json, "html": streams.escaped_html}.get(form)
         print(text if escape is None or streams.can_encode(text) else escape(text), end="")
         return
+    _write(to, text)
+
+
+def _write(path: Path, text: str) -> None:
+    from palimpsest.workflows.errors import USAGE, ResearchError
+    from palimpsest.workflows.runs import write
+
     try:
-        write(to, text)
+        write(path, text)
     except OSError as error:
-        raise ResearchError(f"cannot write {to} ({error.strerror}); give -o another place", USAGE) from error
+        raise ResearchError(f"cannot write {path} ({error.strerror}); name another place", USAGE) from error
 
 
 @index_app.command("add")

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from itertools import pairwise
 
-from palimpsest.agent.draft import COPIED, Span, moved
+from palimpsest.agent.draft import COPIED, Block, Span, moved
+from palimpsest.agent.drafting import holds
 from palimpsest.agent.evidence_text import sentences_of
 from palimpsest.agent.state import ResearchState, Revision
 from palimpsest.retrieval.types import Frozen, Passage
 
-from . import export
+from . import export, seal
 from .errors import USAGE, ResearchError
-from .runs import Run
+from .runs import Record, Run, Version
 
 
-def verify(run: Run) -> list[str]:
-    """What is wrong with a finished run, one sentence each; empty when every quote, offset, hash and citation holds."""
+def verify(run: Run, kept: str = "") -> list[str]:
+    """What is wrong with a finished run, one sentence each; empty when all holds. `kept` is a head of its log kept elsewhere.
+
+    The log is a chain; it seals the states, the record and what a person brought; every other file is made again from these and
+    compared; every word of the draft is held against the stored text of its source.
+    """
     record = run.record()
     done = [v for v in record.versions if v.done]
     if not done:
@@ -24,17 +31,114 @@ def verify(run: Run) -> list[str]:
     if not record.current.done and (run.folder / "drafts" / f"{record.current.number}.json").exists():
         # killed while the files of the next version were written: they are of two versions, and nobody forged them
         raise ResearchError(f"{record.id} was stopped at its last moment; first: research resume {record.id}", USAGE)
-    state = run.state(done[-1].number)
-    problems = _report_problems(run, state)
-    texts, found = _sources(run, state)
-    problems += found
+    states = [run.state(v.number) for v in done]
+    problems = [*_log_problems(run, kept), *_seal_problems(run, record, done)]
+    problems += _file_problems(run, record, states[-1])
+    return [*problems, *_draft_problems(run, states)]
+
+
+def compare(run: Run, report: str) -> list[str]:
+    """Whether a report that was taken away is what the run's folder gives, of any of its finished versions."""
+    record = run.record()
+    for version in (v.number for v in record.versions if v.done):
+        log = seal.head([e for e in run.events() if e["version"] <= version])
+        if report == export.markdown(record, run.state(version), log):
+            return []
+    return ["the report is not one that this run gives"]
+
+
+UNCHECKED = (
+    "Not checked, because the folder of the run is not at hand: quotations against the texts of their sources, the texts against "
+    "their hashes, the state and the log. With it: research verify RUN --report FILE"
+)
+_CITED = re.compile(r"(?<!\\) \[(\d+)\]")
+_LISTED = re.compile(r"^(\d+)\. .*\(text SHA-256 [0-9a-f]{12}\)$", re.MULTILINE)
+_LOG = re.compile(r'^log: "[0-9a-f]{64}"$', re.MULTILINE)
+
+
+def check_report(report: str) -> list[str]:
+    """What a report's own text shows to be wrong: citations without a source, a list of sources that is not whole, no head of a log."""
+    body, _, listed = report.partition("\n## Sources\n")
+    numbers = [int(n) for n in _LISTED.findall(listed)]
+    cited = {int(n) for n in _CITED.findall(body)}
+    problems = [] if _LOG.search(report.split("\n---\n")[0]) else ["the front matter holds no head of a log"]
+    problems += [f"citation [{n}] names no source" for n in sorted(cited - set(numbers))]
+    problems += [f"source {n} is cited nowhere" for n in sorted(set(numbers) - cited)]
+    entries = [line for line in listed.splitlines() if line.strip()]
+    if numbers != list(range(1, len(entries) + 1)):
+        problems.append("the list of sources is not numbered from 1 without gaps, or an entry is not whole")
+    return problems
+
+
+def _log_problems(run: Run, kept: str) -> list[str]:
+    data = run.events_file.read_bytes() if run.events_file.exists() else b""
+    events = run.events()
+    problems = [] if len(events) == data.count(b"\n") else ["events.jsonl holds lines that are no events"]
+    if (number := seal.broken(events)) is not None:
+        problems.append(f"line {number} of events.jsonl does not follow from the line before it")
+    if kept and kept not in {e.get("hash") for e in events}:
+        problems.append("the log does not hold the head that was kept: it was written anew")
+    return problems
+
+
+def _seal_problems(run: Run, record: Record, done: Sequence[Version]) -> list[str]:
+    """What the log sealed of each finished version, against what lies in the folder."""
+    found = {e["version"]: e["data"] for e in run.events() if e.get("kind") == "sealed"}
+    problems = []
+    for version in done:
+        sealed, path = found.get(version.number), run.folder / "drafts" / f"{version.number}.json"
+        if sealed is None:
+            problems.append(f"the log seals no version {version.number}")
+            continue
+        if sealed.get("state") != seal.digest(path.read_bytes()):
+            problems.append(f"drafts/{version.number}.json is not the state that the log sealed")
+        if sealed.get("record") != seal.facts(record, version.number):
+            problems.append(f"run.json is not the record that the log sealed with version {version.number}")
+    if sealed := found.get(done[-1].number):
+        now = seal.files(run, record, done[-1].number)
+        names = sorted({*now, *sealed.get("files", {})})
+        problems += [
+            f"{n} is not the file that the log sealed" for n in names if now.get(n) != sealed.get("files", {}).get(n)
+        ]
+    return problems
+
+
+def _file_problems(run: Run, record: Record, state: ResearchState) -> list[str]:
+    """Every file that is made from record and state, against what is made of them now."""
+    log = seal.head([e for e in run.events() if e["version"] <= state.version])
+    try:
+        made = export.derived(record, state, log)
+    except (StopIteration, KeyError, IndexError, ValueError):  # a state that no run makes
+        return ["the report cannot be made again from the state: it names passages or sources that it does not hold"]
+    return [problem for name, text in made.items() if (problem := _difference(run, name, text))]
+
+
+def _difference(run: Run, name: str, expected: str) -> str:
+    path = run.folder / name
+    if not path.is_file():
+        return f"{name} is missing; write it again with: research export {run.folder.name}"
+    written = path.read_bytes().decode("utf-8", errors="replace")
+    if written == expected:
+        return ""
+    ours, theirs = expected.split("\n"), written.split("\n")
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    line = next((n for n, (a, b) in pairs if a != b), min(len(ours), len(theirs)))
+    shown = theirs[line][:100] if line < len(theirs) else "(missing)"
+    return f"{name} was changed after it was written: line {line + 1} is {shown!r}"
+
+
+def _draft_problems(run: Run, states: Sequence[ResearchState]) -> list[str]:
+    """Every word of the last draft against its source, and every version against the one before."""
+    state = states[-1]
+    texts, problems = _sources(run, state)
     for passage in state.evidence:
         if passage.source.id in texts and texts[passage.source.id][passage.start : passage.end] != passage.text:
             problems.append(f"passage {passage.id} is not what {passage.source.title!r} says at {passage.start}")
     for span in state.draft.spans():
         problems += _span_problems(span, state, texts)
-    before = [run.state(v.number) for v in done]
-    for old, new in pairwise(before):
+    for block in state.draft.blocks:
+        problems += _block_problems(block, state)
+    for old, new in pairwise(states):
         opened = [s for r in new.revisions if r.version == new.version for s in r.reopened]
         problems += [
             f"{s} changed in version {new.version} though it was not reopened"
@@ -43,21 +147,19 @@ def verify(run: Run) -> list[str]:
     return problems
 
 
-def _report_problems(run: Run, state: ResearchState) -> list[str]:
-    try:
-        written = run.report.read_bytes().decode("utf-8")
-    except (FileNotFoundError, UnicodeDecodeError):
-        return ["report.md is missing or is not text; write it again with: research export RUN --format md"]
-    problems = []
-    expected = export.markdown(run.record(), state)
-    if written != expected:
-        ours, theirs = expected.splitlines(), written.splitlines()
-        line = next(
-            (n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs))
-        )
-        shown = theirs[line][:100] if line < len(theirs) else "(missing)"
-        problems.append(f"report.md was changed after it was written: line {line + 1} is {shown!r}")
-    return problems
+def _block_problems(block: Block, state: ResearchState) -> list[str]:
+    """A quotation is one stretch of one source; an answer lies inside the quotation that it rests on."""
+    if block.kind == "quotation" and block.words[0].status != "unestablished":
+        cited = block.span("citation")
+        if cited is None or not cited.support or cited.support[0].quote != block.text:
+            return [f"quotation {block.id} is not the sentence that it cites: {block.text[:60]!r}"]
+    if block.kind == "answer" and block.words[0].status == "filled":
+        place = block.words[0]
+        quoted = {s.id: b for b in state.draft.blocks if b.kind == "quotation" for s in b.spans}
+        rests = [quoted[name] for name in place.depends_on if name in quoted]
+        if not place.support or not rests or not holds(rests[0], place.support[0]):
+            return [f"answer {place.id} ({place.text[:40]!r}) is not in the quotation that it rests on"]
+    return []
 
 
 def _sources(run: Run, state: ResearchState) -> tuple[dict[str, str], list[str]]:

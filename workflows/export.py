@@ -15,7 +15,19 @@ from .rendering.text import number_of, shown, visible
 from .runs import Record
 
 
-def markdown(record: Record, state: ResearchState) -> str:
+def derived(record: Record, state: ResearchState, log: str) -> dict[str, str]:
+    """Every file of a finished version that is made from its record and state, by name; `log` is the head of the run's log."""
+    return {
+        "report.md": markdown(record, state, log),
+        "report.html": html(state, log),
+        "report.json": report_json(record, state, log),
+        "references.bib": bibtex(state),
+        "revisions.jsonl": "".join(r.model_dump_json() + "\n" for r in state.revisions),
+        "evidence/passages.jsonl": "".join(p.model_dump_json() + "\n" for p in state.evidence),
+    }
+
+
+def markdown(record: Record, state: ResearchState, log: str) -> str:
     """Front matter and the draft, nothing else."""
     fields = {
         "question": record.question,
@@ -23,16 +35,17 @@ def markdown(record: Record, state: ResearchState) -> str:
         "seed": str(record.config.seed),
         "version": str(state.version),
         "documents": ", ".join(str(p) for p in record.config.docs) or "bundled library",
+        "log": log,
     }
     return plain.render(state, fields)
 
 
-def html(record: Record, state: ResearchState) -> str:
+def html(state: ResearchState, log: str) -> str:
     """A page on its own."""
-    return page.render(state)
+    return page.render(state, log)
 
 
-def report_json(record: Record, state: ResearchState) -> str:
+def report_json(record: Record, state: ResearchState, log: str) -> str:
     """The report as data: blocks with their words and what each cites, and the sources by number."""
     blocks = [_block(state, b) for b in state.draft.blocks]
     held = {p.source.id: p.source for p in state.evidence}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from . import corpus, export
 from .config import Config, is_text, keep_tracing_off, make
 from .errors import FAILED, USAGE, DamagedError, ResearchError
 from .runs import Record, Run, Version, write
+from .seal import head, sealed
 
 LONGEST_QUESTION = 10_000  # letters; a page and a half of close print
 
@@ -162,7 +162,7 @@ def _advance(run: Run, tools: Tools, held: corpus.Corpus, spent: float = 0.0) ->
     except (sqlite3.DatabaseError, DamagedError) as error:
         raise _unusable(run, record, error) from error
     assert final is not None, "a finished graph has a checkpoint"
-    yield _finish(run, record, final[0])
+    yield _finish(run, record, *final)
 
 
 def _keeping(
@@ -200,30 +200,23 @@ def _unusable(run: Run, record: Record, error: Exception) -> ResearchError:
     )
 
 
-def _finish(run: Run, record: Record, state: ResearchState) -> Event:
-    """Write every file of a finished version, and last the line that says it is done."""
-    version = record.current
-    keep_evidence(run, state)
-    write(run.folder / "drafts" / f"{version.number}.json", state.model_dump_json() + "\n")
-    write(run.folder / "revisions.jsonl", "".join(r.model_dump_json() + "\n" for r in state.revisions))
-    write(run.report, export.markdown(record, state))
-    write(run.folder / "report.html", export.html(record, state))
-    write(run.folder / "report.json", export.report_json(record, state))
-    write(run.folder / "references.bib", export.bibtex(state))
+def _finish(run: Run, record: Record, state: ResearchState, count: int) -> Event:
+    """Seal a finished version in the log after its `count` events, write every file of it, and last the line that says it is done."""
+    version, text = record.current, state.model_dump_json() + "\n"
+    run.cut_events(version.number, count)
+    run.log(version.number, count, sealed(run, record, version.number, text))
+    write(run.folder / "drafts" / f"{version.number}.json", text)
+    log = head(run.events())
+    for name, content in export.derived(record, state, log).items():
+        write(run.folder / name, content)
     done = (*record.versions[:-1], version.model_copy(update={"done": True}))
     run.save(record.model_copy(update={"versions": done}))
-    last = run.events()[-1]
-    data = {
-        **last["data"],
+    words, data = loop.summary(state)
+    where = {
         "run": record.id,
         "folder": str(run.folder),
         "report": str(run.report),
         "version": version.number,
+        "seal": log,
     }
-    return Event(step="finish", kind="finished", text=last["text"], data=data)
-
-
-def keep_evidence(run: Run, state: ResearchState) -> None:
-    """Store the passages of the evidence; the sources they are from were stored when they were found."""
-    rows = (json.dumps(p.model_dump(mode="json"), ensure_ascii=False) + "\n" for p in state.evidence)
-    write(run.folder / "evidence" / "passages.jsonl", "".join(rows))
+    return Event(step="finish", kind="finished", text=words, data={**data, **where})

@@ -22,6 +22,7 @@ from palimpsest.retrieval.types import Document, Frozen, Source
 
 from .config import Config
 from .errors import USAGE, ResearchError
+from .seal import START, link
 
 PACKAGES = ("palimpsest-research", "torch", "langgraph", "faiss-cpu", "tantivy")
 
@@ -166,15 +167,30 @@ class Run:
     def cut_events(self, version: int, keep: int) -> None:
         """Drop what a killed process wrote of `version` after its last checkpoint: it will happen again."""
         kept = [e for e in self.events() if e["version"] < version or (e["version"] == version and e["n"] < keep)]
-        write(self.events_file, "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in kept))
+        write(self.events_file, "".join(map(_line, kept)))
 
     def log(self, version: int, n: int, event: Event) -> None:
+        """Add an event to the log, linked to the line before it (`seal.link`)."""
+        line = {"version": version, "n": n, **event.model_dump(mode="json")}
+        line["hash"] = link(self._head(), line)
         with self.events_file.open("a", encoding="utf-8") as out:
-            out.write(
-                json.dumps({"version": version, "n": n, **event.model_dump(mode="json")}, ensure_ascii=False) + "\n"
-            )
+            out.write(_line(line))
             out.flush()
             os.fsync(out.fileno())
+
+    def _head(self) -> str:
+        """The hash of the last line of the log; the file is read from its end."""
+        if not self.events_file.exists():
+            return START
+        with self.events_file.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            tail = b""
+            while size and tail.count(b"\n") < 2:
+                step = min(size, 65536)
+                size = log.seek(size - step)
+                tail = log.read(step) + tail
+        lines = tail.split(b"\n")
+        return str(json.loads(lines[-2])["hash"]) if len(lines) > 1 else START
 
     def take(self, number: int, files: Sequence[Path]) -> tuple[str, ...]:
         """Copy evidence a person brought into the run, so that a resumed revision reads what the first reading did."""
@@ -210,6 +226,10 @@ class Run:
 
     def text_file(self, source_id: str) -> Path:
         return self.folder / "evidence" / "sources" / f"{source_id}.txt"
+
+
+def _line(event: dict[str, Any]) -> str:
+    return json.dumps(event, ensure_ascii=False) + "\n"
 
 
 def write(path: Path, text: str) -> None:

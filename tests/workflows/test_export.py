@@ -10,6 +10,7 @@ import pytest
 from palimpsest.workflows import export
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
+from palimpsest.workflows.seal import head
 from tests.workflows import scripted
 
 HOSTILE = (
@@ -28,7 +29,7 @@ def run(config: Config) -> Run:
 
 
 def test_a_page_shows_the_tags_of_a_source_as_text(run: Run) -> None:
-    page = export.html(run.record(), run.state(1))
+    page = export.html(run.state(1), head(run.events()))
     assert "&lt;script&gt;alert(" in page, "the sentence is in the report"
     assert "<script" not in page
     assert not re.search(r"<[^>]*\sonerror", page)
@@ -39,7 +40,7 @@ def test_a_page_shows_the_tags_of_a_source_as_text(run: Run) -> None:
 
 def test_a_page_asks_the_network_for_nothing(run: Run) -> None:
     """An image in a source would tell its owner that the report is being read."""
-    page = export.html(run.record(), run.state(1))
+    page = export.html(run.state(1), head(run.events()))
     assert not re.search(r"<(img|link|iframe|script|object|embed)\b", page)
 
 
@@ -57,7 +58,7 @@ def test_a_bibliography_has_balanced_braces_and_an_entry_for_each_source(run: Ru
 
 
 def test_json_holds_blocks_with_their_citations_and_the_sources(run: Run) -> None:
-    held = json.loads(export.report_json(run.record(), run.state(1)))
+    held = json.loads(export.report_json(run.record(), run.state(1), head(run.events())))
     assert held["run"] == run.folder.name
     quoted = next(b for b in held["blocks"] if b["kind"] == "quotation")
     cited = next(s for s in quoted["spans"] if s["role"] == "citation")
@@ -67,6 +68,6 @@ def test_json_holds_blocks_with_their_citations_and_the_sources(run: Run) -> Non
 
 def test_markdown_is_front_matter_and_the_draft(run: Run) -> None:
     record, state = run.record(), run.state(1)
-    text = export.markdown(record.model_copy(update={"question": 'Who said "no"\\?'}), state)
+    text = export.markdown(record.model_copy(update={"question": 'Who said "no"\\?'}), state, "0")
     assert 'question: "Who said \\"no\\"\\\\?"\n' in text
     assert "# What is the fastest barge on \\<b\\>Lake Orta\\</b\\>?" in text

@@ -30,8 +30,8 @@ def escape(words: str) -> str:
     return html.escape(visible(words), quote=True)
 
 
-def render(state: ResearchState) -> str:
-    """A whole page."""
+def render(state: ResearchState, log: str) -> str:
+    """A whole page; `log` is the head of the run's log."""
     parts, listed = [], ""
     for block in state.draft.blocks:
         kind = "ul" if block.kind == "quotation" and block.section == "findings" else _LISTED.get(block.kind, "")
@@ -44,6 +44,7 @@ def render(state: ResearchState) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
+        f'<meta name="palimpsest-log" content="{escape(log)}">'
         f"<title>{escape(state.question)}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
 
