@@ -125,11 +125,28 @@ class Failure(Frozen):
     until: str | None = None
 
 
+Outcome = Literal["found", "empty", "refused", "limited", "failed", "offline"]
+
+
+class Call(Frozen):
+    """One query put to one service, and how it ended."""
+
+    service: str
+    query: str
+    outcome: Outcome
+    found: int = 0
+    cause: str = ""
+    until: str | None = None
+    where: str = ""
+    seconds: float = 0.0
+
+
 class Found(Frozen):
-    """Results and failures side by side: one dead source is a fact beside the results."""
+    """Results and failures side by side: one dead source is a fact beside the results. `calls` are all that services were asked."""
 
     hits: tuple[Hit, ...] = ()
     failures: tuple[Failure, ...] = ()
+    calls: tuple[Call, ...] = ()
 
 
 class RetrievalError(Exception):

@@ -132,6 +132,16 @@ def run(
     seal: Annotated[
         Path | None, typer.Option("--seal", help="write the head of the finished log to a file, to keep elsewhere")
     ] = None,
+    web: Annotated[
+        str | None, typer.Option(help="services to ask, with commas between, or all (see: research services)")
+    ] = None,
+    since: Annotated[int | None, typer.Option(help="no source of a service older than this year")] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="one kind of service: paper, encyclopaedia, web")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="ask nobody, whatever the settings say")] = False,
+    contact: Annotated[str | None, typer.Option(help="your e-mail address, which services wish to know")] = None,
+    approve_queries: Annotated[
+        bool, typer.Option("--approve-queries", help="show each query before it leaves this machine, and wait")
+    ] = False,
     config: ConfigFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -139,14 +149,30 @@ def run(
     """Answer a question with a cited report.
 
     research run "Who designed the Eiffel Tower?" --docs notes/ --effort 4
+
+    research run "Does masked diffusion scale?" --web arxiv,openalex --since 2023
     """
     from palimpsest.workflows.research import research
+    from palimpsest.workflows.web import announcement
 
     docs_given = tuple(docs) if docs else None
-    settings = _config(config, docs=docs_given, model=model, effort=effort, budget=budget, out=out, seed=seed)
+    settings = _config(
+        config, docs=docs_given, model=model, effort=effort, budget=budget, out=out, seed=seed, web=web, since=since,
+        type=kind, offline=offline or None, contact=contact, approve_queries=approve_queries or None,
+    )  # fmt: skip
+    if hosts := announcement(settings):
+        _say(f"research: {hosts}")
     elsewhere = f" --out {shlex.quote(str(out))}" if out else ""
-    events = research(streams.typed(question), settings)
+    events = research(streams.typed(question), settings, approve=_may_leave)
     _follow(events, as_json, quiet, f"research resume last{elsewhere}", begins=True, seal=seal)
+
+
+def _may_leave(query: str) -> bool:
+    """A person's word on a query; without a terminal to ask on, no."""
+    if not sys.stdin.isatty():
+        return False
+    _say(f"ask services: “{query}”? [y/N]")
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
 
 @app.command()
@@ -341,6 +367,9 @@ def list_runs(out: Out = None, config: ConfigFile = None, as_json: RowsAsJson = 
 def show(
     reference: Reference,
     spans: Annotated[bool, typer.Option("--spans", help="every filled span: id, confidence, source, words")] = False,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="every source, and what was asked of which service")
+    ] = False,
     out: Out = None,
     config: ConfigFile = None,
 ) -> None:
@@ -351,6 +380,9 @@ def show(
     from palimpsest.workflows.errors import ResearchError
 
     found = _find(reference, out, config)
+    if sources:
+        _print_sources(found)
+        return
     record = found.record()
     done = [v.number for v in record.versions if v.done]
     if not done:
@@ -369,6 +401,29 @@ def show(
         source = state.passage(span.support[0].passage).source.title if span.support else ""
         sure = f"{span.confidence:.2f}" if span.confidence is not None else "    "
         print(f"{span.id:14} {span.kind:7} {sure} {span.text.strip()[:60]!r}  {source}")
+
+
+@app.command("services")
+def list_services(config: ConfigFile = None, as_json: RowsAsJson = False) -> None:
+    """The services that --web can name: what kind each is, whom it asks, and what it needs.
+
+    research services
+    """
+    from palimpsest.workflows.web import known
+
+    for row in known(_config(config)):
+        fields = f"{row['name']:18} {row['kind']:14} {row['asks']:36} {row['needs']}".rstrip()
+        print(json.dumps(row, ensure_ascii=False) if as_json else fields)
+
+
+def _print_sources(found: Run) -> None:
+    """Sources as a table, then what was asked, service by service."""
+    for source in found.sources():
+        marks = " ".join(filter(None, (source.extent, source.retracted, source.version, source.licence)))
+        when = source.date or "undated"
+        print(f"{source.id}  {when:10}  {source.title[:60]:60}  {source.doi or source.uri}  {marks}".rstrip())
+    for service, endings in found.count_calls().items():
+        print(f"asked {service}: " + ", ".join(f"{count} {ending}" for ending, count in endings.items()))
 
 
 @app.command()

@@ -45,6 +45,14 @@ class Config(BaseModel):
     index: Path | None = None  # folder of cached indexes; None for the user's cache folder
     seed: int = Field(default=0, ge=-(2**63), lt=2**63)  # what a generator of numbers takes
     threads: int | None = Field(default=None, ge=1, le=1024)
+    web: str = ""  # names of services with commas between, or "all"; "" asks nobody
+    offline: bool = False  # nothing leaves this machine, whatever `web` says
+    since: int | None = Field(default=None, ge=1000, le=9999)  # the year of the oldest source wanted of services
+    type: str | None = None  # one kind of service: paper, encyclopaedia, name or web
+    contact: str = ""  # an e-mail address that services are told, as their etiquette asks
+    services: dict[str, str] = Field(default_factory=dict)  # a person's own services: their addresses by name
+    proxy: str | None = None  # of fetched pages; names are then resolved by it
+    approve_queries: bool = False  # every query waits for a person before it goes to a service
 
     @field_validator("budget", mode="before")
     @classmethod
@@ -55,6 +63,16 @@ class Config(BaseModel):
         if match is None:
             raise ValueError(f"{value!r} is no length of time; write 90s, 5m or 1h")
         return float(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
+
+    @field_validator("services", mode="before")
+    @classmethod
+    def _addresses(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        if not all(name.strip() and address.strip() for name, _, address in pairs):
+            raise ValueError("write name=address, with commas between several")
+        return {name.strip(): address.strip() for name, _, address in pairs}
 
     @field_validator("docs", mode="before")
     @classmethod
@@ -125,6 +143,8 @@ def _leads_out(key: str, value: Any, folder: Path) -> str:
     names = [str(name) for name in (value if isinstance(value, list) else [value])]
     if any("://" in name for name in names):
         return "another host"
+    if key in ("web", "services", "proxy", "contact") and value:
+        return "hosts on the web"
     if key not in ("out", "index"):
         return ""
     try:
@@ -162,6 +182,17 @@ def _from_environment() -> dict[str, Any]:
     if "docs" in found:
         return {**found, "docs": tuple(found["docs"].split(os.pathsep))}
     return dict(found)
+
+
+KEYS = ("OPENALEX_API_KEY", "SEMANTIC_SCHOLAR_API_KEY", "S2_API_KEY", "BRAVE_API_KEY", "TAVILY_API_KEY")
+
+
+def service_keys() -> dict[str, str]:
+    """Keys of services, from the environment alone: they stand in no file of settings, run or log."""
+    found = {name: os.environ[name] for name in KEYS if os.environ.get(name)}
+    if "S2_API_KEY" in found:
+        found.setdefault("SEMANTIC_SCHOLAR_API_KEY", found["S2_API_KEY"])
+    return found
 
 
 def serve_token() -> str | None:

@@ -11,8 +11,8 @@ from palimpsest.agent.state import Tools, Writer
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder
 from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.loaders import find_files, load
-from palimpsest.retrieval.search import HybridSearcher, search_all
-from palimpsest.retrieval.types import Document, Failure, Found, Passage, RetrievalError
+from palimpsest.retrieval.search import HybridSearcher, fuse, search_all
+from palimpsest.retrieval.types import Call, Document, Failure, Found, Passage, RetrievalError
 
 from .calibration import numbers_of
 from .config import Config
@@ -20,6 +20,8 @@ from .errors import FAILED, USAGE, ResearchError
 
 if TYPE_CHECKING:
     from palimpsest.agent.writer import ModelWriter
+
+    from .web import Approve, WebSearch
 
 LIBRARY = Path(__file__).parents[1] / "retrieval" / "library"
 
@@ -92,13 +94,44 @@ def open_model(config: Config) -> ModelWriter:
         raise ResearchError(str(error), FAILED) from error
 
 
-class Corpus:
-    """An index opened when the first query comes; a revision that searches nothing never opens it."""
+def open_web(config: Config, approve: Approve | None = None) -> WebSearch:
+    """The services that `config.web` names, behind the door, with the cache of pages beside that of the indexes."""
+    from . import web
 
-    def __init__(self, config: Config, opener: Callable[[Config], tuple[Index, tuple[Failure, ...]]] = open_index):
-        self.config, self.opener = config, opener
+    folder = (config.index or default_folder()).parent / "web"
+    return web.WebSearch(config, web.open_door(config, web.chosen(config), folder), open_embedder(), approve)
+
+
+class Corpus:
+    """An index opened when the first query comes; a revision that searches nothing never opens it.
+
+    With `--web` services are asked beside it; without documents of one's own they are then all there is.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        opener: Callable[[Config], tuple[Index, tuple[Failure, ...]]] = open_index,
+        approve: Approve | None = None,
+    ):
+        self.config, self.opener, self.approve = config, opener, approve
         self._index: Index | None = None
+        self._web: WebSearch | None = None
         self._failures: tuple[Failure, ...] = ()
+        self.calls: list[Call] = []
+
+    def prepare(self) -> None:
+        """Refuse now what could not be searched later: documents none of which can be read, a service that is not there."""
+        if self.config.web:
+            from . import web
+
+            web.chosen(self.config)
+        if self._has_index:
+            self.open()
+
+    @property
+    def _has_index(self) -> bool:
+        return bool(self.config.docs) or not self.config.web
 
     def open(self) -> Index:
         """The index, opened if it is not yet."""
@@ -108,16 +141,34 @@ class Corpus:
 
     def search(self, queries: Sequence[str], k: int) -> Found:
         """The best `k` passages for the queries, and what could not be read or reached."""
-        found = search_all([HybridSearcher(self.open())], list(queries), k)
-        return Found(hits=found.hits[:k], failures=self._failures + found.failures)
+        found = search_all([HybridSearcher(self.open())], list(queries), k) if self._has_index else Found()
+        if self.config.web:
+            found = _beside(found, self._ask_web(queries, k))
+        return found.model_copy(update={"hits": found.hits[:k], "failures": self._failures + found.failures})
+
+    def _ask_web(self, queries: Sequence[str], k: int) -> Found:
+        if self._web is None:
+            self._web = open_web(self.config, self.approve)
+        found = self._web.search(queries, k)
+        self.calls += found.calls
+        return found
 
     def document(self, passage: Passage) -> Document:
         """The whole document of a passage that `search` returned."""
-        return self.open().document(passage.source.id)
+        fetched = self._web.document(passage.source.id) if self._web else None
+        return fetched or self.open().document(passage.source.id)
 
     def close(self) -> None:
         if self._index is not None:
             self._index.close()
+        if self._web is not None:
+            self._web.close()
+
+
+def _beside(own: Found, web: Found) -> Found:
+    """The person's documents and the web's, ranked together by what each ranking says."""
+    hits = fuse([own.hits, web.hits], len(own.hits) + len(web.hits))
+    return Found(hits=tuple(hits), failures=own.failures + web.failures, calls=own.calls + web.calls)
 
 
 def tools(config: Config, corpus: Corpus) -> Tools:

@@ -21,14 +21,18 @@ from .config import Config, is_text, keep_tracing_off, make
 from .errors import FAILED, USAGE, DamagedError, ResearchError
 from .runs import Record, Run, Version, write
 from .seal import head, sealed
+from .web import Approve
 
 LONGEST_QUESTION = 10_000  # letters; a page and a half of close print
 
 
-def research(question: str, config: Config | None = None, **settings: Any) -> Iterator[Event]:
+def research(
+    question: str, config: Config | None = None, *, approve: Approve | None = None, **settings: Any
+) -> Iterator[Event]:
     """Answer a question; yields events as they happen, the last of them `finished` with the run's id and report in its data.
 
-    `settings` override those of `config`. ResearchError for a question or documents that cannot be used.
+    `settings` override those of `config`; with `approve_queries` each query of the web waits for `approve`. ResearchError for a
+    question, documents or services that cannot be used.
     """
     base = config or Config.load()
     chosen = make({**base.model_dump(), **settings}) if settings else base
@@ -44,13 +48,13 @@ def research(question: str, config: Config | None = None, **settings: Any) -> It
             "the working folder's name holds bytes that are no text here; go to another or set LC_ALL=C.UTF-8", USAGE
         )
     corpus.check_docs(chosen.docs)
-    return _new(" ".join(question.split()), chosen)
+    return _new(" ".join(question.split()), chosen, approve)
 
 
-def _new(question: str, config: Config) -> Iterator[Event]:
+def _new(question: str, config: Config, approve: Approve | None = None) -> Iterator[Event]:
     begun = time.monotonic()
-    with _opened(config) as (tools, held):
-        held.open()  # documents of which none can be read are refused before a run is begun
+    with _opened(config, approve) as (tools, held):
+        held.prepare()
         run = Run.create(question, config, tools.writer.name)
         with run.locked():
             yield from _advance(run, tools, held, spent=time.monotonic() - begun)
@@ -125,8 +129,8 @@ def _start(run: Run, version: Version, record: Record) -> ResearchState:
 
 
 @contextmanager
-def _opened(config: Config) -> Iterator[tuple[Tools, corpus.Corpus]]:
-    held = corpus.Corpus(config)
+def _opened(config: Config, approve: Approve | None = None) -> Iterator[tuple[Tools, corpus.Corpus]]:
+    held = corpus.Corpus(config, approve=approve)
     try:
         yield corpus.tools(config, held), held
     finally:
@@ -174,6 +178,7 @@ def _keeping(
         found = search(queries, k)
         known = {s.id for s in run.sources()}
         run.keep_sources([held.document(h.passage) for h in found.hits if h.passage.source.id not in known])
+        run.keep_calls(found.calls)
         return found
 
     return search_and_keep
@@ -218,5 +223,6 @@ def _finish(run: Run, record: Record, state: ResearchState, count: int) -> Event
         "report": str(run.report),
         "version": version.number,
         "seal": log,
+        "asked": run.count_calls(),
     }
     return Event(step="finish", kind="finished", text=words, data={**data, **where})

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from palimpsest.agent.state import Event, ResearchState
-from palimpsest.retrieval.types import Document, Frozen, Source
+from palimpsest.retrieval.types import Call, Document, Frozen, Source
 
 from .config import Config
 from .errors import USAGE, ResearchError
@@ -223,6 +223,32 @@ class Run:
             raise ResearchError(
                 f"{path} is damaged; the evidence of this run cannot be trusted, run the question again"
             ) from error
+
+    def keep_calls(self, calls: Iterable[Call]) -> None:
+        """Note what services were asked, and how each call ended."""
+        lines = "".join(call.model_dump_json() + "\n" for call in calls)
+        if lines:
+            path = self.folder / "evidence" / "calls.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as out:
+                out.write(lines)
+
+    def calls(self) -> list[Call]:
+        """Every call so far; a line that a kill cut off is left out."""
+        path = self.folder / "evidence" / "calls.jsonl"
+        found = []
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else ():
+            with suppress(ValidationError):
+                found.append(Call.model_validate_json(line))
+        return found
+
+    def count_calls(self) -> dict[str, dict[str, int]]:
+        """How often each service was asked, by ending."""
+        counted: dict[str, dict[str, int]] = {}
+        for call in self.calls():
+            endings = counted.setdefault(call.service, {})
+            endings[call.outcome] = endings.get(call.outcome, 0) + 1
+        return counted
 
     def text_file(self, source_id: str) -> Path:
         return self.folder / "evidence" / "sources" / f"{source_id}.txt"

@@ -75,10 +75,10 @@ def _one_voice(
 
 
 def same_authors(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether half of the smaller group writes in the other too."""
+    """Whether more than half of the smaller group writes in the other too; one person alone is the same only with the same."""
     mine, theirs = surnames(one), surnames(other)
     smaller = min(len(mine), len(theirs))
-    return bool(smaller) and len(mine & theirs) / smaller > SHARED - 1e-9 and (smaller > 1 or mine == theirs)
+    return bool(smaller) and len(mine & theirs) / smaller > SHARED and (smaller > 1 or mine == theirs)
 
 
 def wire(text: str) -> str:

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Literal
 
 from ..http import Door
 from ..outcomes import Failed, SourceError
-from ..types import Document, Failure, Frozen
+from ..types import Call, Document, Failure
 from .crossref import Crossref
 from .fulltext import Reading, read
 from .origins import Origins
@@ -19,21 +18,7 @@ from .services import LOOK_UPS
 from .unpaywall import Unpaywall
 from .works import merged, same, together
 
-Outcome = Literal["found", "empty", "refused", "limited", "failed", "offline"]
 WORKERS = 12
-
-
-class Call(Frozen):
-    """One question put to one service, and how it ended."""
-
-    service: str
-    query: str
-    outcome: Outcome
-    found: int = 0
-    cause: str = ""
-    until: str | None = None
-    where: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +88,7 @@ class Web:
         works = [work for work in works if work.retracted != "retracted"]
         new = [work for work in works if work.url not in self._read and work.url not in self._failed]
         left = max(deadline - time.monotonic(), 0.5)
-        answers = _side_by_side([_reader(self.door, work, left) for work in new], deadline)
+        answers = _side_by_side([self._reader(work, left) for work in new], deadline)
         for work, (answer, _) in zip(new, answers, strict=True):
             if isinstance(answer, Reading):
                 self._read[work.url] = self.origins.marked(answer.document)
@@ -112,6 +97,13 @@ class Web:
                 self._failed[work.url] = answer.failure(work.title)
         failures += [self._failed[work.url] for work in works if work.url in self._failed]
         return [self._read[work.url] for work in works if work.url in self._read], failures
+
+    def _reader(self, work: Work, seconds: float) -> Callable[[], Answer]:
+        """Papers and pages lie at many places; an article of an encyclopaedia is what its service gives."""
+        service = next((s for s in self.services if s.name == work.service), None)
+        if work.kind in ("paper", "web") or work.text or service is None:
+            return lambda: read(self.door, work, seconds=seconds)
+        return lambda: read(self.door, service.work(work.id), seconds=seconds)
 
 
 Answer = tuple[Work, ...] | Work | Reading | SourceError
@@ -156,10 +148,6 @@ def _job(service: Service, query: str, filters: Filters) -> Callable[[], Answer]
 
 def _look_up(service: Service, doi: str) -> Callable[[], Answer]:
     return lambda: service.work(doi)
-
-
-def _reader(door: Door, work: Work, seconds: float) -> Callable[[], Answer]:
-    return lambda: read(door, work, seconds=seconds)
 
 
 def _is_usable(service: Service) -> bool:

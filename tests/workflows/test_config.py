@@ -64,7 +64,7 @@ def test_more_effort_means_more_reading() -> None:
         ("out", "runs\udcff", "the name holds bytes that are no text here"),
         ("docs", ("a", "b\udcff"), "the name holds bytes that are no text here"),
         ("index", "a\0b", "the name holds bytes that are no text here"),
-        ("colour", "red", "unknown setting 'colour'; the settings are budget, docs, effort"),
+        ("colour", "red", "unknown setting 'colour'; the settings are approve_queries, budget, contact"),
     ],
 )
 def test_a_bad_setting_is_named(key: str, value: object, told: str) -> None:

@@ -1,0 +1,147 @@
+"""Whole runs over a loopback internet: what is asked, what is read, what lies, what stays at home."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+
+from palimpsest.retrieval.http import Rate
+from palimpsest.retrieval.web import services
+from palimpsest.workflows import research, web
+from palimpsest.workflows.config import Config, make
+from palimpsest.workflows.errors import ResearchError
+from palimpsest.workflows.runs import Run
+from tests import internet
+from tests.internet import Internet
+from tests.retrieval.web import library
+from tests.workflows import scripted
+
+
+@pytest.fixture
+def net(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
+    scripted.use(monkeypatch.setattr)
+    for name in services.SERVICES:
+        monkeypatch.setattr(services.named(name), "rate", Rate(0.0, 2))
+    with internet.running() as made, stamina.set_testing(True, attempts=1):
+        made.hosts["en.wikipedia.org"] = library.wikipedia
+        made.hosts["open.example"] = library.open_copies(1, 2)
+        made.hosts["api.openalex.org"] = library.openalex(library.openalex_item(1), library.openalex_item(2))
+
+        def open_door(config: Config, found: services.Chosen, cache: Path | None) -> Any:
+            return made.door("offline" if config.offline else "online", cache=cache)
+
+        monkeypatch.setattr(web, "open_door", open_door)
+        yield made
+
+
+def ran(config: Config, **how: Any) -> tuple[Run, str, dict[str, Any]]:
+    last = list(research.research(library.QUESTION, config, **how))[-1]
+    run = Run(Path(last.data["folder"]))
+    return run, run.report.read_text(encoding="utf-8"), last.data
+
+
+def settings(tmp_path: Path, **more: Any) -> Config:
+    return make({"out": tmp_path / "runs", "index": tmp_path / "cache" / "indexes", "effort": 1, **more})
+
+
+def test_a_run_reads_the_web_and_keeps_what_it_read(net: Internet, tmp_path: Path) -> None:
+    run, _, last = ran(settings(tmp_path, web="openalex,wikipedia"))
+    kept = {source.uri: source for source in run.sources()}
+    assert kept
+    assert all(source.accessed and run.text_file(source.id).exists() for source in kept.values())
+    assert last["asked"]["openalex"] == {"found": len(run.calls()) // 2}
+    assert {request.path for request in net.asked("api.openalex.org")} == {"/works"}
+
+
+def test_half_of_the_services_lie_and_the_run_says_so_in_time(net: Internet, tmp_path: Path) -> None:
+    net.hosts["api.openalex.org"] = library.lying("slow")
+    net.hosts["api.crossref.org"] = library.lying("changed")
+    net.hosts["api.semanticscholar.org"] = library.lying("limited")
+    net.hosts["www.ebi.ac.uk"] = library.lying("inside")
+    net.hosts["doaj.org"] = library.lying("captcha")
+    names = "openalex,crossref,semantic_scholar,europe_pmc,doaj,wikipedia"
+    begun = time.monotonic()
+    run, _, last = ran(settings(tmp_path, web=names, budget=20.0))
+    assert time.monotonic() - begun < 60
+    assert any("wikipedia.org" in source.uri for source in run.sources())
+    endings = {call.service: (call.outcome, call.cause) for call in run.calls()}
+    assert endings["crossref"] == ("failed", "changed")
+    assert endings["semantic_scholar"] == ("limited", "rate")
+    assert endings["europe_pmc"] == ("refused", "address")
+    assert endings["doaj"] == ("failed", "type")
+    assert endings["openalex"][0] == "failed"
+    assert endings["wikipedia"] == ("found", "")
+    told = [json.dumps(e["data"]) for e in run.events() if e["kind"] == "failed"]
+    for name in ("openalex", "crossref", "semantic_scholar", "europe_pmc", "doaj"):
+        assert any(name in line for line in told), name
+    assert last["asked"]["crossref"]["failed"] >= 1
+    assert "169.254" not in {place for place, _ in net.dialled}
+
+
+def test_without_web_nothing_is_resolved_or_connected(net: Internet, tmp_path: Path) -> None:
+    docs = scripted.lay_documents(tmp_path / "docs")
+    ran(settings(tmp_path, docs=(docs,)))
+    assert (net.resolved, net.dialled) == ([], [])
+
+
+def test_offline_wins_over_web_and_the_run_says_what_was_not_asked(net: Internet, tmp_path: Path) -> None:
+    docs = scripted.lay_documents(tmp_path / "docs")
+    _, _, last = ran(settings(tmp_path, docs=(docs,), web="openalex", offline=True))
+    assert (net.resolved, net.dialled) == ([], [])
+    assert set(last["asked"]["openalex"]) == {"offline"}
+
+
+def test_a_query_leaves_only_with_a_persons_word(net: Internet, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def never(query: str) -> bool:
+        asked.append(query)
+        return False
+
+    docs = scripted.lay_documents(tmp_path / "docs")
+    config = settings(tmp_path, docs=(docs,), web="openalex", approve_queries=True)
+    run, _, _ = ran(config, approve=never)
+    assert asked
+    assert {call.cause for call in run.calls()} == {"not approved"}
+    assert net.dialled == []
+    ran(config, approve=lambda query: True)
+    assert net.asked("api.openalex.org")
+
+
+def test_keys_are_in_no_file_of_a_run(net: Internet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENALEX_API_KEY", "s3cret-key")
+    ran(settings(tmp_path, web="openalex"))
+    assert net.asked("api.openalex.org")[0].headers["authorization"] == "Bearer s3cret-key"
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert not any(b"s3cret" in content for content in files)
+
+
+def test_a_service_that_is_not_there_is_refused_before_a_run_begins(tmp_path: Path) -> None:
+    with pytest.raises(ResearchError, match="there is no service 'gogle'"):
+        ran(settings(tmp_path, web="gogle"))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_hosts_are_named_before_they_are_asked() -> None:
+    assert web.announcement(Config()) == ""
+    assert web.announcement(Config(web="all", offline=True)) == ""
+    told = web.announcement(Config(web="wikipedia"))
+    assert "en.wikipedia.org" in told
+    assert "open copies" not in told
+    assert "open copies" in web.announcement(Config(web="openalex", contact="me@x.example"))
+
+
+def test_the_real_door_is_as_narrow_as_what_was_announced(tmp_path: Path) -> None:
+    config = make({"web": "wikipedia,searxng", "services": "searxng=http://127.0.0.1:8888", "type": "encyclopaedia"})
+    with web.open_door(config, web.chosen(config), tmp_path) as door:
+        assert door.border.hosts == frozenset(("en.wikipedia.org", "127.0.0.1"))
+        assert door.guard.operators == frozenset((("http", "127.0.0.1", 8888),))
+    with web.open_door(Config(), web.chosen(Config()), None) as door:
+        assert door.border.reach == "offline"
