@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +16,13 @@ from .draft import Kind
 from .state import Candidate, Filled, Piece, Verdict
 
 CITE = SlotSpec(MaskKind.CITE)
-Denoise = Callable[[Sequence[Canvas], Plan], list[list[Frame]]]
 
 
 class ModelWriter:
     """Fills, judges and cites with `model`: "embedded", a folder of weights, or a Hugging Face id of a known family.
 
     Steps, the settling probability and the lengths of slots are those measured of the model. `threads` limits torch's own; None
-    leaves them alone. `trajectories` denoises canvases, the frames of each in order; by default here and now, in batches; a server
-    hands them to its engine. The same `seed` draws the same words. WeightsError and ModelError name what is missing or damaged.
+    leaves them alone. The same `seed` draws the same words. WeightsError and ModelError name what is missing or damaged.
     """
 
     def __init__(
@@ -32,7 +30,6 @@ class ModelWriter:
         model: str | Path = "embedded",
         threads: int | None = None,
         steps: int | None = None,
-        trajectories: Denoise | None = None,
         seed: int = 0,
     ):
         if threads is not None:
@@ -43,7 +40,6 @@ class ModelWriter:
         self.name = str(model) if model == "embedded" else Path(model).name
         self.calibration = self.denoiser.calibration
         self.steps = steps or self.calibration.steps
-        self.trajectories = trajectories or self._side_by_side
         self.seed = seed
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
@@ -61,7 +57,7 @@ class ModelWriter:
     def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled:
         """The one answer read when all `passages` lie on one canvas; [NONE] gives empty words and no passage."""
         canvas = self._canvas([question], passages, [SlotSpec(MaskKind[kind]), " ", CITE])
-        return self._filled(self.trajectories([canvas], self.plan)[0], 0, passages)
+        return self._filled(self._side_by_side([canvas])[0], 0, passages)
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
@@ -73,7 +69,7 @@ class ModelWriter:
         """Denoise each form's slots from its passages; [NONE] or nothing to copy gives empty words and no passage."""
         drafts = [self.denoiser.shorten([*map(self._sized, pieces), CITE]) for pieces, _ in forms]
         canvases = [self._canvas(draft[:-1], p, draft) for draft, (_, p) in zip(drafts, forms, strict=True)]
-        denoised = self.trajectories(canvases, self.plan)
+        denoised = self._side_by_side(canvases)
         return [
             [self._filled(frames, number, passages) for number in range(len(frames[-1].canvas.slots) - 1)]
             for frames, (_, passages) in zip(denoised, forms, strict=True)
@@ -83,9 +79,9 @@ class ModelWriter:
     def plan(self) -> Plan:
         return Plan(schedule=self.steps, commit=threshold(self.calibration.commit), resize=self.denoiser.resize)
 
-    def _side_by_side(self, canvases: Sequence[Canvas], plan: Plan) -> list[list[Frame]]:
+    def _side_by_side(self, canvases: Sequence[Canvas]) -> list[list[Frame]]:
         def together(batch: list[Canvas]) -> list[list[Frame]]:
-            steps = list(denoise_all(self.denoiser, batch, seed=self.seed, **vars(plan)))
+            steps = list(denoise_all(self.denoiser, batch, seed=self.seed, **vars(self.plan)))
             return [[frames[i] for frames in steps] for i in range(len(batch))]
 
         return in_batches(canvases, together)

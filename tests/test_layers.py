@@ -50,13 +50,14 @@ DOORS = {
     "hishel": ("retrieval/http/",),
     "protego": ("retrieval/http/",),
     "stamina": ("retrieval/http/",),
-    "socket": ("retrieval/http/network.py",),
+    "socket": ("retrieval/http/network.py", "workflows/serving/server.py"),
     "requests": (),
     "urllib3": (),
     "aiohttp": (),
     "httpx2": (),
     "fastapi": ("workflows/serving/",),
     "uvicorn": ("workflows/serving/",),
+    "prometheus_client": ("workflows/serving/metrics.py",),
     "pydantic": ("retrieval/", "agent/", "workflows/"),
 }
 FILES = sorted(p.relative_to(ROOT).as_posix() for room in ALLOWED for p in (ROOT / room).rglob("*.py"))

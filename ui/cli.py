@@ -736,7 +736,10 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8321,
     active: Annotated[int, typer.Option("--max-active", min=1, help="canvases that share a step")] = 16,
-    waiting: Annotated[int, typer.Option("--max-waiting", min=0, help="more of them that may wait")] = 64,
+    waiting: Annotated[int, typer.Option("--max-waiting", min=0, help="more requests that may wait")] = 64,
+    hosts: Annotated[
+        list[str] | None, typer.Option("--allow-host", help="a name that a reverse proxy on this machine asks for")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Hold a model and serve it over HTTP: revise canvases, stream their frames, chat, health, metrics.
@@ -745,18 +748,15 @@ def serve(
     """
     from palimpsest.workflows.config import serve_token
     from palimpsest.workflows.corpus import open_model
-    from palimpsest.workflows.errors import USAGE, ResearchError
     from palimpsest.workflows.serving import server
 
     token = serve_token()
-    if token is None and host not in ("127.0.0.1", "localhost", "::1"):
-        raise ResearchError(
-            f"on {host} others could use the model; set RESEARCH_SERVE_TOKEN to a secret first, or listen on 127.0.0.1",
-            USAGE,
-        )
-    writer = open_model(_config(config, model=model))
-    _say(f"serving {writer.name} on http://{host}:{port}")
-    server.serve(server.application(writer, active=active, waiting=waiting, token=token), host, port)
+    server.check_exposure(host, token)
+    with server.listen(host, port) as listener:
+        writer = open_model(_config(config, model=model))
+        _say(f"serving {writer.name} on {server.address_of(listener)}")
+        application = server.application(writer, active=active, waiting=waiting, token=token, hosts=hosts or ())
+        server.serve(application, listener)
 
 
 @app.command()

@@ -1,24 +1,23 @@
-"""Many canvases, one model: continuous batching of denoising steps, fair, with backpressure and cancellation."""
+"""Many jobs, one model: denoising steps are shared, other work is cut into slices; fair, with backpressure and cancellation."""
 
 from __future__ import annotations
 
-import queue
 import threading
+import time
+import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from ..cache.span_cache import SPAN_CACHE, Cache
 from ..canvas.canvas import Canvas
 from ..decoding.sampler import Frame, Model, Plan, Progress, begin, step_all
+from .line import Entry, Line, OverloadedError, Ticket
 
 T = TypeVar("T")
-
-
-class OverloadedError(Exception):
-    """More canvases wait than the engine was told to let wait; try again later."""
+ITEMS = 8  # that a job makes ahead of its reader; then it stands aside until some are taken
 
 
 @dataclass
@@ -34,50 +33,113 @@ class Counters:
     computed: int = 0
 
 
-_END = object()
+@dataclass(frozen=True)
+class Made:
+    """What one turn of the model made of a job: items to hand on, and whether that was its last turn; or what was raised instead."""
+
+    items: tuple[Any, ...] = ()
+    over: bool = False
+    error: Exception | None = None
 
 
-@dataclass(eq=False)
-class Job:
-    """One canvas on its way. `frames` yields its trajectory as it is made; closing that iterator, or `cancel`, frees its place."""
+class CanvasWork:
+    """A canvas to be built and denoised; `view` makes of each frame what is handed on, where the model is."""
 
-    reached: Progress
-    plan: Plan
-    seed: int
-    _out: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
-    cancelled: bool = False
-
-    def cancel(self) -> None:
-        """Take the canvas off the engine before its next step; a job that is done does not mind."""
-        self.cancelled = True
+    def __init__(self, build: Callable[[], Canvas], plan: Plan, cache: Cache, seed: int, view: Callable[[Frame], Any]):
+        self.build, self.plan, self.cache, self.seed, self.view = build, plan, cache, seed, view
+        self.reached: Progress | None = None
 
     @property
-    def frame(self) -> Frame:
-        return self.reached.frame
+    def rows(self) -> int:
+        """Rows that the next step computes, as far as is known."""
+        assert self.reached is not None, "a canvas is built before it is stepped"
+        frame = self.reached.frame
+        return frame.report.recomputed if frame.report else len(frame.canvas)
 
-    def frames(self) -> Iterator[Frame]:
-        """Every frame in order. Raises what the model raised over this canvas."""
+    def begin(self) -> Made:
+        self.reached = begin(self.build(), self.cache)
+        return Made()
+
+    def go_on(self, reached: Progress) -> Made:
+        self.reached, frame = reached, reached.frame
+        return Made((self.view(frame),), over=not bool(frame.canvas.open.any()))
+
+
+class SlicedWork:
+    """Something else that needs the model, cut into slices that are done one after the other; each makes one item."""
+
+    def __init__(self, slices: Sequence[Callable[[], Any]]):
+        self.slices = deque(slices)
+
+    def go_on(self) -> Made:
+        item = self.slices.popleft()()
+        return Made((item,), over=not self.slices)
+
+
+class Job(Entry, Generic[T]):
+    """Work on its way. `items` yields what it makes; closing that iterator, or `cancel`, ends the work and frees its place."""
+
+    def __init__(self, ticket: Ticket, work: CanvasWork | SlicedWork, engine: Engine):
+        super().__init__(ticket)
+        self.work: CanvasWork | SlicedWork | None = work  # None when it has ended: what the model kept for it is free
+        self.made: deque[T] = deque()
+        self.error: Exception | None = None
+        self.cancelled = False
+        self._engine = engine
+        self._listener: Callable[[], None] = lambda: None
+
+    @property
+    def is_unbuilt(self) -> bool:
+        return isinstance(self.work, CanvasWork) and self.work.reached is None
+
+    def cancel(self) -> None:
+        """Take the work off the engine: it has no further turn. A job that is done does not mind."""
+        self._engine.cancel(self)
+
+    def items(self) -> Iterator[T]:
+        """Every item in order, as it is made. Raises what the model raised over this work."""
+        over = False
         try:
-            while (told := self._out.get()) is not _END:
-                if isinstance(told, Exception):
-                    raise told
-                yield told
+            while not over:
+                items, over = self._engine.take(self, wait=True)
+                yield from items
         finally:
             self.cancel()
 
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener`, from any thread, whenever `take` may have more to say; for readers that must not block."""
+        self._listener = listener
+
+    def take(self) -> tuple[list[T], bool]:
+        """What was made since the last time, without waiting, and whether that is all. Raises as `items` does."""
+        return self._engine.take(self, wait=False)
+
+    def tell(self) -> None:
+        self._listener()
+
 
 class Engine:
-    """A model on a thread of its own. At most `active` canvases share a step; at most `waiting` more may stand in line.
+    """A model on a thread of its own.
 
-    A context manager: leaving it cancels what is under way. Steps go round: when more canvases wait than fit, those that have had
-    a step go to the end of the line, so that none waits for another's whole trajectory.
+    At most `active` canvases, of together `rows` rows to compute, share a step (one canvas alone may have more); at most `waiting`
+    more jobs may stand in line, and none joins while more than `patience` seconds of work wait. Before each step or slice it is asked
+    anew who is next (see `Line.order`), so that a small job passes between the slices of a large one.
+
+    A context manager: leaving it cancels what is under way.
     """
 
-    def __init__(self, model: Model, active: int = 16, waiting: int = 64):
-        self.model, self.active, self.waiting = model, active, waiting
+    def __init__(
+        self,
+        model: Model,
+        active: int = 16,
+        waiting: int = 64,
+        rows: int = 4096,
+        patience: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.model, self.active, self.rows, self.clock = model, active, rows, clock
         self.counters = Counters()
-        self._line: deque[Job] = deque()
-        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._line: Line[Job[Any]] = Line(active + waiting, patience)
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="denoising engine", daemon=True)
@@ -93,94 +155,165 @@ class Engine:
         """Cancel every job, finish the step under way, and end the thread."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            for job in self._line.order():
+                self._end(job, "cancelled", OverloadedError("the engine is closed"))
+            self._changed.notify_all()
         self._thread.join()
 
     @property
     def load(self) -> tuple[int, int]:
-        """Canvases that share the next step, and those that wait for one."""
+        """Jobs that can share the next step, and those that wait beside them."""
         with self._changed:
             total = len(self._line)
         return min(total, self.active), max(total - self.active, 0)
 
-    def submit(self, canvas: Canvas, plan: Plan | None = None, cache: Cache = SPAN_CACHE, seed: int = 0) -> Job:
-        """Stand a canvas in line. OverloadedError when the line is full."""
-        job = Job(begin(canvas, cache), plan or Plan(), seed)
+    @property
+    def backlog(self) -> float:
+        """Seconds of work that are known to stand in line."""
         with self._changed:
-            self._check_room()
-            self._line.append(job)
-            self._changed.notify()
+            return self._line.waits
+
+    def check_room(self, client: str = "") -> None:
+        """OverloadedError when a job of this client would be refused now; cheaper than reading it first."""
+        with self._changed:
+            self._admitted(lambda: self._line.check(client))
+
+    def submit(
+        self,
+        canvas: Canvas | Callable[[], Canvas],
+        plan: Plan | None = None,
+        cache: Cache = SPAN_CACHE,
+        seed: int = 0,
+        ticket: Ticket | None = None,
+        view: Callable[[Frame], Any] = lambda frame: frame,
+    ) -> Job[Any]:
+        """Stand a canvas in line, or what builds one; the items are `view` of its frames. OverloadedError when the line is full."""
+        build = (lambda: canvas) if isinstance(canvas, Canvas) else canvas
+        return self._join(Job(ticket or Ticket(), CanvasWork(build, plan or Plan(), cache, seed, view), self))
+
+    def run(self, slices: Sequence[Callable[[], T]], ticket: Ticket | None = None) -> Job[T]:
+        """Stand other work in line (rankings, verdicts), one item a slice; others pass between the slices. Errors as of `submit`."""
+        job = Job[T](ticket or Ticket(), SlicedWork(slices), self)
+        if not slices:
+            job.work = None  # nothing is asked: it is done
+            return job
+        return self._join(job)
+
+    def cancel(self, job: Job[Any]) -> None:
+        with self._changed:
+            self._end(job, "cancelled")
+            self._changed.notify_all()
+
+    def take(self, job: Job[T], wait: bool) -> tuple[list[T], bool]:
+        with self._changed:
+            if wait:
+                self._changed.wait_for(lambda: job.made or job.work is None)
+            items = list(job.made)
+            job.made.clear()
+            self._changed.notify_all()  # a job that stood aside because nobody read it goes on
+        ended = job.work is None
+        if ended and job.error and not items:
+            raise job.error
+        return items, ended and not job.error
+
+    def _join(self, job: Job[T]) -> Job[T]:
+        with self._changed:
+            loser = self._admitted(lambda: self._line.join(job))
+            if loser:
+                self._end(loser, "rejected", OverloadedError("others ask too; try again in a few seconds"))
+            self._changed.notify_all()
         return job
 
-    def call(self, work: Callable[[], T]) -> T:
-        """Something else that needs the model (a ranking, a verdict): done between two steps, on the model's thread."""
-        told: Future[T] = Future()
-        with self._changed:
-            self._check_room()
-            self._calls.append((work, told))
-            self._changed.notify()
-        return told.result()
-
-    def _check_room(self) -> None:
+    def _admitted(self, ask: Callable[[], T]) -> T:
         if self._closed:
             raise OverloadedError("the engine is closed")
-        if len(self._line) + len(self._calls) >= self.active + self.waiting:
+        try:
+            return ask()
+        except OverloadedError:
             self.counters.rejected += 1
-            raise OverloadedError(f"{self.waiting} requests wait already; try again in a few seconds")
+            raise
 
     def _work(self) -> None:
-        while True:
+        while picked := self._next():
+            begun = self.clock()
+            made = self._turn(picked)
+            seconds = (self.clock() - begun) / len(picked)
             with self._changed:
-                self._changed.wait_for(lambda: self._line or self._calls or self._closed)
-                if self._closed:
-                    break
-                call = self._calls.popleft() if self._calls else None
-                picked = self._pick()
-            if call:
-                _answer(*call)
-            if picked:
-                self._step(picked)
-        self._leave()
+                for job, each in zip(picked, made, strict=True):
+                    self._line.charge(job, seconds)
+                    self._settle(job, each)
+                self._changed.notify_all()
 
-    def _pick(self) -> list[Job]:
-        """The canvases of the next step, taken off the line; those that were cancelled are gone."""
-        for job in [j for j in self._line if j.cancelled]:
-            self._line.remove(job)
-            self._end(job, "cancelled")
-        return [self._line.popleft() for _ in range(min(self.active, len(self._line)))]
+    def _next(self) -> list[Job[Any]]:
+        """Wait for the jobs of the next turn; none when the engine is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._ready())
+            return [] if self._closed else self._batch(self._ready())
 
-    def _step(self, jobs: list[Job]) -> None:
+    def _ready(self) -> list[Job[Any]]:
+        """The jobs whose reader keeps up, the next first."""
+        return [j for j in self._line.order() if len(j.made) < ITEMS]
+
+    def _batch(self, order: list[Job[Any]]) -> list[Job[Any]]:
+        """The first job and those that can share its step; a canvas that could, were it built, is built before."""
+        if isinstance(order[0].work, SlicedWork):
+            return order[:1]
+        unbuilt = next((j for j in order[: self.active] if j.is_unbuilt), None)
+        if unbuilt:
+            return [unbuilt]
+        batch: list[Job[Any]] = []
+        rows = 0
+        for job in order:
+            work = job.work
+            if not isinstance(work, CanvasWork) or job.is_unbuilt or len(batch) == self.active:
+                continue
+            if not batch or rows + work.rows <= self.rows:
+                batch.append(job)
+                rows += work.rows
+        return batch
+
+    def _turn(self, picked: list[Job[Any]]) -> list[Made]:
+        """One slice, the building of one canvas, or one step of every canvas."""
+        works = [j.work for j in picked]
+        first = works[0]
+        if isinstance(first, SlicedWork):
+            return [_made(first.go_on)]
+        if isinstance(first, CanvasWork) and first.reached is None:
+            return [_made(first.begin)]
+        canvases = [w for w in works if isinstance(w, CanvasWork)]
+        if len(canvases) < len(picked):  # one was cancelled since it was picked
+            return [Made() for _ in picked]
+        return self._step(canvases)
+
+    def _step(self, works: list[CanvasWork]) -> list[Made]:
         """One step of each; an error is looked for one canvas at a time, so that it ends only the trajectory it belongs to."""
         try:
-            frames: list[Progress | Exception] = list(self._advance(jobs))
+            reached = self._advance(works)
         except Exception as error:  # noqa: BLE001  (whatever a model raises is its caller's to hear, and must not end the thread)
-            frames = [error] if len(jobs) == 1 else [self._alone(job) for job in jobs]
-        again = [job for job, frame in zip(jobs, frames, strict=True) if self._tell(job, frame)]
-        with self._changed:
-            self._line.extend(again)
+            if len(works) == 1:
+                return [Made(error=_bare(error))]
+        else:
+            return [_made(partial(w.go_on, p)) for w, p in zip(works, reached, strict=True)]
+        return [made for work in works for made in self._step([work])]
 
-    def _alone(self, job: Job) -> Progress | Exception:
-        try:
-            return self._advance([job])[0]
-        except Exception as error:  # noqa: BLE001
-            return error
+    def _advance(self, works: list[CanvasWork]) -> list[Progress]:
+        reached = [w.reached for w in works if w.reached]
+        return step_all(self.model, reached, [w.plan for w in works], [w.seed for w in works])
 
-    def _advance(self, jobs: list[Job]) -> list[Progress]:
-        return step_all(self.model, [j.reached for j in jobs], [j.plan for j in jobs], [j.seed for j in jobs])
-
-    def _tell(self, job: Job, reached: Progress | Exception) -> bool:
-        """Hand a frame on; whether the canvas needs another step."""
-        if isinstance(reached, Exception):
-            job._out.put(reached)
-            self._end(job, "failed")
-            return False
-        job.reached, frame = reached, reached.frame
-        self._count(frame)
-        job._out.put(frame)
-        if bool(frame.canvas.open.any()):
-            return True
-        self._end(job, "done")
-        return False
+    def _settle(self, job: Job[Any], made: Made) -> None:
+        """Hand on what was made, and end the job where it is over."""
+        if job.work is None:
+            return
+        if isinstance(job.work, CanvasWork) and made.items and job.work.reached:
+            self._count(job.work.reached.frame)
+        job.made.extend(made.items)
+        if made.error:
+            self._end(job, "failed", made.error)
+        elif made.over:
+            self._line.learn(job)
+            self._end(job, "done")
+        else:
+            job.tell()
 
     def _count(self, frame: Frame) -> None:
         total = len(frame.canvas)
@@ -188,19 +321,28 @@ class Engine:
         self.counters.rows += total
         self.counters.computed += frame.report.recomputed if frame.report else total
 
-    def _end(self, job: Job, how: str) -> None:
+    def _end(self, job: Job[Any], how: str, error: Exception | None = None) -> None:
+        if job.work is None:
+            return
+        job.work, job.error, job.cancelled = None, error, how == "cancelled"
+        self._line.leave(job)
         setattr(self.counters, how, getattr(self.counters, how) + 1)
-        job._out.put(_END)
-
-    def _leave(self) -> None:
-        for job in self._line:
-            self._end(job, "cancelled")
-        for _, told in self._calls:
-            told.set_exception(OverloadedError("the engine is closed"))
+        job.tell()
 
 
-def _answer(work: Callable[[], Any], told: Future[Any]) -> None:
+def _made(turn: Callable[[], Made]) -> Made:
+    """The turn of one job, whose errors are its caller's to hear."""
     try:
-        told.set_result(work())
-    except Exception as error:  # noqa: BLE001  (raised again where the call was made)
-        told.set_exception(error)
+        return turn()
+    except Exception as error:  # noqa: BLE001  (raised again where the items are read)
+        return Made(error=_bare(error))
+
+
+def _bare(error: Exception) -> Exception:
+    """The error without its frames, which hold what the model was working on; it may lie here for long. Where it was is noted."""
+    error.add_note("raised in the engine:\n" + "".join(traceback.format_tb(error.__traceback__)))
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.__traceback__ = None
+        cause = cause.__cause__ or cause.__context__
+    return error

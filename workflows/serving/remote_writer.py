@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -18,7 +18,13 @@ from ..errors import FAILED, ResearchError
 from .wire import Slot
 
 T = TypeVar("T")
-TRIES = 6
+PATIENCE = 600.0  # seconds that a busy server is asked again for
+LONGEST_WAIT = 60.0  # seconds between two tries
+PASSAGES, PAIRS, FORMS = (
+    64,
+    256,
+    16,
+)  # of one request: what is more goes out in several, which a server refuses one by one
 _BUSY = (429, 503)
 
 
@@ -35,48 +41,75 @@ class RemoteWriter:
         self.name = str(self._send("GET", "/health", None)["model"])
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
-        body = {"question": question, "kind": kind, "passages": _dumped(passages), "k": k}
-        return self._ask("/v1/answers", body, list[Candidate]) if passages else []
+        found: list[Candidate] = []
+        for part in _parts(passages, PASSAGES):
+            body = {"question": question, "kind": kind, "passages": _dumped(part), "k": k}
+            found += self._ask("/v1/answers", body, list[Candidate])
+        return found
 
     def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled:
         return self._ask("/v1/choose", {"question": question, "kind": kind, "passages": _dumped(passages)}, Filled)
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
-        return self._ask("/v1/verdicts", {"pairs": [list(p) for p in pairs]}, list[Verdict]) if pairs else []
+        found: list[Verdict] = []
+        for part in _parts(pairs, PAIRS):
+            found += self._ask("/v1/verdicts", {"pairs": [list(p) for p in part]}, list[Verdict])
+        return found
 
     def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]:
-        told = [{"pieces": _pieces(pieces), "passages": _dumped(passages)} for pieces, passages in forms]
-        return self._ask("/v1/fill", {"forms": told}, list[list[Filled]]) if forms else []
+        found: list[list[Filled]] = []
+        for part in _parts(forms, FORMS):
+            body = [{"pieces": _pieces(pieces), "passages": _dumped(passages)} for pieces, passages in part]
+            found += self._ask("/v1/fill", {"forms": body}, list[list[Filled]])
+        return found
 
     def _ask(self, path: str, body: dict[str, Any], kind: type[T]) -> T:
         return TypeAdapter(kind).validate_python(self._send("POST", path, body))
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        """The answer's JSON; a busy server is asked again, a little later each time."""
-        for attempt in range(TRIES):
-            try:
-                told = self._client.request(method, path, json=body)
-            except httpx.HTTPError as error:
-                why = str(error) or type(error).__name__
-                raise ResearchError(
-                    f"the model server {self.url} cannot be reached ({why}); start it with: research serve", FAILED
-                ) from error
-            if told.status_code not in _BUSY or attempt == TRIES - 1:
-                break
-            time.sleep(float(told.headers.get("retry-after", 1)) * min(attempt + 1, 3))
-        if told.is_error:
-            raise ResearchError(f"the model server {self.url} refused: {_reason(told)}", FAILED)
+        """The answer's JSON; a busy server is asked again when it says, for as long as there is patience."""
+        reply, tries, waited = self._once(method, path, body), 0, 0.0
+        while reply.status_code in _BUSY and waited < PATIENCE:
+            seconds = _wait(reply, tries)
+            time.sleep(seconds)
+            waited, tries = waited + seconds, tries + 1
+            reply = self._once(method, path, body)
+        if reply.is_error:
+            raise ResearchError(f"the model server {self.url} refused: {_reason(reply)}", FAILED)
         try:
-            return told.json()
+            return reply.json()
         except ValueError as error:
             raise ResearchError(f"{self.url} answers, but is no model server; see research serve", FAILED) from error
 
+    def _once(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        try:
+            return self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            why = str(error) or type(error).__name__
+            raise ResearchError(
+                f"the model server {self.url} cannot be reached ({why}); start it with: research serve", FAILED
+            ) from error
 
-def _reason(told: httpx.Response) -> str:
+
+def _wait(reply: httpx.Response, tries: int) -> float:
+    """Seconds until the next try: what the server asks for, or more each time where it says nothing that can be read."""
     try:
-        return str(told.json()["error"]["message"])
+        seconds = float(reply.headers["retry-after"])
+    except (KeyError, ValueError):  # not said, or a date
+        seconds = 2.0**tries
+    return min(LONGEST_WAIT, max(0.1, seconds))
+
+
+def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _reason(reply: httpx.Response) -> str:
+    try:
+        return str(reply.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):
-        return f"{told.status_code} {told.reason_phrase}"
+        return f"{reply.status_code} {reply.reason_phrase}"
 
 
 def _dumped(passages: Sequence[BaseModel]) -> list[dict[str, Any]]:

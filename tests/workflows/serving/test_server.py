@@ -14,21 +14,36 @@ import anyio
 import httpx
 import pytest
 import torch
+import uvicorn
 from fastapi import FastAPI
 
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.dlm_core.denoisers import embedded_weights
+from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
 from palimpsest.dlm_core.training.minilm import package_folder
 from palimpsest.workflows.errors import ResearchError
+from palimpsest.workflows.serving import server
 from palimpsest.workflows.serving.remote_writer import RemoteWriter
 from palimpsest.workflows.serving.server import application
 
 from ...agent.world import Shelf, passage, research
 from ...dlm_core.models.checkpoints import write
+from .world import PASSAGES, REVISE, Held, InProcess, client
 
-PASSAGES = [{"id": "p0", "text": "The barge Marisa of Orta reached 12 knots in 1901."}]
-REVISE = {"question": "How fast?", "passages": PASSAGES, "draft": ["It reached ", {"kind": "NUMBER"}, " knots."]}
+KNOTS = passage("The fastest barge on Lake Orta is Marisa, which reaches 12 knots.", "Barges of 2024", "2024-05-01")
+OAK = passage("Pietro Canale built the Marisa of oak in 1901.", "Builders", "2020")
+SOURCE = KNOTS.model_dump(mode="json")
+WRITING = {
+    "/v1/answers": {"question": "How fast?", "kind": "NUMBER", "passages": [SOURCE], "k": 3},
+    "/v1/choose": {"question": "How fast?", "kind": "NUMBER", "passages": [SOURCE]},
+    "/v1/verdicts": {"pairs": [["It is fast.", KNOTS.text]]},
+    "/v1/fill": {"forms": [{"pieces": ["It reaches ", {"kind": "NUMBER"}, "."], "passages": [SOURCE]}]},
+    "/v1/revise": REVISE,
+    "/v1/chat/completions": {
+        "messages": [{"role": "system", "content": KNOTS.text}, {"role": "user", "content": "How fast is it?"}]
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,24 +55,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class InProcess(httpx.BaseTransport):
-    """An ASGI application behind httpx's blocking client."""
-
-    def __init__(self, app: FastAPI):
-        self.app = app
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        inner = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
-        if "transfer-encoding" in request.headers:
-            inner.headers.pop("content-length", None)
-
-        async def ask() -> httpx.Response:
-            told = await httpx.ASGITransport(app=self.app).handle_async_request(inner)
-            return httpx.Response(told.status_code, headers=told.headers, content=await told.aread())
-
-        return anyio.run(ask)
-
-
 @pytest.fixture
 def app(small: Path) -> Iterator[FastAPI]:
     made = application(ModelWriter(small), active=4, waiting=2)
@@ -66,66 +63,119 @@ def app(small: Path) -> Iterator[FastAPI]:
 
 
 @pytest.fixture
-def client(app: FastAPI) -> httpx.Client:
-    return httpx.Client(transport=InProcess(app), base_url="http://server")
+def one(app: FastAPI) -> httpx.Client:
+    return client(app)
 
 
-def events(told: httpx.Response) -> list[Any]:
-    lines = [line.removeprefix("data: ") for line in told.text.split("\n\n") if line]
+def events(reply: httpx.Response) -> list[Any]:
+    lines = [line.removeprefix("data: ") for line in reply.text.split("\n\n") if line]
     assert lines[-1] == "[DONE]"
     return [json.loads(line) for line in lines[:-1]]
 
 
-def test_a_draft_is_revised(client: httpx.Client) -> None:
-    told = client.post("/v1/revise", json=REVISE)
-    assert told.status_code == 200
-    (slot,) = told.json()["slots"]
+def test_a_draft_is_revised(one: httpx.Client) -> None:
+    reply = one.post("/v1/revise", json=REVISE)
+    assert reply.status_code == 200
+    (slot,) = reply.json()["slots"]
     assert slot["settled"]
     if slot["passage"]:
         assert PASSAGES[0]["text"][slot["start"] : slot["end"]] == slot["text"]
-    frames = events(client.post("/v1/revise", json={**REVISE, "stream": True, "steps": 3}))
+    frames = events(one.post("/v1/revise", json={**REVISE, "stream": True, "steps": 3}))
     assert [f["step"] for f in frames] == list(range(len(frames)))
-    assert frames[-1]["slots"] == told.json()["slots"]
+    assert frames[-1]["slots"] == reply.json()["slots"]
+
+
+def test_what_the_agent_asks_is_what_its_writer_says(one: httpx.Client, small: Path) -> None:
+    """More passages than fit in one slice, on the wire and cut up by the client too."""
+    writer, passages = ModelWriter(small), [KNOTS, OAK] * 40
+    remote = RemoteWriter("http://server", None, InProcess(one._transport.app))  # type: ignore[attr-defined]
+    for asked in (
+        lambda w: w.answers("How fast is the Marisa?", "NUMBER", passages, 2),
+        lambda w: w.choose("Who built it?", "ENTITY", [KNOTS, OAK]),
+        lambda w: w.verdicts([("It is fast.", p.text) for p in passages]),
+        lambda w: w.fill([(["It reaches ", SlotSpec(MaskKind.NUMBER), "."], [p]) for p in passages[:20]]),
+        lambda w: w.answers("How fast?", "NUMBER", [], 2),
+        lambda w: w.verdicts([]),
+        lambda w: w.fill([]),
+    ):
+        here, there = asked(writer), asked(remote)
+        assert _words(there) == _words(here)
+
+
+def _words(found: Any) -> Any:
+    """Without probabilities, which differ in the last bits between batches of other sizes."""
+    if isinstance(found, list):
+        return [_words(f) for f in found]
+    told = found.model_dump(exclude={"probability", "none"})
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in told.items()}
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status", "said"),
+    ("path", "body", "said"),
     [
-        ("/v1/revise", {**REVISE, "question": ""}, 422, "question: String should have at least 1 character"),
-        ("/v1/revise", {**REVISE, "draft": ["no slot"]}, 422, "the draft has no slot"),
-        ("/v1/revise", {**REVISE, "draft": [{"kind": "NOISE"}]}, 422, "draft.0"),
-        ("/v1/revise", {**REVISE, "draft": [{"kind": "CHOICE"}]}, 422, "allowed answers"),
-        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "free": True}]}, 422, "writes no free prose"),
-        ("/v1/revise", {**REVISE, "colour": "red"}, 422, "colour: Extra inputs are not permitted"),
-        ("/v1/revise", {**REVISE, "steps": 0}, 422, "steps"),
-        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "max_length": 300}]}, 422, "does not fit"),
-        ("/v1/chat/completions", {"messages": []}, 422, "messages"),
-        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}, 422, "as a system message"),
-        ("/v1/chat/completions", {"messages": [{"role": "assistant", "content": "Hi"}]}, 422, "the last one must be"),
-        ("/v1/verdicts", {"pairs": [["one"]]}, 422, "pairs"),
+        ("/v1/revise", {**REVISE, "question": ""}, "question: String should have at least 1 character"),
+        ("/v1/revise", {**REVISE, "draft": ["no slot"]}, "the draft has no slot"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "NOISE"}]}, "draft.0"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "CHOICE"}]}, "allowed answers"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "free": True}]}, "writes no free prose"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "free": True}], "stream": True}, "writes no free prose"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "after": [99]}]}, "slot 0 comes after slot 99"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "after": [0]}]}, "slot 0 comes after slot 0"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT"}, {"kind": "TEXT", "after": [-1]}]}, "after slot -1"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "max_length": 1024}] * 9}, "9216 places together"),
+        ("/v1/revise", {**REVISE, "passages": [{"id": "p", "text": "x" * 150_000}] * 3}, "450018 letters together"),
+        ("/v1/revise", {**REVISE, "colour": "red"}, "colour: Extra inputs are not permitted"),
+        ("/v1/revise", {**REVISE, "steps": 0}, "steps"),
+        ("/v1/revise", {**REVISE, "seed": 2**70}, "seed"),
+        ("/v1/revise", {**REVISE, "draft": [{"kind": "TEXT", "max_length": 400}]}, "does not fit"),
+        ("/v1/chat/completions", {"messages": []}, "messages"),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}, "as a system message"),
+        ("/v1/chat/completions", {"messages": [{"role": "assistant", "content": "Hi"}]}, "the last one must be"),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x" * 300_000}] * 2}, "600000 letters"),
+        ("/v1/verdicts", {"pairs": [["one"]]}, "pairs"),
+        ("/v1/fill", {"forms": [{"pieces": [{"kind": "TEXT", "after": [1]}], "passages": []}]}, "after slot 1"),
+        ("/v1/fill", {"forms": [{"pieces": [], "passages": []}]}, "no slot"),
+        ("/v1/answers", {**WRITING["/v1/answers"], "kind": "CHOICE"}, "allowed answers"),
+        ("/v1/choose", {**WRITING["/v1/choose"], "kind": "FIXED"}, "cannot be FIXED"),
     ],
-)
-def test_a_bad_request_gets_a_sentence(client: httpx.Client, path: str, body: Any, status: int, said: str) -> None:
-    told = client.post(path, json=body)
-    assert told.status_code == status
-    assert said in told.json()["error"]["message"]
-    assert client.post("/v1/revise", json=REVISE).status_code == 200
+)  # fmt: skip
+def test_a_bad_request_gets_a_sentence(one: httpx.Client, path: str, body: Any, said: str) -> None:
+    reply = one.post(path, json=body)
+    assert reply.status_code == 422
+    assert said in reply.json()["error"]["message"]
+    assert "\n" not in reply.json()["error"]["message"]
+    assert one.post("/v1/revise", json=REVISE).status_code == 200
 
 
-def test_what_is_no_json_too_long_or_elsewhere(client: httpx.Client) -> None:
-    assert client.post("/v1/revise", content=b"{").status_code == 422
-    assert client.post("/v1/revise", content=b"x" * (8 * 2**20 + 1)).status_code == 413
-    assert client.post("/v1/revise", content=b"{}", headers={"Transfer-Encoding": "chunked"}).status_code == 411
-    assert client.get("/v1/nothing").status_code == 404
+DEEP = b'{"question": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
 
-def test_chat_copies_its_answer_from_the_system_message(client: httpx.Client) -> None:
+@pytest.mark.parametrize("body", [b"{", b"", b"[]", b"null", b'{"a": "\xff"}', DEEP, b'{"seed": ' + b"9" * 5000 + b"}"])
+@pytest.mark.parametrize("path", WRITING)
+def test_what_is_no_request_gets_a_sentence(one: httpx.Client, path: str, body: bytes) -> None:
+    reply = one.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 422
+    assert reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", WRITING)
+def test_numbers_and_letters_of_no_kind(one: httpx.Client, path: str) -> None:
+    """NaN, infinity, half a letter and a NUL, wherever a body holds a number or a string: an answer or a sentence, never a 500."""
+    body = json.dumps(WRITING[path])
+    for old, new in (('"How fast', '"\\ud800 How'), (": 3", ": NaN"), (": 3", ": 1e999"), ('"Barges', '"\\u0000 B')):
+        reply = one.post(path, content=body.replace(old, new), headers={"Content-Type": "application/json"})
+        assert reply.status_code in (200, 422)
+
+
+def test_chat_copies_its_answer_from_the_system_message(one: httpx.Client) -> None:
     text = "The barge Marisa of Orta reached 12 knots."
     messages = [{"role": "system", "content": text}, {"role": "user", "content": "How fast is the barge?"}]
-    told = client.post("/v1/chat/completions", json={"messages": messages, "temperature": 0.2, "model": "any"}).json()
-    answer = told["choices"][0]["message"]["content"]
+    told = one.post("/v1/chat/completions", json={"messages": messages, "temperature": 0.2, "model": "any"}).json()
+    answer, usage = told["choices"][0]["message"]["content"], told["usage"]
     assert answer in text or answer == "[NONE]"
-    deltas = events(client.post("/v1/chat/completions", json={"messages": messages, "stream": True}))
+    assert 0 < usage["completion_tokens"] <= 16 < usage["prompt_tokens"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    deltas = events(one.post("/v1/chat/completions", json={"messages": messages, "stream": True}))
     assert "".join(d["choices"][0]["delta"].get("content", "") for d in deltas) == answer
     assert deltas[-1]["choices"][0]["finish_reason"] == "stop"
 
@@ -133,11 +183,11 @@ def test_chat_copies_its_answer_from_the_system_message(client: httpx.Client) ->
 def test_a_hosted_model_writes_prose(tmp_path: Path) -> None:
     app = application(ModelWriter(write("llada", tmp_path / "llada")))
     try:
-        client = httpx.Client(transport=InProcess(app), base_url="http://server")
         body = {"messages": [{"role": "user", "content": "Write."}], "max_tokens": 12}
-        told = client.post("/v1/chat/completions", json=body).json()
-        assert told["usage"]["completion_tokens"] == 12
-        deltas = events(client.post("/v1/chat/completions", json={**body, "stream": True}))
+        told = client(app).post("/v1/chat/completions", json=body).json()
+        assert 0 < told["usage"]["completion_tokens"] <= 12
+        assert told["usage"]["prompt_tokens"] > 0
+        deltas = events(client(app).post("/v1/chat/completions", json={**body, "stream": True}))
         sent = "".join(d["choices"][0]["delta"].get("content", "") for d in deltas)
         assert sent == told["choices"][0]["message"]["content"]
         assert len(deltas) > 2
@@ -145,86 +195,154 @@ def test_a_hosted_model_writes_prose(tmp_path: Path) -> None:
         app.state.engine.close()
 
 
-def test_facts(client: httpx.Client, small: Path) -> None:
-    client.post("/v1/revise", json=REVISE)
-    assert client.get("/health").json() == {"status": "ok", "model": small.name}
-    assert client.get("/v1/models").json()["data"][0]["id"] == small.name
-    metrics = client.get("/metrics").text
-    assert "palimpsest_jobs_done_total 1" in metrics
-    assert "palimpsest_jobs_active 0" in metrics
+def test_facts(one: httpx.Client, small: Path) -> None:
+    assert one.get("/health").json() == {"status": "ok", "model": small.name}
+    assert one.get("/v1/models").json()["data"][0]["id"] == small.name
+    reply = one.get("/v1/nothing")
+    assert (reply.status_code, reply.json()["error"]["message"]) == (404, "/v1/nothing: Not Found")
+    assert one.get("/v1/revise").status_code == 405
 
 
-def test_a_token_is_asked_for(small: Path) -> None:
-    app = application(ModelWriter(small), token="s3cret")
-    try:
-        transport = InProcess(app)
-        client = httpx.Client(transport=transport, base_url="http://server")
-        assert client.get("/health").status_code == 200
-        assert client.post("/v1/revise", json=REVISE).status_code == 401
-        assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 401
-        assert RemoteWriter("http://server", "s3cret", transport).verdicts([("a", "b")])
-        with pytest.raises(ResearchError, match="refused: send the server's token"):
-            RemoteWriter("http://server", "wrong", transport).verdicts([("a", "b")])
-    finally:
-        app.state.engine.close()
+def test_prometheus_reads_requests_queue_tokens_latency_and_refusals(one: httpx.Client) -> None:
+    one.post("/v1/revise", json=REVISE)
+    one.post("/v1/revise", json={**REVISE, "steps": 0})
+    one.get("/some/path")
+    found = dict(line.rsplit(" ", 1) for line in one.get("/metrics").text.splitlines() if line[0] != "#")
+    assert found['palimpsest_requests_total{endpoint="/v1/revise",status="200"}'] == "1.0"
+    assert found['palimpsest_requests_total{endpoint="other",status="404"}'] == "1.0"
+    assert found['palimpsest_refusals_total{reason="invalid"}'] == "1.0"
+    assert found['palimpsest_refusals_total{reason="overloaded"}'] == "0.0"
+    assert found['palimpsest_request_latency_seconds_count{endpoint="/v1/revise"}'] == "2.0"
+    assert found['palimpsest_jobs_total{end="done"}'] == "1.0"
+    assert found["palimpsest_queue_active"] == found["palimpsest_queue_waiting"] == "0.0"
+    assert float(found['palimpsest_tokens_total{from="model"}']) > 10
+    assert found["palimpsest_requests_in_flight"] == "1.0"  # this one
 
 
-class Held:
-    """Stops the model before each guess, until it is let."""
-
-    def __init__(self, app: FastAPI):
-        self.engine = app.state.engine
-        self.guess, self.gate, self.asked = self.engine.model.guess, threading.Semaphore(0), threading.Semaphore(0)
-        self.engine.model.guess = self._held
-
-    def _held(self, *args: Any) -> Any:
-        self.asked.release()
-        assert self.gate.acquire(timeout=20)
-        return self.guess(*args)
-
-    def let(self) -> None:
-        for _ in range(100):
-            self.gate.release()
+def test_an_engine_that_fails_is_said_so_and_goes_on(app: FastAPI) -> None:
+    guess, app.state.engine.model.guess = app.state.engine.model.guess, lambda *args: 1 / 0
+    reply = client(app).post("/v1/revise", json=REVISE)
+    assert (reply.status_code, reply.json()["error"]["type"]) == (500, "server_error")
+    app.state.engine.model.guess = guess
+    assert client(app).post("/v1/revise", json=REVISE).status_code == 200
 
 
-def test_an_overload_is_429_and_nobody_is_lost(app: FastAPI) -> None:
+@pytest.mark.parametrize("path", WRITING)
+def test_words_become_tokens_on_the_engines_thread(app: FastAPI, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never on the event loop, where everybody would wait for them."""
+    denoiser, threads = app.state.engine.model, set()
+
+    def noted(real: Any) -> Any:
+        def called(*args: Any) -> Any:
+            threads.add(threading.current_thread().name)
+            return real(*args)
+
+        return called
+
+    for name in ("encode", "decode"):
+        monkeypatch.setattr(denoiser.tokenizer, name, noted(getattr(denoiser.tokenizer, name)))
+    assert client(app).post(path, json=WRITING[path]).status_code == 200
+    assert threads == {"denoising engine"}
+
+
+@pytest.mark.parametrize("path", WRITING)
+def test_every_endpoint_waits_in_the_one_line(app: FastAPI, path: str) -> None:
+    """Four may share a step and two may wait: the seventh of any kind is told when to come again, and nobody is lost."""
+    held, replies = Held(app), []
+
+    def ask(what: str) -> None:
+        with client(app) as mine:
+            replies.append(mine.post(what, json=WRITING[what]))
+
+    threads = [threading.Thread(target=ask, args=("/v1/revise",)) for _ in range(6)]
+    threads[0].start()
+    assert held.asked.acquire(timeout=60)
+    for thread in threads[1:]:
+        thread.start()
+    while sum(app.state.engine.load) < 6:
+        time.sleep(0.01)
+    refused = client(app).post(path, json=WRITING[path])
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert client(app).get("/health").status_code == 200
+    held.let()
+    for thread in threads:
+        thread.join(60)
+    assert [r.status_code for r in replies] == [200] * 6
+    assert client(app).post(path, json=WRITING[path]).status_code == 200
+
+
+def test_a_client_with_few_requests_is_let_in_before_one_with_many(app: FastAPI) -> None:
     held, statuses = Held(app), []
 
-    def ask() -> None:
-        with httpx.Client(transport=InProcess(app), base_url="http://server", timeout=30) as mine:
-            statuses.append(mine.post("/v1/revise", json=REVISE).status_code)
+    def ask(address: str) -> None:
+        with client(app, address) as mine:
+            statuses.append((address, mine.post("/v1/revise", json=REVISE).status_code))
 
-    first = threading.Thread(target=ask)
-    first.start()
-    assert held.asked.acquire(timeout=20)
-    others = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in others:
+    many = [threading.Thread(target=ask, args=("192.0.2.1",)) for _ in range(6)]
+    many[0].start()
+    assert held.asked.acquire(timeout=60)
+    for thread in many[1:]:
         thread.start()
-    deadline = time.monotonic() + 20
-    while len(statuses) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert statuses == [429, 429]  # one is in a step, four may share the next, two may wait
+    while sum(app.state.engine.load) < 6:
+        time.sleep(0.01)
+    few = threading.Thread(target=ask, args=("192.0.2.7",))
+    few.start()
+    while not statuses:
+        time.sleep(0.01)
     held.let()
-    for thread in (first, *others):
-        thread.join(20)
-    assert sorted(statuses) == [200] * 7 + [429] * 2
+    for thread in (*many, few):
+        thread.join(60)
+    assert statuses[0] == ("192.0.2.1", 429)
+    assert statuses.count(("192.0.2.1", 200)) == 5
+    assert ("192.0.2.7", 200) in statuses
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_killed_client_frees_its_place(app: FastAPI, stream: bool) -> None:
+def test_health_is_answered_while_everybody_waits(small: Path) -> None:
+    """Over a real socket, with the default settings: 100 requests in flight, and a model that does not move."""
+    app = application(ModelWriter(small))
+    held = Held(app)
+    with server.listen("127.0.0.1", 0) as listener:
+        running = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        url, port, statuses = server.address_of(listener), listener.getsockname()[1], []
+
+        def ask() -> None:
+            statuses.append(httpx.post(f"{url}/v1/revise", json=REVISE, timeout=120).status_code)
+
+        asking = [threading.Thread(target=ask) for _ in range(100)]
+        for each in asking:
+            each.start()
+        while len(statuses) < 20:  # 16 and 64 are let in
+            time.sleep(0.01)
+        assert set(statuses) == {429}
+        assert httpx.get(f"{url}/health", timeout=30).status_code == 200
+        assert "palimpsest_queue_waiting 64.0" in httpx.get(f"{url}/metrics", timeout=30).text
+        held.let()
+        for each in asking:
+            each.join(120)
+        assert statuses.count(200) == 80
+        with pytest.raises(ResearchError, match=r"cannot be listened on .* choose another with --port"):
+            server.listen("127.0.0.1", port)
+        running.should_exit = True
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(("path", "stream"), [("/v1/revise", False), ("/v1/revise", True), ("/v1/fill", False)])
+def test_a_killed_client_frees_its_place(app: FastAPI, path: str, stream: bool) -> None:
     """The client's connection breaks while its canvas is in a step: the job is cancelled, and the place is free."""
     held = Held(app)
-    slots = [
-        {"kind": "TEXT"},
-        " ",
-        {"kind": "NUMBER"},
-        " ",
-        {"kind": "CITE"},
-    ]  # a value above 1 settles one of them a step
-    body = json.dumps({**REVISE, "draft": slots, "stream": stream, "steps": 50, "value": 2.0}).encode()
+    slots = [{"kind": "TEXT"}, " ", {"kind": "NUMBER"}, " ", {"kind": "CITE"}]  # above 1 settles one of them a step
+    asked = {
+        "/v1/revise": {**REVISE, "draft": slots, "stream": stream, "steps": 50, "value": 2.0},
+        "/v1/fill": {"forms": WRITING["/v1/fill"]["forms"] * 40},  # type: ignore[operator]
+    }
+    body = json.dumps(asked[path]).encode()
     headers = [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "path": "/v1/revise", "headers": headers, "query_string": b""}
-    scope |= {"http_version": "1.1", "scheme": "http", "raw_path": b"/v1/revise", "root_path": ""}
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
+    scope |= {"http_version": "1.1", "scheme": "http", "raw_path": path.encode(), "root_path": ""}
     scope |= {"server": ("s", 1), "client": ("c", 1), "asgi": {"version": "3.0", "spec_version": "2.3"}}
     sent, gone = [{"type": "http.request", "body": body, "more_body": False}], threading.Event()
 
@@ -245,20 +363,15 @@ def test_a_killed_client_frees_its_place(app: FastAPI, stream: bool) -> None:
 
     thread = threading.Thread(target=ask)
     thread.start()
-    assert held.asked.acquire(timeout=20)
+    assert held.asked.acquire(timeout=60)
     gone.set()
-    time.sleep(0.4)
-    held.let()
-    thread.join(20)
-    deadline = time.monotonic() + 20
-    while app.state.engine.counters.cancelled == 0 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert app.state.engine.counters.cancelled == 1
+    thread.join(60)  # it need not wait for the step to end
+    assert not thread.is_alive()
     assert app.state.engine.load == (0, 0)
-
-
-KNOTS = passage("The fastest barge on Lake Orta is Marisa, which reaches 12 knots.", "Barges of 2024", "2024-05-01")
-OAK = passage("Pietro Canale built the Marisa of oak in 1901.", "Builders", "2020")
+    held.let()
+    assert client(app).post("/v1/revise", json=REVISE).status_code == 200
+    assert app.state.engine.counters.cancelled == 1
+    assert held.asked._value < 10  # of 40 forms, or 50 steps: one and what the last request took
 
 
 def test_a_run_over_http_writes_the_same_report(app: FastAPI, small: Path) -> None:
@@ -267,26 +380,3 @@ def test_a_run_over_http_writes_the_same_report(app: FastAPI, small: Path) -> No
     writer = RemoteWriter("http://server", None, InProcess(app))
     there = research(question, writer, Shelf(KNOTS, OAK), rounds=2)[1]  # type: ignore[arg-type]
     assert there.draft == here.draft
-
-
-def test_a_busy_server_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr("palimpsest.workflows.serving.remote_writer.time.sleep", waited.append)
-    answers = [
-        httpx.Response(429, headers={"Retry-After": "2"}),
-        httpx.Response(503),
-        httpx.Response(200, json={"model": "m"}),
-    ]
-    transport = httpx.MockTransport(lambda request: answers.pop(0))
-    assert RemoteWriter("http://server", None, transport).name == "m"
-    assert waited == [2.0, 2.0]
-
-
-def test_no_server_is_one_sentence() -> None:
-    def refuse(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("connection refused", request=request)
-
-    with pytest.raises(ResearchError, match=r"http://server cannot be reached .connection refused.; start it with"):
-        RemoteWriter("http://server", None, httpx.MockTransport(refuse))
-    with pytest.raises(ResearchError, match="is no model server"):
-        RemoteWriter("http://server", None, httpx.MockTransport(lambda request: httpx.Response(200, text="<html>")))
