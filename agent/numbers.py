@@ -4,22 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pydantic import Field
-
 from palimpsest.retrieval.types import Frozen
-
-
-class Curve(Frozen):
-    """A confidence that may be shown: a logistic line over belief, with what it was worth on data held out from its fit."""
-
-    slope: float
-    offset: float
-    error: float  # expected calibration error on the held-out cases
-    cases: int
-    data: str
-
-    def probability(self, belief: float) -> float:
-        return 1 / (1 + math.exp(-self.slope * belief - self.offset))
 
 
 class Numbers(Frozen):
@@ -41,7 +26,6 @@ class Numbers(Frozen):
     verdict: float = 0.0  # for each unit of a verdict's log-odds
     verdict_most: float = 0.0  # the most that one verdict may move
     together: float = 0.0  # gained by what is read when rivals lie on one canvas, times its probability
-    refuted: float = 0.0  # lost by what a changed claim no longer says
     margin: float = 0.0  # by which another answer must be believed more before a written one gives way
     established: float = 0.5  # the least probability with which an answer is written
     unsure: float = 0.5  # an answer believed less than this sends the search on over bridges
@@ -54,7 +38,6 @@ class Numbers(Frozen):
     related: float = 0.5  # the least score of a finding
     finding: float = 0.5  # what of that score the answer's words make; the rest is the question's
     alike: float = 0.7  # the share of words from which two sentences say the same
-    confidence: dict[str, Curve] = Field(default_factory=dict)  # by kind of statement: "answer"
 
 
 UNCALIBRATED = Numbers()

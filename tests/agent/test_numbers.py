@@ -1,0 +1,279 @@
+"""Every fitted number is pinned: a figure computed by hand, or a decision just on either side of it. A fifth more or less fails.
+
+`PINS` take the numbers, so that the last test can put changed ones in the place of those that are shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from palimpsest.agent import blocks, checking, drafting, rivals, steps
+from palimpsest.agent.draft import Span, Support
+from palimpsest.agent.evidence_text import parts
+from palimpsest.agent.hypotheses import Hypothesis
+from palimpsest.agent.numbers import UNCALIBRATED, Numbers, log_odds
+from palimpsest.agent.questions import subquestions
+from palimpsest.agent.state import Candidate, Filled, ResearchState, SubQuestion, Tools, Verdict
+from palimpsest.agent.writer import CITE
+from palimpsest.retrieval.types import Passage
+
+from .world import NUMBERS, ScriptedWriter, Shelf, passage
+
+QUESTION = "How many knots does the barge Marisa reach?"
+ON_TOPIC = passage("The barge Marisa can reach 12 knots.", "The barge Marisa")
+OFF_TOPIC = passage("Bread rises in 12 hours.", "A kitchen")
+Pin = Callable[[Numbers], None]
+
+
+def near(value: float) -> object:
+    return pytest.approx(value, abs=1e-6)
+
+
+def state(*held: Passage, question: str = QUESTION) -> ResearchState:
+    planned = ResearchState(question=question, questions=tuple(subquestions(question)), evidence=held)
+    return planned.model_copy(update={"draft": blocks.skeleton(planned)})
+
+
+def candidate(held: Passage, probability: float = 0.9, text: str = "12") -> Candidate:
+    start = held.text.index(text)
+    return Candidate(text=text, passage=held.id, start=start, end=start + len(text), probability=probability)
+
+
+def asked(found: ResearchState) -> SubQuestion:
+    return found.questions[0]
+
+
+def belief(numbers: Numbers, held: Passage, probability: float = 0.9, question: str = QUESTION) -> float:
+    found = state(held, question=question)
+    return steps.hypothesis(found, numbers, asked(found), candidate(held, probability)).belief
+
+
+def answer(odds: float, name: str = "q1.h1") -> Hypothesis:
+    return Hypothesis(id=name, question="q1", text=name, kind="answer", belief=odds, support=())
+
+
+def with_answers(*rivals: Hypothesis) -> ResearchState:
+    found = state(ON_TOPIC)
+    return found.model_copy(update={"graph": found.graph.put(*rivals)})
+
+
+def decides(on: bool, off: bool) -> None:
+    """Just on one side of a threshold it decides so, just on the other side it does not."""
+    assert on
+    assert not off
+
+
+def pin_a_reading(n: Numbers) -> None:
+    """The passage holds four of the question's five words."""
+    assert belief(n, ON_TOPIC) == near(-0.94 + 0.185 * log_odds(0.9) + 1.295 - 0.2 * (0.37 + 1.11))
+
+
+def pin_what_is_off_topic(n: Numbers) -> None:
+    assert belief(n, OFF_TOPIC, 0.5) == near(-0.94 + 1.295 - 0.37 - 1.11 - 0.37 - 1.11)
+    assert belief(n, OFF_TOPIC, 0.5, "how long does it rise?") == near(0.355 - 0.5 * (0.37 + 1.11))
+    half = passage("The Marisa was built in 12 days.", "Marisa")
+    assert belief(n, half, 0.5, "when was the Marisa launched?") == near(0.355 - 0.37 / 2 - 1.11 / 2)
+
+
+def pin_agreement(n: Numbers) -> None:
+    other = passage("It is 12 knots that Marisa makes.", "Another")
+    found = state(ON_TOPIC, other)
+    found = steps._hypothesise(found, n, asked(found), [candidate(ON_TOPIC)])
+    before = found.graph.answers("q1")[0].belief
+    after = steps._agree(found, n, asked(found), [candidate(other, 0.5)]).graph.answers("q1")[0].belief
+    assert after - before == near(0.148 * 0.5)
+    heard = [
+        steps._agree(found, n, asked(found), [candidate(other, p)]).graph.answers("q1")[0].belief > before
+        for p in (0.155, 0.145)
+    ]
+    decides(*heard)
+
+
+def pin_a_verdict(n: Numbers) -> None:
+    def weight(supports: float) -> float:
+        verdict = Verdict(supports=supports, refutes=1 - supports, silent=0.0)
+        return steps.verdict_edge("p", answer(0.0), verdict, n).weight
+
+    assert weight(0.7) == near(0.0925 * log_odds(0.7))
+    assert weight(0.99) == near(0.2775)
+    assert weight(0.01) == near(-0.2775)
+
+
+def pin_what_is_read_together(n: Numbers) -> None:
+    other = passage("It is 15 knots that Marisa makes.", "Another")
+
+    class Chooser(ScriptedWriter):
+        def choose(self, question: str, kind: str, passages: object) -> Filled:
+            return Filled(text="15", passage=other.id, start=6, end=8, probability=0.5, none=0.0, steps=1)
+
+    found = state(ON_TOPIC, other)
+    found = steps._hypothesise(found, n, asked(found), [candidate(ON_TOPIC), candidate(other, 0.9, "15")])
+    before = {h.text: h.belief for h in found.graph.answers("q1")}
+    after = steps._together(found, Tools(Chooser({}), Shelf(), n), asked(found), QUESTION)
+    assert {h.text: h.belief - before[h.text] for h in after.graph.answers("q1")} == {
+        "15": near(0.111),
+        "12": near(0.0),
+    }
+
+
+def pin_what_is_written(n: Numbers) -> None:
+    decides(*[bool(drafting.best_answer(with_answers(answer(log_odds(p))), n, asked(state()))) for p in (0.26, 0.24)])
+
+
+def pin_what_gives_way(n: Numbers) -> None:
+    held = with_answers(answer(0.0))
+    slot = Span(id="q1.answer", text="x", kind="NUMBER", status="filled", hypothesis="q1.h1")
+    decides(*[drafting._stays(held, n, slot, answer(odds, "q1.h2")) for odds in (0.27, 0.29)])
+
+
+def pin_a_bridge(n: Numbers) -> None:
+    near_by = passage("The winner rowed for the club of Omegna.", "Race")
+    found = state(near_by, question="Where does the winner live?").model_copy(update={"fresh": (near_by.id,)})
+
+    def bridges(probability: float) -> bool:
+        support = Support(passage=near_by.id, quote="club", start=25, end=29)
+        rival = answer(log_odds(probability)).model_copy(update={"support": (support,)})
+        held = found.model_copy(update={"graph": found.graph.put(rival)})
+        writer = ScriptedWriter({"winner": r"club of (\w+)"}, sure={"Omegna": 0.01})
+        writer.enqueue(Verdict(supports=0.5, refutes=0.5, silent=0.0))
+        tools = Tools(writer, Shelf(), n)
+        reading = steps.read(held, tools, asked(held), "Where does the winner live?", [near_by])
+        while True:
+            try:
+                next(reading)
+            except StopIteration as stop:
+                return any(q.reason == "bridge" for q in stop.value.queries)
+
+    decides(bridges(0.36), bridges(0.38))
+
+
+def pin_the_least_candidate(n: Numbers) -> None:
+    decides(*[steps._is_news(candidate(ON_TOPIC, p), QUESTION, n) for p in (0.041, 0.039)])
+
+
+BARGE = "The fastest barge on Lake Orta is Marisa, which reaches 12 knots."
+RIVAL = passage("The fastest barge on Lake Orta is Marisa, which reaches 17 knots.", "News")
+
+
+def spans(text: str) -> list[Span]:
+    return [Span(id=f"c.{n}", text=p.text, kind=p.kind, status="filled") for n, p in enumerate(parts(text, 0))]
+
+
+class Reader(ScriptedWriter):
+    """Reads 17 with a probability, and gives one verdict on all."""
+
+    def __init__(self, probability: float, supports: float) -> None:
+        super().__init__({})
+        self.probability, self.supports = probability, supports
+
+    def fill(self, forms: object) -> list[list[Filled]]:
+        at = RIVAL.text.index("17")
+        sure = self.probability
+        return [[Filled(text="17", passage=RIVAL.id, start=at, end=at + 2, probability=sure, none=0.0, steps=1)]]
+
+    def verdicts(self, pairs: object) -> list[Verdict]:
+        return [Verdict(supports=self.supports, refutes=1 - self.supports, silent=0.0)]
+
+
+def pin_a_dispute(n: Numbers) -> None:
+    rival = rivals.find_rival(spans(BARGE), RIVAL, n)
+    assert rival is not None
+    assert [spans(BARGE)[h].text for h in rival.holes] == ["12"]
+
+    def disputed(probability: float, supports: float) -> bool:
+        return checking._disputed(Tools(Reader(probability, supports), Shelf(), n), spans(BARGE), rival)
+
+    decides(disputed(0.31, 0.1), disputed(0.29, 0.1))
+    decides(disputed(0.9, 0.79), disputed(0.9, 0.81))
+
+
+def pin_what_speaks_of_the_same_thing(n: Numbers) -> None:
+    """The claim has seven words beside its places; a sentence must hold five of them, four are not enough."""
+    claim = "cargo boats carry salt weekly past Orta with 12 times."
+    decides(
+        rivals.find_rival(spans(claim), passage("cargo boats carry salt weekly by Orta with 15 hours."), n) is not None,
+        rivals.find_rival(spans(claim), passage("cargo boats carry salt by Orta with 15 hours."), n) is not None,
+    )
+
+
+def pin_the_subject(n: Numbers) -> None:
+    """Two of three words in common ahead of the difference are enough, three of five are not."""
+
+    def same(claim: str, text: str) -> bool:
+        words = spans(claim)
+        hole = next(i for i, s in enumerate(words) if s.text == "12")
+        return rivals.same_subject(words, hole, text, "15", n)
+
+    decides(
+        same("barge salt cargo 12.", "barge salt 15."), same("barge salt cargo lake 12.", "barge salt cargo grain 15.")
+    )
+
+
+def pin_findings(n: Numbers) -> None:
+    """A sentence with all of the answer's words and none of the question's is a finding; one with two thirds of both is not."""
+    said = passage("Pietro Canale kept seven white horses there.", "A")
+    found = state(said, question="Who built the big barge?")
+    found = found.model_copy(update={"read": (f"q1/{said.id}",)})
+
+    def score(text: str) -> float:
+        (ranked,) = drafting._ranked_sentences(found, n, asked(found), answer(0.0).model_copy(update={"text": text}))
+        return ranked[0]
+
+    assert score("Pietro Canale") == near(0.6)
+    assert score("Pietro Rossi") == near(0.3)
+
+    def written(text: str) -> bool:
+        graph = found.graph.put(answer(3.0).model_copy(update={"text": text}))
+        steps_ = drafting._findings(found.model_copy(update={"graph": graph}), n, asked(found))
+        return bool(list(steps_))
+
+    nine = "Pietro Canale kept seven white horses there Rossi"  # all but one of its seven words: 0.6 * 6 / 7 = 0.514
+    decides(written(nine), written(f"{nine} Bianchi"))
+
+
+def pin_what_says_the_same(n: Numbers) -> None:
+    ten = "barge salt cargo lake crew sail seven wind rope mast"
+    other = "barge salt cargo lake crew sail seven {} {} {}"
+    decides(
+        drafting._alike(ten, other.format("ocho", "nueve", "diez"), n.alike),
+        drafting._alike(ten, other.format("ocho", "nueve", "diez").replace("seven", "siete"), n.alike),
+    )
+
+
+PINS: list[Pin] = [value for name, value in sorted(globals().items()) if name.startswith("pin_")]
+FITTED = sorted(NUMBERS.model_fields_set - {"fitted_on"})
+
+
+@pytest.mark.parametrize("pin", PINS, ids=lambda pin: pin.__name__)
+def test_the_numbers_decide_as_they_were_fitted(pin: Pin) -> None:
+    pin(NUMBERS)
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.2])
+@pytest.mark.parametrize("name", FITTED)
+def test_a_number_changed_by_a_fifth_fails_a_test(name: str, factor: float) -> None:
+    """Seven of 21 changed constants once survived all tests."""
+    changed = NUMBERS.model_copy(update={name: getattr(NUMBERS, name) * factor})
+    survived = []
+    for pin in PINS:
+        try:
+            pin(changed)
+        except AssertionError:
+            return
+        survived.append(pin.__name__)
+    pytest.fail(f"{name} times {factor} fails none of {survived}")
+
+
+def test_every_number_of_the_agent_is_fitted_and_says_on_what() -> None:
+    assert set(FITTED) == set(Numbers.model_fields) - {"fitted_on"}
+    assert NUMBERS.fitted_on
+
+
+def test_a_model_without_a_calibration_runs_without_anybodys_numbers() -> None:
+    assert belief(UNCALIBRATED, ON_TOPIC) == belief(UNCALIBRATED, OFF_TOPIC) == near(log_odds(0.9))
+    assert (
+        steps.verdict_edge("p", answer(0.0), Verdict(supports=0.9, refutes=0.1, silent=0.0), UNCALIBRATED).weight == 0
+    )
+    assert CITE.kind.name == "CITE"

@@ -1,0 +1,150 @@
+"""What comes from outside is text on every surface: no markup, no live address, nothing hidden, nothing taken for the report's own."""
+
+from __future__ import annotations
+
+import html as plain
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from palimpsest.agent import blocks
+from palimpsest.agent.evidence_text import parts
+from palimpsest.agent.state import ResearchState
+from palimpsest.retrieval.types import Failure, Passage
+from palimpsest.workflows.rendering import html, markdown
+from palimpsest.workflows.rendering.text import visible
+
+from ...agent.world import passage
+
+HOSTILE = [
+    "~~~",
+    "```",
+    "## Answer",
+    "# Heading",
+    "- item",
+    "1. item",
+    "1) item",
+    "> quote",
+    "=====",
+    "-----",
+    "***",
+    "a\n## Answer\nb",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<!-- hidden",
+    "![see](http://tracker.example/pixel.png)",
+    "[go](javascript:alert(2))",
+    "[go]: http://evil.example",
+    "<http://evil.example>",
+    "http://evil.example/x",
+    "www.evil.example",
+    "mail me@evil.example",
+    "javascript:alert(1)",
+    "known since 1901 [6]. [1]",
+    "so it is (confidence 0.99)",
+    "&lt;b&gt; &#x202e;",
+    "left‮right\x1b[31m red\x07",
+    "a | b | c",
+    "_a_ *b* `c` \\",
+    "$x$ ~~gone~~",
+]
+
+
+def report_of(text: str, title: str = "A book") -> ResearchState:
+    held = passage(text, title, "2024")
+    return report_with(held, text)
+
+
+def report_with(held: Passage, text: str) -> ResearchState:
+    state = ResearchState(
+        question=text,
+        evidence=(held,),
+        references=(held.source.id,),
+        failures=(Failure(name=text, message=text),),
+    )
+    listed = [
+        blocks.heading("question", "title", text, 1),
+        blocks.quotation("c1", "findings", parts(text, 0), held, "c1"),
+        blocks.line("open.q1.1", "open", text),
+        blocks.line("unread.1", "unread", text),
+        blocks.source(1, held.source),
+    ]
+    return blocks.put(state, listed)
+
+
+def shape(page: str) -> list[str]:
+    return re.findall(r"</?(\w+)[^>]*>", page)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markdown_of_a_hostile_text_has_the_shape_of_a_harmless_one(text: str) -> None:
+    """Rendered by a viewer that also makes bare addresses live, the report has the same elements, and no link or image."""
+    viewer = MarkdownIt("gfm-like", {"linkify": False}).enable(["table", "strikethrough"])
+    hostile, harmless = (
+        viewer.render(markdown.render(report_of(t, t), {})) for t in (text, "Ferries run every day of the year.")
+    )
+    assert shape(hostile) == shape(harmless)
+    assert "<a " not in hostile
+    assert "<img" not in hostile
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markdown_shows_the_very_words(text: str) -> None:
+    rendered = MarkdownIt("commonmark").render(markdown.render(report_of(text), {}))
+    shown = plain.unescape(re.sub(r"<[^>]+>", "", rendered))
+    assert " ".join(visible(text).split()) in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    "address", ["http://evil.example/x", "www.evil.example", "me@evil.example", "javascript:alert(1)"]
+)
+def test_no_address_of_a_text_is_whole_in_the_source_of_the_report(address: str) -> None:
+    """Viewers that make bare addresses live look for these letters side by side."""
+    body = markdown.render(report_of(f"See {address} now."), {}).split("## Sources")[0]
+    assert address not in body
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_page_of_a_hostile_text_has_the_shape_of_a_harmless_one(text: str) -> None:
+    hostile, harmless = (html.render(report_of(t, t), "0") for t in (text, "Ferries run every day of the year."))
+    drop = {"span", "q"}  # a sentence is cut at its names and figures
+    assert [t for t in shape(hostile) if t not in drop] == [t for t in shape(harmless) if t not in drop]
+    assert plain.escape(visible(text), quote=True) in re.sub(r"</?span[^>]*>", "", hostile)
+
+
+def test_only_web_addresses_of_sources_are_links() -> None:
+    held = passage("Ferries run.", "A book")
+    for uri, live in (
+        ("https://journal.example/42", True),
+        ("javascript:alert(1)", False),
+        ("file:///etc/passwd", False),
+    ):
+        source = held.source.model_copy(update={"uri": uri})
+        page = html.render(report_with(held.model_copy(update={"source": source}), "Ferries run."), "0")
+        assert (f'href="{uri}" rel="noopener nofollow noreferrer"' in page) is live
+        assert uri in page
+
+
+def test_a_page_may_load_and_run_nothing() -> None:
+    page = html.render(report_of("Ferries run."), "0")
+    assert "Content-Security-Policy" in page
+    assert "default-src &#x27;none&#x27;" in page or "default-src 'none'" in page
+    assert not re.search(r"<(script|img|link|iframe|object|embed|form)\b", page)
+
+
+def test_a_citation_of_the_source_is_not_the_reports() -> None:
+    shown = markdown.render(report_of("Built in 1901 [6]."), {})
+    assert "- Built in 1901 \\[6\\]. [1]" in shown
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(min_size=1, max_size=60))
+def test_what_is_escaped_stays_in_its_paragraph(text: str) -> None:
+    viewer = MarkdownIt("commonmark")
+    tokens = [t.type for t in viewer.parse(f"- x {markdown.escape('.' + text)} [1]\n")]
+    assert tokens == [t.type for t in viewer.parse("- x harmless [1]\n")]
+    lone = [t.type for t in viewer.parse(f"> {markdown.escape(text + 'x')}\n")]
+    assert lone == [t.type for t in viewer.parse("> harmless\n")]
