@@ -534,12 +534,17 @@ def _read(path: Path) -> str:
 @app.command()
 def export(
     reference: Reference,
-    form: Annotated[str, typer.Option("--format", help="md, html, json, bib or seal")] = "md",
+    form: Annotated[str, typer.Option("--format", help="md, html, json, bib, csl, ris, references or seal")] = "md",
+    style: Annotated[
+        str | None, typer.Option(help="references: a citation style by name, or a .csl file [default: Harvard]")
+    ] = None,
     to: Annotated[Path | None, typer.Option("--output", "-o", help="file to write [default: standard output]")] = None,
     out: Out = None,
     config: ConfigFile = None,
 ) -> None:
-    """A report as markdown, HTML, JSON or BibTeX; or its seal, the head of its log, to keep elsewhere for `verify --seal`.
+    """A report as markdown, HTML or JSON; its sources as BibTeX, CSL-JSON, RIS or in a style; or its seal.
+
+    The seal is the head of its log, to keep elsewhere for `verify --seal`.
 
     research export last --format html -o report.html
     """
@@ -559,6 +564,9 @@ def export(
         "html": lambda: forms.html(state, log),
         "json": lambda: forms.report_json(record, state, log),
         "bib": lambda: forms.bibtex(state),
+        "csl": lambda: forms.csl_json(state),
+        "ris": lambda: forms.ris(state),
+        "references": lambda: forms.references_in(state, style),
         "seal": lambda: f"{log}\n",
     }
     if form not in makers:

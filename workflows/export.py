@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from palimpsest.agent.draft import Block
 from palimpsest.agent.state import ResearchState
+from palimpsest.retrieval import references
+from palimpsest.retrieval.types import Source
 
 from .rendering import html as page
 from .rendering import markdown as plain
@@ -76,23 +77,33 @@ def _block(state: ResearchState, block: Block) -> dict[str, Any]:
             "text": shown(block), "rows": block.rows, "spans": spans}  # fmt: skip
 
 
+def cited(state: ResearchState) -> list[Source]:
+    """The sources that the report cites, in the order of its numbers, with whatever no reader prints shown by its code."""
+    sources = {p.source.id: p.source for p in state.evidence}
+    return [_visible(sources[source_id]) for source_id in state.references]
+
+
+def _visible(source: Source) -> Source:
+    fields = {name: visible(getattr(source, name)) for name in ("title", "uri", "venue", "publisher", "licence")}
+    return source.model_copy(update={**fields, "authors": tuple(map(visible, source.authors))})
+
+
 def bibtex(state: ResearchState) -> str:
     """One entry for each source the report cites, in the order of its numbers."""
-    sources = {p.source.id: p.source for p in state.evidence}
-    entries = []
-    for number, source_id in enumerate(state.references, 1):
-        source = sources[source_id]
-        fields = {
-            "title": source.title,
-            "author": " and ".join(source.authors),
-            "year": (source.date or "")[:4],
-            "howpublished": source.uri,
-            "note": f"text SHA-256 {source.sha256}",
-        }
-        lines = "".join(f"  {k} = {{{_escape(v)}}},\n" for k, v in fields.items() if v)
-        entries.append(f"@misc{{source{number},\n{lines}}}\n")
-    return "\n".join(entries)
+    return references.bibtex(cited(state))
 
 
-def _escape(text: str) -> str:
-    return re.sub(r"([&%$#_])", r"\\\1", visible(text).replace("{", "").replace("}", "").replace("\\", ""))
+def csl_json(state: ResearchState) -> str:
+    """The sources as CSL-JSON, for a citation manager."""
+    return references.csl_json(cited(state))
+
+
+def ris(state: ResearchState) -> str:
+    """The sources as RIS, for a citation manager."""
+    return references.ris(cited(state))
+
+
+def references_in(state: ResearchState, style: str | None = None) -> str:
+    """The sources in a citation style, a numbered line each. RetrievalError for a style that is not there."""
+    lines = references.styled(cited(state), style or references.STYLE)
+    return "".join(f"[{number}] {line}\n" for number, line in enumerate(lines, 1))

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from palimpsest.retrieval.types import RetrievalError
 from palimpsest.workflows import export
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
@@ -54,7 +55,7 @@ def test_a_bibliography_has_balanced_braces_and_an_entry_for_each_source(run: Ru
     assert re.findall(r"@misc\{(\w+),", text) == ["source1"]
     assert "year = {2025}" in text
     assert r"100\%" in text
-    assert r"A. Canale and B\_Rossi" in text
+    assert r"author = {Canale, A. and {B\_Rossi}}" in text
 
 
 def test_json_holds_blocks_with_their_citations_and_the_sources(run: Run) -> None:
@@ -71,3 +72,12 @@ def test_markdown_is_front_matter_and_the_draft(run: Run) -> None:
     text = export.markdown(record.model_copy(update={"question": 'Who said "no"\\?'}), state, "0")
     assert 'question: "Who said \\"no\\"\\\\?"\n' in text
     assert "# What is the fastest barge on \\<b\\>Lake Orta\\</b\\>?" in text
+
+
+def test_sources_go_to_citation_managers_and_into_styles(run: Run) -> None:
+    state = run.state(1)
+    assert [item["id"] for item in json.loads(export.csl_json(state))] == ["source1"]
+    assert export.ris(state).startswith("TY  - ")
+    assert export.references_in(state).startswith("[1] ")
+    with pytest.raises(RetrievalError, match="citation style"):
+        export.references_in(state, "nobody-s-style")
