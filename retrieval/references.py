@@ -16,8 +16,9 @@ from .types import RetrievalError, Source
 STYLE = "harvard-cite-them-right"  # the one that citeproc-py brings
 _RIS_TYPES = {"article-journal": "JOUR", "webpage": "ELEC", "entry-encyclopedia": "ENCYC", "document": "GEN"}
 _MARKS = {"retracted": "Retracted.", "concern": "Subject of an expression of concern.", "corrected": "Corrected since."}
-_TEX = str.maketrans(
-    {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_TEX = str.maketrans(  # BibTeX counts braces even behind a backslash
+    {"\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceright{}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {letter: f"\\{letter}" for letter in "&%$#_"}
 )
 

@@ -55,8 +55,7 @@ def test_bibtex_has_doi_version_and_day_of_access() -> None:
 def test_no_title_breaks_out_of_its_field(title: str) -> None:
     text = bibtex([source(title=title)])
     assert text.count("\n@") == 0
-    unescaped = text.replace("\\{", "").replace("\\}", "")
-    assert unescaped.count("{") == unescaped.count("}")
+    assert text.count("{") == text.count("}")  # BibTeX counts every one of them
     assert ris([source(title="x\nER  - \nTY  - JOUR")]).count("\nER  - \n") == 1
 
 
