@@ -55,7 +55,7 @@ def test_a_bibliography_has_balanced_braces_and_an_entry_for_each_source(run: Ru
     assert re.findall(r"@misc\{(\w+),", text) == ["source1"]
     assert "year = {2025}" in text
     assert r"100\%" in text
-    assert r"author = {Canale, A. and {B\_Rossi}}" in text
+    assert r"author = {\textbraceleft{}Canale, A. and {B\_Rossi}}" in text
 
 
 def test_json_holds_blocks_with_their_citations_and_the_sources(run: Run) -> None:
