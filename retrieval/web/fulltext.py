@@ -91,7 +91,7 @@ def _from_html(door: Door, work: Work, place: Location, page: Page, seconds: flo
                 return _document(found, ".pdf", work, place)
         if closed:
             raise Refused(f"{page.url} shows its text to subscribers only.", cause="paywall", where=page.url)
-    document = _document(page, ".html", work, place)
+    document = _signed(page_document(page), work, page.fetched, place=place)
     if work.kind == "paper" and len(document.text.split()) < MIN_WORDS:
         raise Failed(f"{page.url} describes the work and does not hold its text.", cause="closed", where=page.url)
     if closed:
@@ -116,6 +116,11 @@ def _got(door: Door, url: str, accept: tuple[str, ...], seconds: float) -> Page:
 
 def _document(page: Page, suffix: str, work: Work, place: Location) -> Document:
     return _signed(_loaded(page.body, suffix, page.url), work, page.fetched, place=place)
+
+
+def page_document(page: Page) -> Document:
+    """The main text of a fetched page, with what it says of itself."""
+    return _loaded(pages.without_hidden(page), ".html", page.url)
 
 
 def _loaded(data: bytes, suffix: str, url: str) -> Document:

@@ -60,7 +60,7 @@ def jats(body: bytes, where: str) -> str:
     pieces = [f"# {title}" if title else ""]
     if abstract is not None:
         pieces += ["## Abstract", *_pieces(abstract, 3)]
-    return "\n\n".join(piece for piece in [*pieces, *_pieces(text, 2)] if piece)
+    return "\n\n".join(piece for piece in [*pieces, *_pieces(text, 1)] if piece)
 
 
 def _drop(node: Any) -> None:

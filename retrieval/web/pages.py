@@ -77,6 +77,10 @@ def _judge_short(tree: Any, words: list[str], where: str) -> None:
     text = " ".join(words).casefold()
     if any(mark in text for mark in _CONSENT) and tree.xpath("//button | //form | //input"):
         raise Refused(f"{where} shows a consent wall instead of its text.", cause="gate", where=where)
+    linked = " ".join(tree.xpath("//body//a//text()")).split()
+    headed = tree.xpath("//body//h2//a[@href] | //body//h3//a[@href]")
+    if len(headed) >= 3 or (len(tree.xpath("//body//a[@href]")) >= 5 and len(linked) > len(words) / 2):
+        raise Failed(f"{where} is a list of links and no article.", cause="unreadable", where=where)
     if tree.xpath("//script") and (len(words) < 25 or "javascript" in text):
         raise Failed(f"{where} is made by scripts, which are not run.", cause="unreadable", where=where)
 
@@ -102,6 +106,23 @@ def is_paywalled(page: Page) -> bool:
 def pdf_address(page: Page) -> str:
     """Where a landing page says that its PDF is; "" when it says nothing."""
     return "".join(parsed(page).xpath('(//meta[@name="citation_pdf_url"]/@content)[1]')).strip()
+
+
+def without_hidden(page: Page) -> bytes:
+    """A page without what no reader sees: text that is hidden can only be meant for programs."""
+    tree = parsed(page)
+    hidden = [node for node in tree.xpath("//body//*[@hidden or @style or @aria-hidden]") if _is_hidden(node)]
+    if not hidden:
+        return page.body
+    for node in hidden:
+        node.drop_tree()
+    return bytes(html.tostring(tree, encoding="utf-8"))
+
+
+def _is_hidden(node: Any) -> bool:
+    style = node.get("style", "").replace(" ", "").casefold()
+    marked = node.get("hidden") is not None or "display:none" in style or "visibility:hidden" in style
+    return marked and node.getparent() is not None
 
 
 def parsed(page: Page) -> Any:
