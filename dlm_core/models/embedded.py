@@ -84,6 +84,7 @@ class Layer(nn.Module):
         super().__init__()
         width = config.width
         self.heads = config.heads
+        self.dropout = 0.0  # of training; nothing is dropped in eval()
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
@@ -103,8 +104,11 @@ class Layer(nn.Module):
         own = (self._split(self.key(x)), self._split(self.value(x)))
         keys, values = own if past is None else (torch.cat([past[0], own[0]], 2), torch.cat([past[1], own[1]], 2))
         mixed = F.scaled_dot_product_attention(self._split(self.query(x)), keys, values, attn_mask=visible)
-        x = self.attention_norm(x + self.output(mixed.transpose(1, 2).flatten(-2)))
-        return self.output_norm(x + self.down(F.gelu(self.up(x)))), own
+        x = self.attention_norm(x + self._dropped(self.output(mixed.transpose(1, 2).flatten(-2))))
+        return self.output_norm(x + self._dropped(self.down(F.gelu(self.up(x))))), own
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout) if self.training and self.dropout else x
 
 
 class EmbeddedModel(nn.Module):

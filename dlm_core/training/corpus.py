@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -81,6 +81,16 @@ class Corpus:
             [page for page in all_pages if len(page.paragraphs) > 1],
         )
         return corpus.indexed()
+
+    @staticmethod
+    def of_rows(rows: Mapping[str, list[Row]]) -> Corpus:
+        """The corpus of a gathered folder's rows by file."""
+        squad = [{**row, "source": name} for name in ("squad_train", "qed_train") for row in rows[name]]
+        pages = [
+            Page(r["title"], tuple(p for _, p in r["paragraphs"] if len(p) > 120)) for r in rows["wikipedia_pages"]
+        ]
+        kept = [page for page in pages if len(page.paragraphs) > 1]
+        return Corpus(squad, rows["fever_pairs"], rows["feverous_pairs"], kept).indexed()
 
     def without(self, held: Callable[[str], bool]) -> Corpus:
         """This corpus without rows and paragraphs any of whose texts is `held` back."""

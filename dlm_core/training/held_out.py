@@ -25,6 +25,7 @@ TEXT_FIELDS = frozenset(
 )
 
 
+LEAST_SENTENCE = 40
 LEAST_LETTERS = 15  # a shorter text ("yes", a name) is no sign of a row
 
 
@@ -35,20 +36,31 @@ def fingerprint(text: str) -> str:
 
 @dataclass(frozen=True)
 class Held:
-    """Fingerprints of the texts of an evaluation folder. Called with a text it says whether that stands there."""
+    """Fingerprints of the texts of an evaluation folder. Called with a text it says whether that, or a sentence of it, stands there."""
 
     hashes: frozenset[str]
 
     def __call__(self, text: str) -> bool:
-        return fingerprint(text) in self.hashes
+        return fingerprint(text) in self.hashes or any(fingerprint(s) in self.hashes for s in long_sentences(text))
 
     @staticmethod
-    def of(folder: Path) -> Held:
-        """Every question, claim, evidence and passage of the files in `folder`. ValueError where there are none."""
+    def of(folder: Path, sentences: bool = False) -> Held:
+        """Every question, claim, evidence and passage of the files in `folder`, and every long sentence of them with `sentences`.
+
+        ValueError where there are none.
+        """
         paths = sorted(p for p in folder.iterdir() if p.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.xz")))
         if not paths:
             raise ValueError(f"{folder} holds no evaluation files; name the folder with --never")
-        return Held(frozenset(fingerprint(t) for p in paths for row in read_rows(p) for t in _texts(row)))
+        whole = {t for p in paths for row in read_rows(p) for t in _texts(row)}
+        parts = {s for t in whole for s in long_sentences(t)} if sentences else set()
+        return Held(frozenset(map(fingerprint, whole | parts)))
+
+
+def long_sentences(text: str) -> list[str]:
+    """Parts of a text between full stops that are long enough to be nobody else's."""
+    parts = re.split(r"(?<=[.!?])\s+|\n+", text)
+    return [s for s in parts if len(s) >= LEAST_SENTENCE] if len(parts) > 1 else []
 
 
 def _texts(value: Any, name: str = "") -> Iterator[str]:

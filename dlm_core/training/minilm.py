@@ -69,9 +69,12 @@ def package_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def start_from_minilm(model: EmbeddedModel, tokenizer: Tokenizer, seed: int = 0) -> None:
-    """Fill `model` in place: MiniLM's body and words; new rows for [MASK] (its own has the smallest norm of all) and control."""
-    tensors = load_file(package_folder() / "model.safetensors")
+def start_from_minilm(model: EmbeddedModel, tokenizer: Tokenizer, seed: int = 0, folder: Path | None = None) -> None:
+    """Fill `model` in place: MiniLM's body and words; new rows for [MASK] (its own has the smallest norm of all) and control.
+
+    `folder` holds MiniLM's model.safetensors, by default its package's.
+    """
+    tensors = load_file((folder or package_folder()) / "model.safetensors")
     noise = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         model.words.weight.copy_(tensors["embeddings.word_embeddings.weight"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,16 +41,19 @@ Draw = Callable[[random.Random], Example]
 def batches(draw: Draw, pool: int, seed: int, tokens: int) -> list[list[Example]]:
     """The batches of one pool of examples; a function of (seed, pool) alone, so a resumed run sees what it would have seen."""
     rng = random.Random(f"{seed}/{pool}")
-    sized = sorted(((_size(e), n, e) for n, e in enumerate(draw(rng) for _ in range(POOL))))
+    return batches_of([draw(rng) for _ in range(POOL)], tokens, rng)
+
+
+def batches_of(examples: Sequence[Example], tokens: int, rng: random.Random, most: int = 2**30) -> list[list[Example]]:
+    """The examples by length, cut where the padded batch is about `tokens` places or has `most` canvases, in any order."""
     cut: list[list[Example]] = [[]]
-    room = 0.0
-    for size, _, example in sized:
-        twice = size * (1 + (_is_several(example)))
-        if cut[-1] and room + twice > tokens:
+    rows = 0
+    for size, _, example in sorted((_size(e), n, e) for n, e in enumerate(examples)):
+        rows += 1 + _is_several(example)
+        if cut[-1] and (rows * size > tokens or rows > most):  # the longest comes last and sets the width
             cut.append([])
-            room = 0.0
+            rows = 1 + _is_several(example)
         cut[-1].append(example)
-        room += twice
     rng.shuffle(cut)
     return cut
 

@@ -29,7 +29,7 @@ from .losses import SlotBatch, loss, slots_of, total
 from .masking import Supervision, maskings, realise
 from .minilm import package_folder, start_from_minilm
 from .recipe import EVERYTHING, Recipe
-from .schedule import ROWS_OF, Draw, Progress, batches, rate, save
+from .schedule import Draw, Progress, batches, rate, save
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def build_batch(pairs: Sequence[tuple[Canvas, list[Supervision]]], recipe: Recip
     """Canvases and what is to be learned on them, those without any loss left out."""
     kept = [p for p in pairs if p[1]]
     canvases = [c for c, _ in kept]
-    return BuiltBatch(recipe.batch(canvases), slots_of(canvases, [t for _, t in kept], ROWS_OF), canvases)
+    return BuiltBatch(recipe.batch(canvases), slots_of(canvases, [t for _, t in kept], copy=recipe.copy), canvases)
 
 
 def shown(

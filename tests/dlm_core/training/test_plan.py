@@ -1,0 +1,217 @@
+"""Drawers, plans and gathered folders, on rows made by hand."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from palimpsest.dlm_core.kinds import IRRELEVANT, NOT_ENOUGH, REFUTES, RELEVANT, SUPPORTS
+from palimpsest.dlm_core.models.embedded import Batch
+from palimpsest.dlm_core.training import judgement, questions, relevance
+from palimpsest.dlm_core.training.gather import SOURCES, Count, gathered, held_out, without_held_paragraphs
+from palimpsest.dlm_core.training.losses import slots_of
+from palimpsest.dlm_core.training.material import Material, sentences
+from palimpsest.dlm_core.training.plan import PLAN, Plan, laid_batches, packed, unpacked
+
+from ..world import tokenizer
+
+TEXT = (
+    "Ada Lovelace wrote about 40 letters to Charles Babbage in 1843. The engine was never built in London. She was an English "
+    "mathematician of great renown. Her notes had 1,250 words on the machine. Nobody in Paris read them before 1900."
+)
+PAGE = {"title": "Ada Lovelace", "paragraphs": [["Work", TEXT], ["Life", TEXT.replace("Ada", "Ida")], ["", TEXT[::1]]]}
+ROWS = {
+    "squad_train": [{"title": "Ada", "question": "Who wrote?", "context": TEXT, "answers": ["Ada Lovelace"]}],
+    "qed_train": [{"title": "Ada", "question": "Where was it?", "context": TEXT, "answers": ["London"]}],
+    "unanswerable_pairs": [
+        {"title": "Ada", "question": "Who wrote?", "opening": TEXT[:48], "answers": ["Ada Lovelace"]}
+        | {"unanswerable_question": "Who sang?"}
+    ],
+    "span_qa": [{"title": "", "question": "When?", "context": TEXT, "answers": ["1843"], "answerable": True}],
+    "fever_pairs": [
+        {"claim": "Ada Lovelace was English.", "evidence": "Ada Lovelace was an English countess.", "label": "entailment"},
+        {"claim": "Ada Lovelace was Dutch.", "evidence": "Ada Lovelace was an English countess.", "label": "not_entailment"},
+    ],
+    "feverous_pairs": [{"claim": "Ada wrote.", "label": "supports", "evidence": [{"title": "A", "text": TEXT}]}],
+    "wikipedia_pages": [PAGE, {**PAGE, "title": "Babbage"}],
+    "nli3": [{"premise": "A man runs.", "hypothesis": "A man moves.", "label": "entailment", "source": "snli_dev"}],
+    "table_nli": [
+        {"title": "Ada", "rows": ["Born: 1815", "Died: 1852", "Work: notes"], "hypothesis": "Ada was born in 1815."}
+        | {"label": "entailment", "table": "t"}
+    ],
+    "multihop_qa": [
+        {
+            "question": "Where was the author of the notes born?",
+            "answer": "London",
+            "source": "hotpotqa",
+            "type": "bridge",
+            "gold_complete": True,
+            "paragraphs": [
+                {"title": "Notes", "sentences": ["The notes are by Ada Lovelace."], "facts": [0], "gold": True},
+                {"title": "Ada Lovelace", "sentences": ["She was born in London."], "facts": [0], "gold": True},
+                {"title": "Paris", "sentences": ["A city in France."], "facts": [], "gold": False},
+            ],
+        },
+        {"question": "Which is older, A or B?", "answer": "no", "source": "h", "type": "comparison", "gold_complete": True}
+        | {"paragraphs": [{"title": t, "sentences": [f"{t} is old."], "facts": [0], "gold": True} for t in "AB"]},
+    ],
+    "decomposition": [
+        {"question": "Who is the mother of Ada?", "steps": ["Ada >> mother", "#1 >> name"], "type": "compositional"},
+        {"question": "Is A or B older?", "steps": ["A >> date", "B >> date"], "type": "comparison"},
+    ],
+    "boolean_qa": [{"question": "is it", "title": n, "passage": TEXT, "answer": "yes"} for n in "ab"],
+    "time_qa": [
+        {"page": "Ada", "paragraphs": [TEXT], "questions": [{"question": "Where in 1843?", "answerable": True}
+         | {"answers": [{"paragraph": 0, "start": TEXT.index("London"), "end": TEXT.index("London") + 6, "text": "London"}]}]}
+    ],
+    "attribution": [{"evidence": "It rains.", "claim": "it rains", "label": "supported"}],
+    "entailment_trees": [{"hypothesis": "a c", "sentences": ["a b", "b c"], "proof": "sent1 & sent2 -> hypothesis"}],
+    "answer_sentences": [
+        {"question": "Who?", "title": "Ada", "heading": "Work", "sentences": sentences(TEXT), "answer_sentences": [0]}
+    ],
+    "medquad": [
+        {"focus": "Flu", "question": f"What {t} of Flu?", "qtype": t, "answer": TEXT.replace("Ada", "Flu")}
+        for t in ("information", "treatment", "causes", "symptoms")
+    ],
+    "stance_pairs": [
+        {"claim": "Schools must close", "perspectives": ["Pupils could sleep for longer."], "stance": "support"},
+        {"claim": "Cars are bad", "perspectives": ["They are loud and smelly."], "stance": "undermine"},
+    ],
+    "vitaminc_small": [{"claim": "Two died.", "evidence": "Three died.", "label": "refutes"}],
+    "hover_claims": [{"claim": "x y", "label": "supports", "evidence": [{"sentences": ["x y."]}]}],
+    "evidence_inference": [
+        {"pmcid": n, "intervention": "salt", "comparator": "none", "outcome": "pressure", "label": "significantly increased"}
+        | {"evidence": ["Salt increased pressure a lot."]}
+        for n in ("1", "2")
+    ],
+    "pmc_articles": [{"id": "1", "title": "Salt", "abstract": TEXT + " We conclude that salt is bad."}],
+    "arxiv_abstracts": [{"id": "", "title": "Nets", "abstract": "Nets are old news to all. We show that nets learn well."}],
+    "wice_unsupported_tokens": [{"claim": "A b.", "label": "supported", "evidence": "A b."}],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    folder = tmp_path_factory.mktemp("gathered")
+    for name, rows in ROWS.items():
+        with lzma.open(folder / f"{name}.jsonl.xz", "wt") as out:
+            out.writelines(json.dumps(row) + "\n" for row in rows)
+    return Material.load(folder)
+
+
+def drawn(drawer: object, material: Material, count: int = 60) -> list[judgement.Example]:
+    rng = random.Random(0)
+    told = [drawer(material, rng) for _ in range(count)]  # type: ignore[operator]
+    return [e for e in told if e]
+
+
+def test_the_phases_of_the_plan_follow_each_other() -> None:
+    plan = Plan.read(PLAN)
+    assert [p.until for p in plan.phases] == sorted(p.until for p in plan.phases)
+    for phase in plan.phases:
+        assert min(phase.mix.values()) > 0
+
+
+def test_an_unknown_drawer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(PLAN.read_text().replace("twin =", "twins ="))
+    with pytest.raises(ValueError, match="drawers that are not there: twins"):
+        Plan.read(tmp_path / "p.toml")
+
+
+def test_siblings_keep_the_claim_and_lose_the_decisive_words(material: Material) -> None:
+    told = drawn(judgement.siblings, material, 400)
+    labels = {e.targets[0].words for e in told}
+    assert labels == {SUPPORTS, REFUTES, NOT_ENOUGH}
+    whole = {e.question for e in told if e.targets[0].words == SUPPORTS}
+    assert whole & {e.question for e in told if e.targets[0].words == NOT_ENOUGH}
+
+
+def test_a_claim_said_with_a_not_is_judged_the_other_way_round(material: Material) -> None:
+    for example in drawn(judgement.denied, material, 100):
+        claim, shown = str(example.question[0]), " ".join(example.passages)
+        if "Lovelace was not English" in claim and "not" not in shown:
+            assert example.targets[0].words == REFUTES
+        if "Lovelace was not Dutch" in claim and "not" not in shown:
+            assert example.targets[0].words == SUPPORTS
+
+
+@pytest.mark.parametrize(
+    ("said", "label"),
+    [("more than", SUPPORTS), ("fewer than", SUPPORTS), ("more than", REFUTES), ("fewer than", REFUTES)],
+)
+def test_a_figure_is_over_or_under_the_one_in_the_evidence(said: str, label: str) -> None:
+    rng = random.Random(1)
+    told = [judgement._figure_said(1250, label, rng) for _ in range(200)]
+    figures = [int(t.split()[-1].replace(",", "")) for t in told if t.startswith(said)]
+    assert figures
+    assert all(((f < 1250) == (said == "more than")) == (label == SUPPORTS) for f in figures)
+
+
+def test_the_sentence_with_the_answer_is_relevant_and_others_are_not(material: Material) -> None:
+    for example in drawn(relevance.from_answers, material):
+        for sentence, target in zip(example.draft[::2], example.targets, strict=True):
+            answer = (
+                "London" if example.source == "qed_train" else "1843" if example.source == "span_qa" else "Ada Love"
+            )
+            assert target.words == (RELEVANT if answer in str(sentence) else IRRELEVANT)
+
+
+def test_without_a_paragraph_of_its_own_a_question_has_no_answer(material: Material) -> None:
+    told = drawn(questions.hops, material, 200)
+    silent = [e for e in told if e.targets[0].words == "[NONE]"]
+    assert silent
+    assert len(silent) < len(told)
+    assert all(not ("by Ada" in t and "born in London" in t) for e in silent for t in [" ".join(e.passages)])
+
+
+def test_the_bridge_and_the_inner_part_are_copied(material: Material) -> None:
+    bridges = [e for e in drawn(questions.bridge, material, 100) if e.targets[0].spans]
+    assert {e.words(0) for e in bridges} == {"Ada Lovelace"}
+    inner = {e.words(0) for e in drawn(questions.steps, material, 100)}
+    assert {"mother of Ada", "A"} <= inner
+
+
+def test_a_long_draft_says_what_was_true_before(material: Material) -> None:
+    told = drawn(questions.long_draft, material, 200)
+    assert any(t.now for e in told for t in e.targets)
+    assert all(t.now not in e.passages[t.spans[0][0]] for e in told for t in e.targets if t.now)
+
+
+def test_batches_survive_the_queue(material: Material) -> None:
+    plan = Plan.read(PLAN)
+    batch, slots = next(iter(laid_batches(plan, material, tokenizer(), 0.9, "seed", (2000, 12), 24)))
+    again, told = unpacked(packed(batch), packed(slots), torch.device("cpu"))
+    assert batch.tokens.shape[1] % 16 == 0
+    for name in ("tokens", "positions", "block"):
+        assert torch.equal(getattr(batch, name), getattr(again, name))
+    assert torch.equal(slots.gold, told.gold)
+    assert torch.equal(slots.words.target, told.words.target)
+    assert isinstance(again, Batch)
+    assert slots_of([], []).supervised == 0
+
+
+def test_what_stands_in_an_evaluation_file_and_what_is_held_out_is_not_gathered() -> None:
+    rows = [
+        {"claim": f"claim number {n} of many", "evidence": f"evidence {n} of the claim", "label": "x"}
+        for n in range(300)
+    ]
+    count = Count()
+    kept = list(gathered(rows, SOURCES["fever_pairs"], lambda text: text == "claim number 7 of many", count))
+    assert "claim number 7 of many" not in {r["claim"] for r in kept}
+    assert not any(held_out(r["evidence"]) for r in kept)
+    assert count.clashing + count.held_out + len(kept) == 300
+    assert count.held_out > 0
+
+
+def test_a_held_paragraph_goes_and_takes_the_row_with_it_where_it_is_needed() -> None:
+    pages = [{"title": t, "sentences": [f"{t} is a sentence of some length."], "gold": t == "a"} for t in "abc"]
+    row = {"question": "a question of some length", "paragraphs": pages}
+    rest = without_held_paragraphs(row, lambda text: text.startswith("b "))
+    assert rest is not None
+    assert [p["title"] for p in rest["paragraphs"]] == ["a", "c"]
+    assert without_held_paragraphs(row, lambda text: text.startswith("a ")) is None
