@@ -21,7 +21,7 @@ from . import judgement, questions, relevance
 from .corruption import random_words
 from .examples import Example
 from .losses import Places, SlotBatch, slots_of
-from .masking import Supervision, View, corrupted, realise, stale, views
+from .masking import Masking, Supervision, corrupted, maskings, realise, stale
 from .material import Drawer, Material
 from .schedule import batches_of
 
@@ -113,7 +113,7 @@ def laid_batches(
     """
     phase, rng = plan.at(share), random.Random(seed)
     for examples in batches_of([phase.draw(material, rng) for _ in range(pool)], size[0], rng, size[1]):
-        seen = [v for e in examples for v in views(e, share, rng)]
+        seen = [v for e in examples for v in maskings(e, share, rng)]
         if rng.random() < phase.slips:
             seen = [slipped(v, rng) for v in seen]
         pairs = list(_realised(seen, tokenizer))
@@ -122,17 +122,17 @@ def laid_batches(
             yield widened(Batch.of(canvases)), slots_of(canvases, [t for _, t in pairs])
 
 
-def slipped(view: View, rng: random.Random) -> View:
-    """The view with other words of its passages in half of its slots, or with what was true before."""
-    if any(t.now for t in view.example.targets) and rng.random() < 0.5:
-        return stale(view)
-    return corrupted(view, [w if rng.random() < 0.5 else None for w in random_words(view, rng)])
+def slipped(masking: Masking, rng: random.Random) -> Masking:
+    """The masking with other words of its passages in half of its slots, or with what was true before."""
+    if any(t.now for t in masking.example.targets) and rng.random() < 0.5:
+        return stale(masking)
+    return corrupted(masking, [w if rng.random() < 0.5 else None for w in random_words(masking, rng)])
 
 
-def _realised(seen: Sequence[View], tokenizer: Tokenizer) -> Iterator[tuple[Canvas, list[Supervision]]]:
-    for view in seen:
+def _realised(seen: Sequence[Masking], tokenizer: Tokenizer) -> Iterator[tuple[Canvas, list[Supervision]]]:
+    for masking in seen:
         try:
-            canvas, told = realise(view, tokenizer, 16)
+            canvas, told = realise(masking, tokenizer, 16)
         except ValueError:  # more segments than a canvas holds: a long passage among many
             continue
         if told:
