@@ -6,8 +6,8 @@ import json
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -216,7 +216,12 @@ def revise(
 
 
 def _follow(
-    events: Iterator[Event], as_json: bool, quiet: bool, mend: str, begins: bool = False, seal: Path | None = None
+    events: Generator[Event, None, None],
+    as_json: bool,
+    quiet: bool,
+    mend: str,
+    begins: bool = False,
+    seal: Path | None = None,
 ) -> None:
     """Show events as they come; at the end the report, unless events are what was asked for.
 
@@ -226,7 +231,8 @@ def _follow(
 
     last: Event | None = None
     try:
-        with _shown(as_json, quiet) as show:
+        # Closed at once: a graph that is left in the middle keeps a thread, and the process would wait for it for ever.
+        with closing(events), _shown(as_json, quiet) as show:
             for event in events:
                 last = event
                 show(event)

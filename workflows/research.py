@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ LONGEST_QUESTION = 10_000  # letters; a page and a half of close print
 
 def research(
     question: str, config: Config | None = None, *, approve: Approve | None = None, **settings: Any
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Answer a question; yields events as they happen, the last of them `finished` with the run's id and report in its data.
 
     `settings` override those of `config`; with `approve_queries` each query of the web waits for `approve`. ResearchError for a
@@ -51,7 +51,7 @@ def research(
     return _new(" ".join(question.split()), chosen, approve)
 
 
-def _new(question: str, config: Config, approve: Approve | None = None) -> Iterator[Event]:
+def _new(question: str, config: Config, approve: Approve | None = None) -> Generator[Event, None, None]:
     begun = time.monotonic()
     with _opened(config, approve) as (tools, held):
         held.prepare()
@@ -60,7 +60,7 @@ def _new(question: str, config: Config, approve: Approve | None = None) -> Itera
             yield from _advance(run, tools, held, spent=time.monotonic() - begun)
 
 
-def resume(run: Run) -> Iterator[Event]:
+def resume(run: Run) -> Generator[Event, None, None]:
     """Go on with the version that was being written, from its last checkpoint. ResearchError when it is finished."""
     record = run.record()
     if record.current.done:
@@ -68,14 +68,14 @@ def resume(run: Run) -> Iterator[Event]:
     return _resume(run, record)
 
 
-def _resume(run: Run, record: Record) -> Iterator[Event]:
+def _resume(run: Run, record: Record) -> Generator[Event, None, None]:
     with run.locked(), _opened(record.config.seen_from(record.started_in)) as (tools, held):
         yield from _advance(run, tools, held)
 
 
 def revise(
     run: Run, evidence: Sequence[Path] = (), reopen: Sequence[str] = (), pin: Sequence[str] = ()
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Write the next version of a finished report: hold it against new files, reopen or pin spans by id."""
     if not (evidence or reopen or pin):
         raise ResearchError("nothing to revise with; give --evidence FILE, --reopen SPAN or --pin SPAN", USAGE)
@@ -137,7 +137,7 @@ def _opened(config: Config, approve: Approve | None = None) -> Iterator[tuple[To
         held.close()
 
 
-def _advance(run: Run, tools: Tools, held: corpus.Corpus, spent: float = 0.0) -> Iterator[Event]:
+def _advance(run: Run, tools: Tools, held: corpus.Corpus, spent: float = 0.0) -> Generator[Event, None, None]:
     """Write the current version from its last checkpoint to its files; the first event after a kill repeats what was lost.
 
     `spent` are the seconds that opening took: they belong to the budget of a fresh run.

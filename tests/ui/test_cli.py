@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from palimpsest.agent.state import Event
-from palimpsest.ui import cli
+from palimpsest.ui import cli, streams
 from palimpsest.workflows import corpus, doctor, graph, research
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
@@ -346,6 +346,31 @@ def test_an_interruption_before_the_first_event_is_no_crash(command: Command, mo
     result = asked(command)
     assert result.code == 130
     assert "Traceback" not in result.err
+
+
+def test_a_run_that_nobody_reads_is_closed_before_the_command_ends(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graph that was left open in the middle kept a thread that waits for its next event, and the process hung at its end."""
+    order: list[str] = []
+
+    def events(*arguments: Any) -> Iterator[Event]:
+        try:
+            yield Event(step="plan", kind="planned", text="one")
+            yield Event(step="plan", kind="planned", text="two")
+        finally:
+            order.append("closed")
+
+    def unread(row: str) -> None:
+        order.append("shown")
+        raise streams.OutputError(BrokenPipeError())
+
+    stop = cli._stop
+    monkeypatch.setattr(cli, "_stop", lambda *arguments: (order.append("stopped"), stop(*arguments)))
+    monkeypatch.setattr(research, "research", events)
+    monkeypatch.setattr(cli, "_print_json", unread)
+    assert command("run", "Who?", "--json") == (streams.UNREAD, "", "")
+    assert order == ["shown", "closed", "stopped"]
 
 
 # What cannot be done
