@@ -125,7 +125,7 @@ def test_a_revision_shows_the_report_and_what_changed(command: Command, done: Ru
     result = command("revise", "last", "--evidence", "newer.md")
     assert result.code == 0
     assert "**17** [3]" in result.out
-    assert "c1.5  (version 2, contradicted)\n  [-12-] {+17+}\n  probability 0.10 → 0.90\n  Barges of 2026" in result.out
+    assert "c1.5  (version 2, contradicted)\n  [-12-] {+17+}\n  Barges of 2026" in result.out
     for part in ("check !", "check ▢", "check →"):
         assert part in result.err
     assert command("diff", "last", 1, 2).out.startswith("c1.5  (version 2, contradicted)\n")
@@ -186,7 +186,7 @@ def test_show_prints_the_report_or_its_spans(command: Command, done: Run) -> Non
 
 def test_verify_says_what_it_found(command: Command, done: Run) -> None:
     result = command("verify", "last")
-    assert (result.code, result.out) == (0, f"{done.folder.name}: every quote, offset, hash and citation holds\n")
+    assert (result.code, result.out) == (0, f"{done.folder.name}: every quotation, citation, file and hash holds, and so does the chain of its log\n")
     done.report.write_text(done.report.read_text().replace("12 knots", "13 knots"))
     result = command("verify", "last")
     assert result.code == 1
@@ -354,7 +354,7 @@ def test_a_run_that_nobody_reads_is_closed_before_the_command_ends(
     """A graph that was left open in the middle kept a thread that waits for its next event, and the process hung at its end."""
     order: list[str] = []
 
-    def events(*arguments: Any) -> Iterator[Event]:
+    def events(*arguments: Any, **more: Any) -> Iterator[Event]:
         try:
             yield Event(step="plan", kind="planned", text="one")
             yield Event(step="plan", kind="planned", text="two")
@@ -643,7 +643,7 @@ def test_an_unknown_span(command: Command, done: Run, option: str) -> None:
     assert len(done.record().versions) == 1
 
 
-@pytest.mark.parametrize("span", ["title", "c1.cite", "q1.conf"])
+@pytest.mark.parametrize("span", ["q1.cite", "c1.cite"])
 def test_a_span_that_no_person_can_open(command: Command, done: Run, span: str) -> None:
     assert_refused(command("revise", "last", "--reopen", span), 2, f"span {span!r} is fixed; some that may be opened")
     assert len(done.record().versions) == 1
