@@ -152,6 +152,7 @@ def train(run: Run, say: Callable[[dict[str, float]], None]) -> EmbeddedModel:
     feed = Feed(run, plan, material, share, torch.device(run.device)) if run.workers else None
     torch.manual_seed(run.seed)
     torch.set_float32_matmul_precision("high")
+    torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for every shape, and no two batches have the same
     model = started(run)
     optim = optimizer(
         model, TrainConfig(run.data, run.out, body_rate=plan.body_rate, head_rate=plan.head_rate, decay=plan.decay)
