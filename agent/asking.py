@@ -1,0 +1,237 @@
+"""What is asked: the kind of a question, the things and attributes it names, its scope and its parts.
+
+Pure: the model comes as a function.
+
+The kind decides the form of the report; the names are spans of the question itself. Nothing is guessed where nothing is sure: then
+the kind is open, no thing is named, and the question stays whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import regex  # type: ignore[import-untyped]
+
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+from palimpsest.retrieval.types import Frozen
+
+from .wording import LinearText
+
+AskedKind = Literal["fact", "yes-no", "comparison", "list", "effect", "open"]
+Classify = Callable[[str], Mapping[str, float]]  # a question to probabilities of KINDS
+Occurs = Callable[[str], bool]  # whether a phrase stands in the evidence, or wherever the caller looks
+
+KINDS = ("fact", "polar", "compare", "reason", "how", "survey", "debate")
+FORM: dict[str, AskedKind] = {
+    "fact": "fact", "polar": "yes-no", "compare": "comparison", "reason": "open", "how": "open", "survey": "open", "debate": "effect",
+}  # fmt: skip
+SURE = 0.5  # probability from which a kind is believed
+MAX_PARTS = 6  # sub-questions of one question
+MAX_THING_WORDS = 5
+
+_TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[-–'’./+][\p{L}\p{M}\p{N}]+)*|[,;:?!()]|\.(?=\s|$)")
+_CLAUSE = regex.compile(r"(?<=[:;?.])\s+")
+_COORDINATORS = frozenset("and or versus vs nor".split())
+_FUNCTION_WORDS = frozenset(  # the closed classes of English that no name of a thing begins or ends with
+    """a an the this that these those each every both either neither some any no all which what who whom whose how why when where
+    whether is are was were be been being do does did has have had can could may might must shall should will would of in on at by
+    for to from with without as than between among against over under into onto about after before during through per via it its
+    they them their he she his her we us our you your i my not if so but yet there here also more most less least very too""".split()
+)
+
+
+class Thing(NamedTuple):
+    """A name in the question: question[start:end] == text."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Asked(Frozen):
+    """`things` are compared by `attributes`; `scope` are the figures and dates that bound the question; `parts` are asked one by one.
+
+    `probability` is that of the kind, as the classifier gave it.
+    """
+
+    question: str
+    kind: AskedKind
+    probability: float
+    things: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+def asked(question: str, classify: Classify, occurs: Occurs | None = None) -> Asked:
+    """What a question asks. A comparison of fewer than two things is open; so is a kind that the classifier is not sure of."""
+    found = classify(question)
+    label = max(found, key=lambda kind: found[kind])
+    probability = float(found[label])
+    groups = coordinations(question, occurs)
+    things, attributes = _roles(groups)
+    kind: AskedKind = FORM[label] if probability >= SURE else "open"
+    if kind == "comparison" and len(things) < 2:
+        kind = "open"
+    compares = kind == "comparison"
+    return Asked(
+        question=question, kind=kind, probability=probability, things=things if compares else (),
+        attributes=attributes if compares else (), scope=_scope(question), parts=tuple(parts(question)),
+    )  # fmt: skip
+
+
+def plain_question(question: str) -> str:
+    """A question without what tells its source and not its kind: capitals, and how it ends."""
+    return question.lower().rstrip(" ?.") + "?"
+
+
+def by_wording(kinds: LinearText) -> Classify:
+    """The classifier of a model that has no slot for kinds: the mean over the question and its opening clause."""
+
+    def classify(question: str) -> Mapping[str, float]:
+        opening = _CLAUSE.split(question.strip(), maxsplit=1)[0]
+        found = kinds.probabilities([plain_question(question), plain_question(opening)]).mean(axis=0)
+        return dict(zip(kinds.labels, map(float, found), strict=True))
+
+    return classify
+
+
+def _roles(groups: Sequence[Sequence[Thing]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The first coordination names the things, the others what is asked of them."""
+    named = [tuple(dict.fromkeys(thing.text for thing in group)) for group in groups]
+    return (named[0] if named else ()), tuple(text for group in named[1:] for text in group)
+
+
+def _scope(question: str) -> tuple[str, ...]:
+    return tuple(question[start:end] for start, end, kind in typed_spans(question) if kind is MaskKind.NUMBER)
+
+
+# The names
+
+
+def coordinations(question: str, occurs: Occurs | None = None) -> list[list[Thing]]:
+    """Groups of two and more names joined by "and", "or", "versus" and commas, in order.
+
+    With `occurs` a name is cut to the longest piece that occurs.
+    """
+    tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
+    found: list[list[Thing]] = []
+    for at, token in enumerate(tokens):
+        if token.text.lower().rstrip(".") in _COORDINATORS and not _inside(found, token):
+            taken = found[-1][-1].end if found else 0
+            left, right = [r for r in _before(tokens, at) if r[0].start >= taken], _run(tokens, at + 1, 1)
+            names = [_name(question, run, occurs) for run in (*left, right)]
+            group = [name for name in names if name]
+            if left and right and len(group) >= 2:
+                found.append(group)
+    return found
+
+
+def _inside(groups: Sequence[Sequence[Thing]], token: Thing) -> bool:
+    return any(group[0].start <= token.start < group[-1].end for group in groups)
+
+
+def _before(tokens: Sequence[Thing], at: int) -> list[list[Thing]]:
+    """The runs before a coordinator, first one first: one, and those that commas join to it."""
+    at -= 1
+    if at >= 0 and tokens[at].text == ",":
+        at -= 1
+    runs = [_run(tokens, at, -1)]
+    while runs[0]:
+        at -= len(runs[0]) + _skipped(tokens, at, runs[0])
+        if at < 0 or tokens[at].text != ",":
+            break
+        run = _run(tokens, at - 1, -1)
+        if not run:
+            break
+        runs.insert(0, run)
+        at -= 1
+    return [run for run in runs if run]
+
+
+def _skipped(tokens: Sequence[Thing], at: int, run: Sequence[Thing]) -> int:
+    """Function words between the end of a run and where it was looked for."""
+    return at - tokens.index(run[-1])
+
+
+def _run(tokens: Sequence[Thing], at: int, step: int) -> list[Thing]:
+    """The words of a name from `at` onwards or backwards: up to a function word, a coordinator or punctuation.
+
+    Function words before a name are passed over: "and in the air" names air.
+    """
+    while step > 0 and at < len(tokens) and tokens[at].text.lower() in _FUNCTION_WORDS:
+        at += 1
+    found: list[Thing] = []
+    while 0 <= at < len(tokens) and len(found) < MAX_THING_WORDS and _is_name_word(tokens[at].text):
+        found.append(tokens[at])
+        at += step
+    return found if step > 0 else found[::-1]
+
+
+def _is_name_word(text: str) -> bool:
+    word = text.lower()
+    return word[0].isalnum() and word not in _FUNCTION_WORDS and word not in _COORDINATORS
+
+
+def _name(question: str, run: Sequence[Thing], occurs: Occurs | None) -> Thing | None:
+    """The run as one name: cut to the proper name it holds, else to the longest piece that occurs; None where nothing does."""
+    if run and len(run) > 1 and run[0].start == 0 and run[1].text[0].isupper():
+        run = run[1:]  # the capital of "Compare LLaDA and Dream" only opens the sentence
+    if not run:
+        return None
+    start, end = _proper(question, run)
+    if start < end:
+        return Thing(question[start:end], start, end)
+    start, end = run[0].start, run[-1].end
+    if occurs is None:
+        return Thing(question[start:end], start, end)
+    return next((piece for piece in _pieces(question, run) if occurs(piece.text)), None)
+
+
+def _proper(question: str, run: Sequence[Thing]) -> tuple[int, int]:
+    """The stretch of a run from its first to its last proper name or figure; empty where it holds no name.
+
+    The capital that opens the question makes no name.
+    """
+    start, end = run[0].start, run[-1].end
+    kinds = (MaskKind.ENTITY, MaskKind.NUMBER)
+    spans = [
+        (max(s, start), min(e, end), k) for s, e, k in typed_spans(question) if k in kinds and s < end and e > start
+    ]
+    kept = [(s, e) for s, e, kind in spans if s > 0 or kind is MaskKind.NUMBER or not _is_plain(question[s:e])]
+    is_named = any(question[s].isupper() or any(map(str.isupper, question[s:e])) for s, e in kept)
+    return (kept[0][0], _with_figures(run, kept[-1][1])) if is_named else (0, 0)
+
+
+def _with_figures(run: Sequence[Thing], end: int) -> int:
+    """The end of a name with the sizes and versions behind it: "Birch 7B"."""
+    for token in run:
+        if token.start > end and not any(map(str.isdigit, token.text)):
+            break
+        end = max(end, token.end)
+    return end
+
+
+def _is_plain(word: str) -> bool:
+    return word.isalpha() and word[1:].islower()
+
+
+def _pieces(question: str, run: Sequence[Thing]) -> Iterator[Thing]:
+    """All stretches of the run's words, longest first."""
+    for length in range(len(run), 0, -1):
+        for first in range(len(run) - length + 1):
+            start, end = run[first].start, run[first + length - 1].end
+            yield Thing(question[start:end], start, end)
+
+
+# The parts
+
+
+_SENTENCE = regex.compile(r"(?<=[?.;])\s+")
+
+
+def parts(question: str) -> list[str]:
+    """The sentences of a question, at most MAX_PARTS; what is beyond stays with the last. One sentence stays whole."""
+    found = [part.strip() for part in _SENTENCE.split(question.strip()) if part.strip()]
+    return found if len(found) <= MAX_PARTS else [*found[: MAX_PARTS - 1], " ".join(found[MAX_PARTS - 1 :])]

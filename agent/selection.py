@@ -1,0 +1,403 @@
+"""Which sentences of the passages found a report is made of: scored by fitted weights, told apart, and stopped in time.
+
+Three plain steps: `sentences_of` cuts the passages, `features` describes every sentence by numbers that mean the same for every
+question, and `select` takes sentences by score until what is left is not worth its characters. The weights are fitted by
+`palimpsest.workflows.evaluation.fit_selection`; without weights nothing is selected by guess: the caller must have some.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import regex  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from pydantic import Field
+
+from palimpsest.dlm_core.kinds import typed_spans
+from palimpsest.retrieval.types import Frozen, Hit, Passage
+
+from .wording import LinearText, words
+
+Matrix = NDArray[np.float64]
+Vectors = NDArray[np.float32]
+Split = Callable[[str], Sequence[tuple[int, int]]]  # a text to the [start, end) of its sentences
+
+RESULT, CONCLUSION = "result", "conclusion"  # labels of the classifier that tells the parts of an abstract
+LEAST_CLAUSE = 4  # words, the question mark among them
+_PLAIN_WORD = regex.compile(r"\w+(?:[.,]\d+)*")
+_CLAUSE_END = regex.compile(r"(?<=[,:;?.])\s+")
+LEAST_CHARACTERS = 25  # what is shorter states nothing: a heading, a label
+MANY_CHARACTERS = 700  # what is longer is no sentence but a block that could not be parted
+NEIGHBOURS = 3  # sentences of other sources that a sentence is compared with for agreement
+CENTRE_POWER = 4.0  # how strongly the centre of what was found leans to the sentences nearest to the question
+
+FEATURES = (
+    "cosine", "paragraph", "source", "centre", "before", "after", "agreement", "overlap", "paragraph_overlap",
+    "title_overlap", "density", "rank", "sources_share", "first", "last", "place", "alone", "length", "short", "figures",
+    "names", "asks", "contrast", "finding", "conclusion", "part", "depth", "relevance",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of a passage found: the source's text[start:end]. `rank` is that of its passage among those found, from 1."""
+
+    passage: Passage
+    start: int
+    end: int
+    rank: int
+
+    @property
+    def text(self) -> str:
+        return self.passage.text[self.start - self.passage.start : self.end - self.passage.start]
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A sentence, the score by which it is chosen, and its vector of length 1."""
+
+    sentence: Sentence
+    score: float
+    vector: Vectors
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A quotation of the report: neighbouring sentences of one source. `also` are sentences of others that say the same."""
+
+    sentences: tuple[Sentence, ...]
+    score: float
+    also: tuple[Sentence, ...] = ()
+
+    @property
+    def start(self) -> int:
+        return self.sentences[0].start
+
+    @property
+    def end(self) -> int:
+        return self.sentences[-1].end
+
+
+def sentences_of(found: Sequence[Hit], split: Split) -> list[Sentence]:
+    """The sentences of the passages found, best passage first, each place of a source once."""
+    kept: dict[tuple[str, int, int], Sentence] = {}
+    for rank, hit in enumerate(found, start=1):
+        for start, end in _places(hit.passage, split):
+            if LEAST_CHARACTERS <= end - start <= MANY_CHARACTERS:
+                kept.setdefault((hit.passage.source.id, start, end), Sentence(hit.passage, start, end, rank))
+    return list(kept.values())
+
+
+def _places(passage: Passage, split: Split) -> Sequence[tuple[int, int]]:
+    if passage.sentences:
+        return passage.sentences
+    return [(passage.start + start, passage.start + end) for start, end in split(passage.text)]
+
+
+def asking(question: str) -> list[str]:
+    """The question and, where punctuation parts it, its clauses: a sentence may answer one of them alone."""
+    clauses = [clause.strip() for clause in _CLAUSE_END.split(question)]
+    return list(dict.fromkeys([question, *(c for c in clauses if len(words(c)) >= LEAST_CLAUSE)]))
+
+
+def described(
+    question: str,
+    sentences: Sequence[Sentence],
+    asked: Vectors,
+    vectors: Vectors,
+    parts: LinearText,
+    relevance: Sequence[float] | None = None,
+) -> Matrix:
+    """A row of `FEATURES` for each sentence [n, len(FEATURES)]; NaN in the column of a model that was not asked.
+
+    `asked` [m, d] are the vectors of the `asking` texts, the whole question first, and `vectors` [n, d] those of the sentences, of
+    length 1; `parts` tells by its wording whether a sentence states what was found, what it comes to, or what was meant to be done.
+    """
+    if not sentences:
+        return np.zeros((0, len(FEATURES)))
+    told = np.full(len(sentences), np.nan) if relevance is None else np.asarray(relevance, dtype=np.float64)
+    columns = {
+        **_nearness(sentences, asked[0], vectors),
+        "part": (vectors @ asked.T).max(axis=1).astype(np.float64),
+        **_wording(question, sentences),
+        **_shape(sentences),
+        **_findings(sentences, parts),
+        "relevance": told,
+    }
+    return np.column_stack([columns[name] for name in FEATURES])
+
+
+def _nearness(sentences: Sequence[Sentence], asked: Vectors, vectors: Vectors) -> dict[str, Matrix]:
+    """How near a sentence, its surroundings and its like in other sources are to the question, as cosines."""
+    cosine = (vectors @ asked).astype(np.float64)
+    paragraph = _group_cosine([s.passage.id for s in sentences], asked, vectors)
+    source = _group_best([s.passage.source.id for s in sentences], paragraph)
+    weights = np.maximum(cosine, 0.0) ** CENTRE_POWER
+    before, after = _beside(sentences, cosine)
+    return {
+        "cosine": cosine,
+        "paragraph": paragraph,
+        "source": source,
+        "centre": vectors @ _unit(weights @ vectors),
+        "before": before,
+        "after": after,
+        "agreement": _agreement(sentences, vectors),
+        "contrast": cosine - paragraph,
+    }
+
+
+def _unit(vector: Matrix) -> Matrix:
+    return vector / max(float(np.linalg.norm(vector)), 1e-9)
+
+
+def _group_cosine(groups: Sequence[str], asked: Vectors, vectors: Vectors) -> Matrix:
+    """For each row the cosine of the question with the mean of its group's vectors."""
+    means = {g: _unit(vectors[[i for i, other in enumerate(groups) if other == g]].mean(axis=0)) for g in set(groups)}
+    return np.array([float(means[g] @ asked) for g in groups])
+
+
+def _group_best(groups: Sequence[str], values: Matrix) -> Matrix:
+    best: dict[str, float] = {}
+    for group, value in zip(groups, values, strict=True):
+        best[group] = max(best.get(group, -1.0), float(value))
+    return np.array([best[group] for group in groups])
+
+
+def _beside(sentences: Sequence[Sentence], cosine: Matrix) -> tuple[Matrix, Matrix]:
+    """The cosine of the sentence before and after in the same passage; that of the sentence itself at an edge."""
+    order = sorted(range(len(sentences)), key=lambda i: (sentences[i].passage.id, sentences[i].start))
+    before, after = cosine.copy(), cosine.copy()
+    for one, other in pairwise(order):
+        if sentences[one].passage.id == sentences[other].passage.id:
+            before[other], after[one] = cosine[one], cosine[other]
+    return before, after
+
+
+def _agreement(sentences: Sequence[Sentence], vectors: Vectors) -> Matrix:
+    """The mean cosine with the nearest sentences of other sources: what several tell is rarely beside the point."""
+    sources = np.array([s.passage.source.id for s in sentences])
+    alike = (vectors @ vectors.T).astype(np.float64)
+    alike[sources[:, None] == sources[None, :]] = 0.0
+    return np.sort(alike, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
+
+
+def _wording(question: str, sentences: Sequence[Sentence]) -> dict[str, Matrix]:
+    """How many of the question's words stand in a sentence, weighted by how rare they are among the passages found."""
+    wanted = _content(question)
+    texts = {s.passage.id: _content(f"{s.passage.source.title} {s.passage.text}") for s in sentences}
+    rarity = _rarity(texts)
+    whole = sum(map(rarity, wanted)) or 1.0
+    words = [_content(s.text) for s in sentences]
+    shared = [sum(map(rarity, wanted & w)) for w in words]
+    held = {p: sum(map(rarity, wanted & w)) / whole for p, w in texts.items()}
+    titles = {s.passage.source.id: _content(s.passage.source.title) for s in sentences}
+    named = {source: sum(map(rarity, wanted & w)) / whole for source, w in titles.items()}
+    return {
+        "overlap": np.array(shared) / whole,
+        "density": np.array([part / max(sum(map(rarity, w)), 1.0) for part, w in zip(shared, words, strict=True)]),
+        "paragraph_overlap": np.array([held[s.passage.id] for s in sentences]),
+        "title_overlap": np.array([named[s.passage.source.id] for s in sentences]),
+    }
+
+
+def _content(text: str) -> set[str]:
+    return {
+        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words(text)
+    }
+
+
+def _rarity(texts: Mapping[str, set[str]]) -> Callable[[str], float]:
+    """The logarithm of how few of the texts hold a word: what all of them hold tells nothing, and needs no list of small words."""
+    counts = Counter(word for words in texts.values() for word in words)
+    return lambda word: max(math.log((len(texts) + 1.0) / (counts[word] + 0.5)), 0.0)
+
+
+def _shape(sentences: Sequence[Sentence]) -> dict[str, Matrix]:
+    """Where a sentence stands and what it is made of; nothing in it knows the words of a language."""
+    texts = [s.text for s in sentences]
+    spans = {p.id: (p.start, max(p.end - p.start, 1)) for p in (s.passage for s in sentences)}
+    shares = Counter(s.passage.source.id for s in sentences)
+    starts = [s.start - spans[s.passage.id][0] for s in sentences]
+    places = [start / spans[s.passage.id][1] for start, s in zip(starts, sentences, strict=True)]
+    last = [s.end >= s.passage.start + len(s.passage.text.rstrip()) for s in sentences]
+    return {
+        "rank": np.array([1.0 / (1.0 + s.rank / 10.0) for s in sentences]),
+        "sources_share": np.array([math.log(shares[s.passage.source.id]) for s in sentences]),
+        "depth": np.array([math.log1p(s.start / 200.0) for s in sentences]),
+        "first": np.array([float(start == 0) for start in starts]),
+        "last": np.array(last, dtype=np.float64),
+        "place": np.array(places),
+        "alone": np.array([float(start == 0 and end) for start, end in zip(starts, last, strict=True)]),
+        "length": np.array([math.log(s.length) for s in sentences]),
+        "short": np.array([float(s.length < 60) for s in sentences]),
+        "figures": np.array([math.log1p(sum(map(_has_digit, t.split()))) for t in texts]),
+        "names": np.array([math.log1p(sum(w[0].isupper() for w in t.split()[1:])) for t in texts]),
+        "asks": np.array([float(t.rstrip().endswith("?")) for t in texts]),
+    }
+
+
+def _findings(sentences: Sequence[Sentence], parts: LinearText) -> dict[str, Matrix]:
+    """By its wording alone: does a sentence say what was found, and what that comes to?"""
+    texts = [s.text for s in sentences]
+    return {"finding": parts.log_odds(texts, RESULT, CONCLUSION), "conclusion": parts.log_odds(texts, CONCLUSION)}
+
+
+def _has_digit(word: str) -> bool:
+    return any(map(str.isdigit, word))
+
+
+class SelectionWeights(Frozen):
+    """Fitted: a sentence's score is the log-odds that it belongs in the report.
+
+    `mean`, `scale` and `weights` are for the features as they are, `relative` for how far a sentence stands from the others of its
+    question, in standard deviations. `passages` is how many were read to fit them. Taking stops where a sentence is `stop` times as
+    likely as the best ones.
+    """
+
+    features: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    relative: tuple[float, ...]
+    offset: float
+    stop: float = Field(ge=0, le=1)
+    passages: int
+
+
+class ReportWeights(Frozen):
+    """What was fitted for reports. `selection` needs no model; `with_relevance` needs one whose relevance is calibrated."""
+
+    parts: LinearText
+    kinds: LinearText
+    selection: SelectionWeights
+    with_relevance: SelectionWeights | None = None
+    measured: dict[str, float] = Field(default_factory=dict)
+
+
+def scores(table: Matrix, weights: SelectionWeights) -> Matrix:
+    """[n] log-odds of the rows of `described` for the sentences of one question."""
+    kept = table[:, [FEATURES.index(name) for name in weights.features]]
+    raw = (kept - np.array(weights.mean)) / np.array(weights.scale)
+    found: Matrix = raw @ np.array(weights.weights) + relative(kept) @ np.array(weights.relative) + weights.offset
+    return found
+
+
+def relative(table: Matrix) -> Matrix:
+    """Each column in standard deviations from its mean over the rows."""
+    return (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-6) if len(table) else table
+
+
+BEST = 5  # sentences whose mean probability the others are held against when taking stops
+LEAST_CHOSEN = 3  # sentences taken however unlikely they are
+ALIKE = 0.9  # cosine from which two sentences with the same names, figures and logical words say the same
+JOINED = 2  # characters that may lie between two sentences of one quotation
+
+
+def select(candidates: Sequence[Scored], budget_characters: int, stop: float) -> list[Chosen]:
+    """The quotations of a report, best first: the likeliest sentences while they fit, neighbours joined, repetitions set beside.
+
+    Taking stops at the first sentence that is too long for what is left of the budget, or less than `stop` times as likely as the
+    mean of the `BEST`.
+    """
+    ordered = sorted(candidates, key=lambda c: (-c.score, c.sentence.passage.id, c.sentence.start))
+    least = stop * float(np.mean([_probability(c) for c in ordered[:BEST]])) if ordered else 0.0
+    taken: list[Scored] = []
+    beside: dict[int, list[Sentence]] = {}
+    used = 0
+    for candidate in ordered:
+        if len(taken) >= LEAST_CHOSEN and _probability(candidate) < least:
+            break
+        twin = next((n for n, other in enumerate(taken) if says_the_same(candidate, other)), None)
+        if twin is not None:
+            beside.setdefault(twin, []).append(candidate.sentence)
+        elif used + candidate.sentence.length > budget_characters:
+            break
+        else:
+            taken.append(candidate)
+            used += candidate.sentence.length
+    return _quotations(taken, beside)
+
+
+def _probability(candidate: Scored) -> float:
+    return 1.0 / (1.0 + math.exp(-candidate.score))
+
+
+def says_the_same(one: Scored, other: Scored) -> bool:
+    """Near in meaning, with the same names, figures and logical words: one "not" or another figure makes another statement."""
+    if float(one.vector @ other.vector) < ALIKE or one.sentence.passage.source.id == other.sentence.passage.source.id:
+        return False
+    texts = one.sentence.text, other.sentence.text
+    return all(_marks(text) <= set(_plain(second)) for text, second in (texts, texts[::-1]))
+
+
+def _marks(text: str) -> set[str]:
+    return {word for start, end, _ in typed_spans(text) for word in _plain(text[start:end])}
+
+
+def _plain(text: str) -> list[str]:
+    found: list[str] = _PLAIN_WORD.findall(text.casefold())
+    return found
+
+
+def _quotations(taken: Sequence[Scored], beside: Mapping[int, Sequence[Sentence]]) -> list[Chosen]:
+    """Runs of neighbouring sentences, in the order of the best sentence of each."""
+    place = {id(candidate): n for n, candidate in enumerate(taken)}
+    runs: list[list[Scored]] = []
+    for candidate in sorted(taken, key=lambda c: (c.sentence.passage.source.id, c.sentence.start)):
+        if runs and _touch(runs[-1][-1].sentence, candidate.sentence):
+            runs[-1].append(candidate)
+        else:
+            runs.append([candidate])
+    runs.sort(key=lambda run: min(place[id(c)] for c in run))
+    return [
+        Chosen(
+            sentences=tuple(c.sentence for c in run),
+            score=max(c.score for c in run),
+            also=tuple(s for c in run for s in beside.get(place[id(c)], ())),
+        )
+        for run in runs
+    ]
+
+
+def _touch(one: Sentence, other: Sentence) -> bool:
+    is_same_source = one.passage.source.id == other.passage.source.id
+    return is_same_source and 0 <= other.start - one.end <= JOINED
+
+
+REACH = 2  # sentences that may be taken before one that leans on them
+LEANING = frozenset(  # English words that, opening a sentence, point back to the one before
+    """he she it they his her hers its their theirs him them himself herself itself themselves however therefore thus hence
+    moreover furthermore additionally nevertheless nonetheless instead otherwise consequently accordingly conversely likewise
+    similarly meanwhile but so yet and or nor also then both neither""".split()
+)
+DEMONSTRATIVES = frozenset("this that these those such".split())
+AUXILIARIES = frozenset(
+    "is are was were be has have had do does did can could may might must will would shall should".split()
+)
+
+
+def standing(chosen: Chosen, split: Split) -> Chosen:
+    """The quotation with the sentence before it where its opening leans on that one; nothing is rewritten."""
+    for _ in range(REACH):
+        first = chosen.sentences[0]
+        earlier = [p for p in _places(first.passage, split) if p[1] <= first.start and first.start - p[1] <= JOINED]
+        if not earlier or not leans(first.text):
+            break
+        before = Sentence(first.passage, *earlier[-1], rank=first.rank)
+        chosen = Chosen((before, *chosen.sentences), chosen.score, chosen.also)
+    return chosen
+
+
+def leans(text: str) -> bool:
+    """Whether a sentence opens with a word that needs the one before: a pronoun, a connective, "this" with no noun of its own."""
+    one, other, *_ = (*words(text)[:2], "", "")
+    return one in LEANING or (one in DEMONSTRATIVES and other in AUXILIARIES)

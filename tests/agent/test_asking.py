@@ -1,0 +1,90 @@
+"""What is asked: names found in the question's own words, a kind believed only where the classifier is sure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from palimpsest.agent.asking import MAX_PARTS, asked, by_wording, coordinations, parts, plain_question
+from palimpsest.agent.wording import LinearText, buckets, words
+
+
+def sure(kind: str, probability: float = 0.9) -> Callable[[str], Mapping[str, float]]:
+    return lambda question: {kind: probability, "fact" if kind != "fact" else "how": 1 - probability}
+
+
+@pytest.mark.parametrize(
+    ("question", "things"),
+    [
+        ("What is the difference between how Alder and how Birch decode?", ["Alder", "Birch"]),
+        ("Compare Alder-8B, Birch 7B and dCedar as base models", ["Alder-8B", "Birch 7B", "dCedar"]),
+        ("Compare Alder and Birch", ["Alder", "Birch"]),
+        ("Alder or birch: which lasts longer?", ["Alder", "birch"]),
+        ("Rail transport versus inland shipping: what costs less?", ["Rail transport", "inland shipping"]),
+        ("What is the difference between proto-stars and stars?", ["proto-stars", "stars"]),
+    ],
+)
+def test_the_things_that_are_compared_are_named(question: str, things: list[str]) -> None:
+    assert list(asked(question, sure("compare")).things) == things
+
+
+def test_what_occurs_in_the_evidence_bounds_a_name() -> None:
+    held = {"nicotine gum", "bupropion", "varenicline"}
+    question = "How do nicotine gum, bupropion and varenicline compare for stopping?"
+    assert asked(question, sure("compare"), held.__contains__).things == ("nicotine gum", "bupropion", "varenicline")
+    assert asked(question, sure("compare"), lambda name: name == "bupropion").kind == "open"
+
+
+def test_the_things_come_first_and_then_what_is_asked_of_them() -> None:
+    found = asked("Compare Alder and Birch: weight, hardness and price.", sure("compare"))
+    assert found.things == ("Alder", "Birch")
+    assert found.attributes == ("weight", "hardness", "price")
+
+
+def test_names_are_places_in_the_question() -> None:
+    question = "How do Alder, Birch and Cedar differ?"
+    (group,) = coordinations(question)
+    assert [t.text for t in group] == ["Alder", "Birch", "Cedar"]
+    assert [question[t.start : t.end] for t in group] == ["Alder", "Birch", "Cedar"]
+
+
+@pytest.mark.parametrize("question", ["Who built the pier?", "And?", "or", "", "What is known about piers, and?"])
+def test_where_nothing_is_joined_nothing_is_named(question: str) -> None:
+    assert coordinations(question) == []
+
+
+def test_an_unsure_kind_is_open_and_a_comparison_of_one_thing_too() -> None:
+    assert asked("Who built the pier?", sure("fact")).kind == "fact"
+    assert asked("Is the pier open?", sure("polar")).kind == "yes-no"
+    assert asked("Should the pier be rebuilt?", sure("debate")).kind == "effect"
+    unsure = {"fact": 0.4, "polar": 0.3, "how": 0.3}
+    assert asked("Who built the pier?", lambda q: unsure).kind == "open"
+    assert asked("Compare piers", sure("compare")).kind == "open"
+
+
+def test_a_fact_names_no_things_and_keeps_its_scope() -> None:
+    found = asked("How long did Alder and Birch stand as of 2019?", sure("fact"))
+    assert (found.things, found.attributes, found.scope) == ((), (), ("2019",))
+
+
+def test_parts_are_bounded_and_one_sentence_stays_whole() -> None:
+    assert parts("Who built it, and when was it opened?") == ["Who built it, and when was it opened?"]
+    assert parts("Is it old? Who built it?") == ["Is it old?", "Who built it?"]
+    many = " ".join(f"Is it {n}?" for n in range(50))
+    assert len(parts(many)) == MAX_PARTS
+    assert " ".join(parts(many)) == many
+
+
+def test_the_wording_classifier_reads_words_and_their_neighbours() -> None:
+    rows = [[0] * 64, [0] * 64]
+    for bucket in buckets("why", 64):
+        rows[1][bucket] = 900
+    model = LinearText(labels=("fact", "reason"), offsets=(0.0, 0.0), weights=tuple(map(tuple, rows)))
+    told = by_wording(model)
+    assert told("Why did the pier fall?")["reason"] > 0.9
+    assert sum(told("Who built the pier?").values()) == pytest.approx(1)
+    assert words("In 2019, 30 % fell.") == ["in", "0", "0", "%", "fell"]
+    assert plain_question("Who built IT.") == "who built it?"
+    assert model.probabilities([]).shape == (0, 2)
+    assert model.log_odds(["why"], "reason")[0] > 2 > 0 > model.log_odds(["why"], "fact")[0]

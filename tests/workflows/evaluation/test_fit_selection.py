@@ -1,0 +1,128 @@
+"""Fitting what reports rest on: small data with one plain rule, which the fit must find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from palimpsest.agent.selection import FEATURES, ReportWeights
+from palimpsest.agent.wording import LinearText
+from palimpsest.retrieval.embed import HashEmbedder
+from palimpsest.retrieval.index import Index
+from palimpsest.workflows import report_weights
+from palimpsest.workflows.errors import ResearchError
+from palimpsest.workflows.evaluation.fit_selection import (
+    average_precision,
+    best_stop,
+    cross_validated,
+    fit,
+    fitted,
+    measured,
+    part_rows,
+    pools,
+)
+from palimpsest.workflows.evaluation.linear_fit import linear_text, logistic
+from palimpsest.workflows.evaluation.open_questions import OpenData, read_data
+
+from .test_open_questions import TEXTS, folder  # noqa: F401
+
+NAMES = ("overlap", "cosine", "figures")
+PARTS = LinearText(labels=("conclusion", "result"), offsets=(0.0, 0.0), weights=((0,) * 8, (0,) * 8))
+
+
+def test_logistic_regression_meets_its_own_conditions() -> None:
+    """At the optimum the gradient is zero: weighted residuals against each feature equal the penalty's pull."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(200, 3))
+    right = (table[:, 0] + rng.normal(size=200) > 0.5).astype(float)
+    importance = rng.uniform(0.5, 1.5, size=200)
+    weights, offset = logistic(table, right, importance, 2.0)
+    residual = importance * (right - 1 / (1 + np.exp(-(table @ weights + offset))))
+    assert table.T @ residual == pytest.approx(2.0 * weights, abs=1e-6)
+    assert residual.sum() == pytest.approx(0, abs=1e-4)
+    assert weights[0] > 5 * abs(weights[1:]).max()
+
+
+def test_wording_is_learnt_and_rare_labels_weigh_as_much_as_common_ones() -> None:
+    rows = [("why did it fall", "reason")] * 3 + [("who built it", "fact")] * 40 + [("who fell", "fact")] * 40
+    model = linear_text([t for t, _ in rows], [k for _, k in rows], 256)
+    guessed = [model.labels[n] for n in model.probabilities(["why was it built", "who was it"]).argmax(axis=1)]
+    assert guessed == ["reason", "fact"]
+
+
+def test_sentences_take_the_part_their_authors_gave_them() -> None:
+    article = {
+        "pmcid": "PMC1",
+        "abstract": [
+            {"heading": "Results", "text": "Alder lasted for three hundred years. Oak lasted for ten years only."},
+            {"heading": "Funding", "text": "The ministry of piers paid for all of it."},
+        ],
+    }
+    assert [label for _, label in part_rows([article], set())] == ["result", "result"]
+    assert list(part_rows([article], {"1"})) == []
+
+
+@pytest.fixture
+def data(folder: Path) -> OpenData:  # noqa: F811
+    return read_data(folder)
+
+
+@pytest.fixture
+def index(data: OpenData, tmp_path: Path) -> Index:
+    held = Index.open(tmp_path / "index", HashEmbedder())
+    held.add_documents(data.documents)
+    return held
+
+
+def test_pools_know_which_sentences_are_gold(data: OpenData, index: Index) -> None:
+    pool = next(pools(data, index, HashEmbedder(), PARTS, lambda question, found: [0.5] * len(found)))
+    gold = {s.text for s, right in zip(pool.sentences, pool.right, strict=True) if right}
+    assert gold == {
+        "Under water it lasts for centuries.",
+        "Oak posts cost twice as much as alder posts.",
+        TEXTS["c"],
+    }  # "Oak posts last in air." is shorter than any sentence that is read
+    assert pool.table.shape == (len(pool.sentences), len(FEATURES))
+    assert set(pool.table[:, FEATURES.index("relevance")]) == {0.5}
+
+
+def test_fitted_weights_put_gold_first_and_are_measured_by_the_scorer(data: OpenData, index: Index) -> None:
+    pooled = list(pools(data, index, HashEmbedder(), PARTS)) * 2
+    weights, rows, told = fitted(pooled, NAMES, data)
+    assert weights.features == NAMES
+    assert 0 < told["average_precision"] <= 1
+    assert told["vital_recall"] == pytest.approx(np.mean([r.vital_recall for r in rows]))
+    scored = cross_validated(pooled, NAMES)
+    assert [len(s) for s in scored] == [len(p.sentences) for p in pooled]
+    everything = measured(pooled[:1], [pooled[0].right], 0.0, data)[0]
+    assert (everything.vital_recall, everything.broken) == (0.5, 0)
+    assert fit(pooled, NAMES, 0.1).stop == 0.1
+
+
+def test_average_precision_by_hand() -> None:
+    right, scores = np.array([1.0, 0.0, 1.0]), np.array([3.0, 2.0, 1.0])
+    assert average_precision(right, scores) == pytest.approx((1 + 2 / 3) / 2)
+    assert average_precision(np.zeros(2), np.zeros(2)) is None
+
+
+def test_the_stop_is_the_earliest_that_keeps_the_precision(data: OpenData, index: Index) -> None:
+    pool = next(pools(data, index, HashEmbedder(), PARTS))
+    one = measured([pool], [pool.right], 0.9, data)
+    (low,) = measured([pool], [-pool.right], 0.0, data)
+    assert best_stop({0.0: [low.model_copy(update={"precision": 0.1})], 0.1: one, 0.3: one}) == 0.1
+    assert best_stop({0.0: [low.model_copy(update={"precision": 0.1})]}) == 0.0
+
+
+def test_the_shipped_weights_load_and_know_every_feature(tmp_path: Path) -> None:
+    weights = report_weights.load()
+    assert isinstance(weights, ReportWeights)
+    assert set(weights.selection.features) <= set(FEATURES)
+    assert {"result", "conclusion"} <= set(weights.parts.labels)
+    assert weights.measured["vital_recall"] > 0.6
+    assert report_weights.load(tmp_path) is None
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "selection.json").write_text("{}")
+    with pytest.raises(ResearchError, match="is damaged"):
+        report_weights.load(tmp_path / "broken")

@@ -1,0 +1,340 @@
+"""Fit what reports rest on: which sentences a report is made of, and what kind of question is asked.
+
+    python -m palimpsest.workflows.evaluation.fit_selection --open FOLDER --train FOLDER --out selection.json
+
+The wording classifiers are fitted on `--train`; the choice of sentences on the questions of `--open`, with figures by cross-validation
+over questions, so that no question is scored by weights that have seen it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from palimpsest.agent import selection
+from palimpsest.agent.asking import plain_question
+from palimpsest.agent.selection import (
+    CONCLUSION,
+    FEATURES,
+    RESULT,
+    ReportWeights,
+    Chosen,
+    Matrix,
+    Scored,
+    SelectionWeights,
+    Sentence,
+    Vectors,
+)
+from palimpsest.agent.wording import LinearText
+from palimpsest.dlm_core.training.examples import read_rows
+from palimpsest.retrieval.chunks import sentences as split
+from palimpsest.retrieval.embed import Embedder
+from palimpsest.retrieval.index import Index
+from palimpsest.retrieval.search import HybridSearcher
+
+from ..corpus import default_folder, open_embedder
+from .linear_fit import linear_text, logistic
+from .open_questions import OpenData, document_id, read_data
+from .open_score import Citation, Corpus, OpenFigures, OpenQuestion, OpenRow, Place, figures, summary
+
+PASSAGES = 40
+BUDGET = 4_000
+FOLDS = 10
+PENALTY = 33.0
+STOPS = (0.0, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.3)
+LEAST_PRECISION = 0.35
+WITHOUT = ("relevance",)
+
+
+# Sentences that state a finding
+
+
+def part_rows(articles: Iterable[dict[str, Any]], kept_apart: set[str]) -> Iterator[tuple[str, str]]:
+    """Sentences of trial abstracts and the part of the abstract that their authors put them in."""
+    for article in articles:
+        if str(article["pmcid"]).removeprefix("PMC") in kept_apart:
+            continue
+        for part in article["abstract"]:
+            label = part_of(part["heading"].lower())
+            if label:
+                yield from ((part["text"][a:b], label) for a, b in split(part["text"]) if b - a >= 25)
+
+
+PARTS = {
+    CONCLUSION: ("conclu", "interpret"),
+    RESULT: ("result", "finding"),
+    "method": ("method", "design", "registr"),
+    "aim": ("background", "introduc", "objective", "aim", "purpose"),
+}
+
+
+def part_of(heading: str) -> str:
+    """The part of an abstract that stands under a heading; "" where the heading is of no known kind."""
+    return next((part for part, stems in PARTS.items() if any(stem in heading for stem in stems)), "")
+
+
+# Kinds of questions
+
+_CATEGORIES = {
+    "DEBATE": "debate",
+    "EVIDENCE-BASED": "survey",
+    "INSTRUCTION": "how",
+    "REASON": "reason",
+    "COMPARISON": "compare",
+}
+NUM_FACTS = 4_000
+_MEDICAL = {"information": "survey", "outlook": "survey", "treatment": "how", "causes": "reason"}
+NUM_MEDICAL = 300  # of each: thousands of them have one wording
+
+
+NUM_FRAMED = 500  # of each kind in FRAMES
+FRAMES = {  # what the sets hold too few of, put around names of pages and of illnesses
+    "compare": (
+        "what is the difference between {a} and {b}", "how do {a} and {b} compare", "how do {a}, {b} and {c} compare in use",
+        "compare {a}, {b} and {c}", "compare {a} and {b}: what does each offer and at what cost", "{a} versus {b}",
+        "{a} or {b}: which is better and why", "how does {a} differ from {b}", "which works better, {a} or {b}",
+        "what sets {a} apart from {b}", "how do {a} and {b} differ as ways to reach {c}", "{a} vs {b}: how do they compare",
+    ),
+    "survey": (
+        "what is known about {a}", "what is the role of {a} in {b}", "what does research say about {a}",
+        "what are the trade-offs between {a} and {b} in {c}", "how has {a} changed over time", "describe {a} and its uses",
+        "what is the current state of {a}", "what are the benefits and shortcomings of {a}", "what is the function of {a}",
+        "give an overview of {a}", "what are the main approaches to {a}, and how well do they work", "how do {a} cope with {b}",
+        "what was the role of {a} in {b}", "what effects does {a} have on {b}", "how did {a} develop, and what is missing",
+    ),
+    "debate": (
+        "what are the arguments for and against {a}", "should {a} be banned", "is {a} worth its cost",
+        "what speaks for and against {a}", "does {a} help against {b}: what is the evidence on each side", "is {a} justified",
+        "how effective is {a} for {b}, and where do studies conflict", "is {a} really better than {b}", "does {a} improve {b}",
+    ),
+}  # fmt: skip
+
+
+def kind_rows(train: Path) -> list[tuple[str, str]]:
+    """Questions of people and their kinds, and framed ones; what a set says of no kind is left out."""
+    told = read_rows(train / "question_types.jsonl.gz")
+    rows = [(row["question"], _CATEGORIES[row["category"]]) for row in told if row["category"] in _CATEGORIES]
+    rows += [(row["question"], "polar") for row in read_rows(train / "boolean_qa.jsonl.gz")]
+    facts = [row for row in read_rows(train / "squad_train.jsonl.gz") if _is_fact(row)]
+    rows += [(row["question"], "fact") for row in random.Random(0).sample(facts, NUM_FACTS)]
+    medical = random.Random(0).sample(read_rows(train / "medquad.jsonl.gz"), 15_000)
+    for name, kind in _MEDICAL.items():
+        rows += [(row["question"], kind) for row in medical if row["qtype"] == name][:NUM_MEDICAL]
+    names = [row["title"] for row in read_rows(train / "wikipedia_pages.jsonl.xz", 2_000)] + [
+        r["focus"] for r in medical[:500]
+    ]
+    return [(plain_question(question), kind) for question, kind in (*rows, *_framed(names))]
+
+
+def _is_fact(row: dict[str, Any]) -> bool:
+    """Whether the answer is a short name or figure: "what is the role of" asks for more, whatever words were marked."""
+    answer = row["answers"][0]["text"]
+    return len(answer.split()) <= 4 and (answer[0].isupper() or answer[0].isdigit()) and not _asks_why(row)
+
+
+def _framed(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    rng = random.Random(0)
+    for kind, frames in FRAMES.items():
+        for _ in range(NUM_FRAMED):
+            a, b, c = rng.sample(names, 3)
+            yield rng.choice(frames).format(a=a, b=b, c=c), kind
+
+
+def _asks_why(row: dict[str, Any]) -> bool:
+    return bool(row["question"].lower().startswith(("why", "how do", "how can", "how is")))
+
+
+def held_out_accuracy(rows: Sequence[tuple[str, str]], num_buckets: int) -> dict[str, float]:
+    """The share of each kind that is known again among the last fifth of the shuffled rows, by a model of the others."""
+    mixed = random.Random(1).sample(rows, len(rows))
+    cut = len(mixed) * 4 // 5
+    model = linear_text([q for q, _ in mixed[:cut]], [k for _, k in mixed[:cut]], num_buckets)
+    guessed = model.probabilities([q for q, _ in mixed[cut:]]).argmax(axis=1)
+    right: dict[str, list[bool]] = {}
+    for (_, kind), guess in zip(mixed[cut:], guessed, strict=True):
+        right.setdefault(kind, []).append(model.labels[guess] == kind)
+    return {kind: round(sum(found) / len(found), 4) for kind, found in sorted(right.items())}
+
+
+# Candidates of the open questions
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The sentences that one question's report may be made of. `right` [n]: 1 where a sentence is mostly gold."""
+
+    question: OpenQuestion
+    sentences: tuple[Sentence, ...]
+    vectors: Vectors  # [n, d]
+    table: Matrix  # [n, len(FEATURES)]
+    right: Matrix  # [n]
+
+
+Relevance = Callable[[str, Sequence[Sentence]], Sequence[float]]
+
+
+def pools(
+    data: OpenData, index: Index, embedder: Embedder, parts: LinearText, relevance: Relevance | None = None
+) -> Iterator[Pool]:
+    """What is found for each question by its own words."""
+    searcher, corpus, ids = HybridSearcher(index), data.corpus(), {d.source.id: document_id(d) for d in data.documents}
+    for question in data.questions:
+        found = selection.sentences_of(searcher.search(question.question, PASSAGES), split)
+        asked = embedder.embed(selection.asking(question.question))
+        vectors = embedder.embed([s.text for s in found])
+        told = relevance(question.question, found) if relevance else None
+        table = selection.described(question.question, found, asked, vectors, parts, told)
+        right = [_is_right(question, corpus, ids[s.passage.source.id], s) for s in found]
+        yield Pool(question, tuple(found), vectors, table, np.array(right, dtype=np.float64))
+
+
+def _is_right(question: OpenQuestion, corpus: Corpus, doc: str, sentence: Sentence) -> bool:
+    """Whether more than half of the sentence, or of a gold place, is shared."""
+    places = corpus.places(Citation(doc=doc, quote=sentence.text))
+    golds = [g for n in question.nuggets for g in n.gold if g.doc == doc]
+    return any(_shared(p, g.start, g.end) > 0.5 * min(p.length, g.end - g.start) for p in places for g in golds)
+
+
+def _shared(place: Place, start: int, end: int) -> int:
+    return min(place.end, end) - max(place.start, start)
+
+
+# Fitting and measuring
+
+
+def fit(pooled: Sequence[Pool], names: Sequence[str], stop: float = 0.0) -> SelectionWeights:
+    """Logistic regression on the features as they are and relative to the question's; every question weighs the same."""
+    columns = [FEATURES.index(name) for name in names]
+    tables = [pool.table[:, columns] for pool in pooled]
+    table, beside = np.vstack(tables), np.vstack([selection.relative(t) for t in tables])
+    mean, scale = table.mean(axis=0), table.std(axis=0) + 1e-6
+    right = np.concatenate([pool.right for pool in pooled])
+    importance = np.concatenate([np.full(len(p.right), 1.0 / max(p.right.sum(), 1.0)) for p in pooled])
+    weights, offset = logistic(
+        np.hstack([(table - mean) / scale, beside]), right, importance / importance.mean(), PENALTY
+    )
+    count = len(names)
+    return SelectionWeights(
+        features=tuple(names), mean=_rounded(mean), scale=_rounded(scale), weights=_rounded(weights[:count]),
+        relative=_rounded(weights[count:]), offset=round(offset, 5), stop=stop, passages=PASSAGES,
+    )  # fmt: skip
+
+
+def _rounded(values: Matrix) -> tuple[float, ...]:
+    return tuple(float(f"{value:.5g}") for value in values)
+
+
+def cross_validated(pooled: Sequence[Pool], names: Sequence[str], seed: int = 0) -> list[Matrix]:
+    """The scores of each question's sentences by weights fitted without the questions of its fold."""
+    order = random.Random(seed).sample(range(len(pooled)), len(pooled))
+    found: dict[int, Matrix] = {}
+    for fold in range(min(FOLDS, len(pooled))):
+        tested = order[fold::FOLDS]
+        weights = fit([pool for n, pool in enumerate(pooled) if n not in tested], names)
+        found |= {n: selection.scores(pooled[n].table, weights) for n in tested}
+    return [found[n] for n in range(len(pooled))]
+
+
+def average_precision(right: Matrix, scored: Matrix) -> float | None:
+    """The mean precision at each right sentence in order of score; None where none is right."""
+    hits = right[np.argsort(-scored, kind="stable")]
+    return float((hits * hits.cumsum() / np.arange(1, len(hits) + 1)).sum() / hits.sum()) if hits.any() else None
+
+
+def measured(pooled: Sequence[Pool], scored: Sequence[Matrix], stop: float, data: OpenData) -> list[OpenFigures]:
+    """The figures of reports that are nothing but the sentences chosen."""
+    corpus, ids = data.corpus(), {d.source.id: document_id(d) for d in data.documents}
+    found = []
+    for pool, values in zip(pooled, scored, strict=True):
+        chosen = quotations(pool, values, stop)
+        cited = [Citation(doc=ids[c.sentences[0].passage.source.id], quote=quote(c)) for c in chosen]
+        row = OpenRow(
+            id=pool.question.id, report="\n".join(c.quote for c in cited), citations=tuple(cited), seconds=0.0
+        )
+        found.append(figures(pool.question, row, corpus))
+    return found
+
+
+def quotations(pool: Pool, values: Matrix, stop: float) -> list[Chosen]:
+    candidates = [Scored(s, float(v), r) for s, v, r in zip(pool.sentences, values, pool.vectors, strict=True)]
+    return [selection.standing(c, split) for c in selection.select(candidates, BUDGET, stop)]
+
+
+def quote(chosen: Chosen) -> str:
+    return " ".join(s.text for s in chosen.sentences)
+
+
+def best_stop(by_stop: dict[float, list[OpenFigures]]) -> float:
+    """The latest stop that keeps the precision; the earliest of all where none does."""
+    means = {stop: summary(rows)["precision"].mean for stop, rows in by_stop.items()}
+    return min((stop for stop, mean in means.items() if mean >= LEAST_PRECISION), default=max(means))
+
+
+def fitted(
+    pooled: Sequence[Pool], names: Sequence[str], data: OpenData
+) -> tuple[SelectionWeights, list[OpenFigures], dict[str, float]]:
+    """Weights from all questions, with the stop and the figures that cross-validation gives."""
+    scored = cross_validated(pooled, names)
+    by_stop = {stop: measured(pooled, scored, stop, data) for stop in STOPS}
+    stop = best_stop(by_stop)
+    precisions = [average_precision(p.right, s) for p, s in zip(pooled, scored, strict=True)]
+    told = {name: round(figure.mean, 4) for name, figure in summary(by_stop[stop]).items()}
+    told["average_precision"] = round(float(np.mean([p for p in precisions if p is not None])), 4)
+    return fit(pooled, names, stop), by_stop[stop], told
+
+
+# The command
+
+
+def trial_numbers(data: OpenData) -> set[str]:
+    """The PubMed Central numbers of the documents that are asked about."""
+    return {document_id(d).rpartition("PMC")[2] for d in data.documents if "PMC" in document_id(d)}
+
+
+def weights(
+    open_folder: Path, train: Path, indexes: Path, embedder: Embedder, say: Callable[[str], None]
+) -> ReportWeights:
+    """Everything fitted, with the figures of cross-validation and of held-out rows."""
+    data, kinds = read_data(open_folder), kind_rows(train)
+    told = {f"kind_{kind}": share for kind, share in held_out_accuracy(kinds, KIND_BUCKETS).items()}
+    say(f"kinds of questions known again: {told}")
+    rows = list(part_rows(read_rows(train / "pmc_articles.jsonl.xz"), trial_numbers(data)))
+    parts = linear_text([text for text, _ in rows], [label for _, label in rows], PART_BUCKETS)
+    with Index.open(indexes / "fit-selection", embedder) as index:
+        index.add_documents(data.documents)
+        pooled = list(pools(data, index, embedder, parts))
+    names = [name for name in FEATURES if name not in WITHOUT]
+    chosen, _, figures_told = fitted(pooled, names, data)
+    say(f"sentences chosen, by cross-validation: {figures_told}")
+    return ReportWeights(
+        parts=parts, kinds=linear_text([q for q, _ in kinds], [k for _, k in kinds], KIND_BUCKETS), selection=chosen,
+        measured={**told, **figures_told},
+    )  # fmt: skip
+
+
+PART_BUCKETS, KIND_BUCKETS = 4096, 2048
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("--open", "--train", "--out"):
+        parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--indexes", type=Path, help="folder where the index of the documents is kept")
+    asked = parser.parse_args(arguments)
+    found = weights(asked.open, asked.train, asked.indexes or default_folder(), open_embedder(), _say)
+    asked.out.write_text(found.model_dump_json() + "\n", encoding="utf-8")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
