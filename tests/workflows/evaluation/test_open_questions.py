@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from palimpsest.agent.draft import Draft, Section, Span, Support
+from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.state import Budget, ResearchState
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.types import Passage
@@ -170,8 +170,14 @@ class FakeAsk:
         held = Passage(id=f"{self._source.id}-0", text=text, source=self._source, start=0, end=len(text))
         whole = Support(passage=held.id, quote=text, start=0, end=len(text))
         word = Support(passage=held.id, quote="Venice", start=0, end=6)
-        spans = (Span(id="1", text="Venice", support=(word,)), Span(id="2", text=" [1]", kind="CITE", support=(whole,)))
-        return ResearchState(question=question, evidence=(held,), draft=Draft(sections=(Section(id="s", spans=spans),)))
+        spans = (
+            Span(id="1", text="Venice", support=(word,)),
+            Span(id="2", text=" [1]", kind="CITE", role="citation", support=(whole,)),
+        )
+        quoted = Block(id="b", kind="quotation", section="s", spans=spans)
+        sources = (self._source.id,)
+        draft = Draft(blocks=(quoted,))
+        return ResearchState(question=question, evidence=(held,), references=sources, draft=draft)
 
 
 def test_shown_is_each_whole_quotation_once(folder: Path) -> None:
