@@ -1,17 +1,22 @@
-"""Documents to passages: verbatim slices of whole sentences, none across a heading."""
+"""Documents to passages: verbatim slices of whole sentences or whole rows, none across a heading, none with one in it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
-from .types import Document, Passage
+from .types import Block, BlockKind, Cell, Document, Passage
 
 MAX_WORDS = 110
 MAX_CHARACTERS = 900
+MAX_ROW_CHARACTERS = 4 * MAX_CHARACTERS  # a row is one thing that was said: it is cut, between cells, only beyond this
+WINDOW = 8_000  # characters given to the splitter at once: its time is the square of a text without blanks
 
-_HEADING = re.compile(r"#{1,6}[ \t]+\S")
+_HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*)")
+_MARK = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+")
+_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 # A line that begins something of its own: a heading, a list item, a table row, a quotation.
 _OWN_LINE = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+•][ \t]|\d{1,3}[.)][ \t]|\||>)")
 _LINE_ENDS_ITSELF = re.compile(r"[ \t]*(?:#{1,6}[ \t]|\|)")
@@ -28,46 +33,92 @@ class Span(NamedTuple):
     end: int
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
-    """Offsets of the sentences of `text`, in order, without surrounding blanks; none is empty.
+class Unit(NamedTuple):
+    """What no passage cuts in two: a sentence, a row, a form field, a line of code.
 
-    Blank lines, headings, list items and table rows part sentences as well as full stops do.
+    `start` is where its slice begins: with a list item's number, which belongs to no sentence. `section` counts headings.
     """
-    return [(start, end) for block in _blocks(text) for start, end in _block_sentences(text, block)]
+
+    start: int
+    span: Span
+    block: Block
+    section: int
+    num_words: int
+    cells: tuple[Cell, ...] = ()
+
+
+def sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
+    """Offsets of the sentences of a text without known structure, in order, without surrounding blanks; none is empty.
+
+    Blank lines, headings, list items and table rows part sentences as well as full stops do; a heading is none.
+    """
+    blocks = (block for block in plain_blocks(text) if block.kind != "heading")
+    return [span for block in blocks for span in _sentences_of(text, block, language)]
 
 
 def passages(document: Document, *, max_words: int = MAX_WORDS, max_characters: int = MAX_CHARACTERS) -> list[Passage]:
-    """The document cut into passages of whole sentences, in order; passage.text == document.text[start:end].
+    """The document cut into passages, in order; passage.text == document.text[start:end].
 
-    A heading opens a passage and stays with the text below it. A sentence over the limits is cut at a blank.
+    A passage stays within one section and holds prose (paragraphs, items, captions), or rows of one table, or fields,
+    notes or code. Headings are its `path`; only a heading with nothing under it is a passage of its own, without
+    sentences. A sentence over the limits is cut at a blank, a row over MAX_ROW_CHARACTERS between two cells.
     """
-    text, source = document.text, document.source
-    spans = _pack(text, _units(text, max_words, max_characters), max_words, max_characters)
-    told = [s for s in sentences(text) if not _is_heading(text, Span(*s))]
-    return [
-        Passage(
-            id=f"{source.id}-{start}",
-            text=text[start:end],
-            source=source,
-            start=start,
-            end=end,
-            sentences=tuple((a, b) for a, b in told if start <= a and b <= end),
-        )
-        for start, end in spans
-    ]
+    text, language = document.text, document.source.language or "en"
+    blocks = sorted(document.blocks or plain_blocks(text), key=lambda block: block.start)
+    units = _units(text, blocks, language, max_words, max_characters)
+    packed = _pack(units, max_words, max_characters)
+    return _linked([(alike[0].section, _passage(document, alike)) for alike in packed])
 
 
-def _blocks(text: str) -> Iterator[Span]:
-    """Runs of lines that no sentence crosses."""
+def plain_blocks(text: str) -> list[Block]:
+    """The blocks of a text by its lines: Markdown headings and their paths, list items, table rows, code, paragraphs."""
+    found: list[Block] = []
+    open_headings: list[tuple[int, str]] = []
+    for span, is_code in _runs(text):
+        kind, level, label, name = ("code", 0, "", "") if is_code else _kind(text, span)
+        if kind == "heading":
+            open_headings = [(above, title) for above, title in open_headings if above < level]
+        path = tuple(title for _, title in open_headings)
+        found.append(Block(kind=kind, start=span.start, end=span.end, level=level, label=label, path=path))
+        open_headings += [(level, name)] if kind == "heading" else []
+    return found
+
+
+# Lines to blocks
+
+
+def _runs(text: str) -> Iterator[tuple[Span, bool]]:
+    """Runs of lines that no sentence crosses, and whether a run is code."""
     start = position = 0
-    previous = ""
+    previous, is_code = "", False
     for line in text.splitlines(keepends=True):
-        if not line.strip() or _OWN_LINE.match(line) or _LINE_ENDS_ITSELF.match(previous):
-            yield from _trimmed(text, start, position)
+        is_fence = bool(_FENCE.match(line))
+        if (is_fence and not is_code) or (not is_code and _begins(line, previous)):
+            yield from ((span, False) for span in _trimmed(text, start, position))
             start = position
         position += len(line)
-        previous = line
-    yield from _trimmed(text, start, position)
+        if is_fence and is_code:
+            yield from ((span, True) for span in _trimmed(text, start, position))
+            start = position
+        is_code ^= is_fence
+        previous = "" if is_fence else line
+    yield from ((span, is_code) for span in _trimmed(text, start, position))
+
+
+def _begins(line: str, previous: str) -> bool:
+    return not line.strip() or bool(_OWN_LINE.match(line) or _LINE_ENDS_ITSELF.match(previous))
+
+
+def _kind(text: str, span: Span) -> tuple[BlockKind, int, str, str]:
+    """Kind, level, label and heading text of a run of lines."""
+    piece = text[span.start : span.end]
+    heading = _HEADING.fullmatch(piece)
+    if heading:
+        return "heading", len(heading[1]), "", heading[2].rstrip("# \t")[:300] or heading[2][:300]
+    mark = _MARK.match(piece)
+    if mark:
+        return "item", 0, mark.group().strip(), ""
+    return ("row" if piece.startswith("|") else "paragraph"), 0, "", ""
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
@@ -78,17 +129,83 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
         yield Span(start, start + len(stripped))
 
 
-def _block_sentences(text: str, block: Span) -> list[Span]:
-    if _is_heading(text, block):
-        return [block]
-    return _rejoin(text, [span for start, end in _split(text, block) for span in _trimmed(text, start, end)])
+# Blocks to units
 
 
-def _split(text: str, block: Span) -> list[Span]:
+def _units(text: str, blocks: Iterable[Block], language: str, max_words: int, max_characters: int) -> Iterator[Unit]:
+    """The units of each block that is not a heading, and of headings with nothing under them."""
+    section = 0
+    for block, following in pairwise([*blocks, None]):
+        assert block is not None
+        if block.kind == "heading":
+            section += 1
+            has_body = following is not None and (following.kind != "heading" or following.level > block.level)
+            if has_body:
+                continue
+        spans = _parts(text, block, language, max_words, max_characters)
+        for number, span in enumerate(spans):
+            start = span.start if number else block.start
+            num_words = len(text[start : span.end].split())
+            yield Unit(start, span, block, section, num_words, _cells_in(block, span))
+
+
+def _parts(text: str, block: Block, language: str, max_words: int, max_characters: int) -> list[Span]:
+    if block.kind in ("row", "field"):
+        return list(_row_parts(text, block))
+    whole = _lines(text, block) if block.kind in ("code", "heading") else _sentences_of(text, block, language)
+    return [part for span in whole for part in _hard_split(text, span, max_words, max_characters)]
+
+
+def _row_parts(text: str, block: Block) -> Iterator[Span]:
+    """A row whole; one that is too long in pieces that begin at a cell's name and end with a cell."""
+    start = block.start
+    for cell, following in pairwise(block.cells):
+        if following.end - start > MAX_ROW_CHARACTERS:
+            yield from _trimmed(text, start, cell.end)
+            start = cell.end + len(text[cell.end : block.end]) - len(text[cell.end : block.end].lstrip("; "))
+    for span in _trimmed(text, start, block.end):
+        yield from _hard_split(text, span, MAX_ROW_CHARACTERS, MAX_ROW_CHARACTERS)
+
+
+def _cells_in(block: Block, span: Span) -> tuple[Cell, ...]:
+    return tuple(cell for cell in block.cells if span.start <= cell.start and cell.end <= span.end)
+
+
+def _lines(text: str, block: Block) -> list[Span]:
+    found, position = [], block.start
+    for line in text[block.start : block.end].splitlines(keepends=True):
+        found += [Span(position, position + len(line.rstrip()))] if line.strip() else []
+        position += len(line)
+    return found
+
+
+def _sentences_of(text: str, block: Block, language: str) -> list[Span]:
+    """The sentences of a block; a list item's number or mark belongs to none."""
+    if block.kind in ("row", "field", "code"):
+        return [Span(block.start, block.end)]
+    has_label = bool(block.label) and text.startswith(block.label, block.start)
+    start = block.start + len(block.label) * has_label
+    whole = next(_trimmed(text, start, block.end), Span(block.start, block.end))
+    return _rejoin(text, [span for piece in _split(text, whole, language) for span in _trimmed(text, *piece)])
+
+
+def _split(text: str, whole: Span, language: str) -> Iterator[Span]:
+    """What the splitter says, asked a window at a time; the last sentence of a window is asked about again."""
+    start = whole.start
+    while start < whole.end:
+        end = min(start + WINDOW, whole.end)
+        found = [Span(start + first, start + last) for first, last in _boundaries(text[start:end], language)]
+        if end < whole.end and len(found) > 1:
+            found.pop()
+        yield from found
+        start = found[-1].end
+
+
+def _boundaries(text: str, language: str) -> list[tuple[int, int]]:
     import sentencex
 
-    found = sentencex.get_sentence_boundaries("en", text[block.start : block.end])
-    return [Span(block.start + piece["start_index"], block.start + piece["end_index"]) for piece in found]
+    found = sentencex.get_sentence_boundaries(language, text)
+    return [(piece["start_index"], piece["end_index"]) for piece in found] or [(0, len(text))]
 
 
 def _rejoin(text: str, spans: list[Span]) -> list[Span]:
@@ -108,15 +225,6 @@ def _belongs_together(before: str, after: str) -> bool:
     return bool(_BEFORE_FIGURE.search(before[-12:])) and (after[0] in "([0123456789" or after[0].islower())
 
 
-def _is_heading(text: str, span: Span) -> bool:
-    return bool(_HEADING.match(text, span.start)) and "\n" not in text[span.start : span.end]
-
-
-def _units(text: str, max_words: int, max_characters: int) -> Iterator[Span]:
-    for start, end in sentences(text):
-        yield from _hard_split(text, Span(start, end), max_words, max_characters)
-
-
 def _hard_split(text: str, span: Span, max_words: int, max_characters: int) -> Iterator[Span]:
     start = span.start
     while start < span.end:
@@ -127,31 +235,70 @@ def _hard_split(text: str, span: Span, max_words: int, max_characters: int) -> I
 
 def _reach(text: str, span: Span, max_words: int, max_characters: int) -> int:
     """How far a piece that begins at span.start may go: to the last blank within both limits, if there is one."""
-    if _fits(text, span, max_words, max_characters):
-        return span.end
-    window = text[span.start : span.start + max_characters]
+    window = text[span.start : min(span.end, span.start + max_characters)]
     ends = [match.end() for match in re.finditer(r"\S+", window)]
     if len(ends) > max_words:
         return span.start + ends[max_words - 1]
+    if span.end - span.start <= max_characters:
+        return span.end
     blank = max((match.end() for match in re.finditer(r"\s", window)), default=0)
     return span.start + (blank or len(window))
 
 
-def _fits(text: str, span: Span, max_words: int, max_characters: int) -> bool:
-    return span.end - span.start <= max_characters and len(text[span.start : span.end].split()) <= max_words
+# Units to passages
 
 
-def _pack(text: str, units: Iterator[Span], max_words: int, max_characters: int) -> Iterator[Span]:
-    open_span: Span | None = None
-    has_body = False  # a heading may follow a heading in one passage, but not text
+def _pack(units: Iterable[Unit], max_words: int, max_characters: int) -> Iterator[list[Unit]]:
+    packed: list[Unit] = []
+    num_words = 0
     for unit in units:
-        is_heading = _is_heading(text, unit)
-        longer = Span(open_span.start, unit.end) if open_span else unit
-        closes = (is_heading and has_body) or not _fits(text, longer, max_words, max_characters)
-        if open_span and closes:
-            yield open_span
-            longer, has_body = unit, False
-        open_span = longer
-        has_body = has_body or not is_heading
-    if open_span:
-        yield open_span
+        num_words += unit.num_words
+        fits = num_words <= max_words and packed and unit.span.end - packed[0].start <= max_characters
+        if packed and not (fits and _are_alike(packed[0], unit)):
+            yield packed
+            packed, num_words = [], unit.num_words
+        packed.append(unit)
+    if packed:
+        yield packed
+
+
+def _are_alike(one: Unit, other: Unit) -> bool:
+    return one.section == other.section and _family(one.block) == _family(other.block)
+
+
+def _family(block: Block) -> tuple[str, int | None, tuple[str, ...]]:
+    """What may share a passage."""
+    kind = "prose" if block.kind in ("paragraph", "item", "caption") else block.kind
+    return kind, block.table, block.path
+
+
+def _passage(document: Document, units: list[Unit]) -> Passage:
+    first, source = units[0], document.source
+    start, end = first.start, units[-1].span.end
+    kinds = {unit.block.kind for unit in units}
+    return Passage(
+        id=f"{source.id}-{start}",
+        text=document.text[start:end],
+        source=source,
+        start=start,
+        end=end,
+        path=first.block.path,
+        sentences=() if first.block.kind == "heading" else tuple((u.span.start, u.span.end) for u in units),
+        page=first.block.page,
+        kind=first.block.kind if len(kinds) == 1 else "paragraph",
+        cells=tuple(cell for unit in units for cell in unit.cells),
+    )
+
+
+def _linked(found: list[tuple[int, Passage]]) -> list[Passage]:
+    """Each passage with the ids of its neighbours in the same section."""
+    linked = []
+    for number, (section, passage) in enumerate(found):
+        before = found[number - 1] if number else None
+        after = found[number + 1] if number + 1 < len(found) else None
+        place = {
+            "before": before[1].id if before and before[0] == section else None,
+            "after": after[1].id if after and after[0] == section else None,
+        }
+        linked.append(passage.model_copy(update=place))
+    return linked

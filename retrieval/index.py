@@ -1,42 +1,57 @@
-"""An index is a folder that can be killed at any moment and reopened.
+"""An index is a folder that can be killed at any moment and reopened. It is a state: what its files say now.
 
-    index.sqlite    the truth: documents, passages, vectors
-    vectors.faiss   derived: the vectors for search by meaning
+    index.sqlite    the truth: places, documents, passages, vectors (store.py)
     lexical/        derived: the words for search by word
-    manifest.json   derived: which generation of the truth the derived files show, and their checksums
+    manifest.json   derived: which generation of the truth the word index shows, and its checksums
+    origins.jsonl   what was ever added, so that a lost truth can be read again from the files
 
-A change commits the truth first and writes the manifest last. Derived files that do not match are rebuilt.
+A change commits the truth first and writes the manifest last. A derived file that does not match is rebuilt. Vectors are
+searched in memory and kept by the hash of their words, so nothing is embedded twice.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shutil
-import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import folder as on_disk
 from .chunks import passages
 from .embed import Embedder
+from .files import origin_of, readers, sha256_of, stamp_of
+from .folder import LEXICAL, MANIFEST, STORE, Manifest, write_lock
 from .lexical import LexicalIndex
 from .loaders import find_files, load
-from .store import WAIT_SECONDS, DamagedStore, Store
-from .types import Document, Failure, Frozen, Hit, Passage, RetrievalError, Source
+from .store import DamagedStore, OlderStore, Place, Store, older_documents
+from .types import EVERYTHING, Document, Failure, Frozen, Hit, Passage, RetrievalError, Source, Where
+from .vectors import Vectors
 
 BATCH_PASSAGES = 256
-STORE, VECTORS, LEXICAL, MANIFEST, LOCK = "index.sqlite", "vectors.faiss", "lexical", "manifest.json", "write.lock"
+BATCH_DOCUMENTS = 500
 
-Progress = Callable[[int, int], None]  # documents done, documents in all
+
+class Progress(Frozen):
+    """How far adding is. `seconds_left` is None until something was read to judge by; `title` is what was read last."""
+
+    done: int
+    total: int
+    num_passages: int = 0  # made so far
+    seconds_left: float | None = None
+    title: str = ""
+
+
+Watch = Callable[[Progress], None]
+Naming = Callable[[Path], str]  # the uri of a file
 
 
 class Added(Frozen):
@@ -45,53 +60,52 @@ class Added(Frozen):
     added: tuple[Source, ...] = ()
     replaced: tuple[Source, ...] = ()
     unchanged: tuple[Source, ...] = ()
+    removed: tuple[Source, ...] = ()
     failures: tuple[Failure, ...] = ()
 
 
 class IndexInfo(Frozen):
+    """`num_bytes` of the folder; `unread` names what could not be read, wholly or in part, and why."""
+
     num_documents: int
     num_passages: int
     num_bytes: int
     embedder: str
     dim: int
-
-
-class Manifest(Frozen):
-    """What the derived files were made from, and their checksums."""
-
-    format: int = 1
-    generation: int
-    embedder: str
-    dim: int
-    num_documents: int
-    num_passages: int
-    vectors_sha256: str
-    lexical_sha256: str
-    origins: tuple[str, ...] = ()  # lets a lost index.sqlite be read again from the files
+    languages: tuple[str, ...] = ()
+    num_unread: int = 0
+    unread: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """A document ready to be kept: passages and their vectors [n, dim]."""
+class Read:
+    """What was read at a place; no document where nothing could be."""
 
-    origin: str
-    document: Document
-    passages: list[Passage]
-    vectors: NDArray[np.float32]
+    place: Place
+    document: Document | None = None
 
 
 @dataclass
 class _Tally:
-    sources: dict[str, list[Source]] = field(default_factory=lambda: {"added": [], "replaced": [], "unchanged": []})
+    sources: dict[str, list[Source]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+
+    def count(self, kind: str, source: Source) -> None:
+        self.sources.setdefault(kind, []).append(source)
 
     def frozen(self) -> Added:
         return Added(failures=tuple(self.failures), **{kind: tuple(found) for kind, found in self.sources.items()})
 
 
-def dense_exact(vectors: NDArray[np.float32], query: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Rows of `vectors` [n, d] with the largest dot product with `query` [d], best first: the plain twin of FAISS."""
-    return np.argsort(-(vectors @ query), kind="stable")[: max(k, 0)].astype(np.int64)
+@dataclass
+class _Change:
+    """Passage numbers that went and came in one transaction."""
+
+    removed: list[int] = field(default_factory=list)
+    added: list[int] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.removed or self.added)
 
 
 class Index:
@@ -108,23 +122,26 @@ class Index:
         self._store = store
         self._lock = threading.RLock()
         self._generation = -1
-        self._vectors: Any = None
+        self._vectors: Vectors | None = None
         self._lexical: LexicalIndex | None = None
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], embedder: Embedder, *, create: bool = True) -> Index:
         """Open the index in `folder`, or make it; damaged derived files are rebuilt, see `repaired`.
 
-        A lost or damaged index.sqlite is set aside and its files are read again where they still exist. Raises
-        RetrievalError where none does, for another embedder's index, and for a folder that holds other things.
+        A lost or damaged index.sqlite is set aside and its files are read again where they still exist; one of an older
+        format is taken over. Raises RetrievalError where no file is left, for another embedder's index, and for a folder
+        that holds other things.
         """
         folder = Path(folder)
-        _prepare_folder(folder, create)
+        on_disk.prepare(folder, create)
         try:
             index = cls(folder, embedder, _open_store(folder, embedder))
         except DamagedStore as exc:
             return _recover(cls, folder, embedder, exc)
         index._synchronise()
+        if (folder / on_disk.OLDER).exists():
+            index._take_over(folder / on_disk.OLDER)
         return index
 
     def close(self) -> None:
@@ -141,102 +158,191 @@ class Index:
 
     # Adding
 
-    def add(self, paths: Iterable[str | os.PathLike[str]], progress: Progress | None = None) -> Added:
-        """Add files and folders. Files that cannot be read are failures, by name; the others are added."""
-        files, failures = find_files(paths)
-        tally = _Tally(failures=failures)
-        loaded = ((str(path), _load_or_note(path, tally)) for path in files)
-        self._add(loaded, tally, len(files), progress)
-        return tally.frozen()
+    def add(self, paths: Iterable[str | os.PathLike[str]], watch: Watch | None = None) -> Added:
+        """Add files and folders. Files that cannot be read are failures, by name; the others are added.
 
-    def add_documents(self, documents: Iterable[Document], progress: Progress | None = None) -> Added:
+        A file that is known by its stamp or its bytes is not read again. What was done when it is interrupted stays.
+        """
+        return self._add_files(paths, watch)
+
+    def sync(
+        self, paths: Iterable[str | os.PathLike[str]], watch: Watch | None = None, *, naming: Naming | None = None
+    ) -> Added:
+        """Make the files of the index those under `paths`: add what is new or changed, forget what is not there any more.
+
+        Documents that were given by `add_documents` stay. `naming` gives files another uri than their own.
+        """
+        return self._add_files(paths, watch, naming, only=True)
+
+    def add_documents(self, documents: Iterable[Document], watch: Watch | None = None) -> Added:
         """Add documents made elsewhere. One with the uri of an older one replaces it."""
-        documents = list(documents)
+        given = [Read(_given(document), document) for document in documents]
         tally = _Tally()
-        self._add(((document.source.uri, document) for document in documents), tally, len(documents), progress)
+        self._take(given, tally, _Clock(len(given), 0, watch))
         return tally.frozen()
 
     def remove(self, source_ids: Iterable[str]) -> None:
-        """Forget documents; unknown ids are ignored."""
-        with self._writing():
-            with self._store.transaction():
-                removed = [number for source_id in source_ids for number in self._store.remove(source_id)]
-            self._follow(removed, {})
+        """Forget documents; unknown ids are ignored. A file among them comes back when it is added again."""
+        with self._changing() as change:
+            for source_id in source_ids:
+                change.removed += self._store.remove(source_id)
 
-    def _add(
-        self, items: Iterable[tuple[str, Document | None]], tally: _Tally, total: int, progress: Progress | None
-    ) -> None:
-        batch: list[tuple[str, Document, list[Passage]]] = []
+    def _add_files(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        watch: Watch | None,
+        naming: Naming | None = None,
+        only: bool = False,
+    ) -> Added:
+        files, skipped = find_files(paths)
         with self._lock:
-            described = {source.id: source for source in self._store.sources()}
-        for done, (origin, document) in enumerate(items, start=1):
-            if document is not None:
-                self._forget_old_description(origin, document, described)
-                with self._lock:
-                    is_held = self._store.has(document.source.id)
-                batch.append((origin, document, [] if is_held else passages(document)))
-            if sum(len(pieces) for _, _, pieces in batch) >= BATCH_PASSAGES or done == total:
-                self._write(self._embedded(batch), tally)
-                batch = []
-            if progress:
-                progress(done, total)
+            known = self._store.places()
+            self._store.put_skipped(skipped, only=only)
+        tally = _Tally(failures=list(skipped))
+        unknown = [path for path in files if not self._is_known(path, known.get(origin_of(path)), tally)]
+        reads = (_read(path, naming) for path in unknown)
+        self._take(reads, tally, _Clock(len(files), len(files) - len(unknown), watch))
+        if only:
+            self._forget(
+                {place.origin for place in known.values() if place.is_file} - set(map(origin_of, files)), tally
+            )
+        if tally.sources.keys() & {"replaced", "removed"}:
+            with self._lock:
+                self._store.drop_unused_vectors()
+        return tally.frozen()
 
-    def _forget_old_description(self, origin: str, document: Document, described: dict[str, Source]) -> None:
-        """Let go of a document whose text is the same and whose title, authors or date are not: it is added anew."""
-        held = described.get(document.source.id)
+    def _is_known(self, path: Path, place: Place | None, tally: _Tally) -> bool:
+        """Whether a file is as it was when it was read: by its stamp, else by its bytes."""
+        if place is None or place.readers != readers() or not place.stamp:
+            return False
+        stamp = stamp_of(path)
+        if stamp is None:
+            return False
+        if not place.stamp.is_same(stamp):
+            if not place.sha256 or sha256_of(path, stamp) != place.sha256:
+                return False
+            with self._lock, self._store.transaction():
+                self._store.put_place(replace(place, stamp=stamp))
+        tally.failures += place.unread
+        if place.source:
+            tally.count("unchanged", place.source)
+        return True
+
+    def _take(self, reads: Iterable[Read], tally: _Tally, clock: _Clock) -> None:
+        batch: list[Read] = []
+        fresh: dict[str, list[Passage]] = {}
+        for read in reads:
+            batch.append(read)
+            document = read.document
+            if document and document.source.id not in fresh and not self._holds(document.source):
+                fresh[document.source.id] = passages(document)
+            if len(batch) >= BATCH_DOCUMENTS or sum(map(len, fresh.values())) >= BATCH_PASSAGES:
+                self._write(batch, fresh, tally, clock)
+                batch, fresh = [], {}
+        self._write(batch, fresh, tally, clock)
+
+    def _holds(self, source: Source) -> bool:
         with self._lock:
-            is_same_file = self._store.held_from(origin) == document.source.id
-        if held is not None and is_same_file and held != document.source:
-            self.remove([document.source.id])
+            return self._store.source(source.id) is not None
 
-    def _embedded(self, batch: list[tuple[str, Document, list[Passage]]]) -> list[_Piece]:
-        texts = [_searchable(piece.source.title, piece.text) for _, _, pieces in batch for piece in pieces]
-        vectors = self.embedder.embed(texts) if texts else np.zeros((0, self.embedder.dim), np.float32)
-        ready, start = [], 0
-        for origin, document, pieces in batch:
-            ready.append(_Piece(origin, document, pieces, vectors[start : start + len(pieces)]))
-            start += len(pieces)
-        return ready
+    def _write(self, batch: list[Read], fresh: dict[str, list[Passage]], tally: _Tally, clock: _Clock) -> None:
+        """Embed, then commit, and then say so: what was counted is kept."""
+        for pieces in fresh.values():
+            for first in range(0, len(pieces), BATCH_PASSAGES):
+                self._embed(pieces[first : first + BATCH_PASSAGES])
+                clock.embedded(len(pieces[first : first + BATCH_PASSAGES]))
+        if batch:
+            with self._changing() as change:
+                for read in batch:
+                    self._keep(read, fresh, change, tally)
+            on_disk.append_origins(self.folder, (read.place.origin for read in batch))
+            clock.wrote(batch)
 
-    def _write(self, batch: list[_Piece], tally: _Tally) -> None:
-        with self._writing():
-            replaced = {p.origin for p in batch if self._store.held_from(p.origin) not in ("", p.document.source.id)}
-            added: dict[int, tuple[Passage, NDArray[np.float32]]] = {}
-            kinds = ["unchanged"] * len(batch)
-            if replaced or not all(self._store.has(piece.document.source.id) for piece in batch):
-                with self._store.transaction():
-                    removed = [n for p in batch for n in self._store.forget_other(p.origin, p.document.source.id)]
-                    kinds = [self._keep(piece, added) for piece in batch]
-                self._follow(removed, added)
-        for piece, kind in zip(batch, kinds, strict=True):
-            tally.sources["replaced" if piece.origin in replaced else kind].append(piece.document.source)
+    def _keep(self, read: Read, fresh: dict[str, list[Passage]], change: _Change, tally: _Tally) -> None:
+        place, document, before = read.place, read.document, self._store.place(read.place.origin)
+        old = before.source if before else None
+        is_held = document is not None and self._store.source(document.source.id) is not None
+        if document and not is_held:
+            self._insert(document, fresh.get(document.source.id) or passages(document), change)
+        self._store.put_place(place)
+        tally.failures += place.unread
+        if document:
+            kind = "unchanged" if is_held and old in (None, place.source) else "replaced" if old else "added"
+            tally.count(kind, document.source)
+            self._settle(document.source.id, change)
+        if old and (document is None or old.id != document.source.id):
+            self._settle(old.id, change)
 
-    def _keep(self, piece: _Piece, added: dict[int, tuple[Passage, NDArray[np.float32]]]) -> str:
-        document = piece.document
-        if self._store.has(document.source.id):
-            return "unchanged"
-        if not piece.passages:  # it was held when the batch was made, and went since
-            piece = self._embedded([(piece.origin, document, passages(document))])[0]
-        numbers = self._store.keep(piece.origin, document, piece.passages, piece.vectors)
-        added |= dict(zip(numbers, zip(piece.passages, piece.vectors, strict=True), strict=True))
-        return "added"
+    def _insert(self, document: Document, pieces: list[Passage], change: _Change) -> None:
+        self._embed(pieces)  # in nearly every case that was done before the lock was taken
+        change.added += self._store.keep(document, pieces, [_key(piece) for piece in pieces])
+
+    def _settle(self, source_id: str, change: _Change) -> None:
+        """A document is called what its first place calls it, and goes when it has none."""
+        place, held = self._store.first_place(source_id), self._store.source(source_id)
+        if place is None or place.source is None:
+            change.removed += self._store.remove(source_id)
+        elif held is not None and held.title != place.source.title:
+            document = self._store.document(source_id)
+            assert document is not None
+            change.removed += self._store.remove_text(source_id)
+            renamed = document.model_copy(update={"source": place.source})
+            self._insert(renamed, passages(renamed), change)
+        elif held is not None and held != place.source:
+            self._store.describe(place.source)
+
+    def _forget(self, origins: Iterable[str], tally: _Tally) -> None:
+        """Forget places, and the documents that had no other."""
+        with self._changing() as change:
+            for origin in sorted(origins):
+                place = self._store.place(origin)
+                self._store.drop_place(origin)
+                if place and place.source:
+                    self._settle(place.source.id, change)
+                    if self._store.source(place.source.id) is None:
+                        tally.count("removed", place.source)
+
+    def _embed(self, pieces: Sequence[Passage]) -> None:
+        """Make the vectors of these passages that are not there yet, each text once."""
+        texts = {_key(piece): _searchable(piece) for piece in pieces}
+        with self._lock:
+            lacking = sorted(self._store.lacking(texts))
+        if lacking:
+            vectors = self.embedder.embed([texts[key] for key in lacking])
+            with self._lock:
+                self._store.put_vectors(dict(zip(lacking, vectors, strict=True)))
+
+    def _take_over(self, older: Path) -> None:
+        """The documents of an index of an older format; killed within, it is begun again at the next opening."""
+        given = [Read(replace(_given(document), origin=origin, is_file=os.path.isabs(origin)), document)
+                 for origin, document in older_documents(older)]  # fmt: skip
+        self._take(given, _Tally(), _Clock(len(given), 0, None))
+        older.unlink()
+        self.repaired.append(f"The index was of an older format; its {len(given)} documents were taken over.")
 
     # Searching
 
-    def search_dense(self, query: str, k: int) -> list[Hit]:
+    def search_dense(self, query: str, k: int, where: Where = EVERYTHING) -> list[Hit]:
         """The `k` passages nearest in meaning; scores are cosines."""
         if not query.strip() or k <= 0:
             return []
         vector = self.embedder.embed([query])
-        with self._current():
-            scores, numbers = self._vectors.search(vector, min(k, max(self._vectors.ntotal, 1)))
-            return self._hits(_ordered(numbers[0], scores[0]), "dense")
+        with self._current() as (vectors, _):
+            return self._hits(vectors.search(vector, k, self._among(where)), "dense")
 
-    def search_lexical(self, query: str, k: int) -> list[Hit]:
+    def search_lexical(self, query: str, k: int, where: Where = EVERYTHING) -> list[Hit]:
         """The `k` passages with the most telling words of the query; scores are BM25."""
-        with self._current():
-            assert self._lexical is not None
-            return self._hits(self._lexical.search(query, k), "lexical")
+        with self._current() as (_, lexical):
+            among = self._among(where)
+            ranked = lexical.search(query, k, languages=self._store.languages(), among=among)
+            return self._hits(ranked, "lexical")
+
+    def _among(self, where: Where) -> NDArray[np.int64] | None:
+        if where == EVERYTHING:
+            return None
+        places = self._store.places().values()
+        chosen = {place.source.id for place in places if place.source and _is_where(place.source, place.origin, where)}
+        return np.array(sorted(self._store.numbers_of(sorted(chosen))), dtype=np.int64)
 
     def _hits(self, ranked: Sequence[tuple[int, float]], name: str) -> list[Hit]:
         found = self._store.passages([number for number, _ in ranked])
@@ -265,81 +371,99 @@ class Index:
             raise RetrievalError(f"The index holds no passage {passage_id}; its document was changed or removed.")
         return found
 
+    def failures(self) -> tuple[Failure, ...]:
+        """All that could not be read of what was added, by name: kept until the file is read or gone."""
+        with self._lock:
+            return tuple(self._store.failures())
+
     def info(self) -> IndexInfo:
         with self._lock:
-            num_documents, num_passages = self._store.counts()
+            (num_documents, num_passages), unread = self._store.counts(), self.failures()
+            languages = sorted(filter(None, self._store.languages()))
         return IndexInfo(
             num_documents=num_documents,
             num_passages=num_passages,
             num_bytes=sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()),
             embedder=self.embedder.id,
             dim=self.embedder.dim,
+            languages=tuple(languages),
+            num_unread=len({failure.name for failure in unread}),
+            unread=unread,
         )
 
     # Health
 
     def check(self) -> list[str]:
         """Everything that is wrong, each in a sentence; reads the whole index. Empty when all is well."""
-        with self._current():
-            found = [f"{STORE}: {problem}." for problem in self._store.problems()]
+        with self._lock:
             broken = self._store.broken_documents(self.embedder.dim)
+            found = [f"{STORE}: {problem}." for problem in self._store.problems()]
             found += [f"The document {source.title} ({source.id}): {reason}." for source, reason in broken]
-            return found + self._derived_problems(has_good_vectors=not broken)
+            return found + self._derived_problems()
 
     def repair(self) -> list[str]:
         """Mend what `check` finds and say what was done: broken documents are made anew from their text, or dropped."""
-        with self._writing(synchronise=False):
+        with self._lock, write_lock(self.folder):
             broken = self._store.broken_documents(self.embedder.dim)
-            problems = self._derived_problems(has_good_vectors=not broken)
+            problems = self._derived_problems()
             done = [self._mend(source, reason) for source, reason in broken]
             self._rebuild()
         return done + [f"{problem.rstrip('.')}; rebuilt from {STORE}." for problem in problems]
 
     def _mend(self, source: Source, reason: str) -> str:
-        document, origin = self._store.document(source.id), self._store.origin_of(source.id)
+        document, place = self._store.document(source.id), self._store.first_place(source.id)
         is_whole = document is not None and hashlib.sha256(document.text.encode()).hexdigest() == source.sha256
         with self._store.transaction():
-            self._store.remove(source.id)
+            self._store.drop_vectors_of(source.id)
             if document is not None and is_whole:
-                self._keep(_Piece(origin, document, [], np.zeros((0, self.embedder.dim), np.float32)), {})
+                self._store.remove_text(source.id)
+                self._insert(document, passages(document), _Change())
+            else:
+                self._store.remove(source.id)
+            self._store.next_generation()
         if is_whole:
             return f"The document {source.title} was made anew from its text, since {reason}."
-        return f"The document {source.title} was dropped, since {reason}; add {origin} again."
+        return f"The document {source.title} was dropped, since {reason}; add {place.origin if place else 'it'} again."
 
-    def _derived_problems(self, *, has_good_vectors: bool) -> list[str]:
-        problem = self._load()
-        if problem or not has_good_vectors:
-            return [problem] if problem else []
-        numbers, vectors = self._store.vectors(self.embedder.dim)
-        if not np.array_equal(_faiss_ids(self._vectors), numbers):
-            return [f"{VECTORS} does not hold the passages of {STORE}."]
-        stored = self._vectors.index.reconstruct_n(0, len(numbers)) if len(numbers) else vectors
-        return (
-            [] if np.array_equal(stored[np.argsort(_faiss_order(self._vectors))], vectors) else [f"{VECTORS} differs."]
-        )
+    def _derived_problems(self) -> list[str]:
+        lexical = self._load_lexical()
+        problems = [lexical] if isinstance(lexical, str) else []
+        if self._vectors is None or self._store.generation() != self._generation:
+            return problems
+        held, stored = self._vectors.held(), self._store.vectors(self.embedder.dim)
+        is_same = np.array_equal(held[0], stored[0]) and np.array_equal(held[1], stored[1])
+        return problems + ([] if is_same else [f"The vectors in memory are not those of {STORE}."])
 
-    # The derived files
+    # The derived parts
 
     @contextmanager
-    def _current(self) -> Iterator[None]:
-        """Locked against other threads, with the derived files of the newest generation loaded."""
+    def _current(self) -> Iterator[tuple[Vectors, LexicalIndex]]:
+        """Locked against other threads, with the derived parts of the newest generation loaded."""
         with self._lock:
             self._synchronise()
-            yield
+            assert self._vectors is not None
+            assert self._lexical is not None
+            yield self._vectors, self._lexical
 
     @contextmanager
-    def _writing(self, *, synchronise: bool = True) -> Iterator[None]:
-        """Locked against other threads and processes."""
-        with self._lock, _write_lock(self.folder):
-            if synchronise and self._store.generation() != self._generation:
+    def _changing(self) -> Iterator[_Change]:
+        """Locked against other threads and processes, in one transaction, which the derived parts then follow."""
+        with self._lock, write_lock(self.folder):
+            if self._store.generation() != self._generation:
                 self._load_or_rebuild()
-            yield
+            change = _Change()
+            with self._store.transaction():
+                yield change
+                if change:
+                    self._store.next_generation()
+            if change:
+                self._follow(change)
 
     def _synchronise(self) -> None:
-        """Another process, or a killed one, may have changed the truth since the derived files were loaded."""
+        """Another process, or a killed one, may have changed the truth since the derived parts were loaded."""
         if self._store.generation() == self._generation or not self._load():
             return
-        with _write_lock(self.folder):  # whoever was writing has finished now
+        with write_lock(self.folder):  # whoever was writing has finished now
             self._load_or_rebuild()
 
     def _load_or_rebuild(self) -> None:
@@ -350,52 +474,50 @@ class Index:
             self.repaired += [] if is_new else [f"{problem.rstrip('.')}; rebuilt from {STORE}."]
 
     def _load(self) -> str:
-        """Load the derived files; a sentence says which one is not right, if one is not."""
-        generation = self._store.generation()
-        manifest = _read_manifest(self.folder)
+        """Load the derived parts; a sentence says what is not right, if something is not."""
+        generation, lexical = self._store.generation(), self._load_lexical()
+        if isinstance(lexical, str):
+            return lexical
+        self._vectors = Vectors(self.embedder.dim, *self._store.vectors(self.embedder.dim))
+        self._lexical, self._generation = lexical, generation
+        return ""
+
+    def _load_lexical(self) -> LexicalIndex | str:
+        manifest = on_disk.read_manifest(self.folder)
         if manifest is None:
             return f"{MANIFEST} was missing or damaged."
-        if manifest.generation != generation:
-            return f"The derived files were older than {STORE}: a run ended before it had written them."
-        vectors = _read_vectors(self.folder / VECTORS, manifest.vectors_sha256)
-        if vectors is None:
-            return f"{VECTORS} was missing or damaged."
-        lexical = _read_lexical(self.folder / LEXICAL, manifest.lexical_sha256)
+        if manifest.generation != self._store.generation():
+            return f"The word index was older than {STORE}: a run ended before it had written it."
+        lexical = on_disk.read_lexical(self.folder, manifest.lexical)
         if lexical is None:
             return f"{LEXICAL} was missing or damaged."
-        if not vectors.ntotal == len(lexical) == self._store.counts()[1]:
-            return f"The derived files did not hold as many passages as {STORE}."
-        self._vectors, self._lexical, self._generation = vectors, lexical, generation
-        return ""
+        is_whole = len(lexical) == self._store.counts()[1]
+        return lexical if is_whole else f"The word index did not hold as many passages as {STORE}."
 
     def _rebuild(self) -> None:
         self._generation = -1
         self._lexical = None
-        _remove_folder(self.folder / LEXICAL)
-        self._vectors = _faiss_index(self.embedder.dim, *self._store.vectors(self.embedder.dim))
+        on_disk.remove_folder(self.folder / LEXICAL)
+        self._vectors = Vectors(self.embedder.dim, *self._store.vectors(self.embedder.dim))
         self._lexical = LexicalIndex(self.folder / LEXICAL)
-        texts = ((number, _searchable(title, text)) for number, title, text in self._store.texts())
-        self._lexical.update(add=texts)
-        self._write_derived()
+        self._lexical.update(add=((n, _searchable(p), p.source.language) for n, p in self._store.all_passages()))
+        self._write_manifest(known={})
 
-    def _follow(self, removed: list[int], added: dict[int, tuple[Passage, NDArray[np.float32]]]) -> None:
-        """Bring the derived files from the generation before to this one."""
+    def _follow(self, change: _Change) -> None:
+        """Bring the derived parts from the generation before to this one."""
+        assert self._vectors is not None
         assert self._lexical is not None
-        self._generation = -1  # whatever fails below, the next use rebuilds
-        if removed:
-            self._vectors.remove_ids(np.array(removed, dtype=np.int64))
-        if added:
-            vectors = np.stack([vector for _, vector in added.values()])
-            self._vectors.add_with_ids(vectors, np.array(list(added), dtype=np.int64))
-        texts = [(number, _searchable(passage.source.title, passage.text)) for number, (passage, _) in added.items()]
-        self._lexical.update(remove=removed, add=texts)
-        self._write_derived()
+        self._generation = -1  # whatever fails below, the next use loads or rebuilds
+        self._vectors.remove(change.removed)
+        self._vectors.add(*self._store.vectors(self.embedder.dim, change.added))
+        added = self._store.passages(change.added)
+        texts = ((number, _searchable(added[number]), added[number].source.language) for number in change.added
+                 if number in added)  # fmt: skip
+        manifest = on_disk.read_manifest(self.folder)
+        self._lexical.update(remove=change.removed, add=texts)
+        self._write_manifest(known=dict(manifest.lexical) if manifest else {})
 
-    def _write_derived(self) -> None:
-        import faiss
-
-        data = faiss.serialize_index(self._vectors).tobytes()
-        _replace(self.folder / VECTORS, data)
+    def _write_manifest(self, known: dict[str, str]) -> None:
         generation = self._store.generation()
         num_documents, num_passages = self._store.counts()
         manifest = Manifest(
@@ -404,56 +526,88 @@ class Index:
             dim=self.embedder.dim,
             num_documents=num_documents,
             num_passages=num_passages,
-            vectors_sha256=hashlib.sha256(data).hexdigest(),
-            lexical_sha256=_folder_sha256(self.folder / LEXICAL),
-            origins=tuple(self._store.origins()),
+            lexical=on_disk.lexical_checksums(self.folder, known),
         )
-        _replace(self.folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
+        on_disk.write_manifest(self.folder, manifest)
         self._generation = generation
 
 
-def _searchable(title: str, text: str) -> str:
-    """What is embedded and indexed of a passage: "he was born there" is found by its document's title."""
-    return f"{title}\n{text}"
+class _Clock:
+    """Tells a watcher how far adding is, and from the pace so far how long the rest may take."""
+
+    def __init__(self, total: int, num_known: int, watch: Watch | None):
+        self.total, self.num_known, self.watch = total, num_known, watch
+        self.done, self.num_passages, self.title = num_known, 0, ""
+        self.start = time.monotonic()
+        self._tell()
+
+    def embedded(self, num_passages: int) -> None:
+        self.num_passages += num_passages
+        self._tell()
+
+    def wrote(self, batch: Sequence[Read]) -> None:
+        self.done += len(batch)
+        self.title = next((read.document.source.title for read in reversed(batch) if read.document), self.title)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.watch:
+            num_read = self.done - self.num_known
+            left = (time.monotonic() - self.start) / num_read * (self.total - self.done) if num_read else None
+            told = Progress(done=self.done, total=self.total, num_passages=self.num_passages, seconds_left=left)
+            self.watch(told.model_copy(update={"title": self.title}))
 
 
-def _load_or_note(path: Path, tally: _Tally) -> Document | None:
+def _given(document: Document) -> Place:
+    return Place(document.source.uri, document.source, document.unread)
+
+
+def _read(path: Path, naming: Naming | None) -> Read:
+    """What is in a file. Its stamp is taken first: a change while it is read shows the next time."""
+    stamp = stamp_of(path)
+    place = Place(origin_of(path), None, is_file=True, stamp=stamp, sha256=sha256_of(path, stamp), readers=readers())
     try:
-        return load(path)
+        document = load(path, uri=naming(path) if naming else None)
     except RetrievalError as exc:
-        tally.failures.append(Failure(name=str(path), message=str(exc)))
-        return None
+        failure = Failure(name=place.origin, message=str(exc))
+        return Read(replace(place, unread=(failure,), readers="" if exc.retryable else place.readers))
+    return Read(replace(place, source=document.source, unread=document.unread), document)
 
 
-def _ordered(numbers: Iterable[Any], scores: Iterable[Any]) -> list[tuple[int, float]]:
-    """Best first, equal scores by number; FAISS pads with -1 when it holds fewer than asked."""
-    pairs = [(int(number), float(score)) for number, score in zip(numbers, scores, strict=True) if number >= 0]
-    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+def _searchable(piece: Passage) -> str:
+    """What is embedded and indexed of a passage: "he was born there" is found by its document's title and its headings."""
+    headings = [heading for heading in piece.path if heading != piece.source.title]
+    return "\n".join([" – ".join([piece.source.title, *headings]), piece.text])
+
+
+def _key(piece: Passage) -> bytes:
+    return hashlib.sha256(_searchable(piece).encode()).digest()[:16]
+
+
+def _is_where(source: Source, origin: str, where: Where) -> bool:
+    name, kind = source.uri.casefold(), where.type.casefold().lstrip(".")
+    is_recent = not where.since or (
+        bool(source.date) and f"{source.date}~" >= where.since
+    )  # 2025 may be any day of 2025
+    is_kind = (
+        not kind or name.endswith(f".{kind}") or origin.casefold().endswith(f".{kind}") or kind in source.media_type
+    )
+    wanted = f"*{where.path.casefold()}*"
+    return is_recent and is_kind and (fnmatchcase(name, wanted) or fnmatchcase(origin.casefold(), wanted))
 
 
 # Opening
 
 
-def _prepare_folder(folder: Path, create: bool) -> None:
-    names = {STORE, MANIFEST}
-    try:
-        held = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        if held & names:
-            return
-        if not create:
-            raise RetrievalError(f"{folder} holds no index; add files to make one.")
-        if held - {LOCK, LEXICAL, VECTORS}:
-            raise RetrievalError(f"{folder} holds other things than an index; choose a new or an empty folder.")
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise RetrievalError(f"{folder} cannot be used for an index: {exc.strerror}; choose another folder.") from exc
-
-
 def _open_store(folder: Path, embedder: Embedder) -> Store:
-    with _write_lock(folder):  # two processes may not both lay out a new file
-        store = Store(folder / STORE)
+    with write_lock(folder):  # two processes may not both lay out a new file
+        try:
+            store = Store(folder / STORE)
+        except OlderStore:
+            on_disk.set_older_aside(folder)
+            store = Store(folder / STORE)
     try:
-        manifest = _read_manifest(folder)
+        manifest = on_disk.read_manifest(folder)
         if manifest and manifest.generation and not store.generation():
             raise DamagedStore(f"{folder / STORE} is missing or empty.")
         held = store.claim(embedder.id, embedder.dim)
@@ -469,131 +623,17 @@ def _open_store(folder: Path, embedder: Embedder) -> Store:
 
 
 def _recover(kind: type[Index], folder: Path, embedder: Embedder, damage: DamagedStore) -> Index:
-    manifest = _read_manifest(folder)
-    origins = manifest.origins if manifest else ()
+    origins = on_disk.read_origins(folder)
     files = [origin for origin in origins if Path(origin).is_file()]
     if not files:
         mend = "delete the folder and add the documents again"
         raise RetrievalError(f"{damage} Its files are not there to read again: {mend}.") from damage
-    aside = _set_aside(folder)
+    with write_lock(folder):
+        aside = on_disk.set_aside(folder)
+        Store(folder / STORE).close()  # a folder without a truth would look like a stranger's
     index = kind.open(folder, embedder)
     outcome = index.add(files)
     num_lost = len(origins) - len(outcome.added) - len(outcome.unchanged)
     index.repaired = [f"{damage} It is kept as {aside}; {len(outcome.added)} of its files were read again."]
     index.repaired += [f"{num_lost} documents could not be read again; add them anew."] if num_lost else []
     return index
-
-
-def _set_aside(folder: Path) -> str:
-    """Rename the damaged file and drop all that was derived from it; the new name."""
-    taken = sum(1 for _ in folder.glob(f"{STORE}.damaged-*"))
-    aside = f"{STORE}.damaged-{taken + 1}"
-    for suffix in ("", "-wal", "-shm"):
-        if (folder / f"{STORE}{suffix}").exists():
-            os.replace(folder / f"{STORE}{suffix}", folder / f"{aside}{suffix}")
-    os.replace(folder / MANIFEST, folder / f"{aside}.{MANIFEST}")  # keeps the list of what was held
-    (folder / VECTORS).unlink(missing_ok=True)
-    # An empty manifest-less folder with a damaged file in it would look like a stranger's: lay the new store out now.
-    Store(folder / STORE).close()
-    return aside
-
-
-@contextmanager
-def _write_lock(folder: Path) -> Iterator[None]:
-    """One writer among processes. SQLite's own lock: it works on every system and dies with its process."""
-    with closing(_locked_connection(folder)):
-        yield
-
-
-def _locked_connection(folder: Path) -> sqlite3.Connection:
-    connection = None
-    try:
-        connection = sqlite3.connect(folder / LOCK, timeout=WAIT_SECONDS, isolation_level=None)
-        connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.DatabaseError as exc:
-        if connection:
-            connection.close()
-        if "locked" in str(exc):
-            message = f"{folder} is being written by another program; try again when it has finished."
-            raise RetrievalError(message, retryable=True) from exc
-        raise RetrievalError(f"{folder / LOCK} cannot be used ({exc}); delete it and check the folder.") from exc
-    return connection
-
-
-# Files
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old bytes or the new ones."""
-    temporary = path.with_name(path.name + ".new")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as exc:
-        raise RetrievalError(f"{path} cannot be written: {exc.strerror}; make room on the disk.") from exc
-
-
-def _read_manifest(folder: Path) -> Manifest | None:
-    try:
-        return Manifest.model_validate(json.loads((folder / MANIFEST).read_bytes()))
-    except (OSError, ValueError):  # pydantic's, json's and the decoder's errors are ValueErrors
-        return None
-
-
-def _read_vectors(path: Path, sha256: str) -> Any:
-    import faiss
-
-    try:
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != sha256:
-            return None
-        return faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
-    except (OSError, RuntimeError):
-        return None
-
-
-def _read_lexical(folder: Path, sha256: str) -> LexicalIndex | None:
-    try:
-        return LexicalIndex(folder) if _folder_sha256(folder) == sha256 else None
-    except (OSError, RetrievalError):
-        return None
-
-
-def _folder_sha256(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if not path.name.startswith("."):  # tantivy's locks come and go
-            digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _remove_folder(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        pass
-    except OSError as exc:
-        raise RetrievalError(f"{folder} cannot be replaced: {exc.strerror}; delete it yourself.") from exc
-
-
-# FAISS
-
-
-def _faiss_index(dim: int, numbers: NDArray[np.int64], vectors: NDArray[np.float32]) -> Any:
-    import faiss
-
-    index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-    if len(numbers):
-        index.add_with_ids(np.ascontiguousarray(vectors), numbers)
-    return index
-
-
-def _faiss_order(index: Any) -> NDArray[np.int64]:
-    import faiss
-
-    ids: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
-    return ids
-
-
-def _faiss_ids(index: Any) -> NDArray[np.int64]:
-    return np.sort(_faiss_order(index))

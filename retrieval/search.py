@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from .index import Index
 from .types import Failure, Found, Hit, RetrievalError, Searcher
 
 RANK_OFFSET = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
@@ -15,7 +14,8 @@ MAX_WORKERS = 8
 def fuse(rankings: Iterable[Sequence[Hit]], k: int, *, k0: int = RANK_OFFSET) -> list[Hit]:
     """The best `k` passages by the sum of 1 / (k0 + rank) over the rankings, each passage once.
 
-    Equal scores are ordered by passage id; `found_by` joins the names of the rankings that held it.
+    Equal scores are ordered by passage id; `found_by` joins the names of the rankings that held it, `query` and `rank`
+    are those of the ranking in which it stood highest (the first of equals).
     """
     scores: dict[str, float] = {}
     names: dict[str, dict[str, None]] = {}
@@ -23,11 +23,12 @@ def fuse(rankings: Iterable[Sequence[Hit]], k: int, *, k0: int = RANK_OFFSET) ->
     for ranking in rankings:
         for rank, hit in enumerate(_once(ranking), start=1):
             key = hit.passage.id
-            hits.setdefault(key, hit)
+            if key not in hits or rank < hits[key].rank:
+                hits[key] = hit.model_copy(update={"rank": rank})
             scores[key] = scores.get(key, 0.0) + 1.0 / (k0 + rank)
             names.setdefault(key, {}).update(dict.fromkeys(hit.found_by))
     best = sorted(scores, key=lambda key: (-scores[key], key))[: max(k, 0)]
-    return [Hit(passage=hits[key].passage, score=scores[key], found_by=tuple(names[key])) for key in best]
+    return [hits[key].model_copy(update={"score": scores[key], "found_by": tuple(names[key])}) for key in best]
 
 
 def _once(ranking: Sequence[Hit]) -> list[Hit]:
@@ -37,24 +38,11 @@ def _once(ranking: Sequence[Hit]) -> list[Hit]:
     return list(first.values())
 
 
-class HybridSearcher:
-    """The user's own library: the meaning ranking and the word ranking of an index, fused."""
-
-    def __init__(self, index: Index, *, name: str = "library", depth: int = 50):
-        self.index = index
-        self.name = name
-        self.depth = depth
-
-    def search(self, query: str, k: int) -> list[Hit]:
-        depth = max(k, self.depth)
-        return fuse([self.index.search_dense(query, depth), self.index.search_lexical(query, depth)], k)
-
-
 def search_all(searchers: Sequence[Searcher], queries: Sequence[str], k: int) -> Found:
     """Every searcher asked every query for `k` hits, at once; what they found fused, each passage once, best first.
 
-    The order does not depend on which answer came first. A searcher that raises RetrievalError is a Failure beside
-    the results; any other exception is a fault of ours and passes through.
+    The order does not depend on which answer came first; each hit says which query found it, and how high. A searcher
+    that raises RetrievalError is a Failure beside the results; any other exception is a fault of ours and passes through.
     """
     jobs = [(searcher, query) for query in dict.fromkeys(queries) for searcher in searchers]
     if not jobs:
@@ -68,10 +56,12 @@ def search_all(searchers: Sequence[Searcher], queries: Sequence[str], k: int) ->
 
 def _ask(searcher: Searcher, query: str, k: int) -> list[Hit] | Failure:
     try:
-        return [_signed(hit, searcher.name) for hit in searcher.search(query, k)]
+        found = searcher.search(query, k)
     except RetrievalError as exc:
         return Failure(name=searcher.name, message=str(exc))
+    return [_signed(hit, searcher.name, query, rank) for rank, hit in enumerate(found, start=1)]
 
 
-def _signed(hit: Hit, name: str) -> Hit:
-    return hit.model_copy(update={"found_by": tuple(dict.fromkeys((*hit.found_by, name)))})
+def _signed(hit: Hit, name: str, query: str, rank: int) -> Hit:
+    names = tuple(dict.fromkeys((*hit.found_by, name)))
+    return hit.model_copy(update={"found_by": names, "query": query, "rank": rank})

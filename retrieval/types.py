@@ -157,6 +157,21 @@ class RetrievalError(Exception):
         self.retryable = retryable
 
 
+class Where(Frozen):
+    """Which documents are searched: an empty field asks for nothing.
+
+    `since` is an ISO date, as precise as one likes (a document without a date is left out); `type` the end of a file's name or a
+    word of its media type ("pdf", "csv", "html"); `path` a piece of its path or address, `*` and `?` standing for any letters.
+    """
+
+    since: str = ""
+    type: str = ""
+    path: str = ""
+
+
+EVERYTHING = Where()
+
+
 class Searcher(Protocol):
     name: str
 

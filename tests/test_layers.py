@@ -21,7 +21,7 @@ ALLOWED = {
 DOORS = {
     "triton": ("kernels/triton/",),
     "huggingface_hub": ("dlm_core/models/",),
-    "faiss": ("retrieval/index.py",),
+    "faiss": ("retrieval/vectors.py",),
     "tantivy": ("retrieval/lexical.py",),
     "pypdfium2": ("retrieval/loaders.py",),
     "mammoth": ("retrieval/loaders.py",),

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from palimpsest.agent.state import Tools, Writer
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder
-from palimpsest.retrieval.index import Index
-from palimpsest.retrieval.loaders import find_files, load
-from palimpsest.retrieval.search import HybridSearcher, fuse, search_all
+from palimpsest.retrieval.index import Index, Watch
+from palimpsest.retrieval.library import HybridSearcher
+from palimpsest.retrieval.loaders import find_files
+from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Call, Document, Failure, Found, Passage, RetrievalError
 
 from .calibration import numbers_of
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 LIBRARY = Path(__file__).parents[1] / "retrieval" / "library"
 
 
-def library() -> list[Document]:
-    """The bundled documents, named library:FILE wherever the package lies."""
-    return [load(path, uri=f"library:{path.name}") for path in sorted(LIBRARY.glob("*.md"))]
+def library_uri(path: Path) -> str:
+    """Bundled documents are named library:FILE wherever the package lies."""
+    return f"library:{path.name}"
 
 
 def check_docs(docs: Sequence[Path]) -> None:
@@ -57,20 +58,19 @@ def open_embedder() -> Embedder:
     return MiniLMEmbedder()
 
 
-def open_index(config: Config) -> tuple[Index, tuple[Failure, ...]]:
-    """The index of the run's documents, brought up to date, and the files that could not be read."""
+def open_index(config: Config, watch: Watch | None = None) -> tuple[Index, tuple[Failure, ...]]:
+    """The index of the run's documents, brought up to date, and all that could not be read; `watch` is told how far it is."""
     embedder = open_embedder()
     try:
         index = Index.open(index_folder(config, embedder.id), embedder)
-        added = index.add(config.docs) if config.docs else index.add_documents(library())
-        gone = [s.id for s in index.documents() if Path(s.uri).is_absolute() and not Path(s.uri).exists()]
-        index.remove(gone)
+        paths = config.docs or sorted(LIBRARY.glob("*.md"))
+        index.sync(paths, watch, naming=None if config.docs else library_uri)
     except RetrievalError as error:
         raise ResearchError(str(error), FAILED) from error
     if index.info().num_documents == 0:
-        reasons = "; ".join(f.message.rstrip(".") for f in added.failures) or "no readable text"
+        reasons = "; ".join(f.message.rstrip(".") for f in index.failures()) or "no readable text"
         raise ResearchError(f"none of the documents could be read ({reasons}); give --docs a folder with text", USAGE)
-    return index, added.failures
+    return index, index.failures()
 
 
 def open_writer(config: Config) -> Writer:

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from palimpsest.retrieval import folder as folder_module
 from palimpsest.retrieval import index as index_module
 from palimpsest.retrieval.embed import HashEmbedder
-from palimpsest.retrieval.index import Index, dense_exact
+from palimpsest.retrieval.index import Index, Progress
 from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.types import Document, RetrievalError
+from palimpsest.retrieval.vectors import dense_exact
 
 EMBEDDER = HashEmbedder(64)
 CATS, DOGS, BIRDS = "Cats sleep all day.", "Dogs bark at night.", "Birds sing at dawn."
@@ -172,23 +174,23 @@ class Killed(BaseException):
     """Nothing in the program may catch it: the process is gone."""
 
 
-@pytest.mark.parametrize("stage", ["_follow", "_write_derived", "_replace vectors.faiss", "_replace manifest.json"])
+@pytest.mark.parametrize("stage", ["_follow", "_write_manifest", "replace"])
 def test_a_kill_between_the_stages_loses_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     make(folder, CATS)
 
-    def die(*arguments: object) -> None:
+    def die(*arguments: object, **named: object) -> None:
         raise Killed
 
     def die_at(path: Path, data: bytes) -> None:
-        if path.name in stage:
-            path.with_name(path.name + ".new").write_bytes(data[: len(data) // 2])
-            raise Killed
-        path.write_bytes(data)
+        path.with_name(path.name + ".new").write_bytes(data[: len(data) // 2])
+        raise Killed
 
     index = open_index(folder)
     with monkeypatch.context() as patch:
-        target = (index_module, die_at) if stage.startswith("_replace") else (Index, die)
-        patch.setattr(target[0], stage.split()[0], target[1])
+        if stage == "replace":
+            patch.setattr(folder_module, "replace", die_at)
+        else:
+            patch.setattr(Index, stage, die)
         with pytest.raises(Killed):
             index.add_documents(docs(DOGS))
     index.close()
@@ -223,7 +225,7 @@ def spoil(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [spoil, Path.unlink, lambda path: path.write_bytes(b"")])
-@pytest.mark.parametrize("name", ["vectors.faiss", "manifest.json", "lexical/meta.json"])
+@pytest.mark.parametrize("name", ["manifest.json", "lexical/meta.json"])
 def test_damaged_derived_files_are_rebuilt(folder: Path, name: str, damage: object) -> None:
     make(folder, CATS, DOGS)
     damage(folder / name)
@@ -235,16 +237,19 @@ def test_damaged_derived_files_are_rebuilt(folder: Path, name: str, damage: obje
 def test_repair_mends_damage_done_while_open(folder: Path) -> None:
     make(folder, CATS, DOGS)
     with open_index(folder) as index:
-        spoil(folder / "vectors.faiss")
-        assert "vectors.faiss" in index.check()[0]
-        assert "vectors.faiss" in index.repair()[0]
+        segment = next((folder / "lexical").glob("*.term"))
+        (folder / "spoilt").write_bytes(b"\xff" * segment.stat().st_size)
+        os.replace(folder / "spoilt", segment)  # cut short in place, a mapped file would end the process
+        assert "lexical" in index.check()[0]
+        assert "lexical" in index.repair()[0]
         assert_whole(index)
 
 
 def test_repair_makes_spoilt_passages_anew_and_drops_spoilt_texts(folder: Path) -> None:
     make(folder, CATS, DOGS, BIRDS)
     with sqlite3.connect(folder / "index.sqlite") as connection:
-        connection.execute("UPDATE passages SET vector = x'00' WHERE text = ?", (CATS,))
+        of_cats = "(SELECT key FROM passages WHERE text = ?)"
+        connection.execute(f"UPDATE vectors SET vector = x'00' WHERE key = {of_cats}", (CATS,))
         connection.execute("UPDATE documents SET text = 'Other.' WHERE text = ?", (BIRDS,))
     connection.close()
     with open_index(folder) as index:
@@ -321,7 +326,7 @@ def test_a_killed_process_leaves_no_lock(folder: Path) -> None:
     make(folder, CATS, DOGS)
     child = os.fork()
     if child == 0:
-        with index_module._write_lock(folder):
+        with folder_module.write_lock(folder):
             os._exit(9)
     assert os.waitpid(child, 0)[1] >> 8 == 9
     with open_index(folder) as index:
@@ -330,8 +335,8 @@ def test_a_killed_process_leaves_no_lock(folder: Path) -> None:
 
 
 def test_a_busy_index_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "WAIT_SECONDS", 0.01)
-    with open_index(folder) as index, index_module._write_lock(folder):
+    monkeypatch.setattr(folder_module, "WAIT_SECONDS", 0.01)
+    with open_index(folder) as index, folder_module.write_lock(folder):
         with pytest.raises(RetrievalError, match="another program") as caught:
             index.add_documents(docs(CATS))
         assert caught.value.retryable
@@ -346,11 +351,14 @@ def test_a_spoilt_lock_file_says_so(folder: Path) -> None:
 
 def test_progress_and_batches(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "BATCH_PASSAGES", 2)
-    seen: list[tuple[int, int]] = []
+    seen: list[Progress] = []
     with open_index(folder) as index:
-        index.add_documents(docs(CATS, DOGS, BIRDS), progress=lambda done, total: seen.append((done, total)))
-        assert seen == [(1, 3), (2, 3), (3, 3)]
+        index.add_documents(docs(CATS, DOGS, BIRDS), seen.append)
         assert_whole(index)
+    assert (seen[0].done, seen[0].total) == (0, 3)
+    assert sorted({p.done for p in seen}) == [0, 2, 3]
+    assert seen[0].seconds_left is None
+    assert (seen[-1].num_passages, seen[-1].seconds_left, seen[-1].title) == (3, 0.0, f"test:{BIRDS}")
 
 
 def test_a_new_date_on_the_same_words_is_taken_over(tmp_path: Path, folder: Path) -> None:

@@ -19,10 +19,14 @@ TEXTS = {
 }
 
 
+def texts() -> list[tuple[int, str, str]]:
+    return [(number, text, "") for number, text in TEXTS.items()]
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> LexicalIndex:
     made = LexicalIndex(tmp_path_factory.mktemp("lexical"))
-    made.update(add=TEXTS.items())
+    made.update(add=texts())
     return made
 
 
@@ -58,15 +62,42 @@ def test_no_query_is_an_instruction(index: LexicalIndex, query: str) -> None:
 
 
 def test_update_adds_and_removes_for_good(tmp_path: Path) -> None:
-    LexicalIndex(tmp_path).update(add=TEXTS.items())
-    LexicalIndex(tmp_path).update(remove=[1, 99], add=[(8, "another cat")])
+    LexicalIndex(tmp_path).update(add=texts())
+    LexicalIndex(tmp_path).update(remove=[1, 99], add=[(8, "another cat", "en")])
     again = LexicalIndex(tmp_path)
     assert len(again) == 4
     assert found(again, "cat") == [8]
 
 
 def test_a_damaged_folder_is_named(tmp_path: Path) -> None:
-    LexicalIndex(tmp_path).update(add=TEXTS.items())
+    LexicalIndex(tmp_path).update(add=texts())
     (tmp_path / "meta.json").write_text("{bad")
     with pytest.raises(RetrievalError, match="damaged"):
         LexicalIndex(tmp_path)
+
+
+def test_words_are_folded_as_their_language_does(tmp_path: Path) -> None:
+    made = LexicalIndex(tmp_path)
+    made.update(
+        add=[
+            (1, "Die Brücken wurden gebaut.", "de"),
+            (2, "The bridges were built.", "en"),
+            (3, "Mosty zbudowano.", "pl"),
+        ]
+    )
+    languages = {"de", "en", "pl"}
+    assert [n for n, _ in made.search("Wann wurde die Brücke gebaut?", 3, languages=languages)] == [1]
+    assert [n for n, _ in made.search("When was the bridge built?", 3, languages=languages)] == [2]
+    assert [n for n, _ in made.search("mosty", 3, languages=languages)] == [3]
+
+
+def test_stop_words_follow_the_language_of_the_question() -> None:
+    assert "die" not in query_tokens("Wann wurde die Brücke gebaut?", {"de"})
+    assert "die" in query_tokens("When did the poet die?", {"de"})
+
+
+def test_only_chosen_numbers_are_found(index: LexicalIndex) -> None:
+    assert index.search("cat runs dog", 1, among=[2]) == [
+        pair for pair in index.search("cat runs dog", 9) if pair[0] == 2
+    ]
+    assert index.search("cat", 5, among=[]) == []

@@ -10,8 +10,9 @@ import pytest
 from palimpsest.retrieval.chunks import passages
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
+from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.loaders import document
-from palimpsest.retrieval.search import HybridSearcher, fuse, search_all
+from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Hit, RetrievalError
 
 

@@ -20,8 +20,9 @@ from palimpsest.dlm_core.metrics import calibration, exact, f1
 from palimpsest.dlm_core.training.examples import read_rows
 from palimpsest.retrieval.embed import Embedder
 from palimpsest.retrieval.index import Index
+from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.loaders import document
-from palimpsest.retrieval.search import HybridSearcher, search_all
+from palimpsest.retrieval.search import search_all
 from palimpsest.retrieval.types import Document, Frozen, Passage
 
 from ..errors import FAILED, USAGE, ResearchError
