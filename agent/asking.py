@@ -33,11 +33,12 @@ MAX_THING_WORDS = 5
 _TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[-–'’./+][\p{L}\p{M}\p{N}]+)*|[,;:?!()]|\.(?=\s|$)")
 _CLAUSE = regex.compile(r"(?<=[:;?.])\s+")
 _COORDINATORS = frozenset("and or versus vs nor".split())
-_FUNCTION_WORDS = frozenset(  # the closed classes of English that no name of a thing begins or ends with
+FUNCTION_WORDS = frozenset(  # the closed classes of English that no name of a thing begins or ends with
     """a an the this that these those each every both either neither some any no all which what who whom whose how why when where
     whether is are was were be been being do does did has have had can could may might must shall should will would of in on at by
     for to from with without as than between among against over under into onto about after before during through per via it its
-    they them their he she his her we us our you your i my not if so but yet there here also more most less least very too""".split()
+    they them their he she his her we us our you your i my not if so but yet there here also more most less least very too
+    and or nor because although though while until since however also than other another such own same""".split()
 )
 
 
@@ -160,7 +161,7 @@ def _run(tokens: Sequence[Thing], at: int, step: int) -> list[Thing]:
 
     Function words before a name are passed over: "and in the air" names air.
     """
-    while step > 0 and at < len(tokens) and tokens[at].text.lower() in _FUNCTION_WORDS:
+    while step > 0 and at < len(tokens) and tokens[at].text.lower() in FUNCTION_WORDS:
         at += 1
     found: list[Thing] = []
     while 0 <= at < len(tokens) and len(found) < MAX_THING_WORDS and _is_name_word(tokens[at].text):
@@ -171,7 +172,7 @@ def _run(tokens: Sequence[Thing], at: int, step: int) -> list[Thing]:
 
 def _is_name_word(text: str) -> bool:
     word = text.lower()
-    return word[0].isalnum() and word not in _FUNCTION_WORDS and word not in _COORDINATORS
+    return word[0].isalnum() and word not in FUNCTION_WORDS and word not in _COORDINATORS
 
 
 def _name(question: str, run: Sequence[Thing], occurs: Occurs | None) -> Thing | None:

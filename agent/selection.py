@@ -32,6 +32,7 @@ LEAST_CLAUSE = 4  # words, the question mark among them
 _PLAIN_WORD = regex.compile(r"\w+(?:[.,]\d+)*")
 _CLAUSE_END = regex.compile(r"(?<=[,:;?.])\s+")
 LEAST_CHARACTERS = 25  # what is shorter states nothing: a heading, a label
+MANY_LABEL_WORDS = 4
 MANY_CHARACTERS = 700  # what is longer is no sentence but a block that could not be parted
 NEIGHBOURS = 3  # sentences of other sources that a sentence is compared with for agreement
 CENTRE_POWER = 4.0  # how strongly the centre of what was found leans to the sentences nearest to the question
@@ -91,10 +92,18 @@ def sentences_of(found: Sequence[Hit], split: Split) -> list[Sentence]:
     """The sentences of the passages found, best passage first, each place of a source once."""
     kept: dict[tuple[str, int, int], Sentence] = {}
     for rank, hit in enumerate(found, start=1):
-        for start, end in _places(hit.passage, split):
+        for place, end in _places(hit.passage, split):
+            start = _without_label(hit.passage, place, end)
             if LEAST_CHARACTERS <= end - start <= MANY_CHARACTERS:
                 kept.setdefault((hit.passage.source.id, start, end), Sentence(hit.passage, start, end, rank))
     return list(kept.values())
+
+
+def _without_label(passage: Passage, start: int, end: int) -> int:
+    """Where the sentence begins behind a line of its own that is only a label: "Conclusions" above the first sentence."""
+    line, *rest = passage.text[start - passage.start : end - passage.start].split("\n", 1)
+    is_label = bool(rest) and len(line.split()) <= MANY_LABEL_WORDS and line[-1:].isalpha() and rest[0][:1].isupper()
+    return start + len(line) + 1 if is_label else start
 
 
 def _places(passage: Passage, split: Split) -> Sequence[tuple[int, int]]:

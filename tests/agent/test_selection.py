@@ -73,6 +73,13 @@ def test_sentences_cut_at_indexing_are_taken_as_they_are() -> None:
     assert [(s.start, s.end) for s in sentences(told)] == [(0, 67)]
 
 
+def test_a_label_on_a_line_of_its_own_is_no_part_of_the_sentence() -> None:
+    (found,) = sentences(passage("a", "Main conclusions\nAlder lasts for centuries."))
+    assert (found.text, found.start) == ("Alder lasts for centuries.", 17)
+    wrapped = "Under water alder lasts\nfor centuries and more."
+    assert [s.text for s in sentences(passage("a", wrapped))] == [wrapped]
+
+
 def table(question: str, found: list[Sentence], relevance: list[float] | None = None) -> np.ndarray:
     vectors = np.eye(len(found), dtype=np.float32)
     return described(question, found, vectors[:1], vectors, PARTS, relevance)
@@ -106,7 +113,10 @@ def test_words_that_every_passage_holds_tell_nothing() -> None:
 
 
 def test_nothing_found_is_a_table_without_rows() -> None:
-    assert table("?", [])[:, :1].shape == (0, 1) if len(FEATURES) else False
+    assert described("?", [], np.ones((1, 3), dtype=np.float32), np.zeros((0, 3), dtype=np.float32), PARTS).shape == (
+        0,
+        len(FEATURES),
+    )
     assert select([], 4000, 0.2) == []
 
 

@@ -1,0 +1,152 @@
+"""Sections of a report: what was chosen is grouped by meaning, and each group is headed by words of its own sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .asking import FUNCTION_WORDS
+from .selection import Chosen
+from .wording import words
+
+Vectors = NDArray[np.float32]
+Embed = Callable[[Sequence[str]], Vectors]  # texts to rows of length 1
+
+LEAST_SECTIONS, MOST_SECTIONS = 3, 7
+PER_SECTION = 2  # quotations that a section holds at least: no heading over one thin line
+AIMED_AT = 4  # quotations a section
+TURNS = 20  # of moving centres; groups of some dozens settle within ten
+LEAST_HEADING_WORDS, MOST_HEADING_WORDS = 2, 4
+ELSEWHERE = 0.7  # how much nearness to another section takes from a heading's nearness to its own
+REPEATED = 0.05  # what each further sentence that holds a heading's words adds to it
+
+
+@dataclass(frozen=True)
+class Section:
+    """`chosen` best first under a `heading` of their own words; "" where none says something."""
+
+    heading: str
+    chosen: tuple[Chosen, ...]
+
+
+def sections(chosen: Sequence[Chosen], vectors: Vectors, question: str, embed: Embed) -> list[Section]:
+    """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, in the order of the best of each.
+
+    `vectors` [n, d] are those of the quotations, of length 1. Too few for LEAST_SECTIONS full groups make fewer groups.
+    """
+    if not chosen:
+        return []
+    groups = grouped(vectors, _how_many(len(chosen)))
+    texts = [[" ".join(s.text for s in chosen[n].sentences) for n in group] for group in groups]
+    names = headings(texts, np.array([_unit(vectors[group].mean(axis=0)) for group in groups]), question, embed)
+    return [Section(name, tuple(chosen[n] for n in group)) for name, group in zip(names, groups, strict=True)]
+
+
+def _how_many(count: int) -> int:
+    wanted = min(max(round(count / AIMED_AT), LEAST_SECTIONS), MOST_SECTIONS)
+    return max(min(wanted, count // PER_SECTION), 1)
+
+
+def _unit(vector: Vectors) -> Vectors:
+    scaled: Vectors = vector / max(float(np.linalg.norm(vector)), 1e-9)
+    return scaled
+
+
+def grouped(vectors: Vectors, count: int) -> list[list[int]]:
+    """The rows in at most `count` groups by spherical k-means, sorted, each of PER_SECTION rows and more where there are as many.
+
+    What all rows share (the topic) is taken off first. The first centre is row 0, the best; each further one the row least like any
+    centre before, so that the same rows always make the same groups.
+    """
+    apart = vectors - vectors.mean(axis=0)
+    apart = apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-9)
+    centres = [apart[0]]
+    while len(centres) < count:
+        centres.append(apart[int(np.argmin(np.max(apart @ np.array(centres).T, axis=1)))])
+    labels = np.zeros(len(apart), dtype=np.int64)
+    for _ in range(TURNS):
+        labels = np.argmax(apart @ np.array(centres).T, axis=1)
+        centres = [_unit(apart[labels == n].mean(axis=0)) if (labels == n).any() else c for n, c in enumerate(centres)]
+    groups = [np.flatnonzero(labels == n).tolist() for n in range(len(centres))]
+    return sorted(_thickened([group for group in groups if group], apart))
+
+
+def _thickened(groups: list[list[int]], vectors: Vectors) -> list[list[int]]:
+    """Each group that is too thin joins the one it is most like."""
+    while len(groups) > 1 and min(map(len, groups)) < PER_SECTION:
+        thin = min(groups, key=lambda group: (len(group), group))
+        others = [group for group in groups if group is not thin]
+        near = [float((vectors[thin] @ vectors[group].T).mean()) for group in others]
+        best = others[int(np.argmax(near))]
+        groups = [group for group in others if group is not best] + [sorted([*best, *thin])]
+    return groups
+
+
+# Headings
+
+
+def headings(texts: Sequence[Sequence[str]], centres: Vectors, question: str, embed: Embed) -> list[str]:
+    """For each group of texts the phrase of its own nearest to its centre [d] and far from the others'.
+
+    A phrase of nothing but the question's words says nothing that the title does not say, nor does one that heads another section.
+    """
+    asked = set(words(question))
+    found = [{p: n for p, n in phrases(own).items() if not set(words(p)) <= asked} for own in texts]
+    every = list(dict.fromkeys(p for own in found for p in own))
+    if not every:
+        return [""] * len(texts)
+    near = embed(every) @ centres.T  # [phrases, groups]
+    named: list[str] = []
+    for number, own in enumerate(found):
+        free = [p for p in own if p.casefold() not in {name.casefold() for name in named}]
+        value = {p: _worth(near[every.index(p)], number, own[p]) for p in free}
+        best = max(free, key=lambda p: (value[p], p), default="")
+        named.append(best[:1].upper() + best[1:])
+    return named
+
+
+def _worth(near: Vectors, own: int, count: int) -> float:
+    others = np.delete(near, own)
+    return float(near[own] - ELSEWHERE * (others.max() if len(others) else 0.0)) + REPEATED * (count - 1)
+
+
+def phrases(texts: Sequence[str]) -> dict[str, int]:
+    """The stretches of words between function words and punctuation, as first written, and in how many texts each stands."""
+    counts: Counter[str] = Counter()
+    written: dict[str, str] = {}
+    for text in texts:
+        own = {phrase.casefold(): phrase for phrase in _stretches(text)}
+        counts.update(own.keys())
+        written = {**own, **written}
+    return {written[key]: count for key, count in counts.items()}
+
+
+def _stretches(text: str) -> Iterator[str]:
+    for run in _runs(text):
+        for length in range(LEAST_HEADING_WORDS, min(len(run), MOST_HEADING_WORDS) + 1):
+            for start in range(len(run) - length + 1):
+                piece = run[start : start + length]
+                if all(map(_is_telling, (piece[0], piece[-1]))):
+                    yield " ".join(piece)
+
+
+def _is_telling(word: str) -> bool:
+    return len(word) > 2 and word[0].isalpha()
+
+
+def _runs(text: str) -> list[list[str]]:
+    """The words as written, parted by function words, by a mark at a word's edge, and by what is no word."""
+    runs: list[list[str]] = [[]]
+    for word in text.split():
+        bare = word.strip("()[]{}<>“”\"'‘’.,;:!?*_|#")
+        if word[:1] != bare[:1]:
+            runs.append([])
+        if bare and bare.casefold() not in FUNCTION_WORDS:
+            runs[-1].append(bare)
+        if word[-1:] != bare[-1:] or bare.casefold() in FUNCTION_WORDS:
+            runs.append([])
+    return [run for run in runs if run]
