@@ -59,6 +59,9 @@ DOORS = {
     "uvicorn": ("workflows/serving/",),
     "prometheus_client": ("workflows/serving/metrics.py",),
     "pydantic": ("retrieval/", "agent/", "workflows/"),
+    "mcp": ("workflows/mcp.py",),
+    "citeproc": ("retrieval/references.py",),
+    "rapidfuzz": ("retrieval/",),
 }
 FILES = sorted(p.relative_to(ROOT).as_posix() for room in ALLOWED for p in (ROOT / room).rglob("*.py"))
 

@@ -754,9 +754,14 @@ def serve(
     hosts: Annotated[
         list[str] | None, typer.Option("--allow-host", help="a name that a reverse proxy on this machine asks for")
     ] = None,
+    docs: Docs = None,
+    web: Annotated[str | None, typer.Option(help="services that runs of others may ask [default: none]")] = None,
+    out: Out = None,
     config: ConfigFile = None,
 ) -> None:
-    """Hold a model and serve it over HTTP: revise canvases, stream their frames, chat, health, metrics.
+    """Hold a model and serve it over HTTP: revise canvases, stream their frames, chat, runs, health, metrics.
+
+    Runs of others read what --docs names, ask at most what --web names, and lie in --out.
 
     research serve --port 8321, and elsewhere: research run "..." --model http://127.0.0.1:8321
     """
@@ -767,10 +772,36 @@ def serve(
     token = serve_token()
     server.check_exposure(host, token)
     with server.listen(host, port) as listener:
-        writer = open_model(_config(config, model=model))
+        settings = _config(config, model=model, docs=tuple(docs) if docs else None, web=web, out=out)
+        writer = open_model(settings)
         _say(f"serving {writer.name} on {server.address_of(listener)}")
-        application = server.application(writer, active=active, waiting=waiting, token=token, hosts=hosts or ())
+        application = server.application(
+            writer, active=active, waiting=waiting, token=token, hosts=hosts or (), config=settings
+        )
         server.serve(application, listener)
+
+
+@app.command()
+def mcp(
+    docs: Docs = None,
+    web: Annotated[str | None, typer.Option(help="services that clients may ask [default: none]")] = None,
+    out: Out = None,
+    config: ConfigFile = None,
+) -> None:
+    """Serve research, ask, search and verify as tools of the Model Context Protocol, over standard input and output.
+
+    research mcp --docs notes/ --web wikipedia,openalex
+    """
+    from palimpsest.workflows.errors import USAGE, ResearchError
+
+    try:
+        from palimpsest.workflows.mcp import server
+    except ModuleNotFoundError as error:
+        raise ResearchError(
+            "research mcp needs one more library: pip install 'palimpsest-research[mcp]'", USAGE
+        ) from error
+    settings = _config(config, docs=tuple(docs) if docs else None, web=web, out=out)
+    server(settings).run("stdio")
 
 
 @app.command()

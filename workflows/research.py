@@ -27,12 +27,17 @@ LONGEST_QUESTION = 10_000  # letters; a page and a half of close print
 
 
 def research(
-    question: str, config: Config | None = None, *, approve: Approve | None = None, **settings: Any
+    question: str,
+    config: Config | None = None,
+    *,
+    approve: Approve | None = None,
+    created: Callable[[Run], None] | None = None,
+    **settings: Any,
 ) -> Generator[Event, None, None]:
     """Answer a question; yields events as they happen, the last of them `finished` with the run's id and report in its data.
 
-    `settings` override those of `config`; with `approve_queries` each query of the web waits for `approve`. ResearchError for a
-    question, documents or services that cannot be used.
+    `settings` override those of `config`; with `approve_queries` each query of the web waits for `approve`; `created` is told the
+    run as soon as it has a folder. ResearchError for a question, documents or services that cannot be used.
     """
     base = config or Config.load()
     chosen = make({**base.model_dump(), **settings}) if settings else base
@@ -48,14 +53,18 @@ def research(
             "the working folder's name holds bytes that are no text here; go to another or set LC_ALL=C.UTF-8", USAGE
         )
     corpus.check_docs(chosen.docs)
-    return _new(" ".join(question.split()), chosen, approve)
+    return _new(" ".join(question.split()), chosen, approve, created)
 
 
-def _new(question: str, config: Config, approve: Approve | None = None) -> Generator[Event, None, None]:
+def _new(
+    question: str, config: Config, approve: Approve | None, created: Callable[[Run], None] | None
+) -> Generator[Event, None, None]:
     begun = time.monotonic()
     with _opened(config, approve) as (tools, held):
         held.prepare()
         run = Run.create(question, config, tools.writer.name)
+        if created:
+            created(run)
         with run.locked():
             yield from _advance(run, tools, held, spent=time.monotonic() - begun)
 

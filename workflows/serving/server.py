@@ -26,7 +26,10 @@ from palimpsest.dlm_core.decoding.sampler import Frame, Plan, Rule, threshold
 from palimpsest.dlm_core.serving.engine import Engine
 from palimpsest.dlm_core.serving.line import OverloadedError, Ticket
 
+from ..config import Config
 from ..errors import FAILED, USAGE, ResearchError
+from ..jobs import Jobs
+from . import runs
 from .chat import canvas_of, chunks, completion, said
 from .guard import Guard, client_of, is_loopback, refusal
 from .metrics import Measured, Metrics
@@ -47,20 +50,30 @@ CLOSING = 5  # seconds that requests under way have when the server is told to e
 
 
 def application(
-    writer: ModelWriter, *, active: int = 16, waiting: int = 64, token: str | None = None, hosts: Sequence[str] = ()
+    writer: ModelWriter,
+    *,
+    active: int = 16,
+    waiting: int = 64,
+    token: str | None = None,
+    hosts: Sequence[str] = (),
+    config: Config | None = None,
 ) -> FastAPI:
     """The server as an ASGI application; it owns the writer's model until it is shut down.
 
-    `hosts` are names by which others than this machine may ask for it on a loopback address: those of a reverse proxy.
+    `hosts` are names by which others than this machine may ask for it on a loopback address: those of a reverse proxy. With `config`
+    it also makes runs, with those settings.
     """
     engine = Engine(writer.denoiser, active, waiting)
-    metrics = Metrics(engine, ENDPOINTS)
+    jobs = Jobs(config) if config else None
+    metrics = Metrics(engine, (*ENDPOINTS, *(runs.PATHS if jobs else ())))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
             yield
         finally:
+            if jobs:
+                await anyio.to_thread.run_sync(jobs.close)
             await anyio.to_thread.run_sync(engine.close)
 
     app = FastAPI(title="Palimpsest", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
@@ -71,6 +84,8 @@ def application(
     _facts(app, writer, metrics)
     _writing(app, writer, engine)
     _revising(app, writer, engine)
+    if jobs:
+        app.include_router(runs.router(jobs))
     return app
 
 
