@@ -37,7 +37,7 @@ from palimpsest.dlm_core.training.examples import read_rows
 from palimpsest.retrieval.chunks import sentences as split
 from palimpsest.retrieval.embed import Embedder
 from palimpsest.retrieval.index import Index
-from palimpsest.retrieval.search import HybridSearcher
+from palimpsest.retrieval.library import HybridSearcher
 
 from ..corpus import default_folder, open_embedder
 from .linear_fit import linear_text, logistic
