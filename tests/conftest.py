@@ -2,7 +2,22 @@
 
 import os
 
+import pytest
 import torch
 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--live", action="store_true", help="ask the real services of the web (tests marked live)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --live nothing is asked beyond loopback; with it the marked tests may open sockets."""
+    for item in items:
+        if item.get_closest_marker("live"):
+            allowed = config.getoption("--live")
+            item.add_marker(
+                pytest.mark.enable_socket if allowed else pytest.mark.skip(reason="asks the real web: --live")
+            )
