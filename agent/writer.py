@@ -8,10 +8,20 @@ from pathlib import Path
 
 from palimpsest.dlm_core.canvas.canvas import Canvas
 from palimpsest.dlm_core.decoding.sampler import Frame, Plan, denoise_all, in_batches, threshold
+from palimpsest.dlm_core.denoisers import embedded
 from palimpsest.dlm_core.denoisers.open import open_denoiser
-from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
+from palimpsest.dlm_core.kinds import (
+    KIND_PROMPT,
+    KIND_SLOT,
+    RELEVANCE_PROMPT,
+    RELEVANCE_SLOT,
+    VERDICT_SLOT,
+    MaskKind,
+    SlotSpec,
+)
 from palimpsest.retrieval.types import Passage
 
+from .asking import KINDS
 from .draft import Kind
 from .state import Candidate, Filled, Piece, Verdict
 
@@ -75,6 +85,31 @@ class ModelWriter:
             for frames, (_, passages) in zip(denoised, forms, strict=True)
         ]
 
+    def kinds(self, question: str) -> dict[str, float]:
+        """The probabilities of the kinds of a question, by the names of `asking.KINDS`."""
+        canvas = self._canvas([question], [], [KIND_PROMPT, KIND_SLOT])
+        return dict(zip(KINDS, self.denoiser.choices([canvas], 0, self.seed)[0], strict=True))
+
+    def relevance(self, question: str, paragraphs: Sequence[tuple[Passage, Sequence[str]]]) -> list[list[float]]:
+        """For each sentence of each passage, how likely it belongs in the answer; the passage is read with it, its title first."""
+        parts = [
+            (n, texts[at : at + ASKED_TOGETHER]) for n, (_, texts) in enumerate(paragraphs) for at in _starts(texts)
+        ]
+        canvases = [self._canvas([question], [_titled(paragraphs[n][0])], _asked_of(texts)) for n, texts in parts]
+        found: list[list[float]] = [[] for _ in paragraphs]
+        for (n, _), slots in zip(parts, in_batches(canvases, self._relevant), strict=True):
+            found[n] += slots
+        return found
+
+    def _relevant(self, canvases: list[Canvas]) -> list[list[float]]:
+        """The probability of RELEVANT in each slot; a model that scores all slots at once is asked once."""
+        if isinstance(self.denoiser, embedded.Denoiser):
+            return [[choice[0] for choice in slots] for slots in self.denoiser.all_choices(canvases)]
+        return [
+            [self.denoiser.choices([canvas], slot, self.seed)[0][0] for slot in range(len(canvas.slots))]
+            for canvas in canvases
+        ]
+
     @property
     def plan(self) -> Plan:
         return Plan(schedule=self.steps, commit=threshold(self.calibration.commit), resize=self.denoiser.resize)
@@ -108,6 +143,22 @@ class ModelWriter:
         if isinstance(piece, str) or piece.max_length:
             return piece
         return replace(piece, max_length=self.calibration.length(piece.kind))
+
+
+ASKED_TOGETHER = 6  # sentences judged on one canvas, as in training
+
+
+def _starts(texts: Sequence[str]) -> range:
+    return range(0, len(texts), ASKED_TOGETHER)
+
+
+def _titled(passage: Passage) -> Passage:
+    return passage.model_copy(update={"text": f"{passage.source.title}. {passage.text}"})
+
+
+def _asked_of(texts: Sequence[str]) -> list[Piece]:
+    pieces: list[Piece] = [piece for text in texts for piece in (text, RELEVANCE_PROMPT, RELEVANCE_SLOT, " ")]
+    return pieces[:-1]
 
 
 def _candidate(text: str, passage: Passage, start: int, end: int, probability: float) -> Candidate:

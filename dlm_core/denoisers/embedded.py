@@ -89,6 +89,12 @@ class Denoiser:
         scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
         return [s[slot].choice.exp().tolist() for s in scored]
 
+    @torch.inference_mode()
+    def all_choices(self, canvases: Sequence[Canvas]) -> list[list[list[float]]]:
+        """For each canvas, the probabilities of the allowed answers of every slot, all of them CHOICE, in their order."""
+        scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
+        return [[slot.choice.exp().tolist() for slot in slots] for slots in scored]
+
     def _score(self, canvases: Sequence[Canvas], caches: Sequence[Cache]) -> tuple[list[list[Scored]], list[Cache]]:
         """The distribution of every slot of every canvas, and what is kept of each."""
         found: dict[int, tuple[list[Scored], Cache]] = {}

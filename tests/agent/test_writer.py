@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from palimpsest.agent.asking import KINDS
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.dlm_core.denoisers import embedded_weights
-from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
+from palimpsest.dlm_core.kinds import RELEVANCE_PROMPT, RELEVANCE_SLOT, MaskKind, SlotSpec
 from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
 from palimpsest.dlm_core.training.minilm import package_folder
 from palimpsest.retrieval.types import Passage
@@ -118,3 +119,21 @@ def test_the_seed_reaches_the_model_in_every_question_put_to_it(
     writer.fill([(["It made ", SlotSpec(MaskKind.NUMBER)], PASSAGES)])
     assert len(seeds) >= 4
     assert min(seeds) >= 12345
+
+
+def test_the_kinds_of_a_question_are_one_distribution(writer: ModelWriter) -> None:
+    told = writer.kinds("Why did the pier fall?")
+    assert tuple(told) == KINDS
+    assert sum(told.values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_every_sentence_is_judged_beside_its_passage(writer: ModelWriter) -> None:
+    """Eight sentences take two canvases; each slot is what the model says of it when it is asked alone of that canvas."""
+    many = [f"Sentence {n} speaks of knots." for n in range(8)]
+    told = writer.relevance("How fast was it?", [(PASSAGES[0], many), (PASSAGES[1], []), (PASSAGES[1], many[:1])])
+    assert [len(found) for found in told] == [8, 0, 1]
+    assert all(0 < p < 1 for found in told for p in found)
+    titled = PASSAGES[0].model_copy(update={"text": f"{PASSAGES[0].source.title}. {PASSAGES[0].text}"})
+    draft = [piece for text in many[6:] for piece in (text, RELEVANCE_PROMPT, RELEVANCE_SLOT, " ")][:-1]
+    canvas = writer.denoiser.build(["How fast was it?"], [(titled.id, titled.text)], draft)
+    assert told[0][7] == pytest.approx(writer.denoiser.choices([canvas], 1)[0][0], abs=1e-4)
