@@ -69,7 +69,7 @@ def test_weights_that_are_not_the_published_ones_are_refused(monkeypatch: pytest
 def test_importing_retrieval_loads_no_heavy_library() -> None:
     code = (
         "import sys, palimpsest.retrieval.search, palimpsest.retrieval.loaders;"
-        "print({'torch', 'faiss', 'transformers', 'tantivy', 'trafilatura', 'pypdfium2', 'mammoth'} & set(sys.modules))"
+        "print({'torch', 'faiss', 'transformers', 'tantivy', 'liteparse', 'pypdfium2', 'lxml', 'mammoth'} & set(sys.modules))"
     )
     root = Path(__file__).parents[2]
     answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)

@@ -1,0 +1,7 @@
+"""Files to documents. The door: `load` and `find_files`."""
+
+from .door import document, find_files, load
+from .limits import Limits
+from .reading import printable
+
+__all__ = ["Limits", "document", "find_files", "load", "printable"]

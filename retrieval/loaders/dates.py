@@ -1,0 +1,157 @@
+"""When a document is of: dates as people write them, and which of several counts."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
+from ..types import DateOrigin
+from .structure import Dated, Piece
+
+_MONTH = r"[^\W\d_]{3,12}\.?"
+_ISO = r"\d{4}-\d{2}(?:-\d{2})?(?!\d)"
+_ASIAN = r"\d{4}\s?[年년]\s?\d{1,2}\s?[月월](?:\s?\d{1,2}\s?[日일])?"
+_DIGITS = r"\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{4}|\d{4}[/.]\d{1,2}[/.]\d{1,2}"
+_WORDS = (
+    rf"\d{{1,2}}(?:st|nd|rd|th|er|º|ª|\.)?\s(?:de\s|of\s)?{_MONTH},?\s(?:de\s|del\s)?\d{{4}}"
+    rf"|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}}|{_MONTH}\s(?:de\s)?\d{{4}}"
+)
+DATE = rf"(?<![\w.])(?:{_ISO}|{_ASIAN}|{_DIGITS}|{_WORDS})(?!\w)"
+
+# Words that stand before the date of a text itself; the languages that most documents are in.
+_LABELS = (
+    "date|dated|as of|published|published on|updated|last updated|last modified|revised|issued|posted|effective|"
+    "version of|status|written|"
+    "datum|stand|veröffentlicht|veröffentlicht am|aktualisiert|zuletzt aktualisiert|vom|erstellt|ausgabe|"
+    "le|publié le|mis à jour le|en date du|fecha|publicado|publicado el|actualizado|actualizado el|a fecha de|"
+    "data|pubblicato il|aggiornato il|aggiornato al|publicado em|atualizado em|gepubliceerd|bijgewerkt|bijgewerkt op|d.d.|"
+    "dato|oppdatert|publisert|opdateret|uppdaterad|publicerad|päivitetty|data wydania|stan na dzień|stan na|"
+    "дата|опубликовано|обновлено|по состоянию на"
+)
+# Kinds of papers that are named with their date: "Notice of June 2024", "Protokoll vom 3. Mai 2024".
+_KINDS = (
+    "notice|minutes|report|letter|memo|memorandum|record|bulletin|release|newsletter|circular|statement|edition|issue|yearbook|"
+    "census|survey|agenda|announcement|decision|order|plan|list|log|diary|entry|note|notes|update|accounts|budget|"
+    "protokoll|bericht|jahresbericht|jahrbuch|rundschreiben|mitteilung|bekanntmachung|schreiben|brief|beschluss|meldung|"
+    "rapport|avis|lettre|communiqué|compte rendu|procès-verbal|arrêté|bulletin|acta|informe|aviso|carta|comunicado|boletín|anuario|"
+    "verbale|relazione|avviso|lettera|comunicato|bollettino|relatório|ata|notulen|verslag|brief|rapport|referat|"
+    "årsrapport|kunngjøring|protokół|raport|отчёт|отчет|протокол|уведомление"
+)
+_LABELLED = re.compile(rf"(?:^|[(\[|;–—-]\s*)(?:{_LABELS})\s*:?\s*({DATE})", re.IGNORECASE)
+_NAMED = re.compile(
+    rf"\b(?:{_KINDS})\b(?:\s+\w{{1,20}}){{0,6}}?(?:\s*[,(:–—-]\s*|\s+)(?:(?:of|from|dated|for|vom|von|du|de|del|della|dell['’]|dal|van|af|fra|från|z|от)\s+)?({DATE})(?=\W*$|[.;:)])",
+    re.IGNORECASE,
+)
+_NAMED_YEAR = re.compile(
+    rf"\b(?:\w*(?:{_KINDS}))\b(?:\s+\w{{1,20}}){{0,6}}?(?:\s*[,(:–—-]\s*|\s+)(?:(?:of|for|für|du|de|del|van)\s+)?((?:19|20)\d\d)\)?\W*$",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(rf"\W{{0,3}}(?:[^\W\d_]+,\s*(?:den\s|le\s|the\s|il\s|a\s)?)?({DATE})\W{{0,3}}", re.IGNORECASE)
+_LANGUAGES = "en de fr es it pt nl da sv nb fi pl cs sk ru uk bg ro hu tr el hr sl".split()
+_HEAD, _FOOT = 10, 4  # blocks at the top and the bottom that may hold the date of the text
+_IN_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?!\d)")
+
+
+def choose(dates: Iterable[Dated], today: datetime.date | None = None) -> tuple[str | None, DateOrigin]:
+    """The date of the most trusted origin, ISO 8601 as precise as written; (None, "") where none can be.
+
+    A date that does not exist or lies in the future is unknown, and hides those of lesser origin: they would say something else.
+    """
+    order = get_args(DateOrigin)
+    latest = (today or datetime.datetime.now(datetime.UTC).date()) + datetime.timedelta(days=1)  # other time zones
+    found = [(iso_date(d.text), d.origin) for d in sorted(dates, key=lambda d: order.index(d.origin)) if d.text.strip()]
+    possible: list[tuple[str, DateOrigin]] = []
+    for iso, origin in found:
+        if iso and "1000" <= iso <= latest.isoformat()[: len(iso)]:
+            possible.append((iso, origin))
+        elif origin in ("text", "front matter"):
+            break
+    if not possible:
+        return None, ""
+    # "Record 2018" of 2018-03-01: the one that agrees and says more.
+    return max((pair for pair in possible if pair[0].startswith(possible[0][0])), key=lambda pair: len(pair[0]))
+
+
+def iso_date(text: str) -> str | None:
+    """A date in any of the usual ways of writing, as precise as it is; None where it is none or does not exist.
+
+    03/04/2025 is March or April: it gives 2025.
+    """
+    text = " ".join(text.split())[:60]
+    if match := re.match(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?(?=$|[T\s])", text):
+        return _checked(*match.groups())
+    if match := re.match(r"(?:D:)?(\d{4})(\d{2})(\d{2})(?=\D|$|\d{2,6})", text):
+        return _checked(*match.groups())
+    if match := re.fullmatch(rf"({_ASIAN})", text):
+        return _checked(*re.findall(r"\d+", text)[:3])
+    if match := re.match(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?!\d)", text):
+        return _checked(*match.groups())
+    if match := re.match(r"(\d{1,2})([./-])\s?(\d{1,2})[./-]\s?(\d{4})(?!\d)", text):
+        return _of_digits(*match.groups())
+    return _of_words(text)
+
+
+def dates_in_text(blocks: Sequence[Piece], text: str) -> list[Dated]:
+    """What the text says of itself: a date alone on its line, after "updated", in a title, "Notice of June 2024"."""
+    outer = [*blocks[:_HEAD], *blocks[_HEAD:][-_FOOT:]]
+    for block in outer:
+        if block.kind == "code":
+            continue
+        line = text[block.start : min(block.end, block.start + 300)]
+        found = _own_date(line, is_title=block.kind in ("heading", "caption") or block is blocks[0])
+        if found:
+            return [Dated(found, "text")]
+    return []
+
+
+def date_in_title(title: str) -> list[Dated]:
+    found = _own_date(title[:300], is_title=True)
+    return [Dated(found, "text")] if found else []
+
+
+def date_in_name(stem: str) -> list[Dated]:
+    """2024-11-02 in a file's name; the person who named it said so."""
+    match = _IN_NAME.search(stem)
+    return [Dated(match.group(1), "metadata")] if match else []
+
+
+def _own_date(line: str, is_title: bool) -> str:
+    first = re.split(r"(?<=[^\W\d_]{2}[.!?])\s|(?<=\d{4}[.!?])\s", line, maxsplit=1)[0]
+    patterns = [_LABELLED, _NAMED, _NAMED_YEAR] if is_title else [_LABELLED, _NAMED]
+    alone = _ALONE.fullmatch(line)
+    matches = [alone, *(pattern.search(first) for pattern in patterns)]
+    return next((match.group(1) for match in matches if match and _is_date(match.group(1))), "")
+
+
+def _is_date(text: str) -> bool:
+    """Digits are a date by their form, also one that does not exist; words only where they hold a month."""
+    return bool(re.fullmatch(rf"\d{{4}}|{_ISO}|{_ASIAN}|{_DIGITS}", text)) or _of_words(text) is not None
+
+
+def _checked(year: str, month: str | None = None, day: str | None = None) -> str | None:
+    try:
+        datetime.date(int(year), int(month or 1), int(day or 1))
+    except ValueError:
+        return None
+    return "-".join([f"{int(year):04}", *(f"{int(part):02}" for part in (month, day) if part)])
+
+
+def _of_digits(first: str, sign: str, second: str, year: str) -> str | None:
+    """Day and month in digits. With dots the day comes first; with strokes it may be either way."""
+    if sign == "." or int(first) > 12 or first == second:
+        return _checked(year, second, first)
+    return _checked(year, first, second) if int(second) > 12 else _checked(year)
+
+
+def _of_words(text: str) -> str | None:
+    from dateparser.date import DateDataParser
+
+    if not re.search(r"(?<!\d)\d{4}(?!\d)", text) or not re.search(r"[^\W\d_]{3}", text):
+        return None
+    settings = {"PREFER_DAY_OF_MONTH": "first", "REQUIRE_PARTS": ["month", "year"], "PARSERS": ["absolute-time"]}
+    found = DateDataParser(languages=_LANGUAGES, settings=settings).get_date_data(text)
+    if found.date_obj is None:
+        return None
+    return found.date_obj.date().isoformat()[: {"day": 10, "month": 7, "year": 4}.get(found.period, 10)]

@@ -1,0 +1,152 @@
+"""Plain text: paragraphs unwrapped, lists, underlined headings, tables of aligned columns, lines of "key: value"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby, pairwise
+
+from .encoding import decode
+from .limits import Limits
+from .structure import Extracted, TooMuch, Writer
+from .tables import write_tables
+
+_ITEM = re.compile(
+    r"[ \t]{0,12}(?:(\d{1,3}(?:\.\d{1,3}){0,4}[.)]|\(?[a-zA-Z0-9]{1,3}\)|[ivxIVX]{1,6}[.)])|[-*+•‣◦–—])[ \t]+(\S.*)"
+)
+_RULE = re.compile(r"[ \t]*([=\-~^*#_+\"'`.])\1{2,}[ \t]*")
+_PAIR = re.compile(r"[ \t]{0,12}([^\W\d_][^:\n.?!]{0,40}):[ \t]+(\S.*)")
+_GAPS = re.compile(r"[ \t]{2,}|\t")
+_LONGEST_LINE = 2_000  # longer ones are read as running text only
+_SENTENCE_END = re.compile(r"[.!?:;…][\"'”’)\]]*$")
+
+
+def load_text(data: bytes, name: str, limits: Limits) -> Extracted:
+    from .markdown import front_matter
+
+    decoded = decode(data, name)
+    front, body = front_matter(decoded.text)
+    writer = Writer(limits)
+    write_text(writer, body)
+    done = writer.finish()
+    return replace(front, text=done.text, blocks=done.blocks, unread=(*decoded.unread, *done.unread))
+
+
+def write_text(writer: Writer, text: str, page: int | None = None) -> None:
+    """The paragraphs of plain text as blocks."""
+    try:
+        for lines in _paragraphs(text):
+            _write_paragraph(writer, lines, page)
+    except TooMuch as limit:
+        writer.say(f"Not all of it is read: {limit}")
+
+
+def _paragraphs(text: str) -> Iterator[list[str]]:
+    for has_words, lines in groupby(text.split("\n"), key=lambda line: bool(line.strip())):
+        if has_words:
+            yield [line.rstrip() for line in lines]
+
+
+def _write_paragraph(writer: Writer, lines: list[str], page: int | None) -> None:
+    if (
+        len(lines) > 1
+        and _RULE.fullmatch(lines[1])
+        and len(lines[0].strip()) <= 120
+        and not _GAPS.search(lines[0].strip())
+    ):
+        writer.heading(lines[0], 1 if lines[1].strip()[0] in "=#*" else 2, page=page)
+        lines = lines[2:]
+    lines = [line for line in lines if not _RULE.fullmatch(line)]
+    if not lines:
+        return
+    if table := _aligned(lines):
+        write_tables(writer, table, page=page)
+    elif _are_pairs(lines):
+        for line in lines:
+            match = _PAIR.fullmatch(line)
+            assert match, "_are_pairs has looked at every line"
+            writer.field(match.group(1), match.group(2), page=page)
+    else:
+        _write_lines(writer, lines, page)
+
+
+def _write_lines(writer: Writer, lines: list[str], page: int | None) -> None:
+    """Running text and items; a line that goes on with the one before is joined to it."""
+    is_wrapped = _is_wrapped(lines)
+    gathered: list[str] = []
+    label: str | None = None
+    for line in lines:
+        match = _ITEM.fullmatch(line) if len(line) <= _LONGEST_LINE else None
+        if match or (gathered and not is_wrapped and not _goes_on(line, label is not None)):
+            _put(writer, gathered, label, page)
+            gathered, label = [], None
+        if match:
+            label, line = match.group(1) or "", match.group(2)
+        gathered.append(line.strip())
+    _put(writer, gathered, label, page)
+
+
+def _put(writer: Writer, gathered: list[str], label: str | None, page: int | None) -> None:
+    text = _joined(gathered)
+    if label is None:
+        writer.add("paragraph", text, page=page)
+    else:
+        writer.item(text, label, page=page)
+
+
+def _joined(lines: list[str]) -> str:
+    """Lines as one; a word broken by a hyphen at a line's end is put together."""
+    pieces: list[str] = []
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        is_broken = line[-1:] == "-" and line[-2:-1].isalpha() and following[:1].islower()
+        pieces.append(line[:-1] if is_broken else line + " ")
+    return "".join(pieces).strip()
+
+
+def _goes_on(line: str, in_item: bool) -> bool:
+    return in_item and line[:2].isspace()
+
+
+def _is_wrapped(lines: list[str]) -> bool:
+    """Every line but the last is nearly as long as the longest, or they break inside sentences."""
+    if len(lines) < 2:
+        return False
+    lengths = [len(line) for line in lines]
+    longest = max(lengths)
+    if longest < 30:
+        return False
+    full = sum(length >= 0.7 * longest for length in lengths[:-1])
+    open_ends = sum(not _SENTENCE_END.search(line[-4:]) for line in lines[:-1])
+    return full >= 0.7 * (len(lines) - 1) and open_ends >= 0.4 * (len(lines) - 1)
+
+
+def _are_pairs(lines: list[str]) -> bool:
+    return len(lines) > 1 and all(len(line) <= _LONGEST_LINE and _PAIR.fullmatch(line) for line in lines)
+
+
+def _aligned(lines: list[str]) -> list[list[str]]:
+    """The cells of lines in columns (tabs, runs of blanks, or strokes between them); [] where there are none."""
+    if len(lines) < 2 or max(map(len, lines)) > _LONGEST_LINE:
+        return []
+    if all(line.count("|") >= 2 or line.strip()[:1] == "|" for line in lines):
+        rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+        return [row for row in rows if not all(set(cell) <= set("-:=+ ") for cell in row)]
+    if any(_ITEM.fullmatch(line) for line in lines) or len(lines) < 3:
+        return []
+    rows = [_GAPS.split(line.strip()) for line in lines]
+    widths = {len(row) for row in rows}
+    return rows if len(widths) == 1 and widths.pop() > 1 else _by_column(lines)
+
+
+def _by_column(lines: list[str]) -> list[list[str]]:
+    """Cut where every line has a gap of blanks in the same place: tables with cells left empty."""
+    if any("\t" in line for line in lines):
+        return []
+    width = max(map(len, lines))
+    blank = [all(line[place : place + 1] in ("", " ") for line in lines) for place in range(width)]
+    gaps = [place for place in range(2, width) if blank[place - 1] and blank[place - 2] and not blank[place]]
+    if not gaps or sum(bool(_GAPS.search(line.strip())) for line in lines) < 0.8 * len(lines):
+        return []
+    edges = [0, *gaps, width]
+    return [[line[start:end].strip() for start, end in pairwise(edges)] for line in lines]
