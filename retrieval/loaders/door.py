@@ -84,7 +84,7 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[Path], lis
     for path in map(Path, paths):
         if path.is_dir():
             _walk(path, finds)
-        elif not os.path.lexists(path):
+        elif not path.exists():  # nor does a link that leads nowhere or in a circle
             raise RetrievalError(f"{printable(path)} does not exist; check the spelling of the path.")
         else:
             _take(os.path.realpath(path), path, finds)

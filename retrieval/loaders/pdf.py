@@ -49,9 +49,9 @@ def load_pdf(data: bytes, name: str, limits: Limits) -> Extracted:
     fields = pdf.get_metadata_dict()
     pdf.close()
     done = writer.finish()
-    if not done.text and reader.textless:
+    if not done.text:
         raise RetrievalError(
-            f"{name} has no text layer; run OCR on it first (for example with ocrmypdf) or install Tesseract."
+            f"{name} has no text layer, run OCR on it first (for example with ocrmypdf) or install Tesseract."
         )
     from .html import names
 

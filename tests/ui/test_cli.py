@@ -501,18 +501,18 @@ def test_a_huge_file_is_named_and_the_others_are_read(command: Command) -> None:
     huge("docs")
     result = asked(command)
     assert result.code == 0
-    assert "huge.txt is larger than 52,428,800 bytes; split it" in result.err.replace("\n", " ")
+    assert "huge.txt is larger than 104,857,600 bytes; split it" in result.err.replace("\n", " ")
     assert "**Marisa** [1]" in result.out
 
 
 def test_a_huge_file_alone(command: Command) -> None:
     huge("only")
-    assert_refused(command("run", "Who?", "--docs", "only"), 2, "huge.txt is larger than 52,428,800 bytes")
+    assert_refused(command("run", "Who?", "--docs", "only"), 2, "huge.txt is larger than 104,857,600 bytes")
 
 
 def test_a_file_of_an_unknown_kind(command: Command) -> None:
-    Path("photo.png").write_bytes(b"png")
-    assert_refused(command("run", "Who?", "--docs", "photo.png"), 2, "photo.png is of no known kind")
+    Path("drawing.dwg").write_bytes(b"dwg")
+    assert_refused(command("run", "Who?", "--docs", "drawing.dwg"), 2, "drawing.dwg is of no known kind")
 
 
 BLANK_PDF = (

@@ -13,7 +13,7 @@ from palimpsest.retrieval.types import RetrievalError
 from tests.retrieval.loaders.makers import docx_bytes, paragraph, pdf_bytes, write
 
 BAD = {
-    "blank.pdf": (pdf_bytes(), "holds no text"),
+    "blank.pdf": (pdf_bytes(), "has no text layer, run OCR"),
     "broken.pdf": (b"%PDF-1.4 but no more", "broken PDF"),
     "half.pdf": (pdf_bytes("Cats")[:90], "broken PDF"),
     "locked.pdf": (
