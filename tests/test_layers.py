@@ -32,7 +32,7 @@ DOORS = {
     "charset_normalizer": ("retrieval/loaders/encoding.py",),
     "ftfy": ("retrieval/loaders/encoding.py",),
     "py3langid": ("retrieval/loaders/language.py",),
-    "dateparser": ("retrieval/",),
+    "dateparser": ("retrieval/", "agent/dates.py"),
     "pylatexenc": ("retrieval/loaders/latex.py",),
     "bibtexparser": ("retrieval/loaders/latex.py",),
     "safetensors": (

@@ -8,7 +8,6 @@ from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
-from typing import cast
 
 from .encoding import decode
 from .html import fill, parse
@@ -53,7 +52,7 @@ def _messages(data: bytes) -> Iterator[bytes]:
 
 def _parsed(data: bytes, name: str) -> EmailMessage:
     try:
-        return cast(EmailMessage, message_from_bytes(data, policy=policy.default))
+        return message_from_bytes(data, policy=policy.default)
     except (MessageError, ValueError, LookupError, TypeError, IndexError) as exc:
         raise broken(name, "a broken message", "save it again", exc) from exc
 
@@ -105,9 +104,8 @@ def _attachments(writer: Writer, message: EmailMessage, name: str, level: int) -
             if isinstance(inner, EmailMessage):
                 _write(writer, inner, name, level + 1)
         else:
-            writer.say(
-                f'The attachment "{one_line(part.get_filename() or part.get_content_type())[:100]}" is not opened; save it beside'
-            )
+            attached = one_line(part.get_filename() or part.get_content_type())[:100]
+            writer.say(f'The attachment "{attached}" is not opened; save it beside the message')
 
 
 def _header(message: EmailMessage, name: str) -> str:
