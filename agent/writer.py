@@ -9,7 +9,7 @@ from pathlib import Path
 from palimpsest.dlm_core.canvas.canvas import Canvas
 from palimpsest.dlm_core.decoding.sampler import Frame, Plan, denoise_all, in_batches, threshold
 from palimpsest.dlm_core.denoisers import embedded
-from palimpsest.dlm_core.denoisers.open import open_denoiser
+from palimpsest.dlm_core.denoisers.open import shared_denoiser
 from palimpsest.dlm_core.kinds import (
     KIND_PROMPT,
     KIND_SLOT,
@@ -46,7 +46,7 @@ class ModelWriter:
             import torch
 
             torch.set_num_threads(threads)
-        self.denoiser = open_denoiser(model)
+        self.denoiser = shared_denoiser(model)
         self.name = str(model) if model == "embedded" else Path(model).name
         self.calibration = self.denoiser.calibration
         self.steps = steps or self.calibration.steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,9 @@ def default_folder() -> Path:
     return Path(platformdirs.user_cache_dir("palimpsest")) / "indexes"
 
 
+@lru_cache(maxsize=1)
 def open_embedder() -> Embedder:
+    """One for the whole process; it loads its weights when the first text comes."""
     return MiniLMEmbedder()
 
 

@@ -19,6 +19,7 @@ from palimpsest.retrieval.types import Document, Found, Passage, RetrievalError
 from . import corpus, export
 from .config import Config, is_text, keep_tracing_off, make
 from .errors import FAILED, USAGE, DamagedError, ResearchError
+from .memory import bound_arenas
 from .runs import Record, Run, Version, write
 from .seal import head, sealed
 from .web import Approve
@@ -139,6 +140,7 @@ def _start(run: Run, version: Version, record: Record) -> ResearchState:
 
 @contextmanager
 def _opened(config: Config, approve: Approve | None = None) -> Iterator[tuple[Tools, corpus.Corpus]]:
+    bound_arenas()
     held = corpus.Corpus(config, approve=approve)
     try:
         yield corpus.tools(config, held), held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -50,6 +51,7 @@ class HostedDenoiser(PromptedDenoiser):
         self.body = body
         self.quality: torch.nn.Linear | None = None  # log-odds that a word is right, of its final state (`adapter`)
         self.arena = Arena.of(body.row_state)
+        self._arena_is_mine = threading.Lock()  # several runs of a process may share this model
         self._elastic = None if expand is None else by_guess(expand_and_delete(expand, delete), steps=ELASTIC_STEPS)
 
     def resize(self, model: Model, canvas: Canvas, cache: Cache, step: int, seed: int) -> Canvas:
@@ -60,7 +62,8 @@ class HostedDenoiser(PromptedDenoiser):
     def _read(
         self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
     ) -> tuple[list[Reader], list[Cache]]:
-        states, kept = hidden_states(self.body, self.arena, self.marks.mask, canvases, caches)
+        with self._arena_is_mine:
+            states, kept = hidden_states(self.body, self.arena, self.marks.mask, canvases, caches)
         return [_Computed(self.body, *each, self.quality) for each in states], kept
 
 
