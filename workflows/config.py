@@ -139,9 +139,12 @@ def _from_stranger(path: Path) -> dict[str, Any]:
     return found
 
 
+_HOSTS = ("proxy", "services")  # settings that name hosts, however they are written
+
+
 def _leads_out(key: str, value: Any, folder: Path) -> str:
     names = [str(name) for name in (value if isinstance(value, list) else [value])]
-    if any("://" in name for name in names):
+    if key in _HOSTS or any("://" in name for name in names):
         return "another host"
     if key in ("web", "services", "proxy", "contact") and value:
         return "hosts on the web"
