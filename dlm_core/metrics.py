@@ -74,8 +74,8 @@ def sari(source: str, guess: str, gold: str) -> float:
 
     Where there is nothing to keep, add or delete and nothing is, that part is perfect.
     """
-    told = [_sari_of(*(_grams(text, n) for text in (source, guess, gold))) for n in range(1, 5)]
-    return 100 * sum(map(sum, told)) / 12
+    parts = [_sari_of(*(_grams(text, n) for text in (source, guess, gold))) for n in range(1, 5)]
+    return 100 * sum(map(sum, parts)) / 12
 
 
 Gram = tuple[str, ...]

@@ -167,15 +167,17 @@ def _check_types(**tensors: Tensor) -> None:
         if tensor.dtype not in DTYPES:
             raise ValueError(f"{name} is {tensor.dtype}; give float32, float16 or bfloat16")
         if tensor.dtype != first.dtype or tensor.device != first.device:
-            told = f"{tensor.dtype} on {tensor.device}, others are {first.dtype} on {first.device}"
-            raise ValueError(f"{name} is {told}; bring them to one type and device")
+            kind = f"{tensor.dtype} on {tensor.device}, others are {first.dtype} on {first.device}"
+            raise ValueError(f"{name} is {kind}; bring them to one type and device")
 
 
 def _check_strides(**tensors: Tensor) -> None:
     for name, tensor in tensors.items():
         if tensor.dim() != 3 or (tensor.numel() and tensor.stride(2) != 1):
-            told = f"{list(tensor.shape)} with strides {list(tensor.stride())}"
-            raise ValueError(f"{name} is {told}; give [rows, heads, head size] with the numbers of a head side by side")
+            layout = f"{list(tensor.shape)} with strides {list(tensor.stride())}"
+            raise ValueError(
+                f"{name} is {layout}; give [rows, heads, head size] with the numbers of a head side by side"
+            )
 
 
 def _check_attention(q: Tensor, k: Tensor, v: Tensor, layout: Layout, lse: Tensor | None) -> None:
@@ -191,8 +193,8 @@ def _check_attention(q: Tensor, k: Tensor, v: Tensor, layout: Layout, lse: Tenso
         shapes = f"q {list(q.shape)}, k {list(k.shape)}, v {list(v.shape)}"
         raise ValueError(f"{shapes} do not fit; give q [N, Hq, D], k and v [S, Hkv, D], Hq a multiple of Hkv")
     if len(q) != layout.num_rows or len(k) != layout.num_keys:
-        told = f"{len(q)} rows and a pool of {len(k)}, the layout {layout.num_rows} and {layout.num_keys}"
-        raise ValueError(f"there are {told}; build the layout for these tensors")
+        sizes = f"{len(q)} rows and a pool of {len(k)}, the layout {layout.num_rows} and {layout.num_keys}"
+        raise ValueError(f"there are {sizes}; build the layout for these tensors")
     if q.shape[2] > 512:
         raise ValueError(f"a head of {q.shape[2]} values is too wide; at most 512 are supported")
     if layout.extents.device != q.device:

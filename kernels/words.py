@@ -1,4 +1,4 @@
-"""What `unmask` is told and tells: which words a row may become, and what the model would write there."""
+"""What `unmask` is asked and answers: which words a row may become, and what the model would write there."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ def visible(block_length: int, queries: Tensor, keys: Tensor) -> Tensor | None:
 def mix(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Tensor:
     """Plain attention of q [Q, Hq, D] over k, v [K, Hkv, D], by `seen` [Q, K] bool."""
     seen = seen if seen is None else seen.to(q.device)
-    told = F.scaled_dot_product_attention(
+    mixed = F.scaled_dot_product_attention(
         q.transpose(0, 1)[None], k.transpose(0, 1)[None], v.transpose(0, 1)[None], attn_mask=seen, enable_gqa=True
     )
-    return told[0].transpose(0, 1)
+    return mixed[0].transpose(0, 1)
 
 
 class Everywhere:

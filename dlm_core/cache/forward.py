@@ -96,29 +96,34 @@ def _work(body: Body, canvas: Canvas, cache: SpanCache, mask: int) -> Work:
     old: Kept | None = cache.kept
     if old is not None and cache.refresh and old.age >= cache.refresh:
         old = None
-    told = align(old, canvas, seen)
-    live = _from_block(body, canvas, told) if body.block_length else _around(body, canvas, told, cache.fringe)
+    alignment = align(old, canvas, seen)
+    live = _from_block(body, canvas, alignment) if body.block_length else _around(body, canvas, alignment, cache.fringe)
     return Work(
-        canvas, cache, seen, told, live.nonzero()[:, 0], ((told.old >= 0) & ~live & ~told.stale).nonzero()[:, 0]
+        canvas,
+        cache,
+        seen,
+        alignment,
+        live.nonzero()[:, 0],
+        ((alignment.old >= 0) & ~live & ~alignment.stale).nonzero()[:, 0],
     )
 
 
-def _around(body: Body, canvas: Canvas, told: Alignment, fringe: int) -> Tensor:
+def _around(body: Body, canvas: Canvas, alignment: Alignment, fringe: int) -> Tensor:
     """[T] bool: what changed and its fringe, and the rows that the words of open places are read off."""
-    live = widen(told.stale, fringe)
+    live = widen(alignment.stale, fringe)
     if body.shift:
         live[:-1] |= canvas.open[1:]
     return live
 
 
-def _from_block(body: Body, canvas: Canvas, told: Alignment) -> Tensor:
+def _from_block(body: Body, canvas: Canvas, alignment: Alignment) -> Tensor:
     """[T] bool: from the first block that changed to the last that is open: earlier ones are exact, later ones are not looked at."""
     block = canvas.positions // body.block_length
     wanted = canvas.open | (torch.cat([canvas.open[1:], canvas.open[:1]]) if body.shift else canvas.open)
     if not bool(wanted.any()):
         return torch.zeros_like(wanted)
     last = block[wanted].max()
-    changed = told.stale & (block <= last)
+    changed = alignment.stale & (block <= last)
     first = block[changed].min() if bool(changed.any()) else last
     return (block >= first) & (block <= last) | (wanted & (block < first))
 

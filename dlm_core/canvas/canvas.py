@@ -332,7 +332,7 @@ def padded(words: Sequence[int], length: int, delete: int) -> list[int]:
 
 
 class Sheet:
-    """Rows of a canvas while it is being laid: `put` tokens, `slot` holes, `close` each segment, then take the `canvas`."""
+    """Rows of a canvas while it is being built: `put` tokens, `slot` holes, `close` each segment, then take the `canvas`."""
 
     def __init__(self, marks: Marks):
         self.marks = marks
@@ -343,7 +343,7 @@ class Sheet:
 
     @property
     def size(self) -> int:
-        """Rows of the segment that is being laid."""
+        """Rows of the segment that is being built."""
         return len(self.rows) - self._start
 
     def put(self, token: int, characters: tuple[int, int] = (-1, -1)) -> None:

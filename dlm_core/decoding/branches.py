@@ -31,11 +31,11 @@ class Branch:
 
 def confidence(frames: Sequence[Frame]) -> float:
     """The mean log-probability of the places a trajectory committed, each as it was then; -inf when nothing was possible."""
-    told = []
+    logs = []
     for frame in frames:
         done = frame.active & ~frame.canvas.open
-        told.append(frame.guess.prob[done].log())
-    return float(torch.cat(told).mean()) if told and sum(map(len, told)) else 0.0
+        logs.append(frame.guess.prob[done].log())
+    return float(torch.cat(logs).mean()) if logs and sum(map(len, logs)) else 0.0
 
 
 def rivals(

@@ -15,7 +15,7 @@ OPEN = -1  # in what is known of a slot: a place that is not settled
 class Sequences:
     """Allowed sequences as rows: `tokens` [M, L] int64, padded with -1 behind their ends; by `of`, sorted and without repeats.
 
-    Sorted rows are a trie laid flat: what a prefix leaves is one run of rows. Diffusion settles places in any order, so more is asked
+    Sorted rows are a flat trie: what a prefix leaves is one run of rows. Diffusion settles places in any order, so more is asked
     than prefixes: which sequences agree with the places known so far, and what they allow at the others.
     """
 
@@ -42,11 +42,11 @@ class Sequences:
 
     def agreeing(self, known: Sequence[int]) -> Tensor:
         """[M] bool: the sequences of exactly len(known) tokens that hold what is settled in it; OPEN places may be anything."""
-        told = torch.tensor(list(known), dtype=torch.long)
-        if len(told) > self.tokens.shape[1]:
+        row = torch.tensor(list(known), dtype=torch.long)
+        if len(row) > self.tokens.shape[1]:
             return torch.zeros(len(self), dtype=torch.bool)
-        fits = (self.tokens[:, : len(told)] == told) | (told == OPEN)
-        return fits.all(1) & (self.lengths == len(told))
+        fits = (self.tokens[:, : len(row)] == row) | (row == OPEN)
+        return fits.all(1) & (self.lengths == len(row))
 
     def allowed(self, known: Sequence[int]) -> list[Tensor]:
         """For each place, the token ids it may hold given the settled ones, ascending; a settled place allows what it holds."""
@@ -55,25 +55,25 @@ class Sequences:
 
     def after(self, prefix: Sequence[int]) -> Tensor:
         """The token ids that may follow `prefix`, ascending; -1 among them when a sequence ends there."""
-        told = torch.tensor(list(prefix), dtype=torch.long)
-        if len(told) > self.tokens.shape[1]:
+        begun = torch.tensor(list(prefix), dtype=torch.long)
+        if len(begun) > self.tokens.shape[1]:
             return torch.empty(0, dtype=torch.long)
-        rows = self.tokens[(self.tokens[:, : len(told)] == told).all(1)]
-        if len(told) == self.tokens.shape[1]:
+        rows = self.tokens[(self.tokens[:, : len(begun)] == begun).all(1)]
+        if len(begun) == self.tokens.shape[1]:
             return torch.full((min(len(rows), 1),), OPEN)
-        return rows[:, len(told)].unique()
+        return rows[:, len(begun)].unique()
 
     def score(self, words: Tensor, known: Sequence[int]) -> Tensor:
         """[M] log-probability of each sequence from those of words [L, V] at its places; -inf for those that do not agree."""
         fits, length = self.agreeing(known), len(known)
-        told = torch.full((len(self),), -torch.inf)
+        scores = torch.full((len(self),), -torch.inf)
         rows = self.tokens[fits][:, :length]
         still = torch.tensor([k == OPEN for k in known])
-        told[fits] = (words[torch.arange(length), rows] * still).sum(1)
-        return told
+        scores[fits] = (words[torch.arange(length), rows] * still).sum(1)
+        return scores
 
     def mean_score(self, words: Tensor) -> Tensor:
         """[M] mean log-probability a token of each sequence, begun at the first place of words [L, V]; none may be longer than L."""
         size = self.tokens.shape[1]
-        told = words[torch.arange(size), self.tokens.clamp_min(0)] * (self.tokens >= 0)
-        return told.sum(1) / self.lengths
+        spoken = words[torch.arange(size), self.tokens.clamp_min(0)] * (self.tokens >= 0)
+        return spoken.sum(1) / self.lengths

@@ -56,7 +56,7 @@ class Progress:
 
 
 class Model(Protocol):
-    """A denoiser. Absorbing or uniform noise is its own affair: it is told which places are open and never told a mask id.
+    """A denoiser. Absorbing or uniform noise is its own affair: it knows which places are open and never a mask id.
 
     `guess` answers for canvases side by side; `caches` hold what each keeps from its last guess (None: keep nothing), `seeds` the
     noise of each. Returned are the guesses and what to keep for the next.
@@ -70,11 +70,6 @@ class Model(Protocol):
 def keep_all(guess: Guess, canvas: Canvas, step: int) -> Tensor:
     """The reopen rule that reopens nothing."""
     return torch.zeros(len(canvas), dtype=torch.bool)
-
-
-def settle_all(guess: Guess, canvas: Canvas, step: int) -> Tensor:
-    """Commit every open place: one-step decoding."""
-    return canvas.open
 
 
 def threshold(least: float) -> Rule:

@@ -157,13 +157,13 @@ def legal(joint: Tensor, limit: Limits, kind: MaskKind) -> Tensor:
 
 def limits(canvas: Canvas, size: int) -> Limits:
     """Among the first `size` places of a canvas, where a copied span may begin and end: at whole words, not at stray punctuation."""
-    told = torch.zeros(5, size, dtype=torch.bool)
+    allowed = torch.zeros(5, size, dtype=torch.bool)
     for segment in canvas.segments:
         if segment.role is Role.EVIDENCE:
             where = slice(segment.start, segment.end)
             spans = tuple(map(tuple, canvas.characters[where].tolist()))
-            told[:, where] = _limits_of(segment.text, spans)
-    return Limits(*told)
+            allowed[:, where] = _limits_of(segment.text, spans)
+    return Limits(*allowed)
 
 
 @lru_cache(maxsize=1024)  # a passage is read again at every step of every canvas it lies on
@@ -171,18 +171,18 @@ def _limits_of(text: str, spans: tuple[tuple[int, int], ...]) -> Tensor:
     """[5, n] bool for the words of `text` at `spans`: may a copy start there, end there, is it a figure, does it open a name, is it a
     name that does not stand behind a figure (in "2 GB" it does) and is no month.
     """
-    told = torch.zeros(5, len(spans), dtype=torch.bool)
+    allowed = torch.zeros(5, len(spans), dtype=torch.bool)
     for i, (a, b) in enumerate(spans):
         if a < 0 or a == b:
             continue
         word = text[a:b]
-        told[0, i] = not _joins(text, a) and (word[0].isalnum() or word in _OPENING)
-        told[1, i] = not _joins(text, b) and (word[-1].isalnum() or word in _CLOSING)
-        told[2, i] = bool(_HAS_FIGURE.search(word))
+        allowed[0, i] = not _joins(text, a) and (word[0].isalnum() or word in _OPENING)
+        allowed[1, i] = not _joins(text, b) and (word[-1].isalnum() or word in _CLOSING)
+        allowed[2, i] = bool(_HAS_FIGURE.search(word))
         behind = i > 0 and spans[i - 1][0] >= 0 and bool(_HAS_FIGURE.search(text[slice(*spans[i - 1])]))
-        told[4, i] = told[0, i] and word[0].isupper() and not behind and not _MONTH.match(text, a)
-        told[3, i] = word[0].isdigit() or any(c.isupper() for c in "".join(text[a : a + 4].split(maxsplit=1)[:1]))
-    return told
+        allowed[4, i] = allowed[0, i] and word[0].isupper() and not behind and not _MONTH.match(text, a)
+        allowed[3, i] = word[0].isdigit() or any(c.isupper() for c in "".join(text[a : a + 4].split(maxsplit=1)[:1]))
+    return allowed
 
 
 def _joins(text: str, at: int) -> bool:

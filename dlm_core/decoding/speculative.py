@@ -38,12 +38,12 @@ def speculate(
         chain = _chain(guess, canvas, width)
         asked = [c for c in chain if bool(c.open.any())]
         seeds = [seed + step + 1 + n for n in range(len(asked))]
-        told, caches = model.guess(asked, [kept] * len(asked), seeds) if asked else ([], [])
+        guesses, caches = model.guess(asked, [kept] * len(asked), seeds) if asked else ([], [])
         for number, drafted in enumerate(chain):
             yield Frame(drafted, canvas.open & ready(canvas), guess, step, kept.report if kept else None)
             canvas, step = drafted, step + 1
-            if number < len(told):
-                guess, kept = told[number], caches[number]
+            if number < len(guesses):
+                guess, kept = guesses[number], caches[number]
             if number + 1 < len(chain) and not _same(_next(guess, canvas), chain[number + 1]):
                 break
 

@@ -41,9 +41,9 @@ def is_adapter(folder: Path) -> bool:
 
 def read_facts(folder: Path) -> AdapterFacts:
     """ModelError when the file is missing, damaged or of another make."""
-    told = read_json(folder / FACTS)
+    stored = read_json(folder / FACTS)
     try:
-        return AdapterFacts(**told)
+        return AdapterFacts(**stored)
     except TypeError as error:
         raise ModelError(f"{folder / FACTS} is not of this format ({error}); export the adapter again") from error
 

@@ -40,14 +40,14 @@ class GemmaDenoiser(PromptedDenoiser):
     def _read(
         self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
     ) -> tuple[list[Reader], list[Cache]]:
-        told = [self._one(*each) for each in zip(canvases, caches, seeds, strict=True)]
-        return [read for read, _ in told], [kept for _, kept in told]
+        pairs = [self._one(*each) for each in zip(canvases, caches, seeds, strict=True)]
+        return [read for read, _ in pairs], [kept for _, kept in pairs]
 
     def _one(self, canvas: Canvas, cache: Cache, seed: int) -> tuple[Reader, Cache]:
         start = draft_start(canvas)
         step: Step | None = cache.kept if isinstance(cache, SpanCache) and not cache.exact else None
-        told = canvas.tokens[:start].tolist()
-        prefix = self.model.prefix(told, step.prefix.shared(told) if step else None)
+        read = canvas.tokens[:start].tolist()
+        prefix = self.model.prefix(read, step.prefix.shared(read) if step else None)
         logits = self.model.logits(self._noised(canvas, seed)[start:], prefix, _conditioning(canvas.ids[start:], step))
         count = 0 if step is None else step.count + 1
         kept = None if cache is None or cache.exact else Step(prefix, canvas.ids[start:], logits, count)

@@ -148,10 +148,10 @@ class Denoiser:
             batch = Batch.of([missing[k][0] for k in keys], [[missing[k][1]] for k in keys])
             past, valid = _side_by_side([have[k[:1]] for k in keys]) if passages else (None, None)
             hidden, own = self.model.rows(batch, past, valid)
-            told = self.model.span_keys(hidden)
+            span_keys = self.model.span_keys(hidden)
             for i, key in enumerate(keys):
                 size = len(key[-1])
-                have[key] = Encoded(told[i, :size], [(k[i, :, :size], v[i, :, :size]) for k, v in own])
+                have[key] = Encoded(span_keys[i, :size], [(k[i, :, :size], v[i, :, :size]) for k, v in own])
 
     def _slots(self, canvas: Canvas, evidence: Tensor, draft: Tensor) -> list[Scored]:
         limit, context = limits(canvas, len(evidence)), Batch.of([canvas], [_context(canvas)])
@@ -191,8 +191,8 @@ class Denoiser:
         """The probability that what stands in a slot that copies is right, or, of an open one, what would be written."""
         if self.model.quality is None:
             return None
-        told = quality_inputs(canvas, slot, state, evidence, spans, none, gate)
-        log_odds: Tensor = self.model.quality(*(t[None] for t in told))[0]
+        inputs = quality_inputs(canvas, slot, state, evidence, spans, none, gate)
+        log_odds: Tensor = self.model.quality(*(t[None] for t in inputs))[0]
         return log_odds.sigmoid()
 
 

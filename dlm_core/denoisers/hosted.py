@@ -83,8 +83,10 @@ class _Computed:
             return None
         weight = self.body.head_weight
         sets = None if allowed is None else Allowed.of([allowed] * len(places), weight.device)
-        told = ops.unmask(states.to(weight.device), weight, allowed=sets)
-        token, prob, entropy, margin = (t.cpu() for t in (told.token, told.prob, told.entropy, told.margin))
+        unmasked = ops.unmask(states.to(weight.device), weight, allowed=sets)
+        token, prob, entropy, margin = (
+            t.cpu() for t in (unmasked.token, unmasked.prob, unmasked.entropy, unmasked.margin)
+        )
         return Best(token, torch.full_like(token, -1), prob, entropy, margin)
 
     def standing(self, places: Tensor) -> Tensor | None:

@@ -77,7 +77,7 @@ def examine(name: str | Path = "embedded") -> str:
 def is_embedded(folder: Path) -> bool:
     """Whether a folder holds weights of the embedded model: its config.json lists shards by checksum, and no architecture."""
     try:
-        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return not (folder / "config.json").exists() and any(folder.glob("model-*.safetensors"))
-    return isinstance(told, dict) and "architectures" not in told and "model_type" not in told
+    return isinstance(config, dict) and "architectures" not in config and "model_type" not in config

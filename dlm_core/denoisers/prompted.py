@@ -131,11 +131,11 @@ class PromptedDenoiser(ABC):
         sheet = Sheet(self.marks)
         judged = all(not isinstance(p, SlotSpec) or p.kind is MaskKind.CHOICE for p in draft) and bool(passages)
         prose = any(isinstance(p, SlotSpec) and p.free for p in draft)
-        told = "".join(p if isinstance(p, str) else "____" for p in question)
-        asked = told if prose and not passages else f"{JUDGING if judged else FILLING}\n\nQuestion: {told}\n"
+        words = "".join(p if isinstance(p, str) else "____" for p in question)
+        asked = words if prose and not passages else f"{JUDGING if judged else FILLING}\n\nQuestion: {words}\n"
         for token in [*self.tokenizer.control(self.tokenizer.template.before_user), *self.tokenizer.encode(asked).ids]:
             sheet.put(token)
-        sheet.close(Role.QUESTION, told)
+        sheet.close(Role.QUESTION, words)
         marks = self._marks(len(passages))
         for (name, text), mark in zip(passages, marks, strict=True):
             self._passage(sheet, mark, name, text)
@@ -212,8 +212,8 @@ class PromptedDenoiser(ABC):
         variants = [canvas.resize(number, n) for n in lengths]
         scored, _ = self._score(variants, [kept] * len(lengths), [seed] * len(lengths))
         spans = torch.full((len(canvas), longest), -torch.inf)
-        for n, told in zip(lengths, scored, strict=True):
-            one = told[number].spans
+        for n, slots in zip(lengths, scored, strict=True):
+            one = slots[number].spans
             assert one is not None
             rows = canvas.slots[
                 number
@@ -241,11 +241,11 @@ class PromptedDenoiser(ABC):
 
     def _slots(self, canvas: Canvas, read: Reader) -> list[Scored]:
         limit = limits(canvas, len(canvas))
-        told = [self._slot(canvas, slot, read, limit) for slot in canvas.slots]
+        scored = [self._slot(canvas, slot, read, limit) for slot in canvas.slots]
         for number, slot in enumerate(canvas.slots):
             if canvas.is_settled(number):
-                told[number] = replace(told[number], quality=read.standing(torch.arange(slot.start, slot.end)))
-        return told
+                scored[number] = replace(scored[number], quality=read.standing(torch.arange(slot.start, slot.end)))
+        return scored
 
     def _slot(self, canvas: Canvas, slot: Slot, read: Reader, limit: Limits) -> Scored:
         """The distribution of one slot; a settled one whose rows were not computed keeps its standing."""

@@ -56,16 +56,16 @@ class Calibration:
         return self.of(kind).length or SLOT_LENGTH[kind]
 
     def save(self, path: Path) -> None:
-        told = {**asdict(self), "kinds": {k.name: asdict(v) for k, v in self.kinds.items()}}
-        path.write_text(json.dumps(told, indent=2) + "\n")
+        stored = {**asdict(self), "kinds": {k.name: asdict(v) for k, v in self.kinds.items()}}
+        path.write_text(json.dumps(stored, indent=2) + "\n")
 
     @staticmethod
     def load(path: Path) -> Calibration:
         """ValueError when the file is not of this form."""
         try:
-            told = json.loads(path.read_text())
-            kinds = {MaskKind[name]: KindCalibration(**values) for name, values in told.pop("kinds").items()}
-            return Calibration(**told, kinds=kinds)
+            stored = json.loads(path.read_text())
+            kinds = {MaskKind[name]: KindCalibration(**values) for name, values in stored.pop("kinds").items()}
+            return Calibration(**stored, kinds=kinds)
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as exc:
             raise ValueError(f"{path.name} is damaged ({exc!r})") from exc
 
@@ -77,10 +77,10 @@ def best_temperature(logits: list[Tensor], right: list[list[int]]) -> float:
     """The temperature that gives the right entries ([n] indices, together one answer) of each distribution the least mean loss."""
 
     def cost(temperature: float) -> float:
-        told = [
+        right_logs = [
             torch.log_softmax(row / temperature, 0)[gold].logsumexp(0) for row, gold in zip(logits, right, strict=True)
         ]
-        return -float(torch.stack(told).mean())
+        return -float(torch.stack(right_logs).mean())
 
     return min((0.5 + 0.05 * n for n in range(51)), key=cost)
 
@@ -91,8 +91,8 @@ def platt(log_odds: Tensor, right: Tensor, iterations: int = 50) -> tuple[float,
     weights = start
     inputs = torch.stack([log_odds.double(), torch.ones_like(log_odds, dtype=torch.float64)], 1)
     for _ in range(iterations):
-        told = torch.sigmoid(inputs @ weights)
-        gradient = inputs.T @ (told - right.double()) + weights - start
-        hessian = (inputs * (told * (1 - told))[:, None]).T @ inputs + torch.eye(2, dtype=torch.float64)
+        expected = torch.sigmoid(inputs @ weights)
+        gradient = inputs.T @ (expected - right.double()) + weights - start
+        hessian = (inputs * (expected * (1 - expected))[:, None]).T @ inputs + torch.eye(2, dtype=torch.float64)
         weights = weights - torch.linalg.solve(hessian, gradient)
     return float(weights[0]), float(weights[1])

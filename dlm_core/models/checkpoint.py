@@ -80,14 +80,14 @@ def _optional(path: Path) -> dict[str, Any]:
 
 def _facts(folder: Path) -> dict[str, Any]:
     """What config.json says, and where it is silent, what other files of the checkpoint say."""
-    told = read_json(folder / "config.json")
-    return {**_elsewhere(folder), **{k: v for k, v in told.items() if v is not None}}
+    config = read_json(folder / "config.json")
+    return {**_elsewhere(folder), **{k: v for k, v in config.items() if v is not None}}
 
 
 def _elsewhere(folder: Path) -> dict[str, int]:
     """What other files of a checkpoint give where its config.json is silent: the ids of the mask token and the expand token."""
-    told = _optional(folder / "generation_config.json")
-    facts = {k: told[k] for k in ("mask_token_id", "expand_token_id") if isinstance(told.get(k), int)}
+    stored = _optional(folder / "generation_config.json")
+    facts = {k: stored[k] for k in ("mask_token_id", "expand_token_id") if isinstance(stored.get(k), int)}
     special = {**_optional(folder / "special_tokens_map.json"), **_optional(folder / "tokenizer_config.json")}
     ids = {added["content"]: number for number, added in _added(folder).items()}
     mask = special.get("mask_token")
@@ -108,10 +108,10 @@ def _added(folder: Path) -> dict[int, dict[str, Any]]:
 
 
 def _own_dtype(stored: Mapping[str, Any]) -> torch.dtype:
-    told = str(stored.get("dtype") or stored.get("torch_dtype") or "bfloat16").removeprefix("torch.")
-    if told not in DTYPES:
-        raise ModelError(f"config.json stores weights as {told}; supported are {', '.join(DTYPES)}")
-    return DTYPES[told]
+    name = str(stored.get("dtype") or stored.get("torch_dtype") or "bfloat16").removeprefix("torch.")
+    if name not in DTYPES:
+        raise ModelError(f"config.json stores weights as {name}; supported are {', '.join(DTYPES)}")
+    return DTYPES[name]
 
 
 def _devices(device: Device | Sequence[Device] | None) -> list[torch.device]:
@@ -222,8 +222,8 @@ def _put(
     target = filled[piece.name] if piece.index is None else filled[piece.name][piece.index]
     source = tensor if piece.rows is None else tensor[piece.rows[0] : piece.rows[1]]
     if source.shape != target.shape:
-        told = f"{tuple(source.shape)} where config.json makes it {tuple(target.shape)}"
-        raise ModelError(f"{stored} is {told}; fetch config.json and shards of one revision")
+        shapes = f"{tuple(source.shape)} where config.json makes it {tuple(target.shape)}"
+        raise ModelError(f"{stored} is {shapes}; fetch config.json and shards of one revision")
     target.copy_(source)
     missing[piece.name] -= 1
 
@@ -284,7 +284,7 @@ def family_of(folder: Path) -> str:
 
 
 def open_tokenizer(folder: Path, otherwise: Template, chat: Mapping[str, bool] | None = None) -> ChatTokenizer:
-    """The tokenizer of a checkpoint, framed by its own chat template where it has one; `chat` is told to that template.
+    """The tokenizer of a checkpoint, framed by its own chat template where it has one; `chat` is handed to that template.
 
     A checkpoint with vocab.json and merges.txt alone (Dream, SDAR) is read as Qwen2's byte-level BPE, which those files are.
     """
@@ -301,14 +301,14 @@ def open_tokenizer(folder: Path, otherwise: Template, chat: Mapping[str, bool] |
 def _serialised(folder: Path) -> str:
     """A tokenizer.json whose added tokens, mere spaces aside, are all special: only special ones are never read out of user text."""
     if (folder / "tokenizer.json").exists():
-        told = read_json(folder / "tokenizer.json")
+        tokenizer = read_json(folder / "tokenizer.json")
     elif (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
-        told = json.loads(_byte_level(folder))
+        tokenizer = json.loads(_byte_level(folder))
     else:
         raise ModelError(f"{folder} holds no tokenizer.json; fetch the whole checkpoint")
-    for token in told.get("added_tokens") or []:
+    for token in tokenizer.get("added_tokens") or []:
         token["special"] = bool(token.get("special") or token["content"].strip())
-    return json.dumps(told)
+    return json.dumps(tokenizer)
 
 
 def _byte_level(folder: Path) -> str:
@@ -328,11 +328,11 @@ def _byte_level(folder: Path) -> str:
 def _own_template(folder: Path, backend: Any, chat: Mapping[str, bool]) -> Template | None:
     """The frame that the checkpoint's own chat template puts around a user's words; rendered in transformers' sandbox."""
     source = folder / "chat_template.jinja"
-    told = _optional(folder / "tokenizer_config.json")
-    template = source.read_text(encoding="utf-8") if source.exists() else told.get("chat_template")
+    config = _optional(folder / "tokenizer_config.json")
+    template = source.read_text(encoding="utf-8") if source.exists() else config.get("chat_template")
     if not isinstance(template, str):
         return None
-    render = _renderer(folder.name, backend, told, {"chat_template": template, **chat})
+    render = _renderer(folder.name, backend, config, {"chat_template": template, **chat})
     user = [{"role": "user", "content": _SENTINEL}]
     before, found, after = render(user, add_generation_prompt=True).partition(_SENTINEL)
     if not found:
@@ -341,11 +341,11 @@ def _own_template(folder: Path, backend: Any, chat: Mapping[str, bool]) -> Templ
     return Template(before, after, answered.rpartition(_SENTINEL)[2])
 
 
-def _renderer(name: str, backend: Any, told: Mapping[str, Any], settings: Mapping[str, Any]) -> Callable[..., str]:
+def _renderer(name: str, backend: Any, config: Mapping[str, Any], settings: Mapping[str, Any]) -> Callable[..., str]:
     from jinja2 import TemplateError
     from transformers import PreTrainedTokenizerFast
 
-    named = {k: told.get(k) for k in ("bos_token", "eos_token", "pad_token")}
+    named = {k: config.get(k) for k in ("bos_token", "eos_token", "pad_token")}
     specials = {k: v["content"] if isinstance(v, dict) else v for k, v in named.items() if v}
     renderer = PreTrainedTokenizerFast(tokenizer_object=backend, **specials)
 

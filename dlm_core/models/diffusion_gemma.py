@@ -5,7 +5,7 @@ Its noise is uniform: there is no mask token, an open place holds any word at al
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -63,12 +63,12 @@ class DiffusionGemma:
     def prefix(self, tokens: Sequence[int], old: Prefix | None = None) -> Prefix:
         """Encode `tokens`, at least one. When they go on from `old`, only what is new is encoded: the encoder is causal, so that is
         exact. `old` stays as it was."""
-        told = tuple(tokens)
-        assert told, "the decoder needs a prefix of at least one token"
-        if old is None or told[: len(old.tokens)] != old.tokens:
+        wanted = tuple(tokens)
+        assert wanted, "the decoder needs a prefix of at least one token"
+        if old is None or wanted[: len(old.tokens)] != old.tokens:
             old = Prefix((), (), 0)
-        fresh = told[len(old.tokens) :]
-        return Prefix(told, self._encode(fresh, old) if fresh else old.states, len(fresh))
+        fresh = wanted[len(old.tokens) :]
+        return Prefix(wanted, self._encode(fresh, old) if fresh else old.states, len(fresh))
 
     def _encode(self, fresh: tuple[int, ...], old: Prefix) -> tuple[State, ...]:
         from transformers import DynamicCache
@@ -95,18 +95,13 @@ class DiffusionGemma:
         if length > self.length:
             raise ValueError(f"{length} tokens are more than this model's canvas of {self.length}; shorten the draft")
         rows = canvas.to(self.device).reshape(-1, length)
-        told = self.model(
+        output = self.model(
             past_key_values=self._seen(prefix, len(rows)),
             decoder_input_ids=rows,
             decoder_position_ids=self._places(len(prefix.tokens), length),
             self_conditioning_logits=None if conditioning is None else self._hint(conditioning, rows),
         )
-        return told.logits.reshape(*canvas.shape, -1)
-
-    def noised(self, canvas: Tensor, where: Tensor, generator: torch.Generator) -> Tensor:
-        """[T] the tokens of the canvas [T], and a random word `where` [T] bool says so. A generator of any device."""
-        noise = torch.randint(self.vocabulary, canvas.shape, generator=generator, device=generator.device)
-        return torch.where(where, noise.to(canvas.device), canvas)
+        return output.logits.reshape(*canvas.shape, -1)
 
     def _seen(self, prefix: Prefix, batch: int) -> Any:
         """The prefix as the decoder may read it, the same for every canvas of the batch. Nothing is copied."""
@@ -129,60 +124,17 @@ class DiffusionGemma:
 
 @dataclass(frozen=True)
 class Sampling:
-    """DiffusionGemma's own way to sample, as transformers sets it: an entropy bound in nats, a temperature that falls from `hot`
-    towards `cold`, an end once the likeliest words stand still at a mean entropy below `calm` nats."""
+    """The temperature of DiffusionGemma's own sampler, as transformers sets it: over `steps` it falls from `hot` towards `cold`."""
 
     steps: int = 48
-    entropy_bound: float = 0.1
     hot: float = 0.8
     cold: float = 0.4
-    calm: float = 0.005
 
     def temperature(self, step: int) -> float:
         return self.cold + (self.hot - self.cold) * (self.steps - step) / self.steps
 
 
 NATIVE = Sampling()
-
-
-@dataclass(frozen=True)
-class Draft:
-    """One step: the canvas [T] that was read, the likeliest words [T] and the places [T] bool whose sampled word stays for the next."""
-
-    canvas: Tensor
-    words: Tensor
-    accepted: Tensor
-
-
-def denoise_uniform(
-    model: DiffusionGemma, prefix: Prefix, tokens: Tensor, where: Tensor, sampling: Sampling = NATIVE, seed: int = 0
-) -> Iterator[Draft]:
-    """Denoise the places `where` [T] bool of `tokens` [T]; the others hold their tokens. The last draft's words are the answer.
-
-    The plain twin of transformers' `generate`: with every place open and the same seed they write the same words. A word that was
-    accepted in one step may be noised again in the next. Nothing is yielded when no place is open.
-    """
-    generator = torch.Generator(model.device).manual_seed(seed)
-    tokens, where = tokens.to(model.device), where.to(model.device)
-    canvas, words, logits = model.noised(tokens, where, generator), tokens, None
-    for step in range(sampling.steps if bool(where.any()) else 0):
-        logits = model.logits(canvas, prefix, logits) / sampling.temperature(step)
-        sampled = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
-        entropy = torch.distributions.Categorical(logits=logits).entropy()
-        accepted = within_bound(entropy, where, sampling.entropy_bound)
-        before, words = words, torch.where(where, logits.argmax(-1), tokens)
-        yield Draft(canvas, words, accepted)
-        if step and torch.equal(before, words) and entropy[where].mean() < sampling.calm:
-            return
-        canvas = model.noised(torch.where(accepted, sampled, canvas), where & ~accepted, generator)
-
-
-def within_bound(entropy: Tensor, where: Tensor, bound: float) -> Tensor:
-    """[T] bool: the surest places `where` [T] bool whose entropies [T], but for the greatest, sum to at most `bound` nats
-    (arXiv 2505.24857)."""
-    counted = torch.where(where, entropy, 0.0)
-    ordered, order = counted.sort()
-    return torch.zeros_like(where).scatter(0, order, ordered.cumsum(0) - ordered <= bound) & where
 
 
 def _first(ids: int | list[int] | None) -> int:
@@ -210,9 +162,9 @@ def load_gemma(
         raise ModelError(
             f"{folder} cannot be read as DiffusionGemma ({str(error).splitlines()[0]}); fetch it again"
         ) from error
-    model, told = opened
-    if told["missing_keys"]:
+    model, info = opened
+    if info["missing_keys"]:
         raise ModelError(
-            f"{folder.name} lacks the weights of {sorted(told['missing_keys'])[0]}; fetch the whole checkpoint"
+            f"{folder.name} lacks the weights of {sorted(info['missing_keys'])[0]}; fetch the whole checkpoint"
         )
     return DiffusionGemma(model.to(where)), open_tokenizer(folder, TEMPLATE)

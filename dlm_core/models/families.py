@@ -60,9 +60,9 @@ def find(config: Config) -> Family:
     for family in FAMILIES:
         if any(a in family.architectures for a in named) and all(config.get(k) is not None for k in family.marks):
             return family
-    told = ", ".join(named) or f"no architecture, model type {config.get('model_type')!r}"
+    found = ", ".join(named) or f"no architecture, model type {config.get('model_type')!r}"
     known = ", ".join(f.name for f in FAMILIES)
-    raise ModelError(f"config.json names {told}, which is no diffusion language model known here; known are {known}")
+    raise ModelError(f"config.json names {found}, which is no diffusion language model known here; known are {known}")
 
 
 def _architectures(config: Config) -> list[str]:
@@ -138,24 +138,24 @@ def _partial(config: Config) -> float:
 
 def _stretch(config: Config) -> Stretch | None:
     """How positions are stretched; ModelError for a way that is not built here."""
-    told = _rope(config)
-    kind = told.get("rope_type", told.get("type", "default"))
+    rope = _rope(config)
+    kind = rope.get("rope_type", rope.get("type", "default"))
     if kind == "default":
         return None
-    if kind not in ("linear", "llama3", "yarn") or any(told.get(k) for k in ("mscale", "mscale_all_dim")):
+    if kind not in ("linear", "llama3", "yarn") or any(rope.get(k) for k in ("mscale", "mscale_all_dim")):
         raise ModelError(
             f"config.json asks for {kind} rotary scaling, which is not supported; use a checkpoint without it"
         )
-    factor = float(_need(told, "factor"))
+    factor = float(_need(rope, "factor"))
     if kind == "linear":
         return Stretch(kind, factor)
-    trained = int(_need({**config, **told}, "original_max_position_embeddings", "max_position_embeddings"))
+    trained = int(_need({**config, **rope}, "original_max_position_embeddings", "max_position_embeddings"))
     if kind == "llama3":
         return Stretch(
-            kind, factor, trained, float(_need(told, "low_freq_factor")), float(_need(told, "high_freq_factor"))
+            kind, factor, trained, float(_need(rope, "low_freq_factor")), float(_need(rope, "high_freq_factor"))
         )
-    slow, fast = float(told.get("beta_slow") or 1), float(told.get("beta_fast") or 32)
-    gain = told.get("attention_factor") or (0.1 * math.log(factor) + 1 if factor > 1 else 1.0)
+    slow, fast = float(rope.get("beta_slow") or 1), float(rope.get("beta_fast") or 32)
+    gain = rope.get("attention_factor") or (0.1 * math.log(factor) + 1 if factor > 1 else 1.0)
     return Stretch(kind, factor, trained, slow, fast, float(gain))
 
 

@@ -39,12 +39,12 @@ def attach(body: Transformer, rank: int, alpha: float) -> None:
 
 def adapter_of(body: Transformer) -> dict[str, Tensor]:
     """The trained matrices by the layer they belong to: `<layer>.lora_A` [rank, in] and `<layer>.lora_B` [out, rank]."""
-    told = {}
+    matrices = {}
     for name, parameter in body.named_parameters():
         for inside, stored in _STORED.items():
             if name.endswith(inside):
-                told[name.removesuffix(inside) + stored] = parameter.detach()
-    return told
+                matrices[name.removesuffix(inside) + stored] = parameter.detach()
+    return matrices
 
 
 @torch.no_grad()

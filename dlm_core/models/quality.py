@@ -20,8 +20,8 @@ class QualityHead(nn.Module):
 
     def forward(self, states: Tensor, features: Tensor) -> Tensor:
         """Log-odds [N] that a filling is right, from states [N, 2C] (the slot's first place; what it points at) and features [N, 8]."""
-        told: Tensor = self.down(F.gelu(self.up(torch.cat([self.norm(states), features], -1)))).squeeze(-1)
-        return told
+        log_odds: Tensor = self.down(F.gelu(self.up(torch.cat([self.norm(states), features], -1)))).squeeze(-1)
+        return log_odds
 
 
 def features(spans: Tensor, none: Tensor, standing: Tensor, gate: Tensor, stands: bool) -> Tensor:
@@ -37,7 +37,7 @@ def features(spans: Tensor, none: Tensor, standing: Tensor, gate: Tensor, stands
     entropy = -(power * flat.clamp_min(-1e4)).sum()
     length = torch.tensor(float(int(index[0]) % spans.shape[1] + 1) if int(index[0]) < spans.numel() else 0.0)
     standing = standing if stands else two[0]
-    told = [
+    signs = [
         torch.tensor(float(stands)),
         two[0],
         two[0] - second,
@@ -48,7 +48,7 @@ def features(spans: Tensor, none: Tensor, standing: Tensor, gate: Tensor, stands
         length,
     ]
     scale = torch.tensor([1.0, 0.2, 0.2, 0.3, 0.2, 1.0, 0.2, 0.1])
-    return torch.stack([t.float() for t in told]).nan_to_num(0.0).clamp(-30, 30) * scale
+    return torch.stack([t.float() for t in signs]).nan_to_num(0.0).clamp(-30, 30) * scale
 
 
 def standing(spans: Tensor, none: Tensor, evidence: Tensor, words: Tensor, is_none: bool) -> Tensor:

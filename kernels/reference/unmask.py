@@ -48,7 +48,7 @@ def unmask(
             logits = logits.where(inside_of(allowed, ids), -torch.inf)
         score = logits / temperature + gumbel(seed, places, ids) if temperature else logits
         run = _fold(run, logits, score, ids)
-    return _told(run)
+    return _figures(run)
 
 
 def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, ids: Tensor, softcap: float) -> Tensor:
@@ -84,10 +84,10 @@ def _fold(run: Running, logits: Tensor, score: Tensor, ids: Tensor) -> Running:
     )
 
 
-def _told(run: Running) -> Unmasked:
+def _figures(run: Running) -> Unmasked:
     possible = run.token >= 0
     norm = run.peak + run.total.log()
     entropy = (norm - run.moment / run.total).clamp_min(0)
-    told = [(run.logit - norm).exp(), entropy, (run.best - norm).exp() - (run.second - norm).exp()]
-    prob, entropy, margin = (t.where(possible, 0) for t in told)
+    figures = [(run.logit - norm).exp(), entropy, (run.best - norm).exp() - (run.second - norm).exp()]
+    prob, entropy, margin = (t.where(possible, 0) for t in figures)
     return Unmasked(run.token, prob, entropy, margin)

@@ -84,7 +84,7 @@ def unmask(
     hidden, weight = hidden.contiguous(), weight if weight.stride(1) == 1 else weight.contiguous()
     count, device = len(hidden), hidden.device
     token = torch.empty(count, dtype=torch.int64, device=device)
-    told = torch.empty(3, count, dtype=torch.float32, device=device)
+    figures = torch.empty(3, count, dtype=torch.float32, device=device)
     shape = {"HAS_BIAS": bias is not None, "HAS_SOFTCAP": softcap > 0, "IS_SAMPLED": temperature > 0}
     numbers = (temperature, softcap)
     noise = keys(seed, places).to(torch.int32)  # the kernel takes the bits for an unsigned number
@@ -93,11 +93,11 @@ def unmask(
     free = every if allowed is None else allowed.free_rows
     if len(free):
         parts = _scan(hidden, weight, filler, noise, free, numbers, shape, programs)
-        _merge(parts, free, token, told)
+        _merge(parts, free, token, figures)
     if allowed is not None and len(allowed.bound_rows):
         parts = _gather(hidden, weight, filler, noise, allowed, numbers, shape)
-        _merge(parts, allowed.bound_rows, token, told)
-    return Unmasked(token, *told)
+        _merge(parts, allowed.bound_rows, token, figures)
+    return Unmasked(token, *figures)
 
 
 def _scan(
@@ -177,10 +177,10 @@ def _gather(
     return parts
 
 
-def _merge(parts: Parts, rows: Tensor, token: Tensor, told: Tensor) -> None:
+def _merge(parts: Parts, rows: Tensor, token: Tensor, figures: Tensor) -> None:
     size = {"BLOCK_R": 16}
     splits, count = parts.token.shape
-    merge[(triton.cdiv(count, 16),)](*parts, rows, token, told, told.shape[1], count, splits, **size, num_warps=1)
+    merge[(triton.cdiv(count, 16),)](*parts, rows, token, figures, figures.shape[1], count, splits, **size, num_warps=1)
 
 
 @cache
@@ -324,7 +324,7 @@ def merge(
     part_token: tl.tensor,
     rows: tl.tensor,
     token: tl.tensor,  # [R] int64
-    told: tl.tensor,  # [3, R] fp32
+    figures: tl.tensor,  # [3, R] fp32
     size: tl.tensor,
     num_rows: tl.tensor,
     splits: tl.tensor,
@@ -365,9 +365,9 @@ def merge(
     margin = tl.where(is_possible, tl.exp(peak - norm) - tl.exp(second - norm), 0.0)
     row = tl.load(rows + n, mask=is_row, other=0)
     tl.store(token + row, best.to(tl.int64), mask=is_row)
-    tl.store(told + row, prob, mask=is_row)
-    tl.store(told + size + row, entropy, mask=is_row)
-    tl.store(told + 2 * size + row, margin, mask=is_row)
+    tl.store(figures + row, prob, mask=is_row)
+    tl.store(figures + size + row, entropy, mask=is_row)
+    tl.store(figures + 2 * size + row, margin, mask=is_row)
 
 
 @triton.jit

@@ -149,8 +149,8 @@ def test_loss_of_a_mixed_batch_equals_loops() -> None:
         start, end = model.span_scores(hidden[0, one.slots[1].start][None], hidden[:1])
         openers = [float(start[0, s.start] + end[0, s.start]) for s in (first, second)]
         assert float(parts["cite"]) == pytest.approx(float(torch.tensor(openers).logsumexp(0)) - openers[1], abs=1e-4)
-        told = model.vocabulary(hidden[1, two.slots[0].start])[[CONTROL[v] for v in VERDICTS]].log_softmax(-1)
-        by_hand = -0.95 * told[1] - 0.05 * told.mean()
+        logs = model.vocabulary(hidden[1, two.slots[0].start])[[CONTROL[v] for v in VERDICTS]].log_softmax(-1)
+        by_hand = -0.95 * logs[1] - 0.05 * logs.mean()
         assert float(parts["choice"]) == pytest.approx(float(by_hand), abs=1e-4)
     assert set(parts) == {"span", "cite", "gate", "choice"}
     assert float(total(parts)) == pytest.approx(sum(WEIGHTS[k] * float(v) for k, v in parts.items()), abs=1e-5)

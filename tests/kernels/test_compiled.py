@@ -180,7 +180,7 @@ def gather_job(job: Job) -> Report:
 def collect_job(job: Job) -> Report:
     from palimpsest.kernels.triton.unmask import merge
 
-    types = {"part": "*fp32", "rows": "*i64", "token": "*i64", "told": "*fp32"}
+    types = {"part": "*fp32", "rows": "*i64", "token": "*i64", "figures": "*fp32"}
     return compiled(merge, types, {"BLOCK_R": 16}, job.target, 1, 3)
 
 
@@ -246,10 +246,10 @@ def nvidia_report(ptx: str, target: str) -> tuple[int, int]:
         source = Path(folder) / "kernel.ptx"
         source.write_text(ptx, encoding="utf-8")
         command = [str(assembler), "-v", f"--gpu-name={chip}", str(source), "-o", str(Path(folder) / "kernel.cubin")]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-    used = re.search(r"Used (\d+) registers", told)
+        report = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    used = re.search(r"Used (\d+) registers", report)
     assert used
-    return int(used[1]), sum(map(int, re.findall(r"(\d+) bytes spill", told)))
+    return int(used[1]), sum(map(int, re.findall(r"(\d+) bytes spill", report)))
 
 
 def amd_report(assembly: str) -> tuple[int, int]:

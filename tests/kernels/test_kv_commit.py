@@ -1,4 +1,4 @@
-"""kv_commit: rows land where they are told, turned keys equal keys made at the shifted position, the kernel equals its definition."""
+"""kv_commit: rows land where they are sent, turned keys equal keys made at the shifted position, the kernel equals its definition."""
 
 from __future__ import annotations
 

@@ -28,25 +28,25 @@ def tensors(rows: int, words: int, width: int, dtype: torch.dtype = torch.float3
         "weight": torch.randn(words, width, generator=generator),
         "bias": torch.randn(words, generator=generator),
     }
-    told = {name: t.to(DEVICE, dtype).requires_grad_() for name, t in made.items()}
-    told["row_weight"] = (torch.rand(rows, generator=generator) + 0.5).to(DEVICE).requires_grad_()
-    told["target"] = torch.randint(words, (rows,), generator=generator).to(DEVICE)
-    return told
+    given = {name: t.to(DEVICE, dtype).requires_grad_() for name, t in made.items()}
+    given["row_weight"] = (torch.rand(rows, generator=generator) + 0.5).to(DEVICE).requires_grad_()
+    given["target"] = torch.randint(words, (rows,), generator=generator).to(DEVICE)
+    return given
 
 
-def gradients(loss: Tensor, told: dict[str, Tensor]) -> dict[str, Tensor]:
-    wanted = {name: t for name, t in told.items() if t.requires_grad}
+def gradients(loss: Tensor, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    wanted = {name: t for name, t in given.items() if t.requires_grad}
     grads = torch.autograd.grad(3 * loss, list(wanted.values()), allow_unused=True, materialize_grads=True)
     return {name: g.float() for name, g in zip(wanted, grads, strict=True)}
 
 
-def check(told: dict[str, Tensor], dtype: torch.dtype, **settings: Any) -> None:
+def check(given: dict[str, Tensor], dtype: torch.dtype, **settings: Any) -> None:
     losses, slopes = [], []
     for path in ("triton", "reference"):
         with ops.prefer(path):
-            loss = ops.masked_loss(**told, **settings)
+            loss = ops.masked_loss(**given, **settings)
         losses.append(loss.detach())
-        slopes.append(gradients(loss, told))
+        slopes.append(gradients(loss, given))
     torch.testing.assert_close(losses[0], losses[1], rtol=TOLERANCE[dtype], atol=1e-6)
     for name, expected in slopes[1].items():
         room = TOLERANCE[dtype] * max(float(expected.abs().max()), 1e-6)
@@ -62,40 +62,40 @@ def test_loss_and_every_gradient_are_the_definitions(rows: int, words: int, widt
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("softcap", [0.0, 4.0])
 def test_with_rows_left_out_sets_and_a_cap(dtype: torch.dtype, softcap: float) -> None:
-    told = tensors(7, 2500, 12, dtype)
+    given = tensors(7, 2500, 12, dtype)
     where = torch.tensor([1, 0, 1, 1, 0, 1, 1], dtype=torch.bool, device=DEVICE)
-    target = told["target"].tolist()
+    target = given["target"].tolist()
     sets = [None, [], [target[2], 3], None, None, [target[5]], list(range(2500))]
-    check(told, dtype, where=where, allowed=Allowed.of(sets, DEVICE), softcap=softcap)
+    check(given, dtype, where=where, allowed=Allowed.of(sets, DEVICE), softcap=softcap)
 
 
 def test_without_bias_and_row_weights() -> None:
-    told = tensors(5, 300, 8)
-    check({name: told[name] for name in ("hidden", "weight", "target")}, torch.float32)
+    given = tensors(5, 300, 8)
+    check({name: given[name] for name in ("hidden", "weight", "target")}, torch.float32)
 
 
 def test_the_definition_has_the_slopes_of_finite_differences() -> None:
-    told = tensors(4, 9, 3)
-    values = [told[n].detach().double().requires_grad_() for n in ("hidden", "weight", "row_weight", "bias")]
+    given = tensors(4, 9, 3)
+    values = [given[n].detach().double().requires_grad_() for n in ("hidden", "weight", "row_weight", "bias")]
     where = torch.tensor([True, True, False, True], device=DEVICE)
-    sets = Allowed.of([None, [int(told["target"][1]), 2], [], None], DEVICE)
+    sets = Allowed.of([None, [int(given["target"][1]), 2], [], None], DEVICE)
 
     def loss(hidden: Tensor, weight: Tensor, row_weight: Tensor, bias: Tensor) -> Tensor:
-        return reference(hidden, weight, told["target"], row_weight, bias, where, sets, 3.0)
+        return reference(hidden, weight, given["target"], row_weight, bias, where, sets, 3.0)
 
     assert torch.autograd.gradcheck(loss, values)
 
 
 def test_rows_left_out_are_not_read_and_have_gradients_of_zero() -> None:
     """NaN in hidden states, row weights and targets outside the vocabulary do not matter there."""
-    told = tensors(5, 400, 6)
+    given = tensors(5, 400, 6)
     with torch.no_grad():
-        told["hidden"][[0, 3]] = torch.nan
-        told["row_weight"][[0, 3]] = torch.nan
-    told["target"][[0, 3]] = 10**6
+        given["hidden"][[0, 3]] = torch.nan
+        given["row_weight"][[0, 3]] = torch.nan
+    given["target"][[0, 3]] = 10**6
     where = torch.tensor([False, True, True, False, True], device=DEVICE)
     with ops.prefer("triton"):
-        found = gradients(ops.masked_loss(**told, where=where), told)
+        found = gradients(ops.masked_loss(**given, where=where), given)
     assert all(bool(g.isfinite().all()) for g in found.values())
     assert not found["hidden"][[0, 3]].any()
     assert not found["row_weight"][[0, 3]].any()
@@ -104,26 +104,26 @@ def test_rows_left_out_are_not_read_and_have_gradients_of_zero() -> None:
 
 @pytest.mark.parametrize("path", ["triton", "reference"])
 def test_no_rows_cost_nothing(path: ops.Path) -> None:
-    told = tensors(3, 50, 4)
+    given = tensors(3, 50, 4)
     with ops.prefer(path):
-        loss = ops.masked_loss(**told, where=torch.zeros(3, dtype=torch.bool, device=DEVICE))
+        loss = ops.masked_loss(**given, where=torch.zeros(3, dtype=torch.bool, device=DEVICE))
     assert float(loss.detach()) == 0
-    assert all(not g.any() for g in gradients(loss, told).values())
+    assert all(not g.any() for g in gradients(loss, given).values())
 
 
 @pytest.mark.parametrize("path", ["triton", "reference"])
 def test_a_target_that_is_not_allowed_is_one_sentence(path: ops.Path) -> None:
-    told = tensors(3, 50, 4)
-    sets = Allowed.of([None, [(int(told["target"][1]) + 1) % 50], None], DEVICE)
+    given = tensors(3, 50, 4)
+    sets = Allowed.of([None, [(int(given["target"][1]) + 1) % 50], None], DEVICE)
     with ops.prefer(path), pytest.raises(ValueError, match="target of row 1 is not among the words it is allowed"):
-        ops.masked_loss(**told, allowed=sets)
+        ops.masked_loss(**given, allowed=sets)
 
 
 def test_only_what_is_asked_for_is_differentiated() -> None:
-    told = {name: t.detach() for name, t in tensors(4, 60, 5).items()}
-    told["hidden"].requires_grad_()
+    given = {name: t.detach() for name, t in tensors(4, 60, 5).items()}
+    given["hidden"].requires_grad_()
     with ops.prefer("triton"):
-        found = gradients(ops.masked_loss(**told), told)
+        found = gradients(ops.masked_loss(**given), given)
     assert list(found) == ["hidden"]
     whole = tensors(4, 60, 5)
     with ops.prefer("reference"):
@@ -135,40 +135,40 @@ def test_no_logits_are_kept() -> None:
     """Forward and backward over a vocabulary of 126,464: no tensor but the gradient of the weight is near the size of the logits,
     and what waits for the backward pass beside the inputs is a few numbers a row."""
     rows, words, width = 24, 126_464, 8
-    told = tensors(rows, words, width)
+    given = tensors(rows, words, width)
     kept: list[int] = []
 
     def pack(tensor: Tensor) -> Tensor:
-        if all(tensor is not t for t in told.values()):
+        if all(tensor is not t for t in given.values()):
             kept.append(tensor.numel())
         return tensor
 
     with ops.prefer("triton"), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), Largest() as forward:
-        loss = ops.masked_loss(**told)
+        loss = ops.masked_loss(**given)
     assert forward.numel < rows * words / 50
     assert sum(kept) <= 4 * rows
     with Largest() as backward:
-        torch.autograd.grad(loss, [told["hidden"], told["bias"]])
+        torch.autograd.grad(loss, [given["hidden"], given["bias"]])
     assert backward.numel <= words * width < rows * words / 2  # the gradient of the weight
 
 
 def test_the_same_bits_every_time() -> None:
-    told = tensors(9, 3000, 16)
+    given = tensors(9, 3000, 16)
 
     def once() -> list[Tensor]:
         with ops.prefer("triton"):
-            loss = ops.masked_loss(**told)
-        return [loss.detach(), *gradients(loss, told).values()]
+            loss = ops.masked_loss(**given)
+        return [loss.detach(), *gradients(loss, given).values()]
 
     assert all(torch.equal(a, b) for a, b in zip(once(), once(), strict=True))
 
 
-def test_uninitialised_memory_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uninitialised_memory_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradient buffers come full of NaN and are written whole, in the last part of the vocabulary too."""
 
     def poisoned(like: Callable[..., Tensor]) -> Callable[..., Tensor]:
         return lambda *a, **k: like(*a, **k).fill_(torch.nan)
 
-    told = tensors(5, 1300, 7, torch.float16)
+    given = tensors(5, 1300, 7, torch.float16)
     monkeypatch.setattr(torch, "empty_like", poisoned(torch.empty_like))
-    check(told, torch.float16)
+    check(given, torch.float16)

@@ -19,9 +19,9 @@ TARGET = torch.tensor([1, 2, 3, 29])
 
 
 def test_nothing_is_imported_before_it_is_called() -> None:
-    told = "import sys, palimpsest.kernels.ops; print([m for m in sys.modules if 'palimpsest.kernels.' in m or m == 'triton'])"
+    code = "import sys, palimpsest.kernels.ops; print([m for m in sys.modules if 'palimpsest.kernels.' in m or m == 'triton'])"
     run = subprocess.run(
-        [sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert "triton'" not in run.stdout
     assert "reference" not in run.stdout

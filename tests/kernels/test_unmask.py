@@ -32,11 +32,11 @@ def tensors(
 
 def both(hidden: Tensor, weight: Tensor, **settings: Any) -> tuple[Unmasked, Unmasked]:
     """What the kernel and what the reference say."""
-    told = []
+    both = []
     for path in ("triton", "reference"):
         with ops.prefer(path):
-            told.append(ops.unmask(hidden, weight, **settings))
-    return told[0], told[1]
+            both.append(ops.unmask(hidden, weight, **settings))
+    return both[0], both[1]
 
 
 def check(one: Unmasked, two: Unmasked, dtype: torch.dtype) -> None:
@@ -82,23 +82,23 @@ def test_the_definition_is_the_plain_softmax(path: ops.Path) -> None:
             logits[row, out] = -torch.inf
     probabilities = logits.softmax(-1)
     with ops.prefer(path):
-        told = ops.unmask(hidden, weight, bias=bias, allowed=Allowed.of(sets, DEVICE), softcap=5.0)
-    assert told.token.tolist() == probabilities.argmax(-1).tolist()
+        found = ops.unmask(hidden, weight, bias=bias, allowed=Allowed.of(sets, DEVICE), softcap=5.0)
+    assert found.token.tolist() == probabilities.argmax(-1).tolist()
     two = probabilities.topk(2).values
-    torch.testing.assert_close(told.prob.double(), two[:, 0], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(told.margin.double(), two[:, 0] - two[:, 1], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.prob.double(), two[:, 0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.margin.double(), two[:, 0] - two[:, 1], atol=1e-5, rtol=1e-4)
     entropy = -(probabilities * probabilities.clamp_min(1e-300).log()).sum(-1)
-    torch.testing.assert_close(told.entropy.double(), entropy, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found.entropy.double(), entropy, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("path", ["triton", "reference"])
 def test_no_row_may_become_nothing_and_no_rows_at_all(path: ops.Path) -> None:
     hidden, weight = tensors(2, 40, 8)
     with ops.prefer(path):
-        told = ops.unmask(hidden, weight, allowed=Allowed.of([[], []], DEVICE))
+        found = ops.unmask(hidden, weight, allowed=Allowed.of([[], []], DEVICE))
         none = ops.unmask(hidden, weight, rows=torch.empty(0, dtype=torch.int64, device=DEVICE))
-    assert told.token.tolist() == [-1, -1]
-    assert [t.tolist() for t in (told.prob, told.entropy, told.margin)] == [[0.0, 0.0]] * 3
+    assert found.token.tolist() == [-1, -1]
+    assert [t.tolist() for t in (found.prob, found.entropy, found.margin)] == [[0.0, 0.0]] * 3
     assert [len(t) for t in (none.token, none.prob, none.entropy, none.margin)] == [0] * 4
 
 
@@ -110,9 +110,9 @@ def test_of_equal_words_the_smallest_is_best(words: list[int], path: ops.Path) -
     weight[words] = 2.0
     sets = Allowed.of([None, [*words, *range(100, 300)]], DEVICE)
     with ops.prefer(path):
-        told = ops.unmask(hidden, weight, allowed=sets)
-    assert told.token.tolist() == [min(words)] * 2
-    torch.testing.assert_close(told.margin, torch.zeros(2, device=DEVICE), atol=1e-6, rtol=0)
+        found = ops.unmask(hidden, weight, allowed=sets)
+    assert found.token.tolist() == [min(words)] * 2
+    torch.testing.assert_close(found.margin, torch.zeros(2, device=DEVICE), atol=1e-6, rtol=0)
 
 
 def test_ties_across_many_splits() -> None:
@@ -123,8 +123,8 @@ def test_ties_across_many_splits() -> None:
     places = torch.zeros(1, dtype=torch.int64, device=DEVICE)
     plain = {"bias": None, "allowed": None, "temperature": 0.0, "seed": 0, "softcap": 0.0}
     for programs in (1, 3, 16, 1000):
-        told = unmask(hidden, weight, places, programs=programs, **plain)  # type: ignore[arg-type]
-        assert told.token.tolist() == [700]
+        found = unmask(hidden, weight, places, programs=programs, **plain)  # type: ignore[arg-type]
+        assert found.token.tolist() == [700]
 
 
 def test_what_is_not_asked_or_not_allowed_is_not_read() -> None:
@@ -136,17 +136,17 @@ def test_what_is_not_asked_or_not_allowed_is_not_read() -> None:
     weight.fill_(torch.nan)
     weight[[5, 9, 2999]] = kept
     with ops.prefer("triton"):
-        told = ops.unmask(
+        found = ops.unmask(
             hidden, weight, rows=torch.tensor([1, 4], device=DEVICE), allowed=Allowed.of([[5, 9], [2999]], DEVICE)
         )
-    assert all(torch.equal(a, b) for a, b in zip(told_of(told), told_of(clean[0]), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(figures_of(found), figures_of(clean[0]), strict=True))
 
 
-def told_of(told: Unmasked) -> tuple[Tensor, ...]:
-    return told.token, told.prob, told.entropy, told.margin
+def figures_of(found: Unmasked) -> tuple[Tensor, ...]:
+    return found.token, found.prob, found.entropy, found.margin
 
 
-def test_uninitialised_memory_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uninitialised_memory_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every buffer the kernel asks for comes full of NaN."""
     empty = torch.empty
 
@@ -167,7 +167,7 @@ def test_the_same_bits_every_time_and_the_seed_decides() -> None:
     with ops.prefer("triton"):
         one, two = (ops.unmask(hidden, weight, temperature=1.5, seed=3) for _ in range(2))
         other = ops.unmask(hidden, weight, temperature=1.5, seed=4)
-    assert all(torch.equal(a, b) for a, b in zip(told_of(one), told_of(two), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(figures_of(one), figures_of(two), strict=True))
     assert one.token.tolist() != other.token.tolist()
 
 
@@ -189,11 +189,11 @@ def test_words_are_drawn_as_often_as_they_are_likely() -> None:
     noise = gumbel(9, torch.arange(count), torch.arange(5))
     assert noise.mean().item() == pytest.approx(0.5772, abs=4 * math.pi / 6**0.5 / (5 * count) ** 0.5)
     hidden, weight = torch.ones(count, 1, device=DEVICE), logits[:, None].to(DEVICE)
-    told = ops.unmask(hidden, weight, temperature=0.5, seed=9)
+    found = ops.unmask(hidden, weight, temperature=0.5, seed=9)
     expected = (logits / 0.5).softmax(0)
-    share = torch.bincount(told.token.cpu(), minlength=5) / count
+    share = torch.bincount(found.token.cpu(), minlength=5) / count
     assert bool(((share - expected).abs() < 4 * (expected * (1 - expected) / count).sqrt()).all())
-    assert told.prob.cpu()[told.token.cpu() == 0][0].item() == pytest.approx(float(logits.softmax(0)[0]), abs=1e-5)
+    assert found.prob.cpu()[found.token.cpu() == 0][0].item() == pytest.approx(float(logits.softmax(0)[0]), abs=1e-5)
 
 
 class Largest(TorchDispatchMode):

@@ -41,7 +41,7 @@ def hosted(family: str) -> HostedDenoiser:
     return HostedDenoiser(model, words, model.config.mask, model.config.end, model.config.max_positions)
 
 
-def laid(
+def built(
     denoiser: HostedDenoiser, draft: tuple = ("The barge is ", ENTITY, " and it reached ", NUMBER, " knots.")
 ) -> Canvas:
     return denoiser.build(["How fast is the barge?"], PASSAGES, draft)
@@ -61,9 +61,9 @@ def filled(canvas: Canvas, slot: int, token: int = 40) -> Canvas:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_exact_equals_no_cache_bit_for_bit(family: str) -> None:
-    """The twin of design.md 9, over a whole film: tokens, probabilities and entropies of every step."""
+    """The twin of design.md 9, over a whole trajectory: tokens, probabilities and entropies of every step."""
     denoiser = hosted(family)
-    canvas = laid(denoiser, ("The barge is ", ENTITY, " and ", FREE, CITE))
+    canvas = built(denoiser, ("The barge is ", ENTITY, " and ", FREE, CITE))
     exact = list(denoise(denoiser, canvas, schedule=3, cache=SpanCache(exact=True)))
     plain = list(denoise(denoiser, canvas, schedule=3, cache=NO_CACHE))
     assert len(exact) == len(plain) > 1
@@ -84,7 +84,7 @@ def test_exact_equals_no_cache_in_the_embedded_model() -> None:
 @pytest.mark.parametrize("family", FULL)
 def test_the_first_guess_computes_every_row_and_the_next_only_the_fringe(family: str) -> None:
     denoiser = hosted(family)
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     rows, hidden, kept = states(denoiser, canvas, SpanCache(fringe=3, bound=1e9))
     assert kept is not None
     assert kept.report.recomputed == kept.report.total == len(canvas)
@@ -101,7 +101,7 @@ def test_the_first_guess_computes_every_row_and_the_next_only_the_fringe(family:
 @pytest.mark.parametrize("family", FULL)
 def test_a_fringe_that_reaches_everything_is_exact(family: str) -> None:
     denoiser = hosted(family)
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     _, _, kept = states(denoiser, canvas, SpanCache(fringe=len(canvas)))
     edited = filled(canvas, 0)
     rows, hidden, _ = states(denoiser, edited, kept)
@@ -111,7 +111,7 @@ def test_a_fringe_that_reaches_everything_is_exact(family: str) -> None:
 
 def test_the_fringe_is_doubled_until_the_drift_is_under_the_bound() -> None:
     denoiser = hosted("llada")
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     drifts, computed = [], []
     for bound in (1e9, 0.02, 0.0):
         _, _, kept = states(denoiser, canvas, SpanCache(fringe=2, bound=bound))
@@ -129,7 +129,7 @@ def test_the_fringe_is_doubled_until_the_drift_is_under_the_bound() -> None:
 def test_blocks_before_the_change_are_kept_exactly(family: str) -> None:
     """Block-causal rows look at no later block: the open rows are those of a full pass, from fewer rows."""
     denoiser = hosted(family)
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     _, _, kept = states(denoiser, canvas, SPAN_CACHE)
     edited = filled(canvas, 0)
     rows, hidden, after = states(denoiser, edited, kept)
@@ -149,7 +149,7 @@ def test_keys_of_rows_that_moved_are_turned(family: str) -> None:
     denoiser = hosted(family)
     body = denoiser.body
     assert isinstance(body, Transformer)
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     _, _, kept = states(denoiser, canvas, SpanCache(fringe=1, bound=1e9))
     for edited in (canvas.delete(1), canvas.move(1, 2), canvas.resize(0, 3)):
         _, _, after = states(denoiser, edited, kept)
@@ -169,7 +169,7 @@ def test_keys_of_rows_that_moved_are_turned(family: str) -> None:
 
 def test_every_nth_guess_computes_all_rows() -> None:
     denoiser = hosted("llada")
-    canvas, computed = laid(denoiser), []
+    canvas, computed = built(denoiser), []
     cache: Cache = SpanCache(fringe=1, bound=1e9, refresh=2)
     for _ in range(5):
         _, _, cache = states(denoiser, canvas, cache)
@@ -180,7 +180,7 @@ def test_every_nth_guess_computes_all_rows() -> None:
 
 def test_a_canvas_beside_others_is_guessed_as_alone() -> None:
     denoiser = hosted("llada")
-    canvases = [laid(denoiser), laid(denoiser, ("It is ", FREE)), laid(denoiser, (NUMBER, " knots"))]
+    canvases = [built(denoiser), built(denoiser, ("It is ", FREE)), built(denoiser, (NUMBER, " knots"))]
     together, _ = denoiser.guess(canvases, [SPAN_CACHE] * 3)
     for canvas, beside in zip(canvases, together, strict=True):
         (alone,), _ = denoiser.guess([canvas], [SPAN_CACHE])
@@ -191,7 +191,7 @@ def test_a_canvas_beside_others_is_guessed_as_alone() -> None:
 def test_a_loser_leaves_no_trace() -> None:
     """Three rivals go on from one cache: its rows are the same bits after, and all that the losers wrote is free again."""
     denoiser = hosted("llada")
-    base = laid(denoiser)
+    base = built(denoiser)
     _, _, cache = states(denoiser, base, SpanCache(fringe=2, bound=1e9))
     assert cache is not None
     gc.collect()
@@ -214,10 +214,10 @@ def test_a_loser_leaves_no_trace() -> None:
 
 def test_the_score_of_a_branch_is_the_mean_log_probability_of_what_it_wrote() -> None:
     denoiser = hosted("llada")
-    frames = list(denoise(denoiser, laid(denoiser, (FREE,)), schedule=6))
-    told = [f.guess.prob[f.active & ~f.canvas.open].log() for f in frames]
-    assert confidence(frames) == pytest.approx(float(torch.cat(told).mean()))
-    assert sum(map(len, told)) == FREE.length
+    frames = list(denoise(denoiser, built(denoiser, (FREE,)), schedule=6))
+    logs = [f.guess.prob[f.active & ~f.canvas.open].log() for f in frames]
+    assert confidence(frames) == pytest.approx(float(torch.cat(logs).mean()))
+    assert sum(map(len, logs)) == FREE.length
 
 
 def test_evidence_is_attached_and_detached_without_computing_an_old_row() -> None:
@@ -259,7 +259,7 @@ def test_rows_are_counted_by_their_owners() -> None:
 def test_a_trajectory_that_is_held_owns_no_rows() -> None:
     """Keeping all 48 frames kept every step's keys and values: 13,294 rows for a canvas of 139."""
     denoiser = hosted("llada")
-    canvas = laid(denoiser, (SlotSpec(MaskKind.TEXT, 48, free=True),))
+    canvas = built(denoiser, (SlotSpec(MaskKind.TEXT, 48, free=True),))
     gc.collect()
     owned = denoiser.arena.owned
     frames = list(denoise(denoiser, canvas, schedule=48, commit=fixed_schedule(48)))
@@ -276,7 +276,7 @@ def test_a_trajectory_that_is_held_owns_no_rows() -> None:
 def test_a_forward_that_fails_gives_its_rows_back(fails: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Out of memory in the middle of a guess, on a fresh canvas and on one whose rows were kept and have moved."""
     denoiser = hosted("llada")
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     _, _, kept = states(denoiser, canvas, SpanCache(fringe=1, bound=1e9))
     gc.collect()
     owned, calls = denoiser.arena.owned, 0
@@ -314,7 +314,7 @@ def test_widen_and_edges() -> None:
 
 def test_settings_are_kept_from_guess_to_guess() -> None:
     asked = SpanCache(fringe=5, bound=0.25, refresh=9)
-    _, (kept,) = hosted("llada").guess([laid(hosted("llada"))], [asked])
+    _, (kept,) = hosted("llada").guess([built(hosted("llada"))], [asked])
     assert kept is not None
     assert replace(kept, kept=None, report=asked.report) == asked
 
@@ -322,10 +322,10 @@ def test_settings_are_kept_from_guess_to_guess() -> None:
 @pytest.mark.parametrize("family", ["llada", "dream", "sdar", "llada2"])
 def test_the_kernels_read_the_arena_as_the_plain_way_does(family: str) -> None:
     """Several canvases in one launch, rows that moved and rows that did not; Triton's interpreter against torch's attention."""
-    told = []
+    both = []
     for path in ("reference", "triton"):
         denoiser = hosted(family)
-        canvases = [laid(denoiser), laid(denoiser, ("It is ", ENTITY, "."))]
+        canvases = [built(denoiser), built(denoiser, ("It is ", ENTITY, "."))]
         with torch.inference_mode(), ops.prefer(path):
             _, kept = hidden_states(
                 denoiser.body, denoiser.arena, denoiser.marks.mask, canvases, [SpanCache(fringe=4, bound=1e9)] * 2
@@ -333,8 +333,8 @@ def test_the_kernels_read_the_arena_as_the_plain_way_does(family: str) -> None:
             edited = [filled(canvases[0].resize(0, 2), 0), filled(canvases[1], 0)]
             states_, after = hidden_states(denoiser.body, denoiser.arena, denoiser.marks.mask, edited, kept)
         assert after[0] is not None
-        told.append([hidden for _, hidden in states_])
-    for plain, fast in zip(*told, strict=True):
+        both.append([hidden for _, hidden in states_])
+    for plain, fast in zip(*both, strict=True):
         torch.testing.assert_close(fast, plain, atol=1e-4, rtol=1e-4)
 
 
@@ -344,7 +344,7 @@ def test_every_tensor_of_an_edit_lies_where_the_model_lies(family: str) -> None:
     model, _ = load(write(family, Path(mkdtemp()) / family), device="meta")
     here = hosted(family)
     arena, cache = Arena.of(model.row_state), SpanCache(fringe=3, probes=0)
-    canvas = laid(here)
+    canvas = built(here)
     with torch.inference_mode():
         _, (kept,) = hidden_states(model, arena, 3, [canvas], [cache])
         ((_, hidden),), _ = hidden_states(model, arena, 3, [filled(canvas.resize(0, 2), 0)], [kept])
@@ -353,7 +353,7 @@ def test_every_tensor_of_an_edit_lies_where_the_model_lies(family: str) -> None:
     assert model.logits(hidden).device.type == "meta"
 
 
-class Told(HostedDenoiser):
+class Scripted(HostedDenoiser):
     """A denoiser whose reader says the logits that were enqueued, whatever the canvas."""
 
     def enqueue(self, start: int, words: torch.Tensor) -> None:
@@ -367,7 +367,7 @@ class Told(HostedDenoiser):
 def test_a_choice_of_several_tokens_is_scored_whole() -> None:
     """ "knots" and "knobs" begin alike; the mean over each answer's places decides, and the slot holds all of its tokens."""
     model, words = load(write("llada", Path(mkdtemp()) / "llada"))
-    denoiser = Told(model, words, 3, 2, 512)
+    denoiser = Scripted(model, words, 3, 2, 512)
     answers = ("barge of oak", "barge of iron", "oak")
     ids = [words.encode(a).ids for a in answers]
     assert ids[0][0] == ids[1][0]
@@ -378,9 +378,9 @@ def test_a_choice_of_several_tokens_is_scored_whole() -> None:
         logits[place, token] = 9.0
     logits[0, ids[2][0]] = 9.0
     denoiser.enqueue(canvas.slots[0].start, logits)
-    (told,) = denoiser.choices([canvas], 0)
-    assert told.index(max(told)) == 1
-    assert sum(told) == pytest.approx(1)
+    (answers_given,) = denoiser.choices([canvas], 0)
+    assert answers_given.index(max(answers_given)) == 1
+    assert sum(answers_given) == pytest.approx(1)
     (guess,), _ = denoiser.guess([canvas])
     assert guess.token[canvas.slots[0].start :][: len(ids[1])].tolist() == ids[1]
     short = denoiser.build(["Which?"], PASSAGES, (SlotSpec(MaskKind.CHOICE, 1, allowed=answers),))
@@ -391,7 +391,7 @@ def test_a_choice_of_several_tokens_is_scored_whole() -> None:
 def test_a_family_that_asks_for_places_is_given_them() -> None:
     """DreamOn: a free slot grows where the model says `expand` and shrinks where it says `delete`; FIXED words move, unchanged."""
     model, words = load(write("dream", Path(mkdtemp()) / "dream"))
-    denoiser = Told(model, words, 3, 2, 512, expand=7)
+    denoiser = Scripted(model, words, 3, 2, 512, expand=7)
     canvas = denoiser.build(["How?"], [], ("It is ", FREE, " at last.")).resize(0, 3)
     start = canvas.slots[0].start
     logits = torch.zeros(16, 320)

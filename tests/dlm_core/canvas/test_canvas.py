@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
         sheet(draft=(SlotSpec(MaskKind.TEXT, max_length=200),))
 
 
-def test_a_long_draft_is_laid_in_blocks_of_the_same_frame() -> None:
+def test_a_long_draft_is_built_in_blocks_of_the_same_frame() -> None:
     canvas = sheet(draft=("many words " * 300, TEXT, "the end"))
     blocks = [s for s in canvas.segments if s.role is Role.DRAFT]
     assert len(blocks) > 2

@@ -17,7 +17,7 @@ from ..world import CITE, ENTITY, NUMBER, TEXT, sheet, tokenizer
 PASSAGES = ("It runs at 12 knots.", "Another passage says 15.")
 
 
-def laid() -> Canvas:
+def built() -> Canvas:
     return sheet(passages=PASSAGES, draft=("It is ", TEXT, " at ", NUMBER, " knots ", CITE))
 
 
@@ -43,7 +43,7 @@ def survivors(before: Canvas, after: Canvas) -> dict[int, int]:
 
 @pytest.mark.parametrize("length", [1, 2, 4, 9])
 def test_a_slot_grows_and_shrinks_at_its_end(length: int) -> None:
-    before = laid()
+    before = built()
     after = before.resize(0, length)
     whole(after)
     assert [s.end - s.start for s in after.slots] == [length, NUMBER.length, 1]
@@ -54,7 +54,7 @@ def test_a_slot_grows_and_shrinks_at_its_end(length: int) -> None:
 
 
 def test_filled_places_are_not_taken_away() -> None:
-    canvas = laid()
+    canvas = built()
     filled = canvas.commit(canvas.slot_mask([0]), torch.full((len(canvas),), 7), torch.full((len(canvas),), -1))
     with pytest.raises(ValueError, match="only open places"):
         filled.resize(0, 2)
@@ -63,7 +63,7 @@ def test_filled_places_are_not_taken_away() -> None:
 
 
 def test_a_copied_token_still_knows_its_source_when_rows_before_it_move() -> None:
-    canvas = laid()
+    canvas = built()
     place = canvas.segments[2].start + 2
     filled = canvas.commit(canvas.slot_mask([1]), canvas.tokens, torch.full((len(canvas),), place))
     wider = filled.resize(0, 9)
@@ -76,7 +76,7 @@ def test_a_copied_token_still_knows_its_source_when_rows_before_it_move() -> Non
 
 
 def test_attach_and_detach_touch_no_other_row() -> None:
-    before = laid()
+    before = built()
     after = attach(before, tokenizer(), "p9", "A third one.")
     whole(after)
     assert len(survivors(before, after)) == len(before)
@@ -90,7 +90,7 @@ def test_attach_and_detach_touch_no_other_row() -> None:
 
 
 def test_words_are_replaced_and_opened() -> None:
-    before = laid()
+    before = built()
     draft = before.segments[-1]
     after = before.replace(draft.start + 1, draft.start + 3, [7, 8, 9])
     whole(after)
@@ -109,7 +109,7 @@ def test_words_are_replaced_and_opened() -> None:
 
 
 def test_segments_trade_places() -> None:
-    before = laid()
+    before = built()
     after = before.move(1, 2)
     whole(after)
     assert [s.name for s in after.segments] == ["", "p1", "p0", ""]
@@ -119,7 +119,7 @@ def test_segments_trade_places() -> None:
 
 
 def test_positions_count_on_where_a_segment_has_no_frame_of_its_own() -> None:
-    canvas = laid()
+    canvas = built()
     plain = replace(canvas, segments=tuple(replace(s, origin=-1) for s in canvas.segments))
     assert plain.positions.tolist() == list(range(len(canvas)))
 
@@ -131,7 +131,7 @@ def test_positions_count_on_where_a_segment_has_no_frame_of_its_own() -> None:
     )
 )
 def test_any_edits_in_any_order_keep_the_canvas_whole(edits: list[tuple[str, int]]) -> None:
-    canvas = laid()
+    canvas = built()
     for number, (edit, n) in enumerate(edits):
         before = canvas
         draft = canvas.segments[-1]

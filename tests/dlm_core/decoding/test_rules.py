@@ -23,7 +23,7 @@ from palimpsest.dlm_core.decoding.rules import (
     named,
     within,
 )
-from palimpsest.dlm_core.decoding.sampler import Guess, Rule, denoise, keep_all, settle_all, threshold
+from palimpsest.dlm_core.decoding.sampler import Guess, Rule, denoise, keep_all, threshold
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 
 from ..world import sheet
@@ -33,7 +33,7 @@ WHOLE = SlotSpec(MaskKind.ENTITY, 3)
 LATE = SlotSpec(MaskKind.TEXT, 2, free=True, after=(0,))
 
 
-def told(
+def guessed(
     canvas: Canvas, prob: list[float], entropy: list[float] | None = None, lead: list[float] | None = None
 ) -> Guess:
     """A guess with these numbers at the slot places, in order."""
@@ -91,39 +91,39 @@ PROB = [0.9, 0.2, 0.6, 0.8, 0.7, 0.7, 0.7]  # four free places, one slot of thre
     ],
 )
 def test_what_is_committed(rule: Rule, expected: list[int]) -> None:
-    assert taken(rule, CANVAS, told(CANVAS, PROB)) == expected
+    assert taken(rule, CANVAS, guessed(CANVAS, PROB)) == expected
 
 
 def test_the_window_slides_as_its_head_is_settled() -> None:
-    guess = told(CANVAS, PROB)
+    guess = guessed(CANVAS, PROB)
     head = CANVAS.commit(torch.arange(len(CANVAS)) < CANVAS.slots[0].start + 2, guess.token, guess.source)
     assert taken(deferred(2, 99, 0.5), head, guess) == [2, 3]
     assert taken(deferred(2, 99, 0.9), head, guess) == [3]
 
 
 def test_where_none_in_the_window_is_sure_the_surest_of_it_is_taken() -> None:
-    guess = told(CANVAS, PROB)
+    guess = guessed(CANVAS, PROB)
     head = CANVAS.commit(torch.arange(len(CANVAS)) == CANVAS.slots[0].start, guess.token, guess.source)
     assert taken(deferred(2, 99, 0.95), head, guess) == [2]  # .6 of .2 and .6; the .8 behind it waits
 
 
 def test_a_schedule_counts_the_steps_that_are_left() -> None:
-    assert taken(fixed_schedule(5), CANVAS, told(CANVAS, PROB), step=3) == [0, 3, 4, 5, 6]
-    assert len(taken(fixed_schedule(5), CANVAS, told(CANVAS, PROB), step=9)) == 7
+    assert taken(fixed_schedule(5), CANVAS, guessed(CANVAS, PROB), step=3) == [0, 3, 4, 5, 6]
+    assert len(taken(fixed_schedule(5), CANVAS, guessed(CANVAS, PROB), step=9)) == 7
 
 
 def test_where_most_is_in_doubt_the_greatest_doubt_is_decided() -> None:
-    doubtful = told(CANVAS, [0.1, 0.2, 0.3, 0.4, 0.1, 0.1, 0.1], [2.0, 3.0, 1.0, 0.5, 2.5, 2.5, 2.5])
+    doubtful = guessed(CANVAS, [0.1, 0.2, 0.3, 0.4, 0.1, 0.1, 0.1], [2.0, 3.0, 1.0, 0.5, 2.5, 2.5, 2.5])
     assert taken(exploring(threshold(0.9)), CANVAS, doubtful) == [1]
-    assert taken(exploring(threshold(0.9)), CANVAS, told(CANVAS, PROB)) == [0]
-    assert taken(exploring(settle_all), CANVAS, doubtful) == [0, 1, 2, 3, 4, 5, 6]
+    assert taken(exploring(threshold(0.9)), CANVAS, guessed(CANVAS, PROB)) == [0]
+    assert taken(exploring(threshold(0.0)), CANVAS, doubtful) == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_a_slot_that_waits_is_not_taken() -> None:
     canvas = sheet(draft=(FREE, " ", LATE))
     for rule in (fixed_schedule(1), factor(100.0), entropy_bound(100.0), margin(0.0), deferred(9, 99, 0.0)):
-        assert taken(rule, canvas, told(canvas, [0.9] * 6)) == [0, 1, 2, 3]
-    doubtful = told(canvas, [0.1] * 6, [1.0, 2.0, 1.0, 1.0, 9.0, 9.0])
+        assert taken(rule, canvas, guessed(canvas, [0.9] * 6)) == [0, 1, 2, 3]
+    doubtful = guessed(canvas, [0.1] * 6, [1.0, 2.0, 1.0, 1.0, 9.0, 9.0])
     assert taken(exploring(threshold(0.9)), canvas, doubtful) == [1]
 
 
@@ -133,7 +133,7 @@ def filled() -> Canvas:
 
 
 def test_the_least_sure_are_opened_again_and_no_more_than_their_share() -> None:
-    guess = told(CANVAS, PROB)
+    guess = guessed(CANVAS, PROB)
     assert taken(low_confidence(0.65), filled(), guess) == [1, 2]
     assert taken(low_confidence(0.75), filled(), guess) == [1, 2, 4, 5, 6]
     assert taken(low_confidence(0.75, share=0.4), filled(), guess) == [1, 2]  # two of five units
@@ -142,14 +142,14 @@ def test_the_least_sure_are_opened_again_and_no_more_than_their_share() -> None:
 
 
 def test_the_quality_head_decides_where_there_is_one() -> None:
-    guess = told(CANVAS, [0.99] * 7)
+    guess = guessed(CANVAS, [0.99] * 7)
     assert taken(low_quality(0.5), filled(), guess) == []
-    judged = Guess(guess.token, guess.prob, guess.entropy, guess.margin, guess.source, told(CANVAS, PROB).prob)
+    judged = Guess(guess.token, guess.prob, guess.entropy, guess.margin, guess.source, guessed(CANVAS, PROB).prob)
     assert taken(low_quality(0.65), filled(), judged) == [1, 2]
 
 
 def test_what_a_checker_named_is_opened_once() -> None:
-    canvas, guess = filled(), told(CANVAS, [0.99] * 7)
+    canvas, guess = filled(), guessed(CANVAS, [0.99] * 7)
     first, second = canvas.slots
     ids = [int(canvas.ids[first.start + 2]), int(canvas.ids[second.start + 1]), int(canvas.ids[0])]
     assert taken(named(ids), canvas, guess) == [2, 4, 5, 6]
@@ -158,7 +158,7 @@ def test_what_a_checker_named_is_opened_once() -> None:
 
 
 def test_a_place_is_opened_again_no_more_often_than_the_rule_speaks() -> None:
-    canvas, guess = filled(), told(CANVAS, [0.1] * 7)
+    canvas, guess = filled(), guessed(CANVAS, [0.1] * 7)
     rule = during(1, 3, low_confidence(0.5))
     assert [len(taken(rule, canvas, guess, step)) for step in range(5)] == [0, 7, 7, 0, 0]
 

@@ -6,7 +6,7 @@ import torch
 
 from palimpsest.dlm_core.canvas.canvas import State
 from palimpsest.dlm_core.decoding.rules import low_confidence
-from palimpsest.dlm_core.decoding.sampler import denoise, in_batches, keep_all, settle_all, threshold
+from palimpsest.dlm_core.decoding.sampler import denoise, in_batches, keep_all, threshold
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 
 from ..world import CITE, NUMBER, TEXT, ToyDenoiser, sheet
@@ -14,12 +14,12 @@ from ..world import CITE, NUMBER, TEXT, ToyDenoiser, sheet
 
 def order_of(frames: list) -> list[set[int]]:
     """The slots settled at each step."""
-    told, before = [], set()
+    opened, before = [], set()
     for frame in frames:
         now = {n for n in range(len(frame.canvas.slots)) if frame.canvas.is_settled(n)}
-        told.append(now - before)
+        opened.append(now - before)
         before = now
-    return told
+    return opened
 
 
 def test_threshold_commits_the_sure_first_and_the_last_step_commits_the_rest() -> None:
@@ -32,7 +32,7 @@ def test_threshold_commits_the_sure_first_and_the_last_step_commits_the_rest() -
 def test_no_more_steps_than_the_schedule() -> None:
     toy = ToyDenoiser({0: 0.1, 1: 0.1})
     assert len(list(denoise(toy, sheet(draft=(TEXT, CITE)), schedule=2, commit=threshold(0.9)))) == 2
-    assert len(list(denoise(toy, sheet(draft=(TEXT, CITE)), schedule=5, commit=settle_all))) == 1
+    assert len(list(denoise(toy, sheet(draft=(TEXT, CITE)), schedule=5, commit=threshold(0.0)))) == 1
 
 
 def test_a_slot_waits_for_those_it_comes_after() -> None:

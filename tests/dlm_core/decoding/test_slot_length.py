@@ -7,25 +7,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palimpsest.dlm_core.cache.span_cache import NO_CACHE, SPAN_CACHE, Cache
+from palimpsest.dlm_core.cache.span_cache import NO_CACHE, Cache
 from palimpsest.dlm_core.canvas.canvas import Canvas, State
-from palimpsest.dlm_core.decoding.sampler import Guess, Resize, denoise
-from palimpsest.dlm_core.decoding.slot_length import (
-    Counts,
-    by_guess,
-    end_of_slot,
-    expand_and_delete,
-    growing,
-    inserting,
-    respaced,
-    several_lengths,
-    size,
-)
+from palimpsest.dlm_core.decoding.sampler import Guess, denoise
+from palimpsest.dlm_core.decoding.slot_length import by_guess, expand_and_delete, respaced, size
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 
 from ..world import sheet
 
-EXPAND, DELETE, END = 9001, 9002, 9003
+EXPAND, DELETE = 9001, 9002
+RULE = by_guess(expand_and_delete(EXPAND, DELETE))
 FREE = SlotSpec(MaskKind.TEXT, 7, free=True)
 
 
@@ -34,73 +25,61 @@ def short() -> Canvas:
     return sheet(draft=("It is ", FREE, " knots")).resize(0, 4)
 
 
-class Told:
-    """Says the tokens given, from the first place of the first slot on, then 2000; each with probability `sure`, or by length."""
+class Saying:
+    """Says the tokens given, from the first place of the first slot on, then 2000; keeps the seeds it was asked with."""
 
-    def __init__(self, *tokens: int, sure: float = 0.9, by_length: dict[int, float] | None = None):
-        self.tokens, self.sure, self.by_length = tokens, sure, by_length or {}
-        self.history: list[list[int]] = []
+    def __init__(self, *tokens: int):
+        self.tokens = tokens
+        self.seeds: list[int] = []
 
     def guess(
         self, canvases: Sequence[Canvas], caches: Sequence[Cache] | None = None, seeds: Sequence[int] | None = None
     ) -> tuple[list[Guess], list[Cache]]:
-        self.history.append([size(c, 0) for c in canvases])
+        self.seeds += seeds or []
         return [self._guess(c) for c in canvases], [NO_CACHE] * len(canvases)
 
     def _guess(self, canvas: Canvas) -> Guess:
         token, start = torch.full((len(canvas),), 2000), canvas.slots[0].start
         for n, t in enumerate(self.tokens[: size(canvas, 0)]):
             token[start + n] = t
-        prob = torch.full((len(canvas),), self.by_length.get(size(canvas, 0), self.sure))
+        prob = torch.full((len(canvas),), 0.9)
         return Guess(token, prob, prob, prob, torch.full((len(canvas),), -1))
 
 
 @pytest.mark.parametrize(
-    ("counts", "rounds", "model", "expected"),
+    ("model", "expected"),
     [
-        (expand_and_delete(EXPAND, DELETE), 1, Told(7, EXPAND, 7, EXPAND), 6),
-        (
-            expand_and_delete(EXPAND, DELETE),
-            1,
-            Told(EXPAND, EXPAND, EXPAND, EXPAND),
-            7,
-        ),  # of eight, the slot holds seven
-        (expand_and_delete(EXPAND, DELETE), 1, Told(7, DELETE, EXPAND, DELETE), 3),
-        (expand_and_delete(EXPAND, DELETE), 1, Told(DELETE, DELETE, DELETE, DELETE), 1),
-        (expand_and_delete(EXPAND, DELETE), 2, Told(EXPAND), 6),
-        (end_of_slot(END), 1, Told(7, 8, END, 7), 2),
-        (end_of_slot(END), 1, Told(END), 1),
-        (end_of_slot(END), 1, Told(7, 8), 4),
-        (end_of_slot(END, sure=0.95), 1, Told(7, 8, END), 4),
-        (growing(END, 2, 0.5, 1.5), 1, Told(7, 8, 9, 10), 6),
-        (growing(END, 2, 0.5, 1.5), 2, Told(7, 8, 9, 10), 7),
-        (growing(END, 2, 0.5, 1.5), 5, Told(7, 8, 9, 10, END, END), 6),  # grown once, it has room enough
-        (growing(END, 2, 0.5, 2.0), 1, Told(7, 8, END, END), 4),
-        (growing(END, 2, 0.5, 1.3), 1, Told(7, 8, 9, END), 6),  # half of .9 is not sure enough
-        (inserting(0.95, 3), 1, Told(7), 6),
-        (inserting(0.85, 3), 1, Told(7), 4),
+        (Saying(7, EXPAND, 7, EXPAND), 6),
+        (Saying(EXPAND, EXPAND, EXPAND, EXPAND), 7),  # of eight, the slot holds seven
+        (Saying(7, DELETE, EXPAND, DELETE), 3),
+        (Saying(DELETE, DELETE, DELETE, DELETE), 1),
     ],
 )
-def test_the_length_that_the_guess_asks_for(counts: Counts, rounds: int, model: Told, expected: int) -> None:
+def test_the_length_that_the_guess_asks_for(model: Saying, expected: int) -> None:
     canvas = short()
-    resized = by_guess(counts, rounds=rounds)(model, canvas, NO_CACHE, 0, 0)
+    resized = RULE(model, canvas, NO_CACHE, 0, 5)
     assert size(resized, 0) == expected
     assert resized.tokens[resized.slots[0].end :].tolist() == canvas.tokens[canvas.slots[0].end :].tolist()
     assert resized.open.sum() == expected
+    assert model.seeds == [5]
 
 
 def test_what_goes_makes_room_for_what_comes() -> None:
     full = sheet(draft=("It is ", FREE, " knots"))
-    rule = by_guess(expand_and_delete(EXPAND, DELETE))
-    assert size(rule(Told(DELETE, 7, 7, 7, 7, 7, EXPAND), full, NO_CACHE, 0, 0), 0) == 7
+    assert size(RULE(Saying(DELETE, 7, 7, 7, 7, 7, EXPAND), full, NO_CACHE, 0, 0), 0) == 7
 
 
-def test_only_the_first_steps_and_no_more_rounds_than_change_something() -> None:
-    rule = by_guess(expand_and_delete(EXPAND, DELETE), steps=2, rounds=5)
-    model = Told(7, EXPAND)
-    assert size(rule(model, short(), NO_CACHE, 1, 0), 0) == 7
-    assert size(rule(model, short(), NO_CACHE, 2, 0), 0) == 4
-    assert len(model.history) == 4  # three rounds grow it, the fourth finds it full
+def test_only_the_first_steps_ask() -> None:
+    model = Saying(7, EXPAND)
+    rule = by_guess(expand_and_delete(EXPAND, DELETE), steps=2)
+    assert [size(rule(model, short(), NO_CACHE, step, 0), 0) for step in range(3)] == [5, 5, 4]
+    assert len(model.seeds) == 2
+
+
+def test_a_trajectory_of_a_slot_that_grows() -> None:
+    frames = list(denoise(Saying(7, EXPAND), short(), schedule=2, resize=RULE))
+    assert [size(f.canvas, 0) for f in frames] == [5]
+    assert frames[-1].guess.token.shape == frames[-1].canvas.tokens.shape
 
 
 def settled(canvas: Canvas, offset: int) -> Canvas:
@@ -111,24 +90,19 @@ def settled(canvas: Canvas, offset: int) -> Canvas:
 
 def first_slot(canvas: Canvas) -> list[int]:
     mask = canvas.marks.mask
-    told = canvas.tokens[canvas.slots[0].start : canvas.slots[0].end].tolist()
-    return [0 if t == mask else t for t in told]
+    tokens = canvas.tokens[canvas.slots[0].start : canvas.slots[0].end].tolist()
+    return [0 if t == mask else t for t in tokens]
 
 
 @pytest.mark.parametrize(
-    ("counts", "tokens", "expected"),
+    ("tokens", "expected"),
     [
-        (expand_and_delete(EXPAND, DELETE), (EXPAND, 7, 7, 7), [0, 0, 5000, 0, 0]),
-        (expand_and_delete(EXPAND, DELETE), (DELETE, EXPAND, 7, DELETE), [5000, 0]),  # what is settled is not asked
-        (end_of_slot(END), (7, 7, END, 7), [0, 5000]),
-        (end_of_slot(END), (END, 7, 7, 7), [0, 5000, 0, 0]),  # words stand behind it
-        (growing(END, 1, 0.5, 2.0), (7, 7, 7, 7), [0, 5000, 0, 0]),
-        (inserting(0.95, 2), (7, 7, 7, 7), [0, 0, 5000, 0, 0]),
+        ((EXPAND, 7, 7, 7), [0, 0, 5000, 0, 0]),
+        ((DELETE, EXPAND, 7, DELETE), [5000, 0]),  # what is settled is not asked
     ],
 )
-def test_around_a_settled_place(counts: Counts, tokens: tuple[int, ...], expected: list[int]) -> None:
-    rule = by_guess(counts)
-    assert first_slot(rule(Told(*tokens), settled(short(), 1), NO_CACHE, 0, 0)) == expected
+def test_around_a_settled_place(tokens: tuple[int, ...], expected: list[int]) -> None:
+    assert first_slot(RULE(Saying(*tokens), settled(short(), 1), NO_CACHE, 0, 0)) == expected
 
 
 def test_a_place_is_spread_only_where_it_may_be() -> None:
@@ -162,33 +136,3 @@ def test_what_is_fixed_or_filled_keeps_its_row(wanted: list[int], filled: int, s
     assert (made.state[~kept] == State.OPEN).all()
     assert all(1 <= size(made, n) <= slot.spec.length for n, slot in enumerate(made.slots))
     assert sum(size(made, n) for n in range(2)) == int((made.state != State.FIXED).sum())
-
-
-def test_lengths_are_tried_in_one_batch_and_the_likeliest_a_place_is_kept() -> None:
-    model = Told(by_length={2: 0.5, 3: 0.7, 6: 0.6})
-    canvas = sheet(draft=(FREE, " knots"))
-    chosen = several_lengths((2, 3, 6))(model, canvas, SPAN_CACHE, 0, 0)
-    assert model.history == [[2, 3, 6]]
-    assert size(chosen, 0) == 3
-    assert size(several_lengths((2, 3, 6))(model, canvas, SPAN_CACHE, 1, 0), 0) == 7
-    assert size(several_lengths((8, 9))(model, canvas, SPAN_CACHE, 0, 0), 0) == 7  # more than it may have
-
-
-def test_lengths_are_compared_by_the_score_that_is_given() -> None:
-    model = Told(by_length={2: 0.5, 3: 0.7, 6: 0.6})
-    rule = several_lengths((2, 3, 6), score=lambda guess, canvas, n: float(size(canvas, n)))
-    assert size(rule(model, sheet(draft=(FREE, " knots")), NO_CACHE, 0, 0), 0) == 6
-
-
-def test_a_slot_that_is_settled_whole_is_compared_by_its_probability_a_place() -> None:
-    """0.5 for a span of two is 0.71 a place, 0.6 for a span of one is 0.6."""
-    model = Told(by_length={1: 0.6, 2: 0.5})
-    canvas = sheet(draft=(SlotSpec(MaskKind.ENTITY, 4),))
-    assert size(several_lengths((1, 2))(model, canvas, NO_CACHE, 0, 0), 0) == 2
-
-
-def test_a_film_of_a_slot_that_grows() -> None:
-    rule: Resize = by_guess(growing(END, 1, 0.5, 1.5), rounds=9)
-    frames = list(denoise(Told(7, 8, 9, 10), short(), schedule=2, resize=rule))
-    assert [size(f.canvas, 0) for f in frames] == [7]
-    assert frames[-1].guess.token.shape == frames[-1].canvas.tokens.shape

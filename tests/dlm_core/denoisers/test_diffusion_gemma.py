@@ -76,13 +76,13 @@ def denoiser(folder: Path) -> GemmaDenoiser:
     return opened
 
 
-def laid(denoiser: GemmaDenoiser, draft: tuple[Any, ...] = ("It reached ", NUMBER, " knots, ", FREE, ".")) -> Canvas:
+def built(denoiser: GemmaDenoiser, draft: tuple[Any, ...] = ("It reached ", NUMBER, " knots, ", FREE, ".")) -> Canvas:
     return denoiser.build(["How fast is it?"], PASSAGES, draft)
 
 
 def test_all_that_is_drawn_is_drawn_from_the_seed(denoiser: GemmaDenoiser) -> None:
     """Ranks, verdicts and the lengths of slots are read off a canvas of noise too."""
-    canvas, judged = laid(denoiser, ("It reached ", NUMBER)), laid(denoiser, (VERDICT_SLOT,))
+    canvas, judged = built(denoiser, ("It reached ", NUMBER)), built(denoiser, (VERDICT_SLOT,))
 
     def read(seed: int) -> tuple[list[float], list[float], Canvas]:
         (ranks,) = denoiser.rank([canvas], 0, 3, seed)
@@ -113,17 +113,17 @@ def test_logits_equal_the_native_forward(denoiser: GemmaDenoiser) -> None:
 
 
 def test_evidence_behind_the_prefix_computes_no_old_token(denoiser: GemmaDenoiser) -> None:
-    model, told = denoiser.model, list(range(5, 60))
+    model, tokens = denoiser.model, list(range(5, 60))
     with torch.inference_mode():
-        whole = model.prefix(told)
-        part = model.prefix(told[:40])
-        grown = model.prefix(told, part)
-        assert (part.encoded, grown.encoded, model.prefix(told, grown).encoded) == (40, 15, 0)
-        assert model.prefix([*told[:39], 7], part).encoded == 40  # another beginning is another prefix
+        whole = model.prefix(tokens)
+        part = model.prefix(tokens[:40])
+        grown = model.prefix(tokens, part)
+        assert (part.encoded, grown.encoded, model.prefix(tokens, grown).encoded) == (40, 15, 0)
+        assert model.prefix([*tokens[:39], 7], part).encoded == 40  # another beginning is another prefix
         canvas = torch.arange(100, 120)
         torch.testing.assert_close(model.logits(canvas, grown), model.logits(canvas, whole), atol=1e-5, rtol=1e-4)
         before = model.logits(canvas, part)
-        model.prefix(told, part)
+        model.prefix(tokens, part)
         assert torch.equal(model.logits(canvas, part), before)  # what is gone on from is not written to
 
 
@@ -132,7 +132,7 @@ def test_evidence_behind_the_prefix_computes_no_old_token(denoiser: GemmaDenoise
 def test_pinned_words_never_move(folder: Path, seed: int, steps: int, bounded: bool) -> None:
     denoiser = open_denoiser(folder)
     assert isinstance(denoiser, GemmaDenoiser)
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     fixed = canvas.state == State.FIXED
     commit = entropy_bound(0.1) if bounded else fixed_schedule(steps)
     frames = list(denoise(denoiser, canvas, schedule=steps, commit=commit, seed=seed))
@@ -144,7 +144,7 @@ def test_pinned_words_never_move(folder: Path, seed: int, steps: int, bounded: b
 
 
 def test_only_open_places_are_noised_anew_at_every_step(denoiser: GemmaDenoiser) -> None:
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     one, two = denoiser._noised(canvas, 1), denoiser._noised(canvas, 2)
     assert torch.equal(one[~canvas.open], canvas.tokens[~canvas.open])
     assert not torch.equal(one[canvas.open], two[canvas.open])
@@ -152,16 +152,16 @@ def test_only_open_places_are_noised_anew_at_every_step(denoiser: GemmaDenoiser)
 
 
 def test_the_same_seed_writes_the_same_words(denoiser: GemmaDenoiser) -> None:
-    films = [
-        list(denoise(denoiser, laid(denoiser), schedule=6, commit=fixed_schedule(6), seed=s))[-1].canvas
+    last_canvases = [
+        list(denoise(denoiser, built(denoiser), schedule=6, commit=fixed_schedule(6), seed=s))[-1].canvas
         for s in (1, 1, 2)
     ]
-    assert torch.equal(films[0].tokens, films[1].tokens)
-    assert not torch.equal(films[0].tokens, films[2].tokens)
+    assert torch.equal(last_canvases[0].tokens, last_canvases[1].tokens)
+    assert not torch.equal(last_canvases[0].tokens, last_canvases[2].tokens)
 
 
 def test_exact_equals_no_cache_and_the_prefix_is_kept_otherwise(denoiser: GemmaDenoiser) -> None:
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     (plain,), _ = denoiser.guess([canvas], [NO_CACHE], [3])
     (exact,), (kept,) = denoiser.guess([canvas], [SpanCache(exact=True)], [3])
     assert torch.equal(plain.prob, exact.prob)
@@ -177,7 +177,7 @@ def test_exact_equals_no_cache_and_the_prefix_is_kept_otherwise(denoiser: GemmaD
 
 def test_another_question_is_encoded_from_the_first_word_that_differs(denoiser: GemmaDenoiser) -> None:
     """The chat's opening stays; a new passage behind the old one costs its own words and the frame behind it."""
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     draft = canvas.segments[-1]
     (_,), (kept,) = denoiser.guess([canvas], [SPAN_CACHE], [3])
     other = denoiser.build(["How long is it?"], PASSAGES, ("It reached ", NUMBER, " knots, ", FREE, "."))
@@ -190,7 +190,7 @@ def test_another_question_is_encoded_from_the_first_word_that_differs(denoiser: 
 
 
 def test_the_hint_is_tempered_and_is_of_every_row_or_none(denoiser: GemmaDenoiser) -> None:
-    canvas = laid(denoiser)
+    canvas = built(denoiser)
     ids = canvas.ids[canvas.segments[-1].start :]
     logits = torch.randn(len(ids), 320)
     step = Step(denoiser.model.prefix([5, 6]), ids, logits, 12)
@@ -207,7 +207,7 @@ def test_the_hint_is_tempered_and_is_of_every_row_or_none(denoiser: GemmaDenoise
 
 def test_a_draft_longer_than_the_canvas_is_refused(denoiser: GemmaDenoiser) -> None:
     with pytest.raises(ValueError, match="longer than this model's canvas of 128"):
-        denoiser.guess([laid(denoiser, ("many words " * 12, FREE))])
+        denoiser.guess([built(denoiser, ("many words " * 12, FREE))])
 
 
 def test_a_checkpoint_that_lacks_something_is_one_sentence(folder: Path, tmp_path: Path) -> None:

@@ -71,9 +71,9 @@ def test_ranked_spans_do_not_overlap_and_are_sorted() -> None:
 
 
 def test_choices_are_a_distribution_over_the_allowed() -> None:
-    (told,) = small_denoiser().choices([sheet(draft=(VERDICT_SLOT,))], 0)
-    assert len(told) == 3
-    assert abs(sum(told) - 1) < 1e-5
+    (answers,) = small_denoiser().choices([sheet(draft=(VERDICT_SLOT,))], 0)
+    assert len(answers) == 3
+    assert abs(sum(answers) - 1) < 1e-5
 
 
 def test_batched_and_uncached_frames_equal_one_at_a_time() -> None:
@@ -102,9 +102,9 @@ def test_a_citation_with_nothing_to_cite_copies_nothing() -> None:
 def test_a_name_begins_with_its_own_capital() -> None:
     """Over a line break "of", because of the M of the next line, might open an ENTITY."""
     canvas = sheet(passages=("boat of\nMarisa",))
-    evidence, told = canvas.segments[1], limits(canvas, len(canvas))
+    evidence, allowed = canvas.segments[1], limits(canvas, len(canvas))
     places = canvas.characters[evidence.start : evidence.end].tolist()
-    opens = {a for i, (a, _) in enumerate(places, evidence.start) if a >= 0 and told.start[i] and told.capital[i]}
+    opens = {a for i, (a, _) in enumerate(places, evidence.start) if a >= 0 and allowed.start[i] and allowed.capital[i]}
     assert opens == {8}
 
 

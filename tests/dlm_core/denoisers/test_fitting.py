@@ -71,7 +71,7 @@ def test_a_passage_longer_than_a_canvas_is_refused() -> None:
 
 @pytest.mark.parametrize("family", ["llada", "dream"])
 def test_a_hosted_model_holds_as_many_tokens_as_it_has_positions(family: str) -> None:
-    """3,000 words were once put on a model of 512 positions, and nobody was told."""
+    """3,000 words were once put on a model of 512 positions, without a word of warning."""
     denoiser = hosted(family)
     passages = [(f"p{n}", "oak and rope " * 3) for n in range(20)]
     count = denoiser.fit(["Which?"], passages, [SLOT])

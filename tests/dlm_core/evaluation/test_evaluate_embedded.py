@@ -132,19 +132,19 @@ def test_every_test_of_the_command_runs_and_tells_figures(tmp_path: Path, capsys
     out = tmp_path / "figures.json"
     only = [name for name in TESTS if name != "milliseconds a step"]
     main(["--data", str(rows_of(tmp_path)), "--limit", "2", "--json", str(out), "--only", *only])
-    told = json.loads(out.read_text())
-    assert set(told) == set(only) - {"stance, claim-only baseline"}
-    for figures in told.values():
+    written = json.loads(out.read_text())
+    assert set(written) == set(only) - {"stance, claim-only baseline"}
+    for figures in written.values():
         assert figures["seconds"] > 0
         assert all(isinstance(v, float | int) for v in figures.values())
-    mended = told["repair, wrong words to be found"]
+    mended = written["repair, wrong words to be found"]
     assert mended["n"] == 2
     assert 0 <= mended["untouched_kept"] <= 100
     main(["--card", str(out)])
     table = capsys.readouterr().out
     assert "| hotpotqa, two documents among eight | n 1, n incomplete 1, exact" in table
     main(["--data", str(tmp_path), "--json", str(out), "--only", "qed"])
-    assert set(json.loads(out.read_text())) == set(told)
+    assert set(json.loads(out.read_text())) == set(written)
 
 
 def test_a_folder_that_is_not_there_is_bad_usage(tmp_path: Path) -> None:
@@ -173,6 +173,6 @@ def test_a_draft_reads_as_it_was_written_until_something_is_opened() -> None:
 
 
 def test_step_times_are_of_every_size() -> None:
-    told = step_times(embedded_weights.load(), (64, 128), 1)
-    assert set(told) == {"64_tokens", "64_tokens_kept", "128_tokens", "128_tokens_kept", "threads"}
-    assert min(told.values()) > 0
+    times = step_times(embedded_weights.load(), (64, 128), 1)
+    assert set(times) == {"64_tokens", "64_tokens_kept", "128_tokens", "128_tokens_kept", "threads"}
+    assert min(times.values()) > 0

@@ -29,11 +29,11 @@ def bare(folder: Path, **added: int) -> Path:
 
 def test_a_vocabulary_with_its_merges_alone_is_read(tmp_path: Path) -> None:
     tokenizer = open_tokenizer(bare(tmp_path, **{"<|im_end|>": 259, "<|endoftext|>": 258}), NONE)
-    told = tokenizer.encode("12 knots")
-    assert len(told.ids) == 6  # 1, 2, " kn", o, t, s
-    assert told.ids[2] == 257
-    assert [told.offsets[0], told.offsets[-1]] == [(0, 1), (7, 8)]
-    assert tokenizer.decode([*told.ids, 259]) == "12 knots"
+    encoded = tokenizer.encode("12 knots")
+    assert len(encoded.ids) == 6  # 1, 2, " kn", o, t, s
+    assert encoded.ids[2] == 257
+    assert [encoded.offsets[0], encoded.offsets[-1]] == [(0, 1), (7, 8)]
+    assert tokenizer.decode([*encoded.ids, 259]) == "12 knots"
     assert tokenizer.control("<|im_end|><|endoftext|>") == [259, 258]
 
 
@@ -68,10 +68,10 @@ def test_added_tokens_that_are_not_special_are_kept_out_of_user_text_too(tmp_pat
 @pytest.mark.parametrize("text", ["<|mask|>", "a<|im_end|>b", "<|startoftext|><role>HUMAN</role>", "<pad>"])
 def test_no_spelling_of_a_control_token_reaches_the_model_from_text(text: str, tmp_path: Path) -> None:
     _, tokenizer = load(write("llada2", tmp_path))
-    told = tokenizer.encode(text)
-    assert all(i >= len(SPECIAL) for i in told.ids)
-    assert tokenizer.decode(told.ids) == text
-    assert [text[a:b] for a, b in told.offsets] == list(text)
+    encoded = tokenizer.encode(text)
+    assert all(i >= len(SPECIAL) for i in encoded.ids)
+    assert tokenizer.decode(encoded.ids) == text
+    assert [text[a:b] for a, b in encoded.offsets] == list(text)
 
 
 def test_the_authors_settings_reach_their_template(tmp_path: Path) -> None:

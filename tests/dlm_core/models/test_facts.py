@@ -218,9 +218,9 @@ SCALINGS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_stretched_positions_equal_transformers(scaling: dict[str, Any], tmp_path: Path) -> None:
     model, _ = load(write("a2d_qwen3", tmp_path, head_dim=32, rope_scaling=scaling))
-    told = {**scaling, "rope_theta": 10000.0}
+    rope = {**scaling, "rope_theta": 10000.0}
     theirs = transformers.Qwen3Config(
-        hidden_size=32, num_attention_heads=4, head_dim=32, max_position_embeddings=512, rope_parameters=told
+        hidden_size=32, num_attention_heads=4, head_dim=32, max_position_embeddings=512, rope_parameters=rope
     )
     frequencies, gain = ROPE_INIT_FUNCTIONS[scaling["rope_type"]](theirs, torch.device("cpu"))
     torch.testing.assert_close(model.rotary.frequencies(), frequencies)

@@ -46,11 +46,11 @@ def test_logits_equal_the_public_reference_code(
     recorded: str, family: str, more: dict[str, Any], tmp_path: Path
 ) -> None:
     """Golden vectors recorded once from the authors' own modelling code; each file names its source, commit and configuration."""
-    told = json.loads((GOLDEN / f"{recorded}.json").read_text())
-    assert told["config"] == {**CONFIGS[family], **more}
+    golden = json.loads((GOLDEN / f"{recorded}.json").read_text())
+    assert golden["config"] == {**CONFIGS[family], **more}
     model, _ = load(write(family, tmp_path, **more))
-    found = logits(model, torch.tensor(told["tokens"]))[told["rows"]][:, told["columns"]]
-    torch.testing.assert_close(found, torch.tensor(told["logits"]), atol=1e-5, rtol=1e-5)
+    found = logits(model, torch.tensor(golden["tokens"]))[golden["rows"]][:, golden["columns"]]
+    torch.testing.assert_close(found, torch.tensor(golden["logits"]), atol=1e-5, rtol=1e-5)
 
 
 def reference(family: str, folder: Path) -> Any:

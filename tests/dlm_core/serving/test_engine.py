@@ -19,7 +19,7 @@ from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.serving.engine import ITEMS, Engine, Job
 from palimpsest.dlm_core.serving.line import OverloadedError
 
-from ..cache.test_forward import hosted, laid
+from ..cache.test_forward import hosted, built
 from ..world import CITE, ENTITY, NUMBER, TEXT, ToyDenoiser, sheet, small_denoiser
 
 FREE = SlotSpec(MaskKind.TEXT, 6, free=True)
@@ -56,7 +56,7 @@ def test_the_same_frames_as_one_at_a_time() -> None:
     ]
     for model, given in (
         (small, canvases),
-        (llada, [laid(llada), laid(llada, ("It is ", FREE)), laid(llada, (FREE, ENTITY))]),
+        (llada, [built(llada), built(llada, ("It is ", FREE)), built(llada, (FREE, ENTITY))]),
     ):
         plans = [Plan(schedule=n + 1, commit=fixed_schedule(n + 1)) for n in range(3)]
         with Engine(model) as engine:

@@ -96,7 +96,7 @@ def test_calibrated_probabilities_keep_their_order_and_sum_to_one() -> None:
     plain, fitted = judging_denoiser(), judging_denoiser(FITTED)
     fitted.model.load_state_dict(plain.model.state_dict())
     one, two = (d.rank([canvas], 0, 3)[0] for d in (plain, fitted))
-    spans = [[r.fill for r in told if r.fill] for told in (one, two)]
+    spans = [[r.fill for r in ranks if r.fill] for ranks in (one, two)]
     assert spans[0] == spans[1]
     with torch.inference_mode():
         scored, _ = fitted._score([canvas], [None])
@@ -116,8 +116,8 @@ def test_words_that_stand_have_the_probability_of_all_spans_that_read_so() -> No
     evidence = torch.tensor([7, 8, 7, 8, 9])
     spans = torch.full((5, 2), -torch.inf)
     spans[0, 1], spans[2, 1], spans[1, 0] = math.log(0.2), math.log(0.3), math.log(0.5)
-    told = standing(spans, torch.tensor(-torch.inf), evidence, torch.tensor([7, 8]), False)
-    assert float(told.exp()) == pytest.approx(0.5)
+    log = standing(spans, torch.tensor(-torch.inf), evidence, torch.tensor([7, 8]), False)
+    assert float(log.exp()) == pytest.approx(0.5)
     assert float(standing(spans, torch.tensor(-0.1), evidence, torch.tensor([3]), True)) == pytest.approx(-0.1)
     assert float(standing(spans, torch.tensor(-0.1), evidence, torch.tensor([9, 9]), False)) == -30
 
@@ -125,9 +125,9 @@ def test_words_that_stand_have_the_probability_of_all_spans_that_read_so() -> No
 def test_quality_is_told_of_open_and_filled_places_and_depends_on_what_stands() -> None:
     denoiser = judging_denoiser()
     canvas = sheet(draft=(TEXT, CITE))
-    film = list(denoise(denoiser, canvas, schedule=1))
-    (guess,), _ = denoiser.guess([film[-1].canvas])
-    first = film[0].guess.quality
+    frames = list(denoise(denoiser, canvas, schedule=1))
+    (guess,), _ = denoiser.guess([frames[-1].canvas])
+    first = frames[0].guess.quality
     assert first is not None
     assert guess.quality is not None
     slot = canvas.slots[0]
@@ -156,13 +156,13 @@ def test_the_head_learns_what_its_inputs_tell() -> None:
 
 def test_a_recorder_reads_what_the_denoiser_says() -> None:
     recorder, denoiser = calibrate.Recorder(small_model(), tokenizer()), small_denoiser()
-    (told,) = recorder.read([masked(EXAMPLE)])
-    assert set(told) == {0, 1, 2}, "a citation is not a filling"
+    (read,) = recorder.read([masked(EXAMPLE)])
+    assert set(read) == {0, 1, 2}, "a citation is not a filling"
     canvas, _ = realise(masked(EXAMPLE), tokenizer(), 16)
     best = next(r for r in denoiser.rank([canvas], 0, 1)[0] if r.fill)
     assert best.fill
-    assert told[0].words == best.fill.text
-    assert float(told[0].spans.flatten().logsumexp(0)) == pytest.approx(0, abs=1e-4)
+    assert read[0].words == best.fill.text
+    assert float(read[0].spans.flatten().logsumexp(0)) == pytest.approx(0, abs=1e-4)
     (again,) = recorder.read([Masking(EXAMPLE, ("Karl Benz", None, None, None))])
     assert float(again[0].features[0]) == 1
     assert float(again[1].features[0]) == 0
@@ -216,11 +216,11 @@ def test_ablations_run_every_arm_once(
     monkeypatch.setattr(sys, "argv", ["ablate", *map(str, arguments)])
     monkeypatch.setattr(ablate, "unseen", lambda data, held_out, pages: ablate.Corpus.load(data))
     ablate.main()
-    told = capsys.readouterr().out
-    assert all(f"| {name} |" in told for name in ablate.ARMS)
+    printed = capsys.readouterr().out
+    assert all(f"| {name} |" in printed for name in ablate.ARMS)
     monkeypatch.setattr(ablate, "train", lambda config: pytest.fail("an arm that is finished ran again"))
     ablate.main()
-    assert capsys.readouterr().out == told
+    assert capsys.readouterr().out == printed
 
 
 def test_verdict_rows_are_the_control_rows() -> None:
@@ -233,6 +233,6 @@ def test_the_weights_in_the_repository_lose_nothing_as_int8_and_are_small() -> N
     embedded_weights.check()
     files = list(embedded_weights.BUNDLED.iterdir())
     assert sum(f.stat().st_size for f in files) < 35 * 2**20
-    told = Calibration.load(embedded_weights.BUNDLED / "calibration.json").measured
-    assert told["f1_fp32"] > 60
-    assert told["int8_loss"] < 0.3
+    measured = Calibration.load(embedded_weights.BUNDLED / "calibration.json").measured
+    assert measured["f1_fp32"] > 60
+    assert measured["int8_loss"] < 0.3

@@ -35,11 +35,11 @@ def test_matches_are_a_longest_common_subsequence(draft: list[int], target: list
 def rounds(draft: list[int], target: list[int], most: int = 20) -> list[int]:
     """Do what the labels say until they say nothing; an insertion puts a mask before its token."""
     for _ in range(most):
-        told = edits(draft, target, MASK)
-        if all(e is Edit.KEEP for e, _ in told):
+        labels = edits(draft, target, MASK)
+        if all(e is Edit.KEEP for e, _ in labels):
             break
         made: list[int] = []
-        for (edit, word), now in zip(told, draft, strict=True):
+        for (edit, word), now in zip(labels, draft, strict=True):
             if edit is Edit.INSERT:
                 made += [MASK, now]
             elif edit is not Edit.DELETE:

@@ -41,7 +41,7 @@ def test_the_words_of_a_slot() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("{", "no example"),
         ('{"task": "x"}', "no example"),
@@ -49,8 +49,8 @@ def test_the_words_of_a_slot() -> None:
         ('{"task": "x", "question": [], "passages": [], "draft": [{"kind": "TEXT"}], "targets": []}', "every slot"),
     ],
 )
-def test_a_broken_line_is_refused(line: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_broken_line_is_refused(line: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Example.from_json(line)
 
 

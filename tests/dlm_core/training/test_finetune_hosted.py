@@ -51,8 +51,8 @@ def small(family: str, folder: Path) -> HostedDenoiser:
     return hosted(*load(write(family, folder / family)))
 
 
-def told(lesson: Targets, denoiser: HostedDenoiser, part: str) -> str:
-    return denoiser.tokenizer.decode([p.target for p in lesson.places if p.part == part])
+def words_of(targets: Targets, denoiser: HostedDenoiser, part: str) -> str:
+    return denoiser.tokenizer.decode([p.target for p in targets.places if p.part == part])
 
 
 def config(family: str, folder: Path, **changes: object) -> FinetuneConfig:
@@ -68,7 +68,7 @@ def config(family: str, folder: Path, **changes: object) -> FinetuneConfig:
 def test_a_lesson_tells_the_words_of_the_span_and_ends_what_is_surplus_as_one_token(tmp_path: Path) -> None:
     denoiser = small("llada", tmp_path)
     seen = [targets_of(masked(ASKED), denoiser, random.Random(seed)) for seed in range(12)]
-    assert {told(x, denoiser, "span") for x in seen} == {"Anna"}
+    assert {words_of(x, denoiser, "span") for x in seen} == {"Anna"}
     lengths = set()
     for x in seen:
         slot = x.canvas.slots[0]

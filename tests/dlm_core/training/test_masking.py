@@ -72,8 +72,8 @@ def test_the_ratio_of_masks_falls() -> None:
 
 
 def test_words_in_a_slot_are_settled_and_labelled() -> None:
-    canvas, told = realise(Masking(EXAMPLE, ("Karl", "1903", None, None)), tokenizer(), 16)
-    first, second, third, _ = told
+    canvas, targets = realise(Masking(EXAMPLE, ("Karl", "1903", None, None)), tokenizer(), 16)
+    first, second, third, _ = targets
     slot = canvas.slots[0]
     assert canvas.state[slot.start : slot.end].tolist() == [State.FILLED] * 4
     karl, benz = (tokenizer().encode(w).ids for w in ("Karl", "Benz"))
@@ -87,19 +87,19 @@ def test_words_in_a_slot_are_settled_and_labelled() -> None:
 
 
 def test_right_words_weigh_little_and_keep_their_tokens() -> None:
-    canvas, told = realise(Masking(EXAMPLE, ("Karl Benz", None, None, None)), tokenizer(), 16)
+    canvas, targets = realise(Masking(EXAMPLE, ("Karl Benz", None, None, None)), tokenizer(), 16)
     slot = canvas.slots[0]
-    assert told[0].edits == tuple(canvas.tokens[slot.start : slot.end].tolist())
-    assert all(told[0].kept)
-    assert told[0].weight < told[1].weight
+    assert targets[0].edits == tuple(canvas.tokens[slot.start : slot.end].tolist())
+    assert all(targets[0].kept)
+    assert targets[0].weight < targets[1].weight
 
 
 def test_words_that_are_too_few_for_what_follows_ask_for_an_insertion() -> None:
     """A slot without room: what is missing goes before the word that stays."""
     tight = SlotSpec(MaskKind.TEXT, max_length=2)
     example = Example(("Who?",), ("red green blue",), (tight,), (Target(spans=((0, 0, 14),)),), "x")
-    _, (told,) = realise(Masking(example, ("green blue",)), tokenizer(), 16)
-    assert INSERT in told.edits
+    _, (targets,) = realise(Masking(example, ("green blue",)), tokenizer(), 16)
+    assert INSERT in targets.edits
 
 
 def test_a_stale_view_says_what_was_said_before() -> None:
@@ -148,8 +148,8 @@ def test_corruption_puts_words_into_some_slots_that_copy(own: str) -> None:
 
 
 def test_random_words_are_of_the_passages() -> None:
-    told = random_words(masked(EXAMPLE), random.Random(0))
-    assert all(w in TEXT for w in told if w is not None)
+    words = random_words(masked(EXAMPLE), random.Random(0))
+    assert all(w in TEXT for w in words if w is not None)
 
 
 def test_without_copies_every_word_is_written(folder: Path) -> None:
@@ -165,12 +165,12 @@ def test_without_copies_every_word_is_written(folder: Path) -> None:
 
 def test_the_edit_loss_is_a_computation_by_hand() -> None:
     model = small_model()
-    canvas, told = realise(Masking(EXAMPLE, ("Karl Benz", "1903", None, None)), tokenizer(), 16)
+    canvas, targets = realise(Masking(EXAMPLE, ("Karl Benz", "1903", None, None)), tokenizer(), 16)
     with torch.no_grad():
-        parts = loss(model, Batch.of([canvas]), slots_of([canvas], [told], ROWS_OF))
+        parts = loss(model, Batch.of([canvas]), slots_of([canvas], [targets], ROWS_OF))
         logits = model.vocabulary(model(Batch.of([canvas]))[0]).log_softmax(-1)
     total, weight = 0.0, 0.0
-    for slot, supervision in zip(canvas.slots[:2], told[:2], strict=True):
+    for slot, supervision in zip(canvas.slots[:2], targets[:2], strict=True):
         for i, (row, kept) in enumerate(zip(supervision.edits, supervision.kept, strict=True)):
             share = 0.2 if kept else 1.0
             total, weight = total - share * float(logits[slot.start + i, row]), weight + share
@@ -182,6 +182,6 @@ def test_words_in_brackets_are_words_unless_they_are_a_control_row() -> None:
     slots = (SlotSpec(MaskKind.TEXT), SlotSpec(MaskKind.CHOICE, allowed=("[SUP]", "[REF]")))
     targets = (Target(words="[Zn2]2+"), Target(words="[REF]"))
     example = Example(("What ion?",), ("The ion is [Zn2]2+ here.",), slots, targets, "x")
-    told = {s.slot: s.rows for s in realise(masked(example), tokenizer(), 12)[1]}
-    assert told[0] == tuple(tokenizer().encode("[Zn2]2+").ids)
-    assert told[1] == (CONTROL["[REF]"],)
+    rows = {s.slot: s.rows for s in realise(masked(example), tokenizer(), 12)[1]}
+    assert rows[0] == tuple(tokenizer().encode("[Zn2]2+").ids)
+    assert rows[1] == (CONTROL["[REF]"],)

@@ -105,8 +105,8 @@ def test_deletions_of_a_slot_weigh_as_one_token() -> None:
     batch, slot = Batch.of([canvas]), canvas.slots[0]
     with torch.inference_mode():
         parts = loss(model, batch, slots_of([canvas], [[Supervision(0, (), (NONE,))]], ROWS_OF))
-        told = model.vocabulary(model(batch)[0, slot.start : slot.end]).log_softmax(-1)
-    by_hand = -(told[0, NONE] + told[1:, DELETE].mean()) / 2
+        logs = model.vocabulary(model(batch)[0, slot.start : slot.end]).log_softmax(-1)
+    by_hand = -(logs[0, NONE] + logs[1:, DELETE].mean()) / 2
     assert float(parts["words"]) == pytest.approx(float(by_hand), abs=1e-4)
 
 
