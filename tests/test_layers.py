@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,16 @@ DOORS = {
     "citeproc": ("retrieval/references.py",),
     "rapidfuzz": ("retrieval/",),
 }
+ROOMS = {  # of dlm_core, lowest first
+    "canvas": set(),
+    "models": {"canvas"},
+    "cache": {"canvas", "models"},
+    "decoding": {"canvas", "cache"},
+    "denoisers": {"canvas", "models", "cache", "decoding"},
+    "serving": {"canvas", "cache", "decoding"},
+    "training": {"canvas", "models", "cache", "decoding", "denoisers"},
+    "evaluation": {"canvas", "models", "cache", "decoding", "denoisers", "training"},
+}
 FILES = sorted(p.relative_to(ROOT).as_posix() for room in ALLOWED for p in (ROOT / room).rglob("*.py"))
 
 
@@ -84,6 +95,33 @@ def imports(path: str) -> list[str]:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found += [f"{node.module}.{alias.name}" for alias in node.names]
     return found
+
+
+def files_imported(path: str) -> set[str]:
+    """The files of ours that a file imports, wherever in it, relatively or by their whole name."""
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            package = ["palimpsest", *path.split("/")[:-1]]
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *(node.module or "").split(".")]
+            found |= {
+                _file([m for m in module if m][1:], alias.name) for alias in node.names if module[0] == "palimpsest"
+            }
+    return found - {"", path}
+
+
+def _file(module: list[str], name: str) -> str:
+    """The file that `name` of a module is, or the module it is defined in; "" for what is no file of ours."""
+    for parts in ([*module, name], module):
+        for end in (".py", "/__init__.py"):
+            if parts and (ROOT / ("/".join(parts) + end)).is_file():
+                return "/".join(parts) + end
+    return ""
+
+
+LATE = {("retrieval/web/service.py", "retrieval/web/fulltext.py")}  # imported when a work is read, by every service alike
+GRAPH = {path: files_imported(path) for path in FILES}
 
 
 def test_there_is_something_to_look_at() -> None:
@@ -122,8 +160,105 @@ def test_room_doors_are_empty(room: str) -> None:
     assert imports(f"{room}/__init__.py") == []
 
 
-def python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+@pytest.mark.parametrize(
+    "room", ["kernels", "kernels/reference", "kernels/triton", "dlm_core", *(f"dlm_core/{r}" for r in ROOMS)]
+)
+def test_a_door_says_what_is_behind_it_and_does_nothing(room: str) -> None:
+    tree = ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8"))
+    (only,) = tree.body
+    assert isinstance(only, ast.Expr), "a docstring and nothing else"
+    described = ast.get_docstring(tree) or ""
+    assert 3 <= len(described.splitlines()) <= 8
+    assert "May import:" in described
+
+
+def test_every_folder_of_the_engine_is_a_room_of_the_table() -> None:
+    assert {p.parent.name for p in (ROOT / "dlm_core").glob("*/__init__.py")} == set(ROOMS)
+
+
+def test_no_import_runs_up_or_back_between_the_rooms_of_the_engine() -> None:
+    arrows = {(_room(a), _room(b)) for a, files in GRAPH.items() for b in files if _room(a) and _room(b)}
+    across = {(a, b) for a, b in arrows if a != b}
+    assert {(a, b) for a, b in across if b not in ROOMS[a]} == set()
+    assert across == {(a, b) for a, rooms in ROOMS.items() for b in rooms}, "the table allows what nobody needs"
+    assert len(across) <= 25
+
+
+def _room(path: str) -> str:
+    parts = path.split("/")
+    return parts[1] if parts[0] == "dlm_core" and len(parts) > 2 else ""
+
+
+def test_what_serves_all_rooms_imports_none() -> None:
+    assert GRAPH["dlm_core/kinds.py"] == GRAPH["dlm_core/metrics.py"] == set()
+
+
+def test_no_circle_of_files() -> None:
+    """Depth first over every import, wherever in a file it stands; a circle is shown as the way round."""
+    done: set[str] = set()
+
+    def visit(path: str, way: tuple[str, ...]) -> None:
+        assert path not in way, " -> ".join((*way[way.index(path) :], path))
+        if path not in done:
+            for other in sorted(o for o in GRAPH[path] if (path, o) not in LATE):
+                visit(other, (*way, path))
+            done.add(path)
+
+    for path in FILES:
+        visit(path, ())
+
+
+BARE = """
+import importlib, importlib.metadata as metadata, re, sys
+named = {"torch", "triton", "transformers", "numpy", "safetensors", "tokenizers"}
+
+def plain(name):
+    return re.sub("[-_.]+", "-", name).lower()
+
+def needed(name, seen):
+    name = plain(name)
+    if name not in seen:
+        seen.add(name)
+        for line in metadata.requires(name) or []:
+            if "extra ==" not in line and not re.match("(nvidia|cuda|triton)", line):
+                try:
+                    needed(re.match(r"[\\w.-]+", line)[0], seen)
+                except metadata.PackageNotFoundError:
+                    pass
+    return seen
+
+allowed = named | needed("torch", set()) | needed("numpy", set())
+by_module = {m: {plain(d) for d in ds} for m, ds in metadata.packages_distributions().items()}
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top != "palimpsest" and by_module.get(top) and not by_module[top] & allowed:
+            raise ModuleNotFoundError(f"{name} is hidden: a bare machine has no {top}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+try:
+    import pydantic
+    print("not hidden")
+except ModuleNotFoundError:
+    print("ok")
+"""
+
+
+def test_engine_and_kernels_import_on_a_bare_machine() -> None:
+    """A GPU host has torch, triton, transformers (with its tokenizers), numpy and safetensors, and nothing else of ours."""
+    has_triton = importlib.util.find_spec("triton") is not None
+    files = [f for f in FILES if f.startswith(("dlm_core/", "kernels/")) and (has_triton or "kernels/triton/" not in f)]
+    names = ["palimpsest." + f.removesuffix("/__init__.py").removesuffix(".py").replace("/", ".") for f in files]
+    assert python(BARE, *names).strip() == "ok"
+
+
+def python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -19,7 +19,7 @@ from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.serving.engine import ITEMS, Engine, Job
 from palimpsest.dlm_core.serving.line import OverloadedError
 
-from ..cache.test_forward import hosted, built
+from ..cache.test_forward import built, hosted
 from ..world import CITE, ENTITY, NUMBER, TEXT, ToyDenoiser, sheet, small_denoiser
 
 FREE = SlotSpec(MaskKind.TEXT, 6, free=True)
@@ -231,11 +231,11 @@ def test_who_goes_away_takes_along_what_the_model_kept(monkeypatch: pytest.Monke
     gc.collect()
     owned = model.arena.owned
     with Engine(model) as engine:
-        left: Job[Frame] = engine.submit(laid(model, ("It is ", FREE)), STEPS)
+        left: Job[Frame] = engine.submit(built(model, ("It is ", FREE)), STEPS)
         assert next(left.items())
-        done = engine.submit(laid(model, ("It is ", FREE)), STEPS)
+        done = engine.submit(built(model, ("It is ", FREE)), STEPS)
         assert len(list(done.items())) == 6
-        failing = engine.submit(laid(model, ("It is ", FREE)), STEPS)
+        failing = engine.submit(built(model, ("It is ", FREE)), STEPS)
         frames = failing.items()
         next(frames)
         monkeypatch.setattr(type(model.body), "rows", lambda *args: 1 / 0)
