@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -98,17 +99,24 @@ def imports(path: str) -> list[str]:
 
 
 def files_imported(path: str) -> set[str]:
-    """The files of ours that a file imports, wherever in it, relatively or by their whole name."""
+    """The files of ours that a file imports, wherever in it, relatively or by their whole name; but for what only types need."""
     found = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+    for node in _running(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             package = ["palimpsest", *path.split("/")[:-1]]
             base = package[: len(package) - node.level + 1] if node.level else []
-            module = [*base, *(node.module or "").split(".")]
-            found |= {
-                _file([m for m in module if m][1:], alias.name) for alias in node.names if module[0] == "palimpsest"
-            }
+            whole = [*base, *(node.module.split(".") if node.module else [])]
+            found |= {_file(whole[1:], alias.name) for alias in node.names if whole[0] == "palimpsest"}
     return found - {"", path}
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a tree that a running program meets: not those under `if TYPE_CHECKING`."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _running(child)
 
 
 def _file(module: list[str], name: str) -> str:
@@ -120,7 +128,9 @@ def _file(module: list[str], name: str) -> str:
     return ""
 
 
-LATE = {("retrieval/web/service.py", "retrieval/web/fulltext.py")}  # imported when a work is read, by every service alike
+LATE = {
+    ("retrieval/web/service.py", "retrieval/web/fulltext.py")
+}  # imported when a work is read, by every service alike
 GRAPH = {path: files_imported(path) for path in FILES}
 
 
