@@ -1,10 +1,16 @@
-"""Kernels run in Triton's interpreter where there is no GPU; it has to be asked for before triton is first imported."""
+"""Kernels run in Triton's interpreter where there is no GPU; it has to be asked for before triton is first imported.
+
+Torch gets one thread, here and in what tests start: workers side by side share the cores, and sums are made in one order.
+"""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
 
+torch.set_num_threads(1)
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 

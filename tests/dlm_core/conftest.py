@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 NAMES = ("Ada Byron", "Karl Benz", "Mary Anning", "Lise Meitner", "Emil Post", "Rosa Parks", "Max Born", "Otto Hahn")
 
@@ -62,3 +64,14 @@ def folder(tmp_path: Path) -> Path:
     write(tmp_path / "feverous_pairs.jsonl.gz", feverous)
     write(tmp_path / "wikipedia_pages.jsonl.xz", pages)
     return tmp_path
+
+
+@pytest.fixture
+def same_bits() -> Iterator[None]:
+    """Sums are made in one order, whatever else the machine does: for tests of what is promised bit for bit."""
+    threads, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(was)

@@ -1,9 +1,9 @@
-"""masked_loss: cross-entropy of masked rows and every gradient; the kernel equals its definition, and keeps no logits."""
+"""masked_loss: the loss of masked rows and every gradient; kernel and reference equal the definition in float64, and keep no logits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -16,9 +16,7 @@ from palimpsest.kernels.words import Allowed
 from .test_unmask import Largest
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-# Of losses and gradients beside their largest value; half types round the slopes before the products, bf16 only on a GPU.
-TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
-DTYPES = [torch.float32, torch.float16, *([torch.bfloat16] if DEVICE == "cuda" else [])]
+DTYPES = [torch.float32, torch.float16, *([torch.bfloat16] if DEVICE == "cuda" else [])]  # bf16 only on a GPU
 
 
 def tensors(rows: int, words: int, width: int, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
@@ -40,23 +38,80 @@ def gradients(loss: Tensor, given: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: g.float() for name, g in zip(wanted, grads, strict=True)}
 
 
-def check(given: dict[str, Tensor], dtype: torch.dtype, **settings: Any) -> None:
-    losses, slopes = [], []
+@dataclass(frozen=True)
+class Defined:
+    """The definition in float64: a value, and the same sum over absolute values, by which errors are measured."""
+
+    value: Tensor
+    size: Tensor
+
+
+@torch.no_grad()
+def definition(
+    given: dict[str, Tensor],
+    where: Tensor | None = None,
+    sets: list[list[int] | None] | None = None,
+    softcap: float = 0.0,
+) -> dict[str, Defined]:
+    """Loss and gradients of three times the loss, term by term, from the inputs as they are stored."""
+    hidden, weight, target = given["hidden"].double(), given["weight"].double(), given["target"]
+    rows, words = len(hidden), len(weight)
+    scale = given.get("row_weight", torch.ones(rows, device=DEVICE)).double()
+    scale = scale if where is None else scale * where
+    raw = hidden @ weight.T + given.get("bias", torch.zeros(words, device=DEVICE)).double()
+    logits = softcap * torch.tanh(raw / softcap) if softcap else raw
+    for row, chosen in enumerate(sets or []):
+        if chosen is not None:
+            outside = torch.ones(words, dtype=torch.bool, device=DEVICE)
+            outside[chosen] = False
+            logits[row] = logits[row].masked_fill(outside, -torch.inf)
+    norm, picked = logits.logsumexp(1), logits.gather(1, target[:, None])[:, 0]
+    each = torch.where(scale > 0, norm - picked, 0.0)
+    shares = (logits - norm[:, None]).exp().nan_to_num(0.0)
+    slopes = shares - torch.nn.functional.one_hot(target, words).double()
+    slopes = slopes * (1 - (logits / softcap) ** 2).nan_to_num(0.0, neginf=0.0) if softcap else slopes
+    slopes = torch.where((scale > 0)[:, None], 3 * scale[:, None] * slopes, 0.0)
+    counted = where if where is not None else torch.ones(rows, dtype=torch.bool, device=DEVICE)
+    terms = torch.where(counted, norm.abs() + picked.abs(), 0.0)
+    found = {
+        "loss": Defined((scale * each).sum(), (scale * terms).sum()),
+        "hidden": Defined(slopes @ weight, slopes.abs() @ weight.abs()),
+        "weight": Defined(slopes.T @ hidden, slopes.abs().T @ hidden.abs()),
+        "bias": Defined(slopes.sum(0), slopes.abs().sum(0)),
+        "row_weight": Defined(3 * torch.where(counted, norm - picked, 0.0), 3 * terms),
+    }
+    return {name: d for name, d in found.items() if name == "loss" or name in given}
+
+
+def check(
+    given: dict[str, Tensor],
+    where: Tensor | None = None,
+    sets: list[list[int] | None] | None = None,
+    softcap: float = 0.0,
+) -> None:
+    """Both paths beside the definition. Sums of n terms in any order err like a random walk, by sqrt(n) roundings of fp32, of which
+    eight times as many are allowed; half types also round slopes and results, at most to the spacing of their smallest numbers.
+    """
+    dtype, terms = given["hidden"].dtype, sum(given["weight"].shape) + len(given["hidden"])
+    allowed = None if sets is None else Allowed.of(sets, DEVICE)
+    share = 8 * terms**0.5 * 2**-24 + (2 * torch.finfo(dtype).eps if dtype != torch.float32 else 0.0)
+    spacing = torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps
+    floor = spacing * (1 + max(float(given[n].detach().double().abs().sum(0).max()) for n in ("hidden", "weight")))
     for path in ("triton", "reference"):
         with ops.prefer(path):
-            loss = ops.masked_loss(**given, **settings)
-        losses.append(loss.detach())
-        slopes.append(gradients(loss, given))
-    torch.testing.assert_close(losses[0], losses[1], rtol=TOLERANCE[dtype], atol=1e-6)
-    for name, expected in slopes[1].items():
-        room = TOLERANCE[dtype] * max(float(expected.abs().max()), 1e-6)
-        torch.testing.assert_close(slopes[0][name], expected, rtol=0, atol=room, msg=lambda m, n=name: f"{n}: {m}")
+            loss = ops.masked_loss(**given, where=where, allowed=allowed, softcap=softcap)
+        found = {"loss": loss.detach(), **gradients(loss, given)}
+        for name, wanted in definition(given, where, sets, softcap).items():
+            off = (found[name].double() - wanted.value).abs() - floor
+            assert bool((off <= share * wanted.size).all()), (
+                f"{path}: {name} is off by {float((off / wanted.size).max()):.2e}"
+            )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("rows", "words", "width"), [(3, 50_257, 8), (2, 126_464, 4), (13, 1500, 33), (1, 5, 3)])
+@pytest.mark.parametrize(("rows", "words", "width"), [(3, 50_257, 8), (2, 9_973, 4), (13, 1500, 33), (1, 5, 3)])
 def test_loss_and_every_gradient_are_the_definitions(rows: int, words: int, width: int, dtype: torch.dtype) -> None:
-    check(tensors(rows, words, width, dtype), dtype)
+    check(tensors(rows, words, width, dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -66,12 +121,12 @@ def test_with_rows_left_out_sets_and_a_cap(dtype: torch.dtype, softcap: float) -
     where = torch.tensor([1, 0, 1, 1, 0, 1, 1], dtype=torch.bool, device=DEVICE)
     target = given["target"].tolist()
     sets = [None, [], [target[2], 3], None, None, [target[5]], list(range(2500))]
-    check(given, dtype, where=where, allowed=Allowed.of(sets, DEVICE), softcap=softcap)
+    check(given, where, sets, softcap)
 
 
 def test_without_bias_and_row_weights() -> None:
     given = tensors(5, 300, 8)
-    check({name: given[name] for name in ("hidden", "weight", "target")}, torch.float32)
+    check({name: given[name] for name in ("hidden", "weight", "target")})
 
 
 def test_the_definition_has_the_slopes_of_finite_differences() -> None:
@@ -132,9 +187,9 @@ def test_only_what_is_asked_for_is_differentiated() -> None:
 
 
 def test_no_logits_are_kept() -> None:
-    """Forward and backward over a vocabulary of 126,464: no tensor but the gradient of the weight is near the size of the logits,
+    """Forward and backward over a vocabulary of 12,000 words: no tensor but the gradient of the weight is near the size of the logits,
     and what waits for the backward pass beside the inputs is a few numbers a row."""
-    rows, words, width = 24, 126_464, 8
+    rows, words, width = 24, 12_000, 8
     given = tensors(rows, words, width)
     kept: list[int] = []
 
@@ -145,7 +200,7 @@ def test_no_logits_are_kept() -> None:
 
     with ops.prefer("triton"), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), Largest() as forward:
         loss = ops.masked_loss(**given)
-    assert forward.numel < rows * words / 50
+    assert forward.numel < rows * words / 8
     assert sum(kept) <= 4 * rows
     with Largest() as backward:
         torch.autograd.grad(loss, [given["hidden"], given["bias"]])
@@ -171,4 +226,4 @@ def test_uninitialised_memory_is_never_read(monkeypatch: pytest.MonkeyPatch) -> 
 
     given = tensors(5, 1300, 7, torch.float16)
     monkeypatch.setattr(torch, "empty_like", poisoned(torch.empty_like))
-    check(given, torch.float16)
+    check(given)

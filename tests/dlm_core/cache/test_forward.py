@@ -59,6 +59,7 @@ def filled(canvas: Canvas, slot: int, token: int = 40) -> Canvas:
     return canvas.commit(canvas.slot_mask([slot]), torch.full((len(canvas),), token), torch.full((len(canvas),), -1))
 
 
+@pytest.mark.usefixtures("same_bits")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_exact_equals_no_cache_bit_for_bit(family: str) -> None:
     """The twin of design.md 9, over a whole trajectory: tokens, probabilities and entropies of every step."""

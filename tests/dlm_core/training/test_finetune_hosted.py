@@ -207,6 +207,7 @@ def test_merged_weights_say_what_base_and_adapter_say(family: str, tmp_path: Pat
         assert not torch.allclose(plain.hidden([canvas]), expected, atol=1e-3)
 
 
+@pytest.mark.usefixtures("same_bits")
 def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     whole = config("llada", tmp_path, epochs=8.0, save_seconds=0.0)
     list(finetune(whole))

@@ -121,6 +121,7 @@ def test_gradients_reach_every_head(folder: Path) -> None:
         assert torch.isfinite(parameter.grad).all(), name
 
 
+@pytest.mark.usefixtures("same_bits")
 def test_a_killed_training_goes_on_where_it_was(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The learning rate follows the clock, so the clock is stopped here: then killed and resumed equals undisturbed."""
     monkeypatch.setattr(trainer, "EmbeddedConfig", lambda: SMALL)
