@@ -128,9 +128,10 @@ def _file(module: list[str], name: str) -> str:
     return ""
 
 
-LATE = {
-    ("retrieval/web/service.py", "retrieval/web/fulltext.py")
-}  # imported when a work is read, by every service alike
+LATE = {  # circles that are still there, closed by an import inside a function; there shall be none more
+    ("retrieval/web/service.py", "retrieval/web/fulltext.py"),  # every service reads full text when a work is asked for
+    ("retrieval/loaders/text.py", "retrieval/loaders/markdown.py"),  # front matter, which wants a file of its own
+}
 GRAPH = {path: files_imported(path) for path in FILES}
 
 
@@ -201,6 +202,10 @@ def _room(path: str) -> str:
 
 def test_what_serves_all_rooms_imports_none() -> None:
     assert GRAPH["dlm_core/kinds.py"] == GRAPH["dlm_core/metrics.py"] == set()
+
+
+def test_the_circles_that_are_excused_are_there() -> None:
+    assert all(b in GRAPH[a] for a, b in LATE)
 
 
 def test_no_circle_of_files() -> None:
