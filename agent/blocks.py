@@ -10,7 +10,10 @@ from .draft import Block, Draft, Span, Support
 from .evidence_text import Part
 from .state import Conflict, ResearchState, SubQuestion
 
+SHORT, MOST_SECTIONS = "short", 7
+SECTIONS = tuple(f"section.{n}" for n in range(1, MOST_SECTIONS + 1))
 HEADINGS = {
+    "short": "In short",
     "findings": "Findings",
     "conflicts": "Where sources disagree",
     "open": "Not established",
@@ -22,7 +25,8 @@ HEADINGS = {
 
 def order(state: ResearchState) -> tuple[str, ...]:
     """Section ids as they stand in the report."""
-    return ("title", *(f"answer.{q.id}" for q in state.questions), *HEADINGS)
+    lists = [name for name in HEADINGS if name != SHORT]
+    return ("title", *(f"answer.{q.id}" for q in state.facts), SHORT, *SECTIONS, *lists)
 
 
 def heading(name: str, section: str, text: str, level: int) -> Block:
@@ -31,14 +35,19 @@ def heading(name: str, section: str, text: str, level: int) -> Block:
     )
 
 
+def outline(section: str, heading_slot: Span) -> Block:
+    """The heading of a section of an open report: an OUTLINE slot."""
+    return Block(id=f"{section}.heading", kind="heading", section=section, level=2, spans=(heading_slot,))
+
+
 def skeleton(state: ResearchState) -> Draft:
     """The draft before anything is known: the question, and one open answer slot for each sub-question."""
     draft = Draft(blocks=(heading("question", "title", state.question, 1),))
-    for number, question in enumerate(state.questions):
+    for number, question in enumerate(state.facts):
         section = f"answer.{question.id}"
         if number == 0:
             draft = draft.append(heading("answer", section, "Answer", 2), order(state))
-        if len(state.questions) > 1:
+        if len(state.facts) > 1:
             draft = draft.append(heading(question.id, section, question.asked, 3), order(state))
         draft = draft.append(answer(question, section), order(state))
     return draft

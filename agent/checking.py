@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from palimpsest.dlm_core.kinds import typed_spans
+from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Passage
 
 from . import blocks
@@ -18,8 +19,9 @@ from .drafting import (
     replace_quotation,
     revised,
     slot_of,
+    standing_quotation,
 )
-from .evidence_text import clusters, content, form, overlap, sentence_at, slice_of, within_kind, without_lead
+from .evidence_text import content, form, overlap, sentence_at, slice_of, within_kind, without_lead
 from .hypotheses import Edge, Hypothesis, Relation
 from .questions import resolved
 from .rivals import Rival, find_rival, same_subject, takes_precedence, why
@@ -145,6 +147,8 @@ def _revise_claim(state: ResearchState, tools: Tools, claim: Hypothesis, block: 
 
     Nothing changes when the rival sentence does not answer a question that rests on the claim, or supports the new words less.
     """
+    if block.kind == "quotation" and (other := standing_quotation(state, _support(rival), block)):
+        return (yield from _yield_to(state, claim, block, rival, other))
     answers = _answers(state, tools, block, rival)
     if any(answer is None for answer in answers.values()):
         return (
@@ -185,9 +189,26 @@ def _revise_claim(state: ResearchState, tools: Tools, claim: Hypothesis, block: 
     return (yield from _follow_answers(changed, answers))
 
 
+def _yield_to(state: ResearchState, claim: Hypothesis, block: Block, rival: Rival, other: Block) -> Events:
+    """A contradicted quotation goes where the sentence that contradicts it stands in the report already."""
+    if any(quoted.id == block.id for q in state.facts if (quoted := quote_of(state, q))):
+        reason = "Kept: what an answer rests on; the other stands in the report too."
+        return (yield from _note(state, claim, rival, False, reason))
+    own, as_of = state.passage(claim.support[0].passage), _question(state, claim).as_of
+    state = yield from _note(state, claim, rival, True, why(own, rival.passage, as_of, taken=True))
+    spans = tuple(s.id for s in block.spans)
+    revision = Revision(
+        version=state.version, span=spans[0], reopened=spans, old=block.text, new=other.text, reason="contradicted",
+        evidence=rival.passage.id, steps=0,
+    )  # fmt: skip
+    yield revised(revision)
+    draft = state.draft.swap([block.id], [])
+    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
+
+
 def _answers(state: ResearchState, tools: Tools, block: Block, rival: Rival) -> dict[str, Hypothesis | None]:
     """What the rival sentence answers to each sub-question that rests on a claim, by id; None where it gives no answer."""
-    resting = [q for q in state.questions if (quoted := quote_of(state, q)) and quoted.id == block.id]
+    resting = [q for q in state.facts if (quoted := quote_of(state, q)) and quoted.id == block.id]
     found: dict[str, Hypothesis | None] = {}
     for question in (q for q in resting if slot_of(state, q).status != "pinned"):
         text = resolved(
@@ -260,7 +281,7 @@ def _fill_places(state: ResearchState, block: Block, rival: Rival, filled: Seque
 
 def _follow_answers(state: ResearchState, answers: dict[str, Hypothesis | None]) -> Events:
     """Write what the new sentence answers, where it is another answer; what rests on such an answer is asked again."""
-    for question in [q for q in state.questions if q.id in answers]:
+    for question in [q for q in state.facts if q.id in answers]:
         answer, place = answers[question.id], slot_of(state, question)
         assert answer is not None, "claims are kept whose questions the new sentence does not answer"
         rivals = state.graph.answers(question.id)
@@ -356,7 +377,7 @@ def _withdraw(state: ResearchState, block: Block, reason: Reason) -> Events:
 
 def _open_answers(state: ResearchState, block: Block) -> ResearchState:
     """Open the answers that rest on a fallen block; as it was doubted, so is what was read in it."""
-    for question in state.questions:
+    for question in state.facts:
         place, quoted = slot_of(state, question), quote_of(state, question)
         if quoted is None or quoted.id != block.id or place.status != "filled" or place.hypothesis is None:
             continue

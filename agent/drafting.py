@@ -21,6 +21,8 @@ _LEANS = re.compile(
 )  # a sentence that leans on the one before it
 _ENDS = re.compile(r"[.!?][\"”’)\]]*$")
 
+TENTATIVE = 0.5  # a fact that may not be asked for is written only when it is more likely than not
+
 
 def best_answer(state: ResearchState, numbers: Numbers, question: SubQuestion) -> Hypothesis | None:
     """The most believed answer that is not refuted and is believed enough to be written."""
@@ -34,13 +36,13 @@ def slot_of(state: ResearchState, question: SubQuestion) -> Span:
 
 def known_answers(state: ResearchState) -> dict[str, str]:
     """Sub-question id -> the answer that stands in the draft, for those that are answered."""
-    spans = {q.id: slot_of(state, q) for q in state.questions}
+    spans = {q.id: slot_of(state, q) for q in state.facts}
     return {q: s.text for q, s in spans.items() if s.status in ("filled", "pinned")}
 
 
 def believed_answers(state: ResearchState, numbers: Numbers) -> dict[str, str]:
     """Sub-question id -> the answer believed now, written or not."""
-    found = {q.id: best_answer(state, numbers, q) for q in state.questions}
+    found = {q.id: best_answer(state, numbers, q) for q in state.facts}
     return {**{q: h.text for q, h in found.items() if h}, **known_answers(state)}
 
 
@@ -99,9 +101,10 @@ def _rest_on(state: ResearchState, question: SubQuestion, block: Block) -> Resea
     return state.model_copy(update={"draft": state.draft.replace([place])})
 
 
-def _standing_quotation(state: ResearchState, support: Support) -> Block | None:
-    """A quotation in the draft whose sentence holds this place of a source."""
-    return next((b for b in state.draft.blocks if b.kind == "quotation" and holds(b, support)), None)
+def standing_quotation(state: ResearchState, support: Support, but: Block | None = None) -> Block | None:
+    """A quotation in the draft, another than `but`, whose sentence holds this place of a source."""
+    quoted = (b for b in state.draft.blocks if b.kind == "quotation" and (but is None or b.id != but.id))
+    return next((b for b in quoted if holds(b, support)), None)
 
 
 def holds(block: Block, support: Support) -> bool:
@@ -112,16 +115,18 @@ def holds(block: Block, support: Support) -> bool:
     )
 
 
-def revise(state: ResearchState, tools: Tools) -> Steps:
+def write_answers(state: ResearchState, tools: Tools) -> Steps:
     """Write every answer that is believed and not yet written, quote its sentence, and add findings beside it."""
-    for question in state.questions:
+    for question in state.facts:
         place, answer = slot_of(state, question), best_answer(state, tools.numbers, question)
+        if answer and question.tentative and answer.probability < TENTATIVE:
+            continue
         if place.status != "pinned" and answer and not _stays(state, tools.numbers, place, answer):
             state = yield from put_answer(state, question, answer, why_open(state, question))
             yield state
     # Findings wait for the second round: by then the answer they speak of has been checked once.
     if state.version == 1 and state.round >= min(2, state.budget.rounds):
-        for question in state.questions:
+        for question in state.facts:
             state = yield from _findings(state, tools.numbers, question)
             yield state
     return state
@@ -223,7 +228,7 @@ def _requote(state: ResearchState, question: SubQuestion, answer: Hypothesis) ->
     quoted, own = quote_of(state, question), _own_quote(state, question)
     if quoted and holds(quoted, support):
         return state, []
-    passage, standing_one = state.passage(support.passage), _standing_quotation(state, support)
+    passage, standing_one = state.passage(support.passage), standing_quotation(state, support)
     sentence = sentence_at(passage, support.start, support.end)
     if own and standing_one is None:
         return replace_quotation(state, own, passage, *sentence), [s.id for s in own.spans]
@@ -243,7 +248,7 @@ def _own_quote(state: ResearchState, question: SubQuestion) -> Block | None:
     quoted = quote_of(state, question)
     if quoted is None or any(s.status == "pinned" for s in quoted.spans):
         return None
-    others = [quote_of(state, q) for q in state.questions if q.id != question.id]
+    others = [quote_of(state, q) for q in state.facts if q.id != question.id]
     return None if any(o and o.id == quoted.id for o in others) else quoted
 
 
@@ -280,7 +285,7 @@ def replace_quotation(state: ResearchState, block: Block, passage: Passage, star
 
 def follow(state: ResearchState, question: SubQuestion) -> ResearchState:
     """After an answer changed: the sub-questions that rest on it lose theirs, and are asked again with the new one."""
-    for later in (q for q in state.questions if question.id in q.depends_on):
+    for later in (q for q in state.facts if question.id in q.depends_on):
         stale = [h.model_copy(update={"status": "refuted"}) for h in state.graph.answers(later.id)]
         place = slot_of(state, later)
         if place.status == "pinned":

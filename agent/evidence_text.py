@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
@@ -115,20 +115,3 @@ def same_answer(one: str, other: str) -> bool:
     """Whether two answers say the same: equal words, or one's words all inside the other's."""
     a, b = content(one), content(other)
     return bool(a and b) and (a <= b or b <= a) if a and b else one.strip().lower() == other.strip().lower()
-
-
-def clusters(passages: Sequence[Passage]) -> dict[str, int]:
-    """Passage id -> number of its cluster: passages of one source, or that share half of their five-word runs, count as one."""
-    number: dict[str, int] = {}
-    shingled: list[tuple[Passage, set[tuple[str, ...]]]] = []
-    for passage in passages:
-        words = [w.lower() for w in _WORD.findall(passage.text)]
-        runs = {tuple(words[i : i + 5]) for i in range(max(len(words) - 4, 1))}
-        twin = next((p for p, other in shingled if _copies(passage, p, runs, other)), None)
-        number[passage.id] = number[twin.id] if twin else len(set(number.values()))
-        shingled.append((passage, runs))
-    return number
-
-
-def _copies(one: Passage, other: Passage, runs: set[tuple[str, ...]], others: set[tuple[str, ...]]) -> bool:
-    return one.source.id == other.source.id or len(runs & others) >= 0.5 * min(len(runs), len(others))

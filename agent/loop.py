@@ -7,20 +7,31 @@ from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks
+from . import blocks, sections
 from .budget import may_read, timed
 from .checking import check
 from .draft import Status
-from .drafting import give_up, is_listed, revise, revised, slot_of
+from .drafting import give_up, is_listed, revised, slot_of, write_answers
 from .hypotheses import Hypothesis
 from .standing import disputes, standing, supporting
 from .state import Event, ResearchState, Revision, Steps, TimedStep, Tools
 from .steps import plan, search, weigh
 
 
+def revise(state: ResearchState, tools: Tools) -> Steps:
+    """Write what is believed into the answers, and what was chosen into the sections of an open report."""
+    state = yield from write_answers(state, tools)
+    for question in (q for q in state.questions if q.form == "open" and state.version == 1):
+        state = yield from sections.write(state, tools, question)
+        yield state
+    return state
+
+
 def finish(state: ResearchState, tools: Tools) -> Steps:
     """Show what stayed open, what conflicts, what was revised and every source; only ever by adding spans."""
     state = yield from _mark_open(state)
+    for question in (q for q in state.questions if q.form == "open" and state.version == 1):
+        state = yield from sections.missing(state, question)
     state = yield from _restate(state)
     listed = [blocks.conflict(state, c) for c in state.conflicts]
     listed += [blocks.line(f"unread.{n}", "unread", _unread(f)) for n, f in enumerate(state.failures, 1)]
@@ -36,12 +47,16 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
 
 def summary(state: ResearchState) -> tuple[str, dict[str, Any]]:
     """What a finished state comes to, in words and as data."""
-    filled, asked = sum(slot_of(state, q).status != "unestablished" for q in state.questions), len(state.questions)
-    words = (
-        f"{filled} of {asked} answered, {len(state.references)} sources, "
-        f"{len(state.revisions)} revisions, {len(state.conflicts)} conflicts"
-    )
-    return words, {"answered": filled, "questions": asked, "stopped": state.finished}
+    filled, asked = sum(slot_of(state, q).status != "unestablished" for q in state.facts), len(state.facts)
+    parts = len({b.section for b in state.draft.blocks if b.section in blocks.SECTIONS})
+    counts = [f"{filled} of {asked} answered"] * bool(asked) + [f"{parts} sections"] * bool(parts)
+    counts += [
+        f"{len(state.references)} sources",
+        f"{len(state.revisions)} revisions",
+        f"{len(state.conflicts)} conflicts",
+    ]
+    data = {"answered": filled, "questions": asked, "sections": parts, "stopped": state.finished}
+    return ", ".join(counts), data
 
 
 def _unread(failure: Failure) -> str:
@@ -50,9 +65,11 @@ def _unread(failure: Failure) -> str:
 
 def _mark_open(state: ResearchState) -> Generator[Event, None, ResearchState]:
     """An answer that nothing filled says so in its place and in a section of its own."""
-    for question in state.questions:
+    for question in state.facts:
         place = slot_of(state, question)
-        if place.status == "open" and not place.text and is_listed(state, question.id):
+        if question.tentative and place.status == "open":
+            state = sections.without(state, question)
+        elif place.status == "open" and not place.text and is_listed(state, question.id):
             still = place.model_copy(update={"status": "unestablished"})  # a person opened it in vain
             state = state.model_copy(update={"draft": state.draft.replace([still])})
         elif place.status == "open":
@@ -66,7 +83,7 @@ def _mark_open(state: ResearchState) -> Generator[Event, None, ResearchState]:
 
 def _restate(state: ResearchState) -> Generator[Event, None, ResearchState]:
     """Answers say how they stand now; once a report is out, a change of that is a revision of its own."""
-    for question in state.questions:
+    for question in state.facts:
         place = slot_of(state, question)
         shown = state.draft.span(f"{question.id}.standing")
         if place.status != "filled" or place.hypothesis is None:

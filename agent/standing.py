@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from palimpsest.retrieval.copies import clusters
+
 from .dates import is_later
-from .evidence_text import clusters
 from .hypotheses import Hypothesis, Relation
 from .state import Conflict, ResearchState
 

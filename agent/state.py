@@ -6,14 +6,17 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from palimpsest.dlm_core.kinds import SlotSpec
-from palimpsest.retrieval.types import Failure, Found, Frozen, Passage
+from palimpsest.retrieval.types import Failure, Found, Frozen, Hit, Passage
 
 from .draft import Draft, Kind, Support
 from .hypotheses import HypothesisGraph
 from .numbers import UNCALIBRATED, Numbers
+from .selection import Chosen
 
 Piece = str | SlotSpec
 
@@ -30,6 +33,11 @@ class SubQuestion(Frozen):
     kind: Kind = "TEXT"  # of the answer slot
     depends_on: tuple[str, ...] = ()
     as_of: str = ""  # ISO date, as precise as asked: later sources do not count; "" for now
+    form: Literal["fact", "open"] = "fact"  # one answer, or sections of a report
+    things: tuple[str, ...] = ()  # that an open question names: what a comparison compares
+    tentative: bool = (
+        False  # a fact that may not be asked for: an answer that is not sure is left out rather than listed as open
+    )
 
 
 class Query(Frozen):
@@ -41,7 +49,7 @@ class Query(Frozen):
 
     text: str
     question: str
-    reason: Literal["question", "bridge", "check", "person"]
+    reason: Literal["question", "bridge", "outline", "check", "person"]
     slots: tuple[str, ...] = ()
     asked: bool = False
 
@@ -88,11 +96,16 @@ class Revision(Frozen):
 
 
 class Budget(Frozen):
-    """Limits of a run. `rounds` of search; `passages` read a query; `claims` a sub-question; `seconds` of wall clock, 0 for none."""
+    """Limits of a run. `rounds` of search; `passages` read a query; `claims` a sub-question; `seconds` of wall clock, 0 for none.
+
+    `reading` passages are read of an open question, and `characters` quoted of its sources.
+    """
 
     rounds: int = 3
     passages: int = 8
     claims: int = 3
+    reading: int = 40
+    characters: int = 4000
     seconds: float = 0.0
 
 
@@ -121,6 +134,11 @@ class ResearchState(Frozen):
 
     def passage(self, passage_id: str) -> Passage:
         return next(p for p in self.evidence if p.id == passage_id)
+
+    @property
+    def facts(self) -> tuple[SubQuestion, ...]:
+        """The sub-questions that have one answer."""
+        return tuple(q for q in self.questions if q.form == "fact")
 
 
 class Event(Frozen):
@@ -179,13 +197,27 @@ class Writer(Protocol):
     def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]: ...
 
 
+class Reader(Protocol):
+    """What tells how a question is asked and which sentences of passages belong in its report."""
+
+    def plan(self, question: str) -> list[SubQuestion]: ...
+
+    def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]: ...
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
 @dataclass(frozen=True)
 class Tools:
-    """What the steps reach for: a model, a search over every source (queries in, `Found` out), and the model's fitted numbers."""
+    """What the steps reach for: a model, a search over every source (queries in, `Found` out), and the model's fitted numbers.
+
+    Without a `reader` every question is asked for one answer.
+    """
 
     writer: Writer
     search: Callable[[Sequence[str], int], Found]
     numbers: Numbers = UNCALIBRATED
+    reader: Reader | None = None
 
 
 Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps

@@ -6,16 +6,18 @@ import re
 from collections.abc import Generator, Sequence
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Failure, Found, Passage
 
 from . import blocks
 from .dates import in_force
 from .draft import Support
 from .drafting import ask, believed_answers, best_answer
-from .evidence_text import clusters, content, overlap, same_answer, sentence_at, without_lead
+from .evidence_text import content, overlap, same_answer, sentence_at, without_lead
 from .hypotheses import Edge, Hypothesis, Relation
 from .numbers import Numbers, log_odds
 from .questions import alternatives, resolved, subquestions
+from .sections import first_queries
 from .standing import supporting
 from .state import Candidate, Event, Find, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
 
@@ -40,7 +42,8 @@ _COUNTED = re.compile(r"\bhow many (?:more |fewer |different |active )?(\w+)", r
 
 def plan(state: ResearchState, tools: Tools) -> Steps:
     """The question becomes sub-questions, a draft of open slots, and the first queries."""
-    questions = tuple(subquestions(state.question))
+    plan_of = tools.reader.plan if tools.reader else subquestions
+    questions = tuple(plan_of(state.question))
     state = state.model_copy(update={"questions": questions})
     state = state.model_copy(update={"draft": blocks.skeleton(state)})
     edges = [Edge(source=q.id, relation=Relation.DEPENDS_ON, target=other) for q in questions for other in q.depends_on]
@@ -51,13 +54,14 @@ def plan(state: ResearchState, tools: Tools) -> Steps:
         text="; ".join(q.asked for q in questions),
         data={"questions": [q.model_dump(mode="json") for q in questions]},
     )
+    state = ask(state, [q for part in questions if part.form == "open" for q in first_queries(part)])
     return _ask_frontier(state, tools.numbers)
 
 
 def _ask_frontier(state: ResearchState, numbers: Numbers) -> ResearchState:
     """A query for every sub-question whose own questions are answered."""
     answers = believed_answers(state, numbers)
-    ready = [(q, resolved(q, answers)) for q in state.questions]
+    ready = [(q, resolved(q, answers)) for q in state.facts]
     return ask(state, [Query(text=text, question=q.id, reason="question") for q, text in ready if text])
 
 
@@ -65,7 +69,7 @@ def search(state: ResearchState, tools: Tools) -> Steps:
     """Ask every source all queries not yet asked; what is new joins the evidence, what failed is kept by name."""
     state = state.model_copy(update={"round": state.round + 1, "fresh": ()})
     for query in [q for q in state.queries if not q.asked]:
-        found = tools.search([query.text], state.budget.passages)
+        found = tools.search([query.text], _depth(state, query))
         held = {p.id for p in state.evidence}
         fresh = tuple(h.passage for h in found.hits if h.passage.id not in held)
         failures = tuple(f for f in dict.fromkeys(found.failures) if f not in state.failures)
@@ -92,6 +96,12 @@ def search(state: ResearchState, tools: Tools) -> Steps:
     return state
 
 
+def _depth(state: ResearchState, query: Query) -> int:
+    """How many passages are asked for: a report of sections is chosen from many."""
+    is_open = any(q.id == query.question and q.form == "open" for q in state.questions)
+    return state.budget.reading if is_open else state.budget.passages
+
+
 def _found(
     state: ResearchState, query: Query, found: Found, fresh: tuple[Passage, ...], failures: tuple[Failure, ...]
 ) -> ResearchState:
@@ -113,7 +123,7 @@ def _found(
 
 def weigh(state: ResearchState, tools: Tools) -> Steps:
     """Read unread passages for each sub-question that can be asked, and move belief in its rival answers."""
-    for question in state.questions:
+    for question in state.facts:
         text = resolved(question, believed_answers(state, tools.numbers))
         settled = state.version > 1 and state.draft.span(f"{question.id}.answer").status in ("filled", "pinned")
         if text is None or settled:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from palimpsest.agent.state import Tools, Writer
-from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder
+from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
 from palimpsest.retrieval.index import Index, Watch
 from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.loaders import find_files
@@ -19,6 +19,8 @@ from palimpsest.retrieval.types import Call, Document, Failure, Found, Passage, 
 from .calibration import numbers_of
 from .config import Config
 from .errors import FAILED, USAGE, ResearchError
+from .reading import SelectingReader
+from .report_weights import load as report_weights
 
 if TYPE_CHECKING:
     from palimpsest.agent.writer import ModelWriter
@@ -161,6 +163,10 @@ class Corpus:
         fetched = self._web.document(passage.source.id) if self._web else None
         return fetched or self.open().document(passage.source.id)
 
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors [len(texts), dim] of the index's own embedder."""
+        return self.open().embedder.embed(texts)
+
     def close(self) -> None:
         if self._index is not None:
             self._index.close()
@@ -176,4 +182,5 @@ def _beside(own: Found, web: Found) -> Found:
 
 def tools(config: Config, corpus: Corpus) -> Tools:
     writer = open_writer(config)
-    return Tools(writer, corpus.search, numbers_of(config.model if writer.name != "embedded" else "embedded"))
+    numbers = numbers_of(config.model if writer.name != "embedded" else "embedded")
+    return Tools(writer, corpus.search, numbers, SelectingReader(corpus, report_weights()))

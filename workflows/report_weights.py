@@ -16,12 +16,12 @@ EMBEDDED = Path(__file__).parents[1] / "dlm_core" / "weights" / "embedded"
 
 
 @cache
-def load(folder: Path = EMBEDDED) -> ReportWeights | None:
-    """The weights that lie in a model's folder; None where there are none. ResearchError names a damaged file."""
+def load(folder: Path = EMBEDDED) -> ReportWeights:
+    """The weights that lie in a model's folder. ResearchError when they are missing or damaged."""
     path = folder / FILE
-    if not path.exists():
-        return None
     try:
         return ReportWeights.model_validate_json(path.read_bytes())
-    except ValidationError as exc:
-        raise ResearchError(f"{path} is damaged; fetch it again, or fit it with fit_selection", FAILED) from exc
+    except (OSError, ValidationError) as exc:
+        raise ResearchError(
+            f"{path} is missing or damaged; fetch it again, or fit it with fit_selection", FAILED
+        ) from exc

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from palimpsest.agent.draft import Kind
 from palimpsest.agent.evidence_text import (
-    clusters,
     content,
     is_superlative,
     parts,
@@ -16,21 +15,12 @@ from palimpsest.agent.evidence_text import (
 )
 from palimpsest.agent.state import Candidate, Filled
 
-from .world import passage
-
 
 @given(st.text(alphabet="Ab1 .,-%$x", max_size=60), st.integers(0, 1000))
 def test_parts_are_the_whole_sentence(text: str, offset: int) -> None:
     found = parts(text, offset)
     assert "".join(p.text for p in found) == text
     assert all(text[p.start - offset : p.end - offset] == p.text for p in found)
-
-
-def test_ten_copies_of_one_text_are_one_voice() -> None:
-    release = "The new engine of the Marisa barge reaches seventeen knots on the calm lake in the early morning"
-    copies = [passage(f"{release} ({n})") for n in range(10)]
-    other = passage("A reporter measured sixteen knots from the shore with a stop watch and two poles on a windy day")
-    assert len(set(clusters([*copies, other]).values())) == 2
 
 
 def test_small_words() -> None:

@@ -29,7 +29,9 @@ from palimpsest.retrieval.search import search_all
 from palimpsest.retrieval.types import Document, Frozen
 
 from ..errors import FAILED, USAGE, ResearchError
+from ..reading import SelectingReader
 from ..rendering import markdown
+from ..report_weights import load as report_weights
 from .open_score import Citation, Corpus, OpenFigures, OpenQuestion, OpenRow, by_group, figures
 from .suites import Progress, fill, last, sample
 
@@ -118,7 +120,12 @@ def evaluate_open(
     with Index.open(indexes / f"eval-open-{_key(data.documents)}", embedder) as index:
         yield from fill(index, data.documents)
         searcher = HybridSearcher(index)
-        tools = Tools(writer, lambda queries, k: search_all([searcher], queries, k), numbers)
+        tools = Tools(
+            writer,
+            lambda queries, k: search_all([searcher], queries, k),
+            numbers,
+            SelectingReader(embedder, report_weights()),
+        )
         yield from ask_all(
             questions, lambda text: last(run(ResearchState(question=text, budget=budget), tools)), out, settings
         )

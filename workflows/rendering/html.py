@@ -10,7 +10,7 @@ from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.types import Source
 
 from . import text
-from .text import change, is_established, numbers, source_of, title_of, visible
+from .text import change, is_established, is_listed, numbers, source_of, title_of, visible
 
 _STYLE = (
     "body{font:17px/1.55 Georgia,serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#222;background:#fff}"
@@ -34,7 +34,7 @@ def render(state: ResearchState, log: str) -> str:
     """A whole page; `log` is the head of the run's log."""
     parts, listed = [], ""
     for block in state.draft.blocks:
-        kind = "ul" if block.kind == "quotation" and block.section == "findings" else _LISTED.get(block.kind, "")
+        kind = "ul" if block.kind == "quotation" and is_listed(block) else _LISTED.get(block.kind, "")
         if kind != listed:
             parts += [f"</{listed}>"] * bool(listed) + [f"<{kind}>"] * bool(kind)
             listed = kind
@@ -87,7 +87,7 @@ def _answer(state: ResearchState, block: Block) -> str:
 
 def _quotation(state: ResearchState, block: Block) -> str:
     cited = _cited(state, block.span("citation")) if is_established(block) else ""
-    if block.section == "findings":
+    if is_listed(block):
         return _element("li", block, f"<q>{_words(block)}</q>{cited}")
     return _element("blockquote", block, f"<q>{_words(block)}</q>{cited}")
 

@@ -9,7 +9,7 @@ from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.types import Source
 
 from . import text
-from .text import change, is_established, numbers, source_of, title_of, visible
+from .text import change, is_established, is_listed, numbers, source_of, title_of, visible
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>~|])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
@@ -44,7 +44,7 @@ def _quoted(value: str) -> str:
 
 def _block(state: ResearchState, block: Block, after: Block | None) -> str:
     """One block with the blank lines behind it: entries of a list stand close."""
-    listed = block.kind in _LISTED or block.section == "findings"
+    listed = block.kind in _LISTED or (block.kind == "quotation" and is_listed(block))
     close = listed and after is not None and after.section == block.section and after.kind != "heading"
     return _RENDER[block.kind](state, block) + ("\n" if close else "\n\n")
 
@@ -72,7 +72,7 @@ def _answer(state: ResearchState, block: Block) -> str:
 
 
 def _quotation(state: ResearchState, block: Block) -> str:
-    lead = "- " if block.section == "findings" else "> "
+    lead = "- " if is_listed(block) else "> "
     return f"{lead}{_words(block)}{_cited(state, block)}"
 
 

@@ -53,6 +53,11 @@ def is_established(block: Block) -> bool:
     return shown(block) not in (OPEN, NOT_ESTABLISHED)
 
 
+def is_listed(block: Block) -> bool:
+    """Whether a quotation is an entry of a list; one that an answer rests on stands by itself."""
+    return not block.section.startswith("answer.")
+
+
 def source_of(state: ResearchState, source_id: str) -> Source:
     return next(p.source for p in state.evidence if p.source.id == source_id)
 

@@ -1,0 +1,270 @@
+"""An open report: sentences chosen over all evidence, an outline of them, sections that ask for what they lack, and what is missing.
+
+The draft evolves: what a later search brings joins the section it is nearest to; a quotation that, beside what was found since, no
+longer belongs in the report is reopened as unsure and gives way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+
+import numpy as np
+
+from palimpsest.retrieval.types import Hit, Passage
+
+from . import blocks, outline
+from .draft import Block, Span, Support
+from .drafting import ask, list_open, quote, refer, replace_quotation, revised, sentence_parts
+from .outline import Vectors
+from .selection import Chosen, Sentence
+from .state import Event, Query, Reader, ResearchState, Revision, SubQuestion, Tools
+
+Events = Generator[Event, None, ResearchState]
+FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
+IN_SHORT = 3  # statements ahead of the sections
+LEAST_SECTION = 2  # statements under a heading: one thin line is no section
+
+
+def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
+    """The passages found for a question, best first by reciprocal rank over all queries; those a person brought stand first."""
+    queries = {q.text for q in state.queries if q.question == question.id}
+    scores: dict[str, float] = {}
+    for find in (f for f in state.finds if f.query in queries):
+        scores[find.passage] = scores.get(find.passage, 0.0) + 1.0 / (FUSION + find.rank)
+    searched = {f.passage for f in state.finds}
+    brought = [p.id for p in state.evidence if p.id not in searched]
+    ranked = [*brought, *sorted(scores, key=lambda p: (-scores[p], p))][: state.budget.reading]
+    held = {p.id: p for p in state.evidence}
+    return [Hit(passage=held[p], score=scores.get(p, 1.0), rank=n) for n, p in enumerate(ranked, 1)]
+
+
+def first_queries(question: SubQuestion) -> list[Query]:
+    """An open question is asked whole, and of each thing that it names."""
+    whole = Query(text=question.text, question=question.id, reason="question")
+    return [
+        whole,
+        *(Query(text=f"{t}: {question.text}", question=question.id, reason="question") for t in question.things),
+    ]
+
+
+def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
+    """Choose the sentences of the report from what is held now; the first time an outline is made of them, later they join it."""
+    reader = tools.reader
+    hits = found(state, question)
+    if reader is None or not hits:
+        return state
+    chosen = [piece for c in reader.choose(question.text, hits, state.budget.characters) for piece in _whole(c)]
+    if not chosen:
+        return state
+    if not _quotations(state):
+        return (yield from _begin(state, reader, question, chosen))
+    return (yield from _grow(state, reader, question, chosen))
+
+
+def _whole(chosen: Chosen) -> list[Chosen]:
+    """A run of sentences parted where it crosses from one passage into the next."""
+    parted: list[list[Sentence]] = []
+    for sentence in chosen.sentences:
+        if parted and parted[-1][-1].passage.id == sentence.passage.id:
+            parted[-1].append(sentence)
+        else:
+            parted.append([sentence])
+    return [Chosen(tuple(run), chosen.score, chosen.also if n == 0 else ()) for n, run in enumerate(parted)]
+
+
+def _text(chosen: Chosen) -> str:
+    first = chosen.sentences[0].passage
+    return first.text[chosen.start - first.start : chosen.end - first.start]
+
+
+def _quotations(state: ResearchState) -> list[Block]:
+    return [b for b in state.draft.blocks if b.kind == "quotation" and _is_open(b.section)]
+
+
+def _is_open(section: str) -> bool:
+    return section == blocks.SHORT or section in blocks.SECTIONS
+
+
+def _begin(state: ResearchState, reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> Events:
+    """The outline first, then its sections, then *In short*: the best of what no section needs."""
+    vectors = reader.vectors([_text(c) for c in chosen])
+    parts = outline.sections(chosen, vectors, question.text, reader.vectors)
+    short = _in_short(parts)
+    for number, part in enumerate(parts, 1):
+        section = f"section.{number}"
+        slot = _heading(section, part)
+        state = blocks.put(state, [blocks.outline(section, slot)])
+        yield Event(
+            step="revise", kind="wrote", text=f"outline: {slot.text}", data={"span": slot.id, "text": slot.text}
+        )
+        if len(part.chosen) < LEAST_SECTION:  # the heading asks for what its section lacks
+            words = f"{slot.text}: {question.text}"
+            state = ask(state, [Query(text=words, question=question.id, reason="outline", slots=(slot.id,))])
+        for piece in (c for c in part.chosen if c not in short):
+            state = yield from _place(state, question, section, piece)
+    for piece in short:
+        state = yield from _place(state, question, blocks.SHORT, piece)
+    return state
+
+
+def _in_short(parts: Sequence[outline.Section]) -> list[Chosen]:
+    """The best statement of each of the best sections that keep at least two without it, best first."""
+    best = [max(part.chosen, key=lambda c: c.score) for part in parts if len(part.chosen) > LEAST_SECTION]
+    return sorted(best, key=lambda c: -c.score)[:IN_SHORT]
+
+
+def _heading(section: str, part: outline.Section) -> Span:
+    """An OUTLINE slot filled with words of the section's own sentences, or with the title of the best of their sources."""
+    name = f"{section}.title"
+    for chosen in part.chosen:
+        for sentence in chosen.sentences:
+            at = sentence.text.casefold().find(part.heading.casefold()) if part.heading else -1
+            if at >= 0 and len(sentence.text) == len(sentence.text.casefold()):
+                quoted = sentence.text[at : at + len(part.heading)]
+                start = sentence.start + at
+                support = Support(passage=sentence.passage.id, quote=quoted, start=start, end=start + len(quoted))
+                return Span(id=name, text=part.heading, kind="OUTLINE", status="filled", support=(support,))
+    title = part.chosen[0].sentences[0].passage.source.title
+    return Span(id=name, text=title, kind="OUTLINE", status="filled")
+
+
+def _place(state: ResearchState, question: SubQuestion, section: str, chosen: Chosen) -> Events:
+    """One quotation, with every source that says the same."""
+    passage = chosen.sentences[0].passage
+    state, claim = quote(state, section, question.id, passage, chosen.start, chosen.end)
+    block = state.draft.block(claim.id)
+    assert block is not None, "it was put there just now"
+    state = _merge(state, block, chosen.also)
+    data = {"span": block.spans[0].id, "text": block.text, "section": section}
+    yield Event(step="revise", kind="wrote", text=block.text, data=data)
+    return state
+
+
+def _merge(state: ResearchState, block: Block, also: Iterable[Sentence]) -> ResearchState:
+    """The quotation cites the sentences of other sources that say the same."""
+    cited = block.span("citation")
+    assert cited is not None, "every quotation cites"
+    known = {state.passage(s.passage).source.id for s in cited.support}
+    more: list[Support] = []
+    for sentence in also:
+        if sentence.passage.source.id not in known:
+            known.add(sentence.passage.source.id)
+            state = refer(state, sentence.passage)
+            words = sentence_parts(sentence.passage, sentence.start, sentence.end)
+            more.append(blocks.whole_of(sentence.passage, words))
+    merged = cited.model_copy(update={"support": (*cited.support, *more)})
+    return state.model_copy(update={"draft": state.draft.replace([merged])}) if more else state
+
+
+def _grow(state: ResearchState, reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> Events:
+    """What is chosen now and does not stand yet joins the section it is nearest to; what is no longer chosen gives way to it."""
+    standing = {_place_of(b): b for b in _quotations(state)}
+    wanted = {(c.sentences[0].passage.source.id, c.start, c.end): c for c in chosen}
+    fresh = [c for c in chosen if not any(_overlap(c, place) for place in standing)]
+    stale = [b for place, b in standing.items() if not any(_overlap(c, place) for c in wanted.values())]
+    stale = [b for b in stale if not any(s.status == "pinned" for s in b.spans)]
+    if not fresh:
+        return state
+    vectors = reader.vectors([_text(c) for c in fresh])
+    centres = _centres(state, reader)
+    for row, piece in enumerate(fresh):
+        section = max(centres, key=lambda s: float(centres[s] @ vectors[row]))
+        leaving = next((b for b in stale if b.section == section), None)
+        if leaving is not None:
+            stale.remove(leaving)
+            state = yield from _give_way(state, leaving, piece)
+        else:
+            state = yield from _place(state, question, section, piece)
+    return state
+
+
+def _place_of(block: Block) -> tuple[str, int, int]:
+    cited = block.span("citation")
+    assert cited is not None, "every quotation cites"
+    whole = cited.support[0]
+    return whole.passage.rpartition("-")[0], whole.start, whole.end
+
+
+def _overlap(chosen: Chosen, place: tuple[str, int, int]) -> bool:
+    source, start, end = place
+    return chosen.sentences[0].passage.source.id == source and chosen.start < end and start < chosen.end
+
+
+def _centres(state: ResearchState, reader: Reader) -> dict[str, Vectors]:
+    """Where each section lies, by its heading and its quotations."""
+    texts: dict[str, list[str]] = {}
+    for block in state.draft.blocks:
+        if block.section in blocks.SECTIONS:
+            texts.setdefault(block.section, []).append(block.text)
+    return {section: _centre(reader.vectors(held)) for section, held in texts.items()}
+
+
+def _centre(vectors: Vectors) -> Vectors:
+    mean: Vectors = vectors.mean(axis=0)
+    return mean / max(float(np.linalg.norm(mean)), 1e-9)
+
+
+def _give_way(state: ResearchState, block: Block, chosen: Chosen) -> Events:
+    """A quotation that what was found since has made unsure is reopened, and another sentence settles in its place."""
+    passage = chosen.sentences[0].passage
+    yield Event(
+        step="revise",
+        kind="reopened",
+        text=f"reopened “{block.text}”: unsure beside what was found since",
+        data={"spans": [s.id for s in block.spans], "evidence": passage.id, "reason": "unsure"},
+    )
+    state = replace_quotation(state, block, passage, chosen.start, chosen.end)
+    after = state.draft.block(block.id)
+    assert after is not None, "a replaced quotation stays in its place"
+    revision = Revision(
+        version=state.version,
+        span=block.spans[0].id,
+        reopened=tuple(s.id for s in block.spans),
+        old=block.text,
+        new=after.text,
+        reason="unsure",
+        evidence=passage.id,
+        after=chosen.score,
+        steps=1,
+    )
+    yield revised(revision, "revise")
+    return _merge(state.model_copy(update={"revisions": (*state.revisions, revision)}), after, chosen.also)
+
+
+def without(state: ResearchState, question: SubQuestion) -> ResearchState:
+    """The report without a tentative question that got no answer: its sections answer the whole."""
+    section = f"answer.{question.id}"
+    others = [q for q in state.questions if q.id != question.id]
+    kept = {b.id for b in state.draft.section(section)}
+    if any(q.form == "fact" for q in others):  # the heading above all answers stands in the section of the first
+        kept.discard("answer.heading")
+    state = state.model_copy(update={"questions": tuple(others)})
+    return state.model_copy(update={"draft": state.draft.swap(kept, [])})
+
+
+def missing(state: ResearchState, question: SubQuestion) -> Events:
+    """Name what the report lacks: an answer, or a thing that nothing quoted speaks of, with the searches that were tried."""
+    quoted = _quotations(state)
+    asked = [q.text for q in state.queries if q.question == question.id and q.asked]
+    searched = f"searched: {'; '.join(asked)}"
+    if not quoted:
+        why = f"Nothing that was found answers this; {searched}."
+        state = list_open(state, question.id, why)
+        yield Event(step="finish", kind="unestablished", text=why, data={"question": question.id})
+        return state
+    spoken = " ".join((*(b.text for b in quoted), *(_title(state, b) for b in quoted))).casefold()
+    for number, thing in enumerate(t for t in question.things if t.casefold() not in spoken):
+        why = f"{thing}: no source that was found says anything of it that is quoted here; {searched}."
+        state = list_open(state, f"{question.id}.thing{number}", why)
+        yield Event(step="finish", kind="unestablished", text=why, data={"question": question.id, "thing": thing})
+    return state
+
+
+def _title(state: ResearchState, block: Block) -> str:
+    return _passage(state, block).source.title
+
+
+def _passage(state: ResearchState, block: Block) -> Passage:
+    cited = block.span("citation")
+    assert cited is not None, "every quotation cites"
+    return state.passage(cited.support[0].passage)
