@@ -100,9 +100,9 @@ def overlap(wanted: set[str], text: str) -> float:
     return len(wanted & content(text)) / len(wanted) if wanted else 0.0
 
 
-def is_superlative(text: str) -> bool:
-    """Whether a sentence claims a place that only one thing can hold: the fastest, the first, the only."""
-    return bool(_SUPERLATIVE.search(text))
+def superlatives(text: str) -> set[str]:
+    """The words by which a sentence claims a place that only one thing can hold: fastest, first, only."""
+    return {match.group().split()[-1].lower() for match in _SUPERLATIVE.finditer(text)}
 
 
 def slice_of(passage: Passage, start: int, end: int) -> Passage:

@@ -11,7 +11,7 @@ from palimpsest.retrieval.types import Passage
 
 from .dates import supersedes
 from .draft import Span
-from .evidence_text import content, is_superlative, overlap, sentences_of
+from .evidence_text import content, overlap, sentences_of, superlatives
 from .numbers import Numbers
 from .state import ResearchState
 
@@ -44,7 +44,7 @@ def find_rival(words: Sequence[Span], passage: Passage, numbers: Numbers) -> Riv
         figures = [n for n in holes if words[n].kind == "NUMBER"]
         differing = [n for n in holes if words[n].kind == "ENTITY"]
         first = next((n for n, s in enumerate(words) if s.is_place), None)
-        unique = is_superlative("".join(s.text for s in words)) and is_superlative(text)
+        unique = bool(superlatives("".join(s.text for s in words)) & superlatives(text))
         shared = len(names) - len({words[n].text.lower() for n in differing})
         one_name = len(differing) == 1 and shared and not figures and first not in differing
         if unique or not differing or one_name:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from palimpsest.agent.draft import Kind
 from palimpsest.agent.evidence_text import (
     content,
-    is_superlative,
     parts,
     same_answer,
+    superlatives,
     within_kind,
     without_lead,
 )
@@ -27,8 +27,8 @@ def test_small_words() -> None:
     assert content("The tokens of a Model") == {"token", "model"}
     assert same_answer("Gustave Eiffel", "Eiffel")
     assert not same_answer("Eiffel", "Sauvestre")
-    assert is_superlative("the fastest open model is X")
-    assert not is_superlative("the model has 32 layers")
+    assert superlatives("the fastest open model is X, and the largest") == {"fastest", "largest"}
+    assert superlatives("the model has 32 layers") == set()
 
 
 def test_a_figure_in_brackets_is_the_sources_own_citation() -> None:

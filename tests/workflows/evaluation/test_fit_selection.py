@@ -121,8 +121,9 @@ def test_the_shipped_weights_load_and_know_every_feature(tmp_path: Path) -> None
     assert set(weights.selection.features) <= set(FEATURES)
     assert {"result", "conclusion"} <= set(weights.parts.labels)
     assert weights.measured["vital_recall"] > 0.6
-    assert report_weights.load(tmp_path) is None
+    with pytest.raises(ResearchError, match="is missing"):
+        report_weights.load(tmp_path)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "selection.json").write_text("{}")
-    with pytest.raises(ResearchError, match="is damaged"):
+    with pytest.raises(ResearchError, match="damaged"):
         report_weights.load(tmp_path / "broken")

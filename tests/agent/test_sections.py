@@ -1,0 +1,142 @@
+"""An open report: outline, sections, what is merged, what gives way, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palimpsest.agent import blocks, sections
+from palimpsest.agent.draft import moved
+from palimpsest.agent.loop import amend
+from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.state import Budget, ResearchState, SubQuestion, Tools
+from palimpsest.retrieval.types import Hit, Passage
+
+from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
+
+TOPICS = ("salt", "wind", "crew")
+SALT = passage("Salt cargo pays well on the lake. Salt cargo fills most barges of Orta.", "Salt", "2024")
+MORE_SALT = passage("The price of salt cargo rose on the lake in spring.", "More salt", "2025")
+WIND = passage("North wind stops barges on the lake. North wind blows in March.", "Wind", "2024")
+CREW = passage("A crew of four sails a barge on the lake. The crew sleeps on board.", "Crew", "2024")
+QUESTION = "What shapes the trade on the lake?"
+
+
+class TopicReader:
+    """Chooses sentences that name a topic, but for the `unwanted` once four passages are found; vectors tell the topics of a text."""
+
+    def __init__(self, things: tuple[str, ...] = (), unwanted: str = "") -> None:
+        self.things, self.unwanted = things, unwanted
+
+    def plan(self, question: str) -> list[SubQuestion]:
+        return [SubQuestion(id="q1", text=question, asked=question, form="open", things=self.things)]
+
+    def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+        pieces = [Sentence(h.passage, a, b, n) for n, h in enumerate(found, 1) for a, b in h.passage.sentences]
+        wanted = [p for p in pieces if any(t in p.text.lower() for t in TOPICS)]
+        if self.unwanted and len(found) > 3:
+            wanted = [p for p in wanted if self.unwanted not in p.text]
+        return [Chosen((p,), 1.0 - 0.01 * n) for n, p in enumerate(wanted)]
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = np.array([[0.01 + 1.0 * (t in text.lower()) for t in TOPICS] for text in texts], dtype=np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def run(reader: TopicReader, *held: Passage, **budget: int) -> ResearchState:
+    tools = Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, reader)
+    return finish(ResearchState(question=QUESTION, budget=Budget(**budget)), tools)[1]
+
+
+def test_an_open_question_gets_sections_whose_headings_are_words_of_their_sentences() -> None:
+    state = run(TopicReader(), SALT, WIND, CREW)
+    headings = [b for b in state.draft.blocks if b.kind == "heading" and b.section in blocks.SECTIONS]
+    assert len(headings) == 3
+    for block in headings:
+        (slot,) = block.spans
+        (support,) = slot.support
+        held = state.passage(support.passage)
+        assert slot.kind == "OUTLINE"
+        assert slot.text.casefold() == held.text[support.start : support.end].casefold() == support.quote.casefold()
+    assert len({b.text for b in headings}) == 3
+
+
+def test_no_sentence_stands_twice_and_every_one_is_its_sources() -> None:
+    state = run(TopicReader(), SALT, WIND, CREW)
+    quoted = [b for b in state.draft.blocks if b.kind == "quotation"]
+    assert len({b.text for b in quoted}) == len(quoted) == 6
+    for block in quoted:
+        whole = block.span("citation").support[0]  # type: ignore[union-attr]
+        assert state.passage(whole.passage).text[whole.start : whole.end] == block.text
+
+
+def test_sentences_that_say_the_same_are_one_with_all_their_sources() -> None:
+    twin = passage("North wind stops barges on the lake.", "Another")
+
+    class Merging(TopicReader):
+        def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+            chosen = super().choose(question, found, characters)
+            own = [c for c in chosen if c.sentences[0].passage.source.id != twin.source.id]
+            also = tuple(Sentence(twin, a, b, 9) for a, b in twin.sentences)
+            first = own[0].sentences[0].text
+            return [Chosen(c.sentences, c.score, also if c.sentences[0].text == first else ()) for c in own]
+
+    state = run(Merging(), WIND, SALT, twin)
+    assert any(len(b.span("citation").support) == 2 for b in state.draft.blocks if b.kind == "quotation")  # type: ignore[union-attr]
+    assert "[1] [2]" in report(state)
+
+
+def test_a_quotation_that_is_no_longer_chosen_is_reopened_as_unsure() -> None:
+    """The second search brings a fourth passage; beside it one sentence is not chosen any more, and another takes its place."""
+    reader = TopicReader(unwanted="Salt cargo fills")
+    before = run(reader, SALT, WIND, CREW)
+    assert "Salt cargo fills most barges" in report(before)
+    grown = before.model_copy(update={"evidence": (*before.evidence, MORE_SALT)})
+    writing = sections.write(grown, Tools(ScriptedWriter({}), Shelf(), NUMBERS, reader), before.questions[0])
+    events = []
+    while True:
+        try:
+            events.append(next(writing).kind)
+        except StopIteration as stop:
+            after = stop.value
+            break
+    assert events == ["reopened", "revised"]
+    (revision,) = after.revisions
+    assert (revision.reason, revision.old, revision.new) == (
+        "unsure",
+        "Salt cargo fills most barges of Orta.",
+        MORE_SALT.text,
+    )
+    assert moved(before.draft, after.draft, revision.reopened) == []
+
+
+def test_what_nothing_speaks_of_is_named_with_the_searches() -> None:
+    state = run(TopicReader(things=("salt", "Zanzibar")), SALT, WIND, CREW)
+    shown = report(state)
+    assert "Zanzibar: no source that was found says anything of it" in shown
+    assert f"Zanzibar: {QUESTION}" in shown.split("## Not established")[1]
+
+
+def test_a_question_that_nothing_answers_says_so() -> None:
+    state = run(TopicReader(), passage("Bread rises.", "Kitchen"))
+    assert "Nothing that was found answers this; searched:" in report(state)
+
+
+def test_new_evidence_reopens_only_what_it_contradicts_in_an_open_report_too() -> None:
+    fact = passage("The largest crew on Lake Orta is that of Marisa, with 4 men.", "Crews of 2024", "2024")
+    newer = passage("The largest crew on Lake Orta is that of Marisa, with 9 men.", "Crews of 2026", "2026")
+    reader = TopicReader()
+    before = run(reader, fact, SALT, WIND)
+    tools = Tools(ScriptedWriter({}), Shelf(), NUMBERS, reader)
+    _, after = finish(amend(before, [newer]), tools)
+    assert newer.text in report(after)
+    assert moved(before.draft, after.draft, {s for r in after.revisions for s in r.reopened}) == []
+
+
+def test_the_passages_of_several_queries_are_fused_by_rank() -> None:
+    state = run(TopicReader(things=("salt", "wind")), SALT, WIND, CREW)
+    hits = sections.found(state, state.questions[0])
+    assert [h.rank for h in hits] == [1, 2, 3]
+    assert hits[0].score >= hits[1].score >= hits[2].score
