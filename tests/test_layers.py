@@ -37,6 +37,8 @@ DOORS = {
     "dateparser": ("retrieval/", "agent/dates.py"),
     "pylatexenc": ("retrieval/loaders/latex.py",),
     "bibtexparser": ("retrieval/loaders/latex.py",),
+    "htmldate": ("retrieval/web/maintext.py",),
+    "trafilatura": ("retrieval/web/maintext.py",),
     "safetensors": (
         "dlm_core/models/",
         "dlm_core/denoisers/embedded_weights.py",
@@ -56,7 +58,7 @@ DOORS = {
     "streamlit": ("ui/workbench/",),
     "typer": ("ui/cli.py",),
     "rich": ("ui/cli.py", "dlm_core/training/train_embedded.py", "dlm_core/training/finetune_hosted.py"),
-    "httpx": ("retrieval/http/", "workflows/serving/remote_writer.py"),
+    "httpx": ("retrieval/http/",),
     "httpcore": ("retrieval/http/",),
     "hishel": ("retrieval/http/",),
     "protego": ("retrieval/http/",),

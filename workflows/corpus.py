@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from palimpsest.agent.state import Tools, Writer
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
@@ -81,6 +82,12 @@ def open_index(config: Config, watch: Watch | None = None) -> tuple[Index, tuple
 def open_writer(config: Config) -> Writer:
     """The writer that `config.model` names: a server's address, or a model that is loaded here."""
     if config.model.startswith(("http://", "https://")):
+        from .serving.guard import is_loopback
+
+        if config.offline and not is_loopback(urlsplit(config.model).hostname or ""):
+            raise ResearchError(
+                f"--offline, and the model is at {config.model}: evidence would leave this machine", USAGE
+            )
         from .config import serve_token
         from .serving.remote_writer import RemoteWriter
 
@@ -99,18 +106,20 @@ def open_model(config: Config) -> ModelWriter:
         raise ResearchError(str(error), FAILED) from error
 
 
-def open_web(config: Config, approve: Approve | None = None) -> WebSearch:
+def open_web(config: Config, approve: Approve | None = None, question: str = "") -> WebSearch:
     """The services that `config.web` names, behind the door, with the cache of pages beside that of the indexes."""
     from . import web
 
     folder = (config.index or default_folder()).parent / "web"
-    return web.WebSearch(config, web.open_door(config, web.chosen(config), folder), open_embedder(), approve)
+    door = web.open_door(config, web.chosen(config), folder)
+    return web.WebSearch(config, door, open_embedder(), approve, question)
 
 
 class Corpus:
     """An index opened when the first query comes; a revision that searches nothing never opens it.
 
-    With `--web` services are asked beside it; without documents of one's own they are then all there is.
+    With `--web` services are asked beside it; without documents of one's own they are then all there is. `question` is the person's
+    own: only addresses that stand in it are fetched as they are.
     """
 
     def __init__(
@@ -118,8 +127,9 @@ class Corpus:
         config: Config,
         opener: Callable[[Config], tuple[Index, tuple[Failure, ...]]] = open_index,
         approve: Approve | None = None,
+        question: str = "",
     ):
-        self.config, self.opener, self.approve = config, opener, approve
+        self.config, self.opener, self.approve, self.question = config, opener, approve, question
         self._index: Index | None = None
         self._web: WebSearch | None = None
         self._failures: tuple[Failure, ...] = ()
@@ -153,7 +163,7 @@ class Corpus:
 
     def _ask_web(self, queries: Sequence[str], k: int) -> Found:
         if self._web is None:
-            self._web = open_web(self.config, self.approve)
+            self._web = open_web(self.config, self.approve, self.question)
         found = self._web.search(queries, k)
         self.calls += found.calls
         return found

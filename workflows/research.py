@@ -61,7 +61,7 @@ def _new(
     question: str, config: Config, approve: Approve | None, created: Callable[[Run], None] | None
 ) -> Generator[Event, None, None]:
     begun = time.monotonic()
-    with _opened(config, approve) as (tools, held):
+    with _opened(config, approve, question) as (tools, held):
         held.prepare()
         run = Run.create(question, config, tools.writer.name)
         if created:
@@ -79,7 +79,7 @@ def resume(run: Run) -> Generator[Event, None, None]:
 
 
 def _resume(run: Run, record: Record) -> Generator[Event, None, None]:
-    with run.locked(), _opened(record.config.seen_from(record.started_in)) as (tools, held):
+    with run.locked(), _opened(record.config.seen_from(record.started_in), question=record.question) as (tools, held):
         yield from _advance(run, tools, held)
 
 
@@ -139,9 +139,11 @@ def _start(run: Run, version: Version, record: Record) -> ResearchState:
 
 
 @contextmanager
-def _opened(config: Config, approve: Approve | None = None) -> Iterator[tuple[Tools, corpus.Corpus]]:
+def _opened(
+    config: Config, approve: Approve | None = None, question: str = ""
+) -> Iterator[tuple[Tools, corpus.Corpus]]:
     bound_arenas()
-    held = corpus.Corpus(config, approve=approve)
+    held = corpus.Corpus(config, approve=approve, question=question)
     try:
         yield corpus.tools(config, held), held
     finally:

@@ -12,6 +12,7 @@ from palimpsest.retrieval.http.door import Reach
 from palimpsest.retrieval.outcomes import Refused, SourceError
 from palimpsest.retrieval.types import Call, Document, Failure, Found, RetrievalError
 from palimpsest.retrieval.web import services
+from palimpsest.retrieval.web.pages import addresses_in
 from palimpsest.retrieval.web.rank import Ranker
 from palimpsest.retrieval.web.search import Web
 from palimpsest.retrieval.web.service import Filters
@@ -85,11 +86,15 @@ def open_door(config: Config, found: services.Chosen, cache: Path | None) -> Doo
 class WebSearch:
     """Queries to services, documents to passages. Opened once a run; what was fetched is kept for its next rounds."""
 
-    def __init__(self, config: Config, door: Door, embedder: Embedder, approve: Approve | None = None):
+    def __init__(
+        self, config: Config, door: Door, embedder: Embedder, approve: Approve | None = None, question: str = ""
+    ):
         self.config, self.door, self.approve = config, door, approve
         found = services.open_services(chosen(config), door)
         filters = Filters(limit=10, since=config.since)
-        self.web = Web(door, found, filters, texts=_WORKS[config.effort], seconds=self._round())
+        self.web = Web(
+            door, found, filters, texts=_WORKS[config.effort], seconds=self._round(), addresses=addresses_in(question)
+        )
         self.ranker = Ranker(embedder)
 
     def _round(self) -> float:

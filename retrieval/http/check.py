@@ -90,7 +90,8 @@ def why_refused(url: str, row: Mapping[str, Any], operators: frozenset[str] = fr
     records = {name: given for name, given in dns.items() if name not in by_name}
     names = Names(records, by_name, (PUBLIC,) if "chain" in row else ())
     guard = Guard(operators=frozenset(read(place).origin for place in own), resolve=names.resolve)
-    times = max([len(records.get(key, ())) for key in _SEQUENCES] + [1])
+    tables = [records, *(given for given in by_name.values() if isinstance(given, dict))]
+    times = max([len(table.get(key, ())) for table in tables for key in _SEQUENCES] + [1])
     try:
         for _ in range(times):  # a name whose answer changes is asked as often as it changes
             with Door(Border("online"), guard, below=Scripted(guard, chain)) as door:

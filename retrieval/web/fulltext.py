@@ -15,6 +15,7 @@ from ..loaders import load
 from ..outcomes import Failed, Refused, SourceError
 from ..types import Document, Failure, RetrievalError
 from . import markup, pages
+from .maintext import article
 from .service import Location, Work
 from .works import locations
 
@@ -120,7 +121,20 @@ def _document(page: Page, suffix: str, work: Work, place: Location) -> Document:
 
 def page_document(page: Page) -> Document:
     """The main text of a fetched page, with what it says of itself."""
-    return _loaded(pages.without_hidden(page), ".html", page.url)
+    found = article(page)
+    if not found.text.strip():
+        return _loaded(pages.without_hidden(page), ".html", page.url)
+    document = _loaded(
+        f"\n{found.text}\n".encode(), ".md", page.url
+    )  # the blank line: a page may not write front matter
+    known = {
+        "title": found.title or document.source.title,
+        "authors": found.authors or document.source.authors,
+        "date": found.date,
+        "date_from": "metadata" if found.date else "",
+        "media_type": "text/html",
+    }
+    return document.model_copy(update={"source": document.source.model_copy(update=known)})
 
 
 def _loaded(data: bytes, suffix: str, url: str) -> Document:

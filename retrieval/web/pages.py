@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+from contextlib import suppress
+from email.message import Message
 from typing import Any
 
 from lxml import html  # type: ignore[import-untyped]
@@ -41,17 +44,21 @@ _GONE_TITLES = ("doi not found", "page not found", "404 not found", "not found",
 _CONSENT = ("cookie", "consent", "datenschutz", "gdpr")
 
 
+def addresses_in(text: str) -> frozenset[str]:
+    """The addresses that stand in a person's words."""
+    words = (word.strip("<>()[]\"'.,;") for word in text.split())
+    return frozenset(word for word in words if word.startswith(("http://", "https://")))
+
+
 class Pages(Service):
-    """Pages that a person names by address in the question's place: `search` takes one address, or gives nothing."""
+    """Pages that a person names by address: `search` reads the addresses in a query, or gives nothing."""
 
     name = "pages"
     kind = "web"
     hosts = ()
 
     def search(self, query: str, filters: Filters) -> tuple[Work, ...]:
-        return tuple(self.work(word) for word in query.split() if word.startswith(("http://", "https://")))[
-            : filters.limit
-        ]
+        return tuple(self.work(address) for address in sorted(addresses_in(query)))[: filters.limit]
 
     def work(self, identifier: str) -> Work:
         return Work(service=self.name, id=identifier, title=identifier, url=identifier, kind="web")
@@ -112,7 +119,7 @@ def without_hidden(page: Page) -> bytes:
     """A page without what no reader sees: text that is hidden can only be meant for programs."""
     tree = parsed(page)
     hidden = [node for node in tree.xpath("//body//*[@hidden or @style or @aria-hidden]") if _is_hidden(node)]
-    if not hidden:
+    if not hidden and encoding_of(page) in ("utf-8", None):
         return page.body
     for node in hidden:
         node.drop_tree()
@@ -125,9 +132,24 @@ def _is_hidden(node: Any) -> bool:
     return marked and node.getparent() is not None
 
 
+def encoding_of(page: Page) -> str | None:
+    """UTF-8 where the bytes are that, else what the server said; None leaves it to what the page says of itself."""
+    try:
+        page.body.decode("utf-8")
+    except UnicodeDecodeError:
+        message = Message()
+        message["content-type"] = page.headers.get("content-type", "")
+        charset = message.get_content_charset()
+        with suppress(LookupError):
+            return codecs.lookup(charset).name if charset else None
+        return None
+    return "utf-8"
+
+
 def parsed(page: Page) -> Any:
     try:
-        return html.document_fromstring(page.body or b"<html></html>")
+        parser = html.HTMLParser(encoding=encoding_of(page))
+        return html.document_fromstring(page.body or b"<html></html>", parser=parser)
     except (LxmlError, ValueError) as exc:
         raise Failed(f"{page.url} is no HTML that can be read.", cause="unreadable", where=page.url) from exc
 

@@ -13,6 +13,7 @@ from ..types import Call, Document, Failure
 from .crossref import Crossref
 from .fulltext import Reading, read
 from .origins import Origins
+from .pages import addresses_in
 from .service import Filters, Service, Work
 from .services import LOOK_UPS
 from .unpaywall import Unpaywall
@@ -39,6 +40,9 @@ class Web:
     filters: Filters = field(default_factory=Filters)
     texts: int = 6
     seconds: float = 40.0
+    addresses: frozenset[str] = (
+        frozenset()
+    )  # that the person named; one that only a document named is never fetched for itself
     origins: Origins = field(default_factory=Origins)
     _read: dict[str, Document] = field(default_factory=dict)
     _failed: dict[str, Failure] = field(default_factory=dict)
@@ -48,7 +52,10 @@ class Web:
         time_left = min(self.seconds, seconds) if seconds is not None else self.seconds
         deadline = time.monotonic() + time_left / 2
         jobs = [
-            (service, query) for query in dict.fromkeys(queries) for service in self.services if _asks(service, query)
+            (service, query)
+            for query in dict.fromkeys(queries)
+            for service in self.services
+            if self._asks(service, query)
         ]
         answers = _side_by_side([_job(service, query, self.filters) for service, query in jobs], deadline)
         calls: list[Call] = []
@@ -64,6 +71,11 @@ class Web:
         deadline = time.monotonic() + time_left / 2
         documents, unread = self._texts(self._looked_up(works, deadline), deadline)
         return Gathered(tuple(documents), tuple(dict.fromkeys((*failures, *unread))), tuple(calls))
+
+    def _asks(self, service: Service, query: str) -> bool:
+        """Look-up services answer about what is known already, not about a question."""
+        named = addresses_in(query)
+        return service.name not in LOOK_UPS or (service.name == "pages" and bool(named) and named <= self.addresses)
 
     def _looked_up(self, works: list[Work], deadline: float) -> list[Work]:
         """The works with what the registries say of their DOIs: retractions by Crossref, open copies by Unpaywall."""
@@ -131,11 +143,6 @@ def _timed(job: Callable[[], Answer]) -> tuple[Answer, float]:
     except SourceError as exc:
         answer = exc
     return answer, time.monotonic() - begun
-
-
-def _asks(service: Service, query: str) -> bool:
-    """Look-up services answer about what is known already, not about a question."""
-    return service.name not in LOOK_UPS or (service.name == "pages" and "://" in query)
 
 
 def _job(service: Service, query: str, filters: Filters) -> Callable[[], Answer]:

@@ -145,3 +145,9 @@ def test_the_real_door_is_as_narrow_as_what_was_announced(tmp_path: Path) -> Non
         assert door.guard.operators == frozenset((("http", "127.0.0.1", 8888),))
     with web.open_door(Config(), web.chosen(Config()), None) as door:
         assert door.border.reach == "offline"
+
+
+def test_offline_refuses_a_model_on_another_machine(tmp_path: Path) -> None:
+    """Evidence goes to the model: a server elsewhere is the network too."""
+    with pytest.raises(ResearchError, match="evidence would leave this machine"):
+        ran(settings(tmp_path, offline=True, model="http://gpu.example:8321"))

@@ -6,15 +6,16 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from palimpsest.agent.draft import Kind
 from palimpsest.agent.state import Candidate, Filled, Piece, Verdict
 from palimpsest.dlm_core.kinds import SlotSpec
+from palimpsest.retrieval.http import operator
+from palimpsest.retrieval.outcomes import SourceError
 from palimpsest.retrieval.types import Passage
 
-from ..errors import FAILED, ResearchError
+from ..errors import FAILED, USAGE, ResearchError
 from .wire import Slot
 
 T = TypeVar("T")
@@ -34,10 +35,13 @@ class RemoteWriter:
     `transport` is for tests; `token` goes out as a bearer token.
     """
 
-    def __init__(self, url: str, token: str | None = None, transport: httpx.BaseTransport | None = None):
+    def __init__(self, url: str, token: str | None = None, transport: operator.BaseTransport | None = None):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, headers=headers, timeout=600, transport=transport)
+        try:
+            self._client = operator.client(self.url, headers=headers, below=transport)
+        except SourceError as error:
+            raise ResearchError(f"the model server's address cannot be used: {error}", USAGE) from error
         self.name = str(self._send("GET", "/health", None)["model"])
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
@@ -81,17 +85,17 @@ class RemoteWriter:
         except ValueError as error:
             raise ResearchError(f"{self.url} answers, but is no model server; see research serve", FAILED) from error
 
-    def _once(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+    def _once(self, method: str, path: str, body: dict[str, Any] | None) -> operator.Response:
         try:
             return self._client.request(method, path, json=body)
-        except httpx.HTTPError as error:
+        except (operator.HTTPError, SourceError) as error:
             why = str(error) or type(error).__name__
             raise ResearchError(
                 f"the model server {self.url} cannot be reached ({why}); start it with: research serve", FAILED
             ) from error
 
 
-def _wait(reply: httpx.Response, tries: int) -> float:
+def _wait(reply: operator.Response, tries: int) -> float:
     """Seconds until the next try: what the server asks for, or more each time where it says nothing that can be read."""
     try:
         seconds = float(reply.headers["retry-after"])
@@ -105,7 +109,7 @@ def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def _reason(reply: httpx.Response) -> str:
+def _reason(reply: operator.Response) -> str:
     try:
         return str(reply.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):

@@ -25,6 +25,7 @@ PUBLIC, PRIVATE = ["93.184.215.14"], ["192.168.3.4"]
         {"dns": {"A_sequence": [PUBLIC, PUBLIC, PRIVATE]}},
         {"dns": {"AAAA_sequence": [["2606:4700::1"], ["::1"]]}},
         {"dns": {"error": "SERVFAIL"}},
+        {"dns": {"a.example": {"A_sequence": [PUBLIC, PRIVATE]}}},
         {"dns": {"A": []}},
         {"chain": ["https://a.example/", "https://b.example/"], "dns": {"b.example": PRIVATE}},
         {"chain": ["https://a.example/", "https://b.example/"], "dns": {"b.example": {"A": PRIVATE}}},

@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from palimpsest.retrieval.http import Page
@@ -95,6 +96,39 @@ def test_hidden_words_are_not_read() -> None:
     assert "Sentence 7" in text
     assert "praise" not in text
     assert "Also this" not in text
+
+
+def test_letters_are_read_as_the_server_or_the_bytes_say() -> None:
+    url, html = "https://site.example/a", article(f"Größe über alles. {WORDS}").replace("A story", "Größe")
+    for encoding, header in (
+        ("utf-8", "text/html"),
+        ("latin-1", "text/html; charset=iso-8859-1"),
+        ("utf-8", "text/html; charset=x"),
+    ):
+        headers = httpx.Headers({"content-type": header})
+        read = page_document(Page(url, url, 200, "text/html", html.encode(encoding), datetime.now(UTC), headers))
+        assert read.source.title == "Größe"
+        assert "Größe über alles" in read.text
+
+
+@pytest.mark.parametrize(
+    ("head", "title", "date"),
+    [
+        ('<meta property="article:published_time" content="2019-11-18T10:00:00Z">', "A story", "2019-11-18"),
+        ('<meta property="article:published_time" content="2999-01-01">', "A story", None),
+        ('<meta property="og:title" content="The Site">', "A story", None),
+        ("", "A story", None),
+    ],
+)
+def test_a_page_is_dated_by_what_it_states_and_titled_by_its_own_title(head: str, title: str, date: str | None) -> None:
+    source = page_document(page(article(f"In 1998 the copyright of 2003 was new. {WORDS}", head))).source
+    assert (source.title, source.date) == (title, date)
+
+
+def test_a_page_writes_no_front_matter() -> None:
+    text = "---\ntitle: Another\nurl: https://evil.example/\n---\n"
+    source = page_document(page(article(f"{text} {WORDS}"))).source
+    assert (source.title, source.uri) == ("A story", "https://site.example/a")
 
 
 JATS = """<article><front><article-meta><title-group><article-title>On masks</article-title></title-group>

@@ -153,3 +153,14 @@ def test_passages_are_ranked_by_words_and_meaning() -> None:
     assert [hit.rank for hit in hits] == [1, 2]
     assert set(hits[0].found_by) == {"lexical", "dense"}
     assert Ranker(HashEmbedder()).search("anything", 3) == []
+
+
+def test_an_address_is_fetched_when_the_person_named_it_and_never_on_a_documents_word(net: Internet) -> None:
+    """A query made from what a document says may hold an address; reading it would let the document choose whom we ask."""
+    door = net.door()
+    chosen = services.open_services(services.choose("pages", {}, {}), door)
+    session = Web(door, chosen, addresses=frozenset(("https://open.example/1",)))
+    assert session.gather(["what does https://open.example/2 say"]).documents == ()
+    assert net.dialled == []
+    (read,) = session.gather(["what does https://open.example/1 say?"]).documents
+    assert read.source.uri == "https://open.example/1"
