@@ -71,9 +71,9 @@ def test_weights_bring_their_calibration(tmp_path: Path) -> None:
 def test_the_temperature_is_that_of_the_draws() -> None:
     """Answers drawn from cooler distributions than the logits say ask for that temperature."""
     torch.manual_seed(0)
-    logits = torch.randn(3000, 12) * 3
+    logits = torch.randn(900, 12) * 3
     right = torch.multinomial((logits / 2.0).softmax(-1), 1)[:, 0]
-    assert best_temperature(list(logits), [[int(r)] for r in right]) == pytest.approx(2.0, abs=0.21)
+    assert best_temperature(list(logits), [[int(r)] for r in right]) == pytest.approx(2.0, abs=0.31)
 
 
 def test_platt_finds_slope_and_offset() -> None:
@@ -197,7 +197,7 @@ def test_the_command_writes_weights_that_judge(
     assert guess.quality is not None
     writer = ModelWriter(out)
     assert (writer.steps, writer.plan.schedule) == (found.calibration.steps, found.calibration.steps)
-    slot = writer._lay(["Who?"], [], [TEXT.__class__(MaskKind.TEXT)]).slots[0]
+    slot = writer._canvas(["Who?"], [], [TEXT.__class__(MaskKind.TEXT)]).slots[0]
     assert slot.end - slot.start == found.calibration.length(MaskKind.TEXT)
 
 
