@@ -90,12 +90,13 @@ class WebSearch:
         self, config: Config, door: Door, embedder: Embedder, approve: Approve | None = None, question: str = ""
     ):
         self.config, self.door, self.approve = config, door, approve
-        found = services.open_services(chosen(config), door)
+        found = services.open_services(chosen(config), door, min(self._round() / 2, 15.0))
         filters = Filters(limit=10, since=config.since)
         self.web = Web(
             door, found, filters, texts=_WORKS[config.effort], seconds=self._round(), addresses=addresses_in(question)
         )
         self.ranker = Ranker(embedder)
+        self._told: dict[tuple[str, str, str], Failure] = {}
 
     def _round(self) -> float:
         return min(_ROUND, max(self.config.budget * _SHARE, 2.0)) if self.config.budget else _ROUND
@@ -108,9 +109,14 @@ class WebSearch:
         if gathered:
             self.ranker.add(gathered.documents)
         hits = [hit for query in queries for hit in self.ranker.search(query, k)]
-        failures = (*(_held_back(query) for query in held), *(gathered.failures if gathered else ()))
+        failures = self._as_told((*(_held_back(query) for query in held), *(gathered.failures if gathered else ())))
         calls = (*(_not_approved(query) for query in held), *(gathered.calls if gathered else ()))
         return Found(hits=tuple(hits), failures=failures, calls=calls)
+
+    def _as_told(self, failures: Sequence[Failure]) -> tuple[Failure, ...]:
+        """A failure that was told in an earlier round is told in the same words: its moment alone makes it no other."""
+        same = (self._told.setdefault((f.name, f.kind, f.cause), f) for f in failures)
+        return tuple(dict.fromkeys(same))
 
     def _may_leave(self, query: str) -> bool:
         return not self.config.approve_queries or (self.approve is not None and self.approve(query))

@@ -15,6 +15,7 @@ from ..loaders import load
 from ..outcomes import Failed, Refused, SourceError
 from ..types import Document, Failure, RetrievalError
 from . import markup, pages
+from .europe_pmc import EuropePmc
 from .maintext import article
 from .service import Location, Work
 from .works import locations
@@ -110,8 +111,9 @@ def _check(door: Door, page: Page) -> None:
 
 
 def _got(door: Door, url: str, accept: tuple[str, ...], seconds: float) -> Page:
-    rate = ARXIV if "arxiv.org/" in url else pages.POLITE
-    is_service = "/webservices/rest/" in url  # a service's address, made for programs
+    host = read_address(url).host
+    rate = ARXIV if host.endswith("arxiv.org") else pages.POLITE
+    is_service = host in EuropePmc.hosts  # made for programs, whatever its robots.txt says to crawlers
     return door.page(Ask(url, accept=accept, robots=not is_service, rate=rate, seconds=seconds, attempts=2))
 
 

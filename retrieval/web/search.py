@@ -67,7 +67,8 @@ class Web:
                 failures.append(answer.failure(service.name))
             elif isinstance(answer, tuple):
                 rankings.append(answer)
-        works = [work for work in merged(rankings) if not work.is_notice][: self.texts * max(len(set(queries)), 1)]
+        works = [work for work in merged(rankings) if not work.is_notice and self._is_new_enough(work)]
+        works = works[: self.texts * max(len(set(queries)), 1)]
         deadline = time.monotonic() + time_left / 2
         documents, unread = self._texts(self._looked_up(works, deadline), deadline)
         return Gathered(tuple(documents), tuple(dict.fromkeys((*failures, *unread))), tuple(calls))
@@ -76,6 +77,11 @@ class Web:
         """Look-up services answer about what is known already, not about a question."""
         named = addresses_in(query)
         return service.name not in LOOK_UPS or (service.name == "pages" and bool(named) and named <= self.addresses)
+
+    def _is_new_enough(self, work: Work) -> bool:
+        """Some services cannot filter by year; a work without a date is kept."""
+        year = (work.date or "")[:4]
+        return not (self.filters.since and year.isdigit()) or int(year) >= self.filters.since
 
     def _looked_up(self, works: list[Work], deadline: float) -> list[Work]:
         """The works with what the registries say of their DOIs: retractions by Crossref, open copies by Unpaywall."""

@@ -75,8 +75,10 @@ def _is_set(name: str, keys: Mapping[str, str], addresses: Mapping[str, str]) ->
     return not service.needs_key or bool(keys.get(service.key))
 
 
-def open_services(chosen: Chosen, door: Door) -> list[Service]:
-    return [named(name)(door, chosen.keys, base=chosen.addresses.get(name, "")) for name in chosen.names]
+def open_services(chosen: Chosen, door: Door, seconds: float = 15.0) -> list[Service]:
+    """The chosen services; none works at one question for longer than `seconds`."""
+    addresses = chosen.addresses
+    return [named(name)(door, chosen.keys, base=addresses.get(name, ""), seconds=seconds) for name in chosen.names]
 
 
 def hosts(chosen: Chosen) -> tuple[str, ...]:

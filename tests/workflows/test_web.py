@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import stamina
 
+from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.http import Rate
 from palimpsest.retrieval.web import services
 from palimpsest.workflows import research, web
@@ -84,6 +85,22 @@ def test_half_of_the_services_lie_and_the_run_says_so_in_time(net: Internet, tmp
     assert "169.254" not in {place for place, _ in net.dialled}
 
 
+def test_a_failure_is_told_once_however_often_it_happens(net: Internet, tmp_path: Path) -> None:
+    net.hosts["api.openalex.org"] = library.lying("limited")
+    door = net.door()
+    session = web.WebSearch(settings(tmp_path, web="openalex"), door, HashEmbedder())
+    first, second = session.search(["one"], 3), session.search(["two"], 3)
+    assert first.failures == second.failures
+    assert [f.cause for f in first.failures] == ["rate"]
+
+
+def test_a_slow_service_holds_nothing_up_after_its_round(net: Internet, tmp_path: Path) -> None:
+    net.hosts["api.openalex.org"] = library.lying("slow")
+    session = web.WebSearch(settings(tmp_path, web="openalex", budget=8.0), net.door(), HashEmbedder())
+    assert [service.seconds for service in session.web.services] == [1.0]
+    assert session.web.seconds == 2.0
+
+
 def test_without_web_nothing_is_resolved_or_connected(net: Internet, tmp_path: Path) -> None:
     docs = scripted.lay_documents(tmp_path / "docs")
     ran(settings(tmp_path, docs=(docs,)))
@@ -151,3 +168,15 @@ def test_offline_refuses_a_model_on_another_machine(tmp_path: Path) -> None:
     """Evidence goes to the model: a server elsewhere is the network too."""
     with pytest.raises(ResearchError, match="evidence would leave this machine"):
         ran(settings(tmp_path, offline=True, model="http://gpu.example:8321"))
+
+
+def test_a_folder_of_saved_pages_is_a_web_that_needs_no_network(net: Internet, tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "one.html").write_bytes(library.page("Masks in a folder", 77).body)
+    (pages / "two.html").write_bytes(library.page("Bread", 3).body.replace(b"masks", b"loaves"))
+    config = settings(tmp_path, web="folder", services=f"folder={pages}")
+    found = web.WebSearch(config, net.door("offline"), HashEmbedder()).search([library.QUESTION], 5)
+    assert found.calls[0].found >= 1
+    assert found.hits[0].passage.source.title == "Masks in a folder"
+    assert net.dialled == []

@@ -15,6 +15,7 @@ from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.web import services
 from palimpsest.retrieval.web.rank import Ranker
 from palimpsest.retrieval.web.search import Web
+from palimpsest.retrieval.web.service import Filters
 from tests import internet
 from tests.internet import Internet, Reply, always
 
@@ -98,6 +99,11 @@ def test_retracted_works_are_named_and_are_no_evidence(net: Internet) -> None:
     found = web(net, "openalex").gather([library.QUESTION])
     assert [d.source.doi for d in found.documents] == ["10.1000/masks.2"]
     assert [(f.cause, f.name) for f in found.failures] == [("retracted", "Masks filled in parallel, part 1")]
+
+
+def test_works_older_than_wanted_are_left_out_whatever_a_service_filters(net: Internet) -> None:
+    found = web(net, "openalex", filters=Filters(since=2022)).gather([library.QUESTION])
+    assert [d.source.doi for d in found.documents] == ["10.1000/masks.2"]
 
 
 def test_crossref_is_asked_what_became_of_a_paper(net: Internet) -> None:
