@@ -39,8 +39,12 @@ class Clock:
     end: float
     now: Callable[[], float] = time.monotonic
 
+    @property
+    def is_over(self) -> bool:
+        return self.now() >= self.end
+
     def check(self) -> None:
-        if self.now() >= self.end:
+        if self.is_over:
             raise BudgetSpent
 
     def watch(self, call: Callable[..., Result]) -> Callable[..., Result]:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 
@@ -38,6 +39,7 @@ from .vectors import Vectors
 
 BATCH_PASSAGES = 256
 BATCH_DOCUMENTS = 500
+BATCH_HURRIED = 16  # passages, where somebody may say between two batches that it is enough
 
 
 class Progress(Frozen):
@@ -52,6 +54,7 @@ class Progress(Frozen):
 
 Watch = Callable[[Progress], None]
 Naming = Callable[[Path], str]  # the uri of a file
+More = Callable[[], bool]  # whether there is time for another file
 
 
 class Added(Frozen):
@@ -166,13 +169,19 @@ class Index:
         return self._add_files(paths, watch)
 
     def sync(
-        self, paths: Iterable[str | os.PathLike[str]], watch: Watch | None = None, *, naming: Naming | None = None
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        watch: Watch | None = None,
+        *,
+        naming: Naming | None = None,
+        more: More | None = None,
     ) -> Added:
         """Make the files of the index those under `paths`: add what is new or changed, forget what is not there any more.
 
-        Documents that were given by `add_documents` stay. `naming` gives files another uri than their own.
+        Documents that were given by `add_documents` stay. `naming` gives files another uri than their own. `more` is asked
+        before each file that is not known; once it says no, the rest is left for another time.
         """
-        return self._add_files(paths, watch, naming, only=True)
+        return self._add_files(paths, watch, naming, only=True, more=more)
 
     def add_documents(self, documents: Iterable[Document], watch: Watch | None = None) -> Added:
         """Add documents made elsewhere. One with the uri of an older one replaces it."""
@@ -193,6 +202,7 @@ class Index:
         watch: Watch | None,
         naming: Naming | None = None,
         only: bool = False,
+        more: More | None = None,
     ) -> Added:
         files, skipped = find_files(paths)
         with self._lock:
@@ -200,8 +210,10 @@ class Index:
             self._store.put_skipped(skipped, only=only)
         tally = _Tally(failures=list(skipped))
         unknown = [path for path in files if not self._is_known(path, known.get(origin_of(path)), tally)]
-        reads = (_read(path, naming) for path in unknown)
-        self._take(reads, tally, _Clock(len(files), len(files) - len(unknown), watch))
+        wanted = takewhile(lambda _: more is None or more(), unknown)
+        size = 0 if more is None else BATCH_HURRIED
+        reads = (_read(path, naming) for path in wanted)
+        self._take(reads, tally, _Clock(len(files), len(files) - len(unknown), watch), size)
         if only:
             self._forget(
                 {place.origin for place in known.values() if place.is_file} - set(map(origin_of, files)), tally
@@ -228,7 +240,7 @@ class Index:
             tally.count("unchanged", place.source)
         return True
 
-    def _take(self, reads: Iterable[Read], tally: _Tally, clock: _Clock) -> None:
+    def _take(self, reads: Iterable[Read], tally: _Tally, clock: _Clock, size: int = 0) -> None:
         batch: list[Read] = []
         fresh: dict[str, list[Passage]] = {}
         for read in reads:
@@ -236,7 +248,7 @@ class Index:
             document = read.document
             if document and document.source.id not in fresh and not self._holds(document.source):
                 fresh[document.source.id] = passages(document)
-            if len(batch) >= BATCH_DOCUMENTS or sum(map(len, fresh.values())) >= BATCH_PASSAGES:
+            if len(batch) >= BATCH_DOCUMENTS or sum(map(len, fresh.values())) >= (size or BATCH_PASSAGES):
                 self._write(batch, fresh, tally, clock)
                 batch, fresh = [], {}
         self._write(batch, fresh, tally, clock)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from palimpsest.agent.budget import READING, Clock
 from palimpsest.agent.state import Tools, Writer
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
 from palimpsest.retrieval.index import Index, Watch
@@ -67,16 +69,36 @@ def open_embedder() -> Embedder:
 def open_index(config: Config, watch: Watch | None = None) -> tuple[Index, tuple[Failure, ...]]:
     """The index of the run's documents, brought up to date, and all that could not be read; `watch` is told how far it is."""
     embedder = open_embedder()
+    hurry = Hurry(config.budget) if config.budget else None
     try:
         index = Index.open(index_folder(config, embedder.id), embedder)
         paths = config.docs or sorted(LIBRARY.glob("*.md"))
-        index.sync(paths, watch, naming=None if config.docs else library_uri)
+        index.sync(paths, watch, naming=None if config.docs else library_uri, more=hurry)
     except RetrievalError as error:
         raise ResearchError(str(error), FAILED) from error
+    unread = (UNREAD,) if hurry and hurry.is_late else ()
     if index.info().num_documents == 0:
         reasons = "; ".join(f.message.rstrip(".") for f in index.failures()) or "no readable text"
         raise ResearchError(f"none of the documents could be read ({reasons}); give --docs a folder with text", USAGE)
-    return index, index.failures()
+    return index, (*unread, *index.failures())
+
+
+UNREAD = Failure(
+    name="documents",
+    message="not all documents were read before the time budget was spent; the next run goes on with them",
+)
+
+
+class Hurry:
+    """Whether there is time for another file of those that a budget of seconds is for; there always is for the first."""
+
+    def __init__(self, budget: float, now: Callable[[], float] = time.monotonic):
+        self.clock, self.is_first, self.is_late = Clock(now() + READING * budget, now), True, False
+
+    def __call__(self) -> bool:
+        self.is_late = self.clock.is_over and not self.is_first
+        self.is_first = False
+        return not self.is_late
 
 
 def open_writer(config: Config) -> Writer:

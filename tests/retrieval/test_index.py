@@ -371,3 +371,17 @@ def test_a_new_date_on_the_same_words_is_taken_over(tmp_path: Path, folder: Path
             assert [source.date for source in index.documents()] == [date]
             assert index.search_lexical("cats", 1)[0].passage.source.date == date
             assert index.check() == []
+
+
+def test_reading_ends_where_it_is_enough_and_goes_on_another_time(folder: Path, files: Path) -> None:
+    """What was read is held and searched, what is held is not forgotten, and the next time reads only the rest."""
+    times = iter([True, False])
+    with open_index(folder) as index:
+        assert len(index.sync([files], more=lambda: next(times)).added) == 1
+        assert index.search_lexical("cats", 1)[0].passage.text == CATS
+        assert not index.search_lexical("dogs", 1)
+        late = index.sync([files], more=lambda: False)
+        assert (late.added, late.removed, len(late.unchanged)) == ((), (), 1)
+        rest = index.sync([files])
+        assert (len(rest.added), len(rest.unchanged)) == (1, 1)
+        assert found(index, "dogs bark")[1] == DOGS

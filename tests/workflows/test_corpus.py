@@ -118,3 +118,26 @@ def test_a_missing_model_is_an_error_with_a_mend(tmp_path: Path) -> None:
         corpus.open_writer(Config(model=str(tmp_path / "weights")))
     assert error.value.code == 1
     assert "weights" in str(error.value)
+
+
+def test_a_budget_that_opening_spends_leaves_documents_unread_and_says_so(config: Config) -> None:
+    hurried = config.model_copy(update={"budget": 1e-9})
+    index, failures = corpus.open_index(hurried)
+    with index:
+        assert len(index.documents()) == 1, "one is read whatever the budget"
+    assert failures == (corpus.UNREAD,)
+    index, failures = corpus.open_index(config.model_copy(update={"budget": 1000.0}))
+    with index:
+        assert len(index.documents()) == len(scripted.DOCS)
+    assert failures == ()
+
+
+def test_there_is_time_for_documents_until_three_quarters_of_a_budget() -> None:
+    time = [50.0]
+    hurry = corpus.Hurry(8.0, lambda: time[0])
+    time[0] = 60.0
+    assert [hurry(), hurry.is_late] == [True, False], "the first is always read"
+    time[0] = 55.9
+    assert [hurry(), hurry.is_late] == [True, False]
+    time[0] = 56.0
+    assert [hurry(), hurry.is_late] == [False, True]
