@@ -74,6 +74,15 @@ class Config(BaseModel):
             raise ValueError("write name=address, with commas between several")
         return {name.strip(): address.strip() for name, _, address in pairs}
 
+    @field_validator("services", "proxy")
+    @classmethod
+    def _without_logins(cls, value: Any) -> Any:
+        """Settings are written into every run: a password would lie there for good."""
+        for address in value.values() if isinstance(value, dict) else (value or "",):
+            if "://" in address and "@" in address:
+                raise ValueError("an address here may hold no login; settings are written into every run")
+        return value
+
     @field_validator("docs", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
@@ -125,7 +134,8 @@ def make(values: dict[str, Any]) -> Config:
             known = ", ".join(sorted(Config.model_fields))
             raise ResearchError(f"unknown setting {key!r}; the settings are {known}", USAGE) from error
         reason = str(first["msg"]).removeprefix("Value error, ")
-        raise ResearchError(f"bad value {reprlib.repr(first['input'])} for {key}: {reason}", USAGE) from error
+        given = "…" if "login" in reason else reprlib.repr(first["input"])
+        raise ResearchError(f"bad value {given} for {key}: {reason}", USAGE) from error
 
 
 def _from_stranger(path: Path) -> dict[str, Any]:

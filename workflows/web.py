@@ -46,7 +46,8 @@ def announcement(config: Config) -> str:
     hosts = ", ".join(services.hosts(found)) or "no host by name"
     more = "; then hosts that hold open copies or pages that these name" if _reads_pages(found) else ""
     contact = f", with {config.contact} as contact" if config.contact else "; set --contact YOUR@ADDRESS as they wish"
-    return f"will ask {hosts}{more}{contact}"
+    proxy = f"; through {config.proxy}, which resolves names itself, unchecked" if config.proxy else ""
+    return f"will ask {hosts}{more}{contact}{proxy}"
 
 
 def _reads_pages(found: services.Chosen) -> bool:

@@ -156,7 +156,7 @@ def transport(
 ) -> httpx.BaseTransport:
     """httpx over the guard. It has no public hook for a network backend; a test proves that this one is used.
 
-    A proxy resolves names itself, which the guard cannot see: then only literals and names are checked, and `Door` says so.
+    A proxy resolves names itself, which the guard cannot see: then only literals and names are checked, and a person is told so.
     """
     context = httpx.create_ssl_context(verify=verify, trust_env=False)
     made = httpx.HTTPTransport(verify=context, trust_env=False, proxy=proxy, limits=httpx.Limits(keepalive_expiry=20))

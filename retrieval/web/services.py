@@ -47,11 +47,16 @@ class Chosen:
 
 def named(name: str) -> type[Service]:
     """The class of a service. RetrievalError lists the names there are."""
-    key = ALIASES.get(name, name)
-    if key not in SERVICES:
-        raise RetrievalError(f"there is no service {name!r}; there are {', '.join(SERVICES)}, or all.")
+    key, _, language = ALIASES.get(name, name).partition(":")
+    if key not in SERVICES or (language and not (key == "wikipedia" and language.isalpha() and language.isascii())):
+        names = ", ".join(SERVICES)
+        raise RetrievalError(
+            f"there is no service {name!r}; there are {names}, or all; wikipedia:de for another language."
+        )
     found = getattr(import_module(f"{__package__}.{key}"), SERVICES[key])
     assert issubclass(found, Service), f"{key} is a service"
+    if language:
+        return type(found.__name__, (found,), {"name": f"{key}:{language}", "hosts": (f"{language}.wikipedia.org",)})
     return found
 
 

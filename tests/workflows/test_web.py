@@ -146,6 +146,19 @@ def test_a_service_that_is_not_there_is_refused_before_a_run_begins(tmp_path: Pa
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    "given", [{"proxy": "http://me:s3cret@proxy.example"}, {"services": "searxng=http://me:s3cret@searx.example"}]
+)
+def test_an_address_with_a_password_is_refused_without_repeating_it(given: dict[str, str]) -> None:
+    with pytest.raises(ResearchError, match="no login") as caught:
+        make(given)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_proxy_is_named_with_what_it_hides() -> None:
+    assert "unchecked" in web.announcement(Config(web="arxiv", proxy="http://proxy.example:3128"))
+
+
 def test_the_hosts_are_named_before_they_are_asked() -> None:
     assert web.announcement(Config()) == ""
     assert web.announcement(Config(web="all", offline=True)) == ""

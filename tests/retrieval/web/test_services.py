@@ -437,6 +437,11 @@ def test_services_by_name_kind_and_all() -> None:
         "arxiv.org",
         "http://127.0.0.1:8888",
     )
+    german = services.choose("wikipedia:de", {}, {})
+    assert services.hosts(german) == ("de.wikipedia.org",)
+    for wrong in ("wikipedia:x.evil", "arxiv:de", "wikipedia:d/e"):
+        with pytest.raises(RetrievalError):
+            services.choose(wrong, {}, {})
     with pytest.raises(RetrievalError, match="there is no service 'gogle'"):
         services.choose("gogle", {}, {})
     with pytest.raises(RetrievalError, match="kind of source"):
