@@ -124,29 +124,76 @@ def test_positions_count_on_where_a_segment_has_no_frame_of_its_own() -> None:
     assert plain.positions.tolist() == list(range(len(canvas)))
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["resize", "attach", "detach", "replace", "move"]), st.integers(1, 6)), max_size=6
-    )
-)
+EDITS = ("resize", "attach", "detach", "replace", "move", "settle", "reopen", "spread", "hole")
+
+
+def edited(canvas: Canvas, edit: str, n: int, number: int) -> Canvas:
+    """The canvas after one edit of a kind; `n` says where or how much. The same canvas where that edit is not possible."""
+    draft = canvas.segments[-1]
+    slot = n % len(canvas.slots)
+    opened = canvas.open.nonzero()[:, 0].tolist()
+    names = [s.name for s in canvas.segments if s.role is Role.EVIDENCE]
+    if edit == "resize" and bool(canvas.open[canvas.slots[slot].start : canvas.slots[slot].end].all()):
+        return canvas.resize(slot, n)
+    if edit == "attach":
+        return attach(canvas, tokenizer(), f"new{number}", "words " * n)
+    if edit == "detach" and names:
+        return detach(canvas, names[n % len(names)])
+    if edit == "replace":
+        return canvas.replace(draft.start, draft.start + 1, list(range(2000, 2000 + n)))
+    if edit == "move" and len(canvas.segments) > 3:
+        return canvas.move(1, 2)
+    if edit == "settle":
+        return canvas.write(slot, range(3000, 3000 + n)) if not canvas.is_settled(slot) else canvas
+    if edit == "reopen":
+        return canvas.reopen(canvas.slot_mask([slot]))
+    if edit == "spread" and opened:
+        return canvas.spread(opened[n % len(opened)], 2)
+    if edit == "hole" and canvas.slots[0].start - draft.start > 2:
+        return canvas.hole(draft.start + 1, draft.start + 2, replace(ENTITY, max_length=1))
+    return canvas
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(EDITS), st.integers(1, 6)), max_size=8))
 def test_any_edits_in_any_order_keep_the_canvas_whole(edits: list[tuple[str, int]]) -> None:
+    """What an edit does not name keeps its words and its state: only settling and reopening change rows, and only those of one slot."""
     canvas = built()
     for number, (edit, n) in enumerate(edits):
-        before = canvas
-        draft = canvas.segments[-1]
-        if edit == "resize":
-            canvas = canvas.resize(n % 3, n)
-        elif edit == "attach":
-            canvas = attach(canvas, tokenizer(), f"new{number}", "words " * n)
-        elif edit == "detach":
-            names = [s.name for s in canvas.segments if s.role is Role.EVIDENCE]
-            canvas = detach(canvas, names[n % len(names)]) if names else canvas
-        elif edit == "replace":
-            canvas = canvas.replace(draft.start, draft.start + 1, list(range(2000, 2000 + n)))
-        elif len(canvas.segments) > 3:
-            canvas = canvas.move(1, 2)
+        before, canvas = canvas, edited(canvas, edit, n, number)
         whole(canvas)
+        named = before.slot_mask([n % len(before.slots)]) if edit in ("settle", "reopen") else torch.zeros(len(before))
         for a, b in survivors(before, canvas).items():
-            assert before.tokens[a] == canvas.tokens[b]
-            assert before.state[a] == canvas.state[b]
+            assert before.kinds[a] == canvas.kinds[b]
+            assert torch.equal(before.characters[a], canvas.characters[b])
+            if not named[a]:
+                assert before.tokens[a] == canvas.tokens[b]
+                assert before.state[a] == canvas.state[b]
+
+
+TEXTS = st.text(st.sampled_from("abc xyz 12.,é\n–漢İ𝔸"), min_size=1, max_size=700)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, st.integers(0, 10_000), st.integers(1, 4))
+def test_what_is_copied_is_the_letters_of_its_passage(text: str, start: int, length: int) -> None:
+    """Whatever a passage says, and however many windows it is shown in, a copied slot's words are those at its offsets."""
+    canvas = sheet(passages=(text,), draft=(TEXT,))
+    evidence = [s for s in canvas.segments if s.role is Role.EVIDENCE]
+    for segment in evidence:
+        assert text[segment.offset :].startswith(segment.text)
+    places = [i for s in evidence for i in range(s.start, s.end) if canvas.characters[i, 0] >= 0]
+    if not places:
+        return
+    first = places[start % len(places)]
+    copied = [i for i in range(first, first + length) if i in places]
+    source = torch.full((len(canvas),), -1)
+    tokens = torch.full((len(canvas),), canvas.marks.delete)
+    slot = canvas.slots[0]
+    for place, origin in zip(range(slot.start, slot.end), copied, strict=False):
+        source[place], tokens[place] = origin, canvas.tokens[origin]
+    fill = canvas.commit(canvas.slot_mask([0]), tokens, source).fill(0, tokenizer())
+    assert fill is not None
+    assert fill.name == "p0"
+    assert fill.text == text[fill.start : fill.end]
+    assert fill.text
