@@ -27,7 +27,9 @@ GONE = "499"  # the client went away before it had an answer
 
 
 class Metrics:
-    """The figures of one server, in a registry of its own. `endpoints` are the paths that are told apart; all others are "other"."""
+    """The figures of one server, in a registry of its own. What is refused before it is routed counts for one of `endpoints`, or
+    for "other": a label for whatever path somebody asks for would have no bound.
+    """
 
     def __init__(self, engine: Engine, endpoints: tuple[str, ...]):
         self.endpoints = frozenset(endpoints)
@@ -49,8 +51,9 @@ class Metrics:
     def answer(self) -> Response:
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
-    def note(self, path: str, status: str, seconds: float) -> None:
-        endpoint = path if path in self.endpoints else "other"
+    def note(self, scope: Scope, status: str, seconds: float) -> None:
+        asked = getattr(scope.get("route"), "path", scope["path"])
+        endpoint = asked if "route" in scope or asked in self.endpoints else "other"
         self.requests.labels(endpoint, status).inc()
         self.latency.labels(endpoint).observe(seconds)
         if status.isdigit() and (reason := REASONS.get(int(status))):
@@ -106,4 +109,4 @@ class Measured:
             raise
         finally:
             self.metrics.in_flight.dec()
-            self.metrics.note(scope["path"], status, time.monotonic() - begun)
+            self.metrics.note(scope, status, time.monotonic() - begun)

@@ -68,11 +68,11 @@ async def all_of(job: Job[T], request: Request) -> list[T]:
     return items
 
 
-async def events(job: Job[T], request: Request, told: AsyncIterator[dict[str, Any]]) -> Events:
+async def events(job: Job[T], request: Request, items: AsyncIterator[dict[str, Any]]) -> Events:
     """A stream of server-sent events, begun when the first is there: what is wrong with a request is still a status."""
     async with while_connected(job, request):
-        first = await anext(told, None)
-    return Events(_lines(first, told), job)
+        first = await anext(items, None)
+    return Events(_lines(first, items), job)
 
 
 class Events(StreamingResponse):
@@ -94,11 +94,11 @@ class Events(StreamingResponse):
             self.job.cancel()
 
 
-async def _lines(first: dict[str, Any] | None, told: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
+async def _lines(first: dict[str, Any] | None, rest: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
     try:
         if first is not None:
             yield _line(first)
-        async for item in told:
+        async for item in rest:
             yield _line(item)
     except (ValueError, OverloadedError) as error:
         yield _line({"error": {"message": str(error), "type": "invalid_request"}})

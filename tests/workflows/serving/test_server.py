@@ -106,8 +106,8 @@ def _words(found: Any) -> Any:
     """Without probabilities, which differ in the last bits between batches of other sizes."""
     if isinstance(found, list):
         return [_words(f) for f in found]
-    told = found.model_dump(exclude={"probability", "none"})
-    return {k: round(v, 3) if isinstance(v, float) else v for k, v in told.items()}
+    fields = found.model_dump(exclude={"probability", "none"})
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in fields.items()}
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_numbers_and_letters_of_no_kind(one: httpx.Client, path: str) -> None:
 def test_chat_copies_its_answer_from_the_system_message(one: httpx.Client) -> None:
     text = "The barge Marisa of Orta reached 12 knots."
     messages = [{"role": "system", "content": text}, {"role": "user", "content": "How fast is the barge?"}]
-    told = one.post("/v1/chat/completions", json={"messages": messages, "temperature": 0.2, "model": "any"}).json()
-    answer, usage = told["choices"][0]["message"]["content"], told["usage"]
+    reply = one.post("/v1/chat/completions", json={"messages": messages, "temperature": 0.2, "model": "any"}).json()
+    answer, usage = reply["choices"][0]["message"]["content"], reply["usage"]
     assert answer in text or answer == "[NONE]"
     assert 0 < usage["completion_tokens"] <= 16 < usage["prompt_tokens"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
@@ -184,12 +184,12 @@ def test_a_hosted_model_writes_prose(tmp_path: Path) -> None:
     app = application(ModelWriter(write("llada", tmp_path / "llada")))
     try:
         body = {"messages": [{"role": "user", "content": "Write."}], "max_tokens": 12}
-        told = client(app).post("/v1/chat/completions", json=body).json()
-        assert 0 < told["usage"]["completion_tokens"] <= 12
-        assert told["usage"]["prompt_tokens"] > 0
+        reply = client(app).post("/v1/chat/completions", json=body).json()
+        assert 0 < reply["usage"]["completion_tokens"] <= 12
+        assert reply["usage"]["prompt_tokens"] > 0
         deltas = events(client(app).post("/v1/chat/completions", json={**body, "stream": True}))
         sent = "".join(d["choices"][0]["delta"].get("content", "") for d in deltas)
-        assert sent == told["choices"][0]["message"]["content"]
+        assert sent == reply["choices"][0]["message"]["content"]
         assert len(deltas) > 2
     finally:
         app.state.engine.close()
