@@ -27,6 +27,7 @@ _SIGN_IN_WORD = re.compile(
 )
 _TWO_SCRIPTS = re.compile("[A-Za-zÀ-ɏ][Ͱ-῿぀-힣]|[Ͱ-῿぀-힣][A-Za-zÀ-ɏ]")
 _ODD, _CLEARLY = 0.5, 0.02
+_COHERENCE = 0.3  # what a language that charset-normalizer sees in a reading is worth
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,15 @@ def _as_utf8(data: bytes) -> Decoded | None:
 
 
 def _as_wide(data: bytes) -> Decoded | None:
-    """UTF-16 without a mark: every other byte of Western text is zero."""
+    """UTF-16 without a mark: zeros stand beside every blank, and the reading in the right order is made of words."""
     sample = data[: _SAMPLE & ~1]
-    pairs = max(1, len(sample) // 2)
-    for encoding, zeros in (("utf-16-le", sample[1::2].count(0)), ("utf-16-be", sample[0::2].count(0))):
-        if zeros > 0.4 * pairs and sample.count(0) < 1.2 * zeros:
-            return _counted(data, encoding)
-    return None
+    if b"\0" not in sample:
+        return None
+    readings = {encoding: sample.decode(encoding, errors="replace") for encoding in ("utf-16-le", "utf-16-be")}
+    encoding = max(readings, key=lambda name: sum(map(readings[name].count, " \n.,0123456789")))
+    reading = readings[encoding]
+    sound = sum(letter.isprintable() or letter.isspace() for letter in reading) - reading.count("\ufffd")
+    return _counted(data, encoding) if sound > 0.95 * len(reading) and any(map(str.isspace, reading)) else None
 
 
 def _as_declared(data: bytes, declared: str) -> Decoded | None:
@@ -124,14 +127,15 @@ def _judged(data: bytes) -> Decoded:
     from charset_normalizer import from_bytes
 
     sample = _telling(data)
-    matches = [m.encoding for m in from_bytes(sample, cp_isolation=_CANDIDATES, threshold=0.4, enable_fallback=False)]
+    found = from_bytes(sample, cp_isolation=_CANDIDATES, threshold=0.4, enable_fallback=False)
+    matches = {match.encoding: match.chaos - _COHERENCE * match.coherence for match in found}
     readings: dict[str, str] = {}  # of encodings that read the bytes alike, the first (the most usual one)
     for encoding in (name for name in _CANDIDATES if name in matches):
         readings.setdefault(sample.decode(encoding, errors="replace"), encoding)
     if not readings:
         said = "Its encoding could not be told; it was read as Windows Latin, and letters with accents may be wrong"
         return Decoded(data.decode("cp1252", errors="replace"), (said,))
-    ordered = sorted((_oddity(reading), encoding) for reading, encoding in readings.items())
+    ordered = sorted((_oddity(reading) + matches[encoding], encoding) for reading, encoding in readings.items())
     (oddity, encoding), runners_up = ordered[0], ordered[1:]
     is_sure = oddity < _ODD and (not runners_up or runners_up[0][0] > oddity + _CLEARLY)
     unsure = (f"Its encoding could not be told for certain; it was read as {encoding}, and some letters may be wrong",)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
 from typing import Any
 
 from ..types import BlockKind, RetrievalError
@@ -33,6 +34,8 @@ _STRIKING_STYLE = re.compile(r"text-decoration[^;]*line-through")
 _ASKS_CONSENT = re.compile(r"cookie|consent|gdpr|onetrust|cmp-|didomi|truste|usercentrics|sp_message", re.IGNORECASE)
 _NAVIGATES = frozenset({"navigation", "banner", "search", "menu", "menubar", "dialog", "alertdialog", "toolbar"})
 _MOST_CONSENT_LETTERS = 3_000  # a block of more is the page itself, whatever its class says
+_BACK = " \n↑↩︎^"  # what leads from a note back to its mark
+_DEEPEST = 2_000
 _LINKS = 0.75  # a list or box of which this share of letters are links leads elsewhere
 LABEL = re.compile("\\s*\ue000(\\d)\\|([^\ue001]*)\ue001\\s*")  # how docx.py hands on a level and a printed number
 
@@ -49,9 +52,12 @@ def read_html(
     Raises RetrievalError, naming `name`.
     """
     decoded = decode(data, name, charset or _declared_charset(data))
-    root = parse(decoded.text, name)
     writer = Writer(limits or Limits())
-    fill(writer, root)
+    root = parse(decoded.text, name)
+    if _depth_is_reached(root):
+        _fill_flat(writer, decoded.text)
+    else:
+        fill(writer, root)
     found = _metadata(root)
     if found.url == "" and url:
         found = replace(found, url=url)
@@ -74,6 +80,31 @@ def parse(text: str, name: str) -> Any:
             raise RetrievalError(f"{name} holds no text; leave it out or give a file with words in it.") from exc
         raise broken(name, "broken HTML", "save the page again", exc) from exc
     return root
+
+
+def _depth_is_reached(root: Any) -> bool:
+    """The parser gives up at its greatest depth, and what lies below it is lost."""
+    deepest, element = 0, root
+    while element is not None and deepest < _DEEPEST:  # down the last children: the part that the parser read last
+        deepest, element = deepest + 1, element[-1] if len(element) else None
+    return deepest >= _DEEPEST
+
+
+def _fill_flat(writer: Writer, text: str) -> None:
+    """All words of a page without its structure."""
+
+    class Words(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            if data.strip():
+                writer.add("paragraph", data)
+
+    writer.say("It is nested too deeply; its words were read without its structure")
+    try:
+        words = Words()
+        words.feed(text)
+        words.close()
+    except TooMuch as limit:
+        writer.say(f"Not all of it is read: {limit}")
 
 
 def fill(writer: Writer, root: Any, *, is_page: bool = True, **more: Any) -> None:
@@ -109,6 +140,7 @@ class _Walk:
     level: int = 0
     label: str = ""
     term: str = ""
+    is_defined: bool = False  # the term has a definition; the next one is another
     num_struck: int = 0
     num_hidden: int = 0
     parts: list[str] = field(default_factory=list)
@@ -164,21 +196,24 @@ class _Walk:
         elif tag == "dd":
             self._definition()
         elif tag == "dt":
-            self.term = f"{self.term}, {self._taken()}".strip(", ")
+            self.term = f"{'' if self.is_defined else self.term}, {self._taken()}".strip(", ")
+            self.is_defined = False
         elif tag in _HEADINGS or tag in _BLOCKS:
             self.flush()
 
     def flush(self) -> None:
         """Write what was gathered as one block."""
         text = self._taken()
+        if not text.strip():
+            return
         label, kind, level = self.label, self.kind, max(1, len(self.lists))
         if found := LABEL.match(text):
             level, label, text = int(found.group(1)), found.group(2), text[found.end() :]
             kind = "item" if kind == "paragraph" else kind
         if kind == "heading":
-            self.writer.heading(f"{label} {text}" if text.strip() else "", self.level, label=label, **self.more)
+            self.writer.heading(f"{label} {text}", self.level, label=label, **self.more)
         elif kind == "note":
-            self.writer.add("note", f"{label} {text.rstrip().removesuffix('↑')}", label=label, **self.more)
+            self.writer.add("note", f"{label} {text.rstrip(_BACK)}", label=label, **self.more)
         elif kind == "item":
             self.writer.item(text, label, level, **self.more)
         elif self.lists:  # a further paragraph of an item
@@ -186,8 +221,7 @@ class _Walk:
         else:
             for line in text.split("\n\n"):
                 self.writer.add(kind, line, **self.more)
-        if text.strip():
-            self.kind, self.label = "paragraph", ""
+        self.kind, self.label = "paragraph", ""
 
     def _taken(self) -> str:
         text = "".join(self.parts)
@@ -227,6 +261,7 @@ class _Walk:
 
     def _definition(self) -> None:
         text = self._taken()
+        self.is_defined = True
         if self.term and len(self.term) <= 200:
             self.writer.field(self.term, text, **self.more)
         else:
@@ -364,8 +399,14 @@ def grid_of(table: Any) -> tuple[list[list[str]], int | None]:
         grid.append(written)
         is_above = is_above and _is_header_row(row, cells)
         num_header += is_above
-    # A first column of <th> beside <td> are labels; a table of <th> alone is no header either.
+    if rows and all(_begins_with_label(row) for row in rows):
+        return grid, 0
     return grid, num_header if 0 < num_header < len(grid) else None
+
+
+def _begins_with_label(row: Any) -> bool:
+    """<th> and then <td>: a label and what it names."""
+    return len(row) > 1 and [cell.tag for cell in row][:2] == ["th", "td"]
 
 
 def _is_header_row(row: Any, cells: list[Any]) -> bool:

@@ -67,7 +67,7 @@ def _yaml(text: str) -> Mapping[str, Any] | None:
     import yaml
 
     try:
-        found = yaml.load(text, Loader=_loader())
+        found = yaml.load(text.replace("\u2028", " "), Loader=_loader())  # it ends a line in YAML 1.1 only
     except (yaml.YAMLError, ValueError, RecursionError, TypeError):
         return None
     return found if isinstance(found, dict) and all(isinstance(key, str) for key in found) else None

@@ -74,8 +74,8 @@ class TooMuch(Exception):
 
 def clean(text: str) -> str:
     """Newlines as "\\n", no control characters, no lone surrogates, no marks that turn the reading direction."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n").replace("\u2028", "\n")
-    return _DIRECTIONS.sub("", UNPRINTABLE.sub("", text.replace("\u2029", "\n")))
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
+    return _DIRECTIONS.sub("", UNPRINTABLE.sub("", text))
 
 
 def one_line(text: str) -> str:

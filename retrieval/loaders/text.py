@@ -98,7 +98,7 @@ def _put(writer: Writer, gathered: list[str], label: str | None, page: int | Non
 def _joined(lines: list[str]) -> str:
     """Lines as one; a word broken by a hyphen at a line's end is put together."""
     pieces: list[str] = []
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines, ""][1:], strict=True):
         is_broken = line[-1:] == "-" and line[-2:-1].isalpha() and following[:1].islower()
         pieces.append(line[:-1] if is_broken else line + " ")
     return "".join(pieces).strip()

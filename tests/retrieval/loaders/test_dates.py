@@ -1,0 +1,82 @@
+"""When a document is of, and where that is from."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from palimpsest.retrieval.loaders import load
+from palimpsest.retrieval.loaders.dates import choose, iso_date
+from palimpsest.retrieval.loaders.structure import Dated
+from tests.retrieval.loaders.makers import docx_bytes, paragraph, write
+
+TODAY = datetime.date(2026, 11, 26)
+WRITTEN = {
+    "2024-11-02": "2024-11-02", "2024-11": "2024-11", "2024": "2024", "2024-05-03T10:00:00Z": "2024-05-03", "3 March 2024": "2024-03-03",
+    "March 3, 2024": "2024-03-03", "June 2024": "2024-06", "3. Mai 2024": "2024-05-03", "3 de mayo de 2024": "2024-05-03",
+    "1er mai 2020": "2020-05-01", "5 maggio 2021": "2021-05-05", "12 мая 2021": "2021-05-12", "2024年5月3日": "2024-05-03",
+    "31.12.2023": "2023-12-31", "13/04/2025": "2025-04-13", "04/13/2025": "2025-04-13", "03/04/2025": "2025", "03/03/2025": "2025-03-03",
+    "D:20250610120000": "2025-06-10", "2024-02-30": None, "31.02.2024": None, "Sold 1999": None, "soon": None, "": None,
+}  # fmt: skip
+OWN = {
+    "Harbour office notice of June 2024. The harbour master of Tollen is Marta Quist.": "2024-06",
+    "Protokoll der Sitzung vom 3. Mai 2024\n\nAnwesend waren alle.": "2024-05-03",
+    "Oslo, 3 May 2024\n\nDear Ms Quist, the boat is ready.": "2024-05-03",
+    "The opening hours have changed.\n\nLast updated: 3 March 2024": "2024-03-03",
+    "Preisliste\n\nStand: 01.02.2023\n\nEin Brot kostet 4 Euro.": "2023-02-01",
+    "Annual report 2023\n\nThe harbour grew.": "2023",
+}
+NOT_OWN = [
+    "The Garland contract was signed on 03/04/2025 and ends on 04/03/2027.",
+    "The bridge opened on 3 May 1987. It is 212 metres long.",
+    "The battle of 1815 was long.",
+    "The report was lost in May 2001 and found again much later, says the board.",
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_dates_as_people_write_them(written: str) -> None:
+    assert iso_date(written) == WRITTEN[written]
+
+
+@pytest.mark.parametrize("text", OWN)
+def test_what_a_text_says_of_itself(tmp_path: Path, text: str) -> None:
+    found = load(write(tmp_path, "a.txt", text)).source
+    assert (found.date, found.date_from) == (OWN[text], "text")
+
+
+@pytest.mark.parametrize("text", NOT_OWN)
+def test_a_date_of_something_else_is_not_the_texts_own(tmp_path: Path, text: str) -> None:
+    found = load(write(tmp_path, "a.txt", text)).source
+    assert (found.date, found.date_from) == (None, "")
+
+
+def test_a_stamp_never_beats_a_stated_date(tmp_path: Path) -> None:
+    core = "<x xmlns:t='urn:t'><t:created>2013-12-23T23:15:00Z</t:created></x>"
+    text = "Harbour office notice of June 2024. The harbour master is Marta Quist."
+    found = load(write(tmp_path, "a.docx", docx_bytes(paragraph(text), parts={"docProps/core.xml": core}))).source
+    assert (found.date, found.date_from) == ("2024-06", "text")
+    bare = load(write(tmp_path, "b.docx", docx_bytes(paragraph("No date."), parts={"docProps/core.xml": core}))).source
+    assert (bare.date, bare.date_from) == ("2013-12-23", "file stamp")
+
+
+def test_the_order_of_trust_and_the_more_precise_of_two_that_agree() -> None:
+    dates = [Dated("2013-01-01", "file stamp"), Dated("2019-05-02", "metadata"), Dated("2024-11-02", "front matter")]
+    assert choose(dates, TODAY) == ("2024-11-02", "front matter")
+    assert choose([*dates, Dated("June 2022", "text")], TODAY) == ("2022-06", "text")
+    assert choose([*dates, Dated("2024", "text")], TODAY) == ("2024-11-02", "front matter")
+
+
+@pytest.mark.parametrize("impossible", ["9999-01-01", "2999-12-31", "2024-02-30", "2027", "0000-00-00"])
+def test_a_date_in_the_future_or_that_does_not_exist_is_unknown(tmp_path: Path, impossible: str) -> None:
+    assert choose([Dated(impossible, "front matter"), Dated("2020-01-01", "file stamp")], TODAY) == (None, "")
+    assert choose([Dated(impossible, "file stamp")], TODAY) == (None, "")
+    found = load(write(tmp_path, "a.md", f"---\ndate: {impossible}\n---\nText."))
+    assert impossible == "2027" or found.source.date is None
+
+
+def test_a_date_in_the_files_name(tmp_path: Path) -> None:
+    found = load(write(tmp_path, "2024-11-02 board.txt", "The treasurer is Mina Holt.")).source
+    assert (found.date, found.date_from) == ("2024-11-02", "metadata")

@@ -1,0 +1,49 @@
+"""Plain text as people write it: wrapped lines, lists, columns, underlined headings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from palimpsest.retrieval.loaders import load
+from tests.retrieval.loaders.makers import kinds, lines, records, write
+
+
+def test_wrapped_lines_are_one_paragraph(tmp_path: Path) -> None:
+    """A hard-wrapped file was once quoted by half sentences."""
+    text = (
+        "The water authority of Lindau operates eleven pump-\ning stations, of which the largest stands at the village\n"
+        "of Schachten and was paid for by the state of Vorarl-\nberg in 1988.\n\nA second sluice followed in 1991.\n"
+    )
+    found = load(write(tmp_path, "a.txt", text))
+    assert found.text == (
+        "The water authority of Lindau operates eleven pumping stations, of which the largest stands at the village of Schachten "
+        "and was paid for by the state of Vorarlberg in 1988.\n\nA second sluice followed in 1991."
+    )
+
+
+def test_short_lines_stay_apart(tmp_path: Path) -> None:
+    found = load(write(tmp_path, "a.txt", "Ines Vale\nHarbour Road 4\n39042 Brixen\n"))
+    assert lines(found) == ["Ines Vale", "Harbour Road 4", "39042 Brixen"]
+
+
+def test_lists_headings_and_keys(tmp_path: Path) -> None:
+    text = "Starting the pump\n=================\n\n1. Open the inlet\n   valve.\n2) Push.\n- Wait\n\nApplicant: Renate Falk\nSum: 12,500 euros\n\n# no heading\n"
+    found = load(write(tmp_path, "a.txt", text))
+    assert kinds(found) == ["heading", "item", "item", "item", "field", "field", "paragraph"]
+    assert lines(found, "item") == ["1. Open the inlet valve.", "2) Push.", "Wait"]
+    assert records(found) == [{"Applicant": "Renate Falk"}, {"Sum": "12,500 euros"}]
+    assert found.blocks[1].path == ("Starting the pump",)
+
+
+@pytest.mark.parametrize("gap", ["\t", "    "])
+def test_columns_are_a_table(tmp_path: Path, gap: str) -> None:
+    rows = [["Station", "Rain", "Sun"], ["Harbour", "40", "180"], ["Hill", "62", "150"]]
+    found = load(write(tmp_path, "a.txt", "\n".join(gap.join(row) for row in rows)))
+    assert records(found) == [{"Station": "Harbour", "Rain": "40", "Sun": "180"}, {"Station": "Hill", "Rain": "62", "Sun": "150"}]
+
+
+def test_strokes_are_a_table(tmp_path: Path) -> None:
+    found = load(write(tmp_path, "a.txt", "| Part | Price |\n|------|-------|\n| Bolt | 2.10 |\n| Nut | 1.05 |"))
+    assert records(found)[1] == {"Part": "Nut", "Price": "1.05"}
