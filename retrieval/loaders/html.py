@@ -239,7 +239,7 @@ class _Walk:
             self.kind, self.level, self.label = "heading", _HEADINGS[tag], ""
         elif tag in ("ul", "ol"):
             self.lists.append(_list(element, tag == "ol"))
-        elif tag == "li" and re.match(r"(?:footnote|endnote|fn-?)\d", element.get("id") or ""):
+        elif tag == "li" and re.match(r"(?:footnote|endnote|fn)-?\d", element.get("id") or ""):
             self.kind, self.label = "note", f"[{self._number(element).rstrip('.')}]"
         elif tag == "li":
             self.kind, self.label = "item", self._number(element)

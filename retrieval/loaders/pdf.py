@@ -98,7 +98,7 @@ class _Reader:
     def page(self, page: Any) -> None:
         fields = [field for field in page.form_fields or () if _value(field)]
         if not page.blocks and not fields:
-            self._textless_page(page)
+            self._without_blocks(page)
             return
         marks = _raised_marks(self.pdf, page.page_num) if _has_small_text(page) else {}
         labelled = {_bare(f"{_label(page, field)} {_value(field)}") for field in fields}
@@ -132,6 +132,13 @@ class _Reader:
         rows = [[_with_marks(cell.text, marks) for cell in row] for row in block.rows or ()]
         has_header = any(header[0])
         write_tables(self.writer, header * has_header + rows, headers_expected=has_header, **place)
+
+    def _without_blocks(self, page: Any) -> None:
+        """A page of which all was taken for running heads still says something; one without a letter may be a scan."""
+        if page.text.strip():
+            write_text(self.writer, page.text, page=page.page_num)
+        else:
+            self._textless_page(page)
 
     def _textless_page(self, page: Any) -> None:
         if page.content_bounds is None:

@@ -10,10 +10,12 @@ from palimpsest.retrieval.loaders import load
 from tests.retrieval.loaders.makers import reasons, write
 
 SENTENCES = {
-    "Die Brücke über die Würm wurde 1908 von Jörg Müßig gebaut.": ("de", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252", "cp850", "mac_roman"]),
+    "Die Brücke über die Würm wurde "
+"1908 von Jörg Müßig gebaut.": ("de", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252", "cp850", "mac_roman"]),
     "Le château fut bâti en 1420 par l'évêque de Besançon, où régnait une grande misère.": ("fr", ["utf-8", "cp1252", "iso8859_15"]),
     "Zażółć gęślą jaźń. Most został zbudowany w 1908 roku przez inżyniera Świętosława.": ("pl", ["utf-8", "cp1250", "iso8859_2"]),
-    "Мост через реку построил инженер Иванов в 1908 году, и стоит он до сих пор.": ("ru", ["utf-8", "utf-16-be", "cp1251", "koi8_r", "cp866"]),
+    "Мост через реку построил инженер Иванов "
+"в 1908 году, и стоит он до сих пор.": ("ru", ["utf-8", "utf-16-be", "cp1251", "koi8_r", "cp866"]),
     "Η γέφυρα χτίστηκε το 1908 από τον μηχανικό Παπαδόπουλο.": ("el", ["utf-8", "cp1253"]),
     "この橋は1908年に技師の田中が建設しました。とても古い橋です。": ("ja", ["utf-8", "cp932", "euc_jp", "iso2022_jp"]),
     "El puente fue construido en 1908 por el ingeniero Muñoz. ¿Dónde está?": ("es", ["utf-8", "cp1252"]),

@@ -35,7 +35,9 @@ def test_front_matter_may_not_name_a_file_as_its_address(tmp_path: Path) -> None
 
 
 def test_aliases_that_grow_without_end_do_no_harm(tmp_path: Path) -> None:
-    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    )
     assert load(write(tmp_path, "a.md", f"---\n{bomb}title: Calm\n---\nText.")).source.title == "Calm"
 
 
@@ -45,7 +47,19 @@ def test_blocks(tmp_path: Path) -> None:
         "```sh\n# no heading\nrun\n```\n\n| Part | Price (EUR) |\n|---|---|\n| Bolt | 2.10 |\n| Nut | 1.05 |\n\nOld ~~price~~.\n"
     )
     found = load(write(tmp_path, "a.md", text))
-    assert kinds(found) == ["heading", "paragraph", "heading", "item", "item", "item", "item", "code", "row", "row", "paragraph"]
+    assert kinds(found) == [
+        "heading",
+        "paragraph",
+        "heading",
+        "item",
+        "item",
+        "item",
+        "item",
+        "code",
+        "row",
+        "row",
+        "paragraph",
+    ]
     assert lines(found)[:4] == ["Pump", "Read this first.", "Start", "1. Open."]
     assert lines(found, "code") == ["# no heading\nrun"]
     assert records(found)[0] == {"Part": "Bolt", "Price (EUR)": "2.10"}

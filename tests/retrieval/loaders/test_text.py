@@ -29,7 +29,10 @@ def test_short_lines_stay_apart(tmp_path: Path) -> None:
 
 
 def test_lists_headings_and_keys(tmp_path: Path) -> None:
-    text = "Starting the pump\n=================\n\n1. Open the inlet\n   valve.\n2) Push.\n- Wait\n\nApplicant: Renate Falk\nSum: 12,500 euros\n\n# no heading\n"
+    text = (
+        "Starting the pump\n=================\n\n1. Open the inlet\n   valve.\n2) "
+        "Push.\n- Wait\n\nApplicant: Renate Falk\nSum: 12,500 euros\n\n# no heading\n"
+    )
     found = load(write(tmp_path, "a.txt", text))
     assert kinds(found) == ["heading", "item", "item", "item", "field", "field", "paragraph"]
     assert lines(found, "item") == ["1. Open the inlet valve.", "2) Push.", "Wait"]
@@ -41,7 +44,10 @@ def test_lists_headings_and_keys(tmp_path: Path) -> None:
 def test_columns_are_a_table(tmp_path: Path, gap: str) -> None:
     rows = [["Station", "Rain", "Sun"], ["Harbour", "40", "180"], ["Hill", "62", "150"]]
     found = load(write(tmp_path, "a.txt", "\n".join(gap.join(row) for row in rows)))
-    assert records(found) == [{"Station": "Harbour", "Rain": "40", "Sun": "180"}, {"Station": "Hill", "Rain": "62", "Sun": "150"}]
+    assert records(found) == [
+        {"Station": "Harbour", "Rain": "40", "Sun": "180"},
+        {"Station": "Hill", "Rain": "62", "Sun": "150"},
+    ]
 
 
 def test_strokes_are_a_table(tmp_path: Path) -> None:
