@@ -149,6 +149,8 @@ def _draft_problems(run: Run, states: Sequence[ResearchState]) -> list[str]:
 
 def _block_problems(block: Block, state: ResearchState) -> list[str]:
     """A quotation is one stretch of one source; an answer lies inside the quotation that it rests on."""
+    if block.kind in ("quotation", "answer", "heading") and not block.words:
+        return [f"{block.kind} {block.id} has no words"]
     if block.kind == "quotation" and block.words[0].status != "unestablished":
         cited = block.span("citation")
         if cited is None or not cited.support or cited.support[0].quote != block.text:

@@ -74,6 +74,12 @@ def without_conflicts(state: dict[str, Any]) -> None:
     state["draft"]["blocks"] = [b for b in state["draft"]["blocks"] if b["section"] != "conflicts"]
 
 
+def without_words(state: dict[str, Any]) -> None:
+    """A quotation whose words and citation went: its block is empty."""
+    quoted = next(b for b in state["draft"]["blocks"] if b["kind"] == "quotation")
+    quoted["spans"] = []
+
+
 def invented(state: dict[str, Any]) -> None:
     words = {"id": "x.0", "text": "Everyone agrees that the barge is unsafe."}
     block = {"id": "x", "kind": "statement", "section": "findings", "spans": [words]}
@@ -137,6 +143,7 @@ def test_a_file_taken_away_is_found(run: Run, name: str) -> None:
         lambda s: span(s, "q1.standing").update(text="nine independent sources"),
         lambda s: s.update(question="How slow is the fastest barge?"),
         without_conflicts,
+        without_words,
         invented,
     ],
 )
