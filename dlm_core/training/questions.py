@@ -211,7 +211,7 @@ def steps(m: Material, rng: random.Random) -> Example | None:
     question, parts = row["question"], [s.split(" >> ") for s in row["steps"]]
     if any(len(p) != 2 for p in parts[:2]) or len(parts) < 2:
         return None
-    if row["type"] == "comparison":
+    if row.get("type") == "comparison":
         one, two = (_place(question, p[0]) for p in parts[:2])
         return _steps(question, one, two, "decomposition") if one and two and one != two else None
     found = _phrase(question, parts[0][0], parts[0][1])
@@ -321,7 +321,7 @@ def _question_of(wanted: str, m: Material, rng: random.Random) -> tuple[str, str
         return m.row("boolean_qa", rng)["question"], "boolean_qa"
     if wanted == COMPARE:
         row = m.row("multihop_qa", rng)
-        return (row["question"], "multihop_qa") if row["type"] == "comparison" else None
+        return (row["question"], "multihop_qa") if row.get("type") == "comparison" else None
     if wanted == REASON:
         row = m.row("squad_train", rng)
         if rng.random() < 0.1:
@@ -348,8 +348,8 @@ def scope(m: Material, rng: random.Random) -> Example | None:
     else:
         source = rng.choice(["multihop_qa", "decomposition"])
         row = m.row(source, rng)
-        is_several = row["type"] in ("comparison", "bridge_comparison")
-        if (not row["type"] and source == "multihop_qa") or is_several != (wanted == SEVERAL):
+        is_several = row.get("type") in ("comparison", "bridge_comparison")
+        if (not row.get("type") and source == "multihop_qa") or is_several != (wanted == SEVERAL):
             return None
         question = row["question"]
     return Example((question.strip(),), (), (SCOPE_PROMPT, SCOPE_SLOT), (Target(words=wanted),), "scope", source)

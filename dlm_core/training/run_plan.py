@@ -125,8 +125,15 @@ class Feed:
                 told, self.repeated = rng.choice(kept), self.repeated + 1
             self.ready.put(unpacked(*told, self._device))
 
+    def check(self) -> None:
+        """RuntimeError where a drawing process has died: from then on the batches that are left would only be shown again."""
+        dead = sum(not process.is_alive() for process in self.processes)
+        if dead:
+            raise RuntimeError(f"{dead} of {len(self.processes)} drawing processes died; see what they said")
+
     def __iter__(self) -> Iterator[tuple[Batch, SlotBatch]]:
         while True:
+            self.check()
             yield self.ready.get(timeout=120)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import multiprocessing
 import random
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import torch
 
 from palimpsest.dlm_core.kinds import IRRELEVANT, NOT_ENOUGH, REFUTES, RELEVANT, SUPPORTS
 from palimpsest.dlm_core.models.embedded import Batch
-from palimpsest.dlm_core.training import judgement, questions, relevance
+from palimpsest.dlm_core.training import judgement, questions, relevance, run_plan
 from palimpsest.dlm_core.training.gather import SOURCES, Count, gathered, held_out, without_held_paragraphs
 from palimpsest.dlm_core.training.losses import slots_of
 from palimpsest.dlm_core.training.material import Material, sentences
-from palimpsest.dlm_core.training.plan import PLAN, Plan, laid_batches, packed, unpacked
+from palimpsest.dlm_core.training.plan import DRAWERS, PLAN, Plan, laid_batches, packed, unpacked
 
 from ..world import tokenizer
 
@@ -41,7 +42,7 @@ ROWS = {
     "wikipedia_pages": [PAGE, {**PAGE, "title": "Babbage"}],
     "nli3": [{"premise": "A man runs.", "hypothesis": "A man moves.", "label": "entailment", "source": "snli_dev"}],
     "table_nli": [
-        {"title": "Ada", "rows": ["Born: 1815", "Died: 1852", "Work: notes"], "hypothesis": "Ada was born in 1815."}
+        {"title": "Ada", "rows": ["Born: 10 December 1815", "Died: 27 November 1852", "Work: notes on the engine"], "hypothesis": "Ada was born in 1815."}
         | {"label": "entailment", "table": "t"}
     ],
     "multihop_qa": [
@@ -59,6 +60,8 @@ ROWS = {
         },
         {"question": "Which is older, A or B?", "answer": "no", "source": "h", "type": "comparison", "gold_complete": True}
         | {"paragraphs": [{"title": t, "sentences": [f"{t} is old."], "facts": [0], "gold": True} for t in "AB"]},
+        {"question": "Where was she last seen?", "answer": "Paris", "source": "musique", "gold_complete": True}
+        | {"paragraphs": [{"title": "Paris", "sentences": ["She was seen in Paris."], "facts": [], "gold": True}]},
     ],
     "decomposition": [
         {"question": "Who is the mother of Ada?", "steps": ["Ada >> mother", "#1 >> name"], "type": "compositional"},
@@ -180,6 +183,22 @@ def test_a_long_draft_says_what_was_true_before(material: Material) -> None:
     told = drawn(questions.long_draft, material, 200)
     assert any(t.now for e in told for t in e.targets)
     assert all(t.now not in e.passages[t.spans[0][0]] for e in told for t in e.targets if t.now)
+
+
+@pytest.mark.parametrize("name", ["kind", "scope", "steps", "bridge", "hops", "from_hops", "cell", "column"])
+def test_a_row_that_lacks_a_field_stops_no_drawer(name: str, material: Material) -> None:
+    assert drawn(DRAWERS[name], material, 200)
+
+
+def test_a_drawing_process_that_died_ends_the_training(material: Material, tmp_path: Path) -> None:
+    run = run_plan.Run(tmp_path, tmp_path, 1.0, tmp_path, "cpu", workers=1)  # there is no tokenizer in this folder
+    feed = run_plan.Feed(
+        run, Plan.read(PLAN), material, run_plan.Share(multiprocessing.Value("d", 0.0)), torch.device("cpu")
+    )
+    feed.processes[0].join(timeout=60)
+    with pytest.raises(RuntimeError, match="1 of 1 drawing processes died"):
+        next(iter(feed))
+    feed.close()
 
 
 def test_batches_survive_the_queue(material: Material) -> None:
