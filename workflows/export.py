@@ -30,12 +30,14 @@ def derived(record: Record, state: ResearchState, log: str) -> dict[str, str]:
 
 def markdown(record: Record, state: ResearchState, log: str) -> str:
     """Front matter and the draft, nothing else."""
+    web = "" if record.config.offline else record.config.web
     fields = {
         "question": record.question,
         "model": record.model,
         "seed": str(record.config.seed),
         "version": str(state.version),
-        "documents": ", ".join(str(p) for p in record.config.docs) or "bundled library",
+        "documents": ", ".join(str(p) for p in record.config.docs) or ("none" if web else "bundled library"),
+        **({"web": web} if web else {}),
         "log": log,
     }
     return plain.render(state, fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,20 +51,25 @@ def read(door: Door, work: Work, *, seconds: float = 20.0) -> Reading:
         else:
             return Reading(attempt, tuple(error.failure(work.title) for error in tried))
     if work.abstract:
-        text = f"# {work.title}\n\n{work.abstract}\n"
-        document = _signed(_loaded(text.encode(), ".md", work.url), work, datetime.now(UTC), abstract=True)
-        return Reading(document, tuple(error.failure(work.title) for error in tried))
+        return Reading(abstract_of(work), tuple(error.failure(work.title) for error in tried))
     if tried:
         raise tried[0]
     raise Refused(f"“{work.title}” has no open copy and no abstract.", cause="paywall", where=work.url)
 
 
+def abstract_of(work: Work) -> Document:
+    """The abstract of a work, marked as one."""
+    text = f"# {work.title}\n\n{work.abstract}\n"
+    return _signed(_loaded(text.encode(), ".md", work.url), work, datetime.now(UTC), abstract=True)
+
+
 def _attempts(door: Door, work: Work, seconds: float) -> Iterator[Document | SourceError]:
     """Each open place read, or why it could not be."""
     places = locations(work) if work.kind == "paper" else (Location(url=work.url, media="html"),)
+    deadline = time.monotonic() + seconds
     for place in places[:PLACES]:
         try:
-            yield _place(door, work, place, seconds)
+            yield _place(door, work, place, max(deadline - time.monotonic(), 0.0))
         except SourceError as exc:
             yield exc
 

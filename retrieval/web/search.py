@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from ..http import Door
 from ..outcomes import Failed, SourceError
 from ..types import Call, Document, Failure
 from .crossref import Crossref
-from .fulltext import Reading, read
+from .fulltext import Reading, abstract_of, read
 from .origins import Origins
 from .pages import addresses_in
 from .service import Filters, Service, Work
@@ -20,6 +20,8 @@ from .unpaywall import Unpaywall
 from .works import merged, same, together
 
 WORKERS = 12
+GRACE = 0.25  # of a round, for the slower half of the services
+LOOKING_UP = 0.15  # of a round, for what registries know of the works found
 
 
 @dataclass(frozen=True)
@@ -33,31 +35,31 @@ class Gathered:
 
 @dataclass
 class Web:
-    """The services of a run. `texts` works a query are read whole; `seconds` is the time of a round, halved for asking and reading."""
+    """The services of a run. `texts` works a query are read whole; `seconds` is the time of a round, at most half of it for asking."""
 
     door: Door
     services: Sequence[Service]
     filters: Filters = field(default_factory=Filters)
     texts: int = 6
     seconds: float = 40.0
-    addresses: frozenset[str] = (
-        frozenset()
-    )  # that the person named; one that only a document named is never fetched for itself
+    # That the person named; one that only a document named is never fetched for itself.
+    addresses: frozenset[str] = frozenset()
     origins: Origins = field(default_factory=Origins)
     _read: dict[str, Document] = field(default_factory=dict)
     _failed: dict[str, Failure] = field(default_factory=dict)
 
     def gather(self, queries: Sequence[str], seconds: float | None = None) -> Gathered:
         """Ask everything at once; a slow or dead service never holds up the rest."""
-        time_left = min(self.seconds, seconds) if seconds is not None else self.seconds
-        deadline = time.monotonic() + time_left / 2
+        whole = min(self.seconds, seconds) if seconds is not None else self.seconds
+        deadline = time.monotonic() + whole
         jobs = [
             (service, query)
             for query in dict.fromkeys(queries)
             for service in self.services
             if self._asks(service, query)
         ]
-        answers = _side_by_side([_job(service, query, self.filters) for service, query in jobs], deadline)
+        asked = [_job(service, query, self.filters) for service, query in jobs]
+        answers = _side_by_side(asked, deadline - whole / 2, grace=whole * GRACE)
         calls: list[Call] = []
         failures: list[Failure] = []
         rankings: list[tuple[Work, ...]] = []
@@ -69,8 +71,9 @@ class Web:
                 rankings.append(answer)
         works = [work for work in merged(rankings) if not work.is_notice and self._is_new_enough(work)]
         works = works[: self.texts * max(len(set(queries)), 1)]
-        deadline = time.monotonic() + time_left / 2
-        documents, unread = self._texts(self._looked_up(works, deadline), deadline)
+        down = {call.service for call in calls if call.outcome in ("limited", "failed", "refused")}
+        works = self._looked_up(works, down, min(whole * LOOKING_UP, 5.0))
+        documents, unread = self._texts(works, deadline)
         return Gathered(tuple(documents), tuple(dict.fromkeys((*failures, *unread))), tuple(calls))
 
     def _asks(self, service: Service, query: str) -> bool:
@@ -83,17 +86,19 @@ class Web:
         year = (work.date or "")[:4]
         return not (self.filters.since and year.isdigit()) or int(year) >= self.filters.since
 
-    def _looked_up(self, works: list[Work], deadline: float) -> list[Work]:
-        """The works with what the registries say of their DOIs: retractions by Crossref, open copies by Unpaywall."""
-        registries = [service for service in self.services if isinstance(service, Crossref | Unpaywall)]
+    def _looked_up(self, works: list[Work], down: set[str], seconds: float) -> list[Work]:
+        """The works with what the registries say of their DOIs: retractions by Crossref, open copies by Unpaywall.
+
+        One that failed in this round already is not asked again.
+        """
+        registries = [s for s in self.services if isinstance(s, Crossref | Unpaywall) and s.name not in down]
         jobs = [
             (index, _look_up(service, work.doi))
             for index, work in enumerate(works)
             for service in registries
             if work.doi and service.name not in (work.service, *work.also) and _is_usable(service)
         ]
-        until = min(deadline, time.monotonic() + 8.0)
-        found = _side_by_side([job for _, job in jobs], until)
+        found = _side_by_side([job for _, job in jobs], time.monotonic() + seconds)
         enriched = list(works)
         for (index, _), (answer, _) in zip(jobs, found, strict=True):
             if isinstance(answer, Work):
@@ -112,9 +117,16 @@ class Web:
                 self._read[work.url] = self.origins.marked(answer.document)
                 failures += answer.failures if answer.document.source.extent == "abstract" else ()
             elif isinstance(answer, SourceError):
-                self._failed[work.url] = answer.failure(work.title)
-        failures += [self._failed[work.url] for work in works if work.url in self._failed]
+                failures += self._unread(work, answer)
         return [self._read[work.url] for work in works if work.url in self._read], failures
+
+    def _unread(self, work: Work, error: SourceError) -> list[Failure]:
+        """A work whose text did not come in time is taken by its abstract; what failed otherwise is not tried again."""
+        if error.cause != "timeout":
+            self._failed[work.url] = error.failure(work.title)
+        elif work.abstract:
+            self._read[work.url] = self.origins.marked(abstract_of(work))
+        return [error.failure(work.title)]
 
     def _reader(self, work: Work, seconds: float) -> Callable[[], Answer]:
         """Papers and pages lie at many places; an article of an encyclopaedia is what its service gives."""
@@ -127,19 +139,35 @@ class Web:
 Answer = tuple[Work, ...] | Work | Reading | SourceError
 
 
-def _side_by_side(jobs: Sequence[Callable[[], Answer]], deadline: float) -> list[tuple[Answer, float]]:
-    """The answers in the order of the jobs, with the seconds each took. One that is not there at the deadline is Failed."""
+def _side_by_side(
+    jobs: Sequence[Callable[[], Answer]], deadline: float, grace: float | None = None
+) -> list[tuple[Answer, float]]:
+    """The answers in the order of the jobs, with the seconds each took. One that is not there at the deadline is Failed.
+
+    With `grace` the others have, once half are there, as long again as that took, and at least so many seconds.
+    """
     if not jobs:
         return []
     pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(jobs)))
     begun = time.monotonic()
     futures: list[Future[tuple[Answer, float]]] = [pool.submit(_timed, job) for job in jobs]
     try:
-        wait(futures, timeout=max(deadline - begun, 0.0))
+        if grace is not None:
+            deadline = min(deadline, _after_half(futures, deadline, begun, grace))
+        wait(futures, timeout=max(deadline - time.monotonic(), 0.0))
         late = Failed("No answer came in the time of this round.", cause="timeout")
         return [future.result() if future.done() else (late, time.monotonic() - begun) for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _after_half(futures: Sequence[Future[tuple[Answer, float]]], deadline: float, begun: float, grace: float) -> float:
+    """Waits until half of the futures are done; the moment until which the others are then waited for."""
+    while 2 * sum(future.done() for future in futures) < len(futures) and time.monotonic() < deadline:
+        waiting = [future for future in futures if not future.done()]
+        wait(waiting, timeout=max(deadline - time.monotonic(), 0.0), return_when=FIRST_COMPLETED)
+    now = time.monotonic()
+    return now + max(grace, now - begun)
 
 
 def _timed(job: Callable[[], Answer]) -> tuple[Answer, float]:

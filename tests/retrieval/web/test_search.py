@@ -170,3 +170,21 @@ def test_an_address_is_fetched_when_the_person_named_it_and_never_on_a_documents
     assert net.dialled == []
     (read,) = session.gather(["what does https://open.example/1 say?"]).documents
     assert read.source.uri == "https://open.example/1"
+
+
+def test_a_text_that_does_not_come_in_time_is_taken_by_its_abstract(net: Internet) -> None:
+    net.hosts["open.example"] = always(
+        Reply(raw=(b"HTTP/1.1 200 x\r\nContent-Type: text/html\r\n", *[b"X: y\r\n"] * 400), pause=0.05)
+    )
+    session = web(net, "openalex", seconds=4.0)
+    found = session.gather([library.QUESTION])
+    assert {d.source.extent for d in found.documents} == {"abstract"}
+    assert {f.cause for f in found.failures} == {"timeout"}
+
+
+def test_half_of_the_services_are_enough_to_go_on(net: Internet) -> None:
+    """The others have as long again, not the whole of the round."""
+    net.hosts["www.ebi.ac.uk"] = library.lying("slow")
+    found = web(net, "openalex", "wikipedia", "europe_pmc", seconds=120.0).gather([library.QUESTION])
+    assert [call.outcome for call in found.calls] == ["found", "found", "failed"]
+    assert found.calls[2].seconds < 50  # half of the round would be 60, and a service's own time is 15
