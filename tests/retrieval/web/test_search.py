@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from palimpsest.retrieval.http import Rate
 from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.web import services
 from palimpsest.retrieval.web.rank import Ranker
-from palimpsest.retrieval.web.search import Web
+from palimpsest.retrieval.web.search import Web, _after_half
 from palimpsest.retrieval.web.service import Filters
 from tests import internet
 from tests.internet import Internet, Reply, always
@@ -182,9 +183,13 @@ def test_a_text_that_does_not_come_in_time_is_taken_by_its_abstract(net: Interne
     assert {f.cause for f in found.failures} == {"timeout"}
 
 
-def test_half_of_the_services_are_enough_to_go_on(net: Internet) -> None:
-    """The others have as long again, not the whole of the round."""
-    net.hosts["www.ebi.ac.uk"] = library.lying("slow")
-    found = web(net, "openalex", "wikipedia", "europe_pmc", seconds=120.0).gather([library.QUESTION])
-    assert [call.outcome for call in found.calls] == ["found", "found", "failed"]
-    assert found.calls[2].seconds < 50  # half of the round would be 60, and a service's own time is 15
+def test_when_half_have_answered_the_others_have_as_long_again_and_a_grace() -> None:
+    futures = [Future[Any]() for _ in range(4)]
+    futures[0].set_result(())
+    futures[2].set_result(())
+    now = time.monotonic()
+    assert _after_half(futures, deadline=now + 1000, begun=now - 7, grace=3) == pytest.approx(now + 7, abs=5)
+    assert _after_half(futures, deadline=now + 1000, begun=now, grace=300) == pytest.approx(now + 300, abs=5)
+    begun = time.monotonic()
+    _after_half([Future[Any](), Future[Any]()], deadline=begun + 0.1, begun=begun, grace=1)
+    assert time.monotonic() - begun >= 0.1
