@@ -24,7 +24,9 @@ def load_csv(data: bytes, name: str, limits: Limits) -> Extracted:
     writer = Writer(limits)
     try:
         write_tables(
-            writer, _rows(decoded.text, "\t" if name.lower().endswith((".tsv", ".tab")) else ""), headers_expected=True
+            writer,
+            _rows(decoded.text, "\t" if name.lower().endswith((".tsv", ".tab")) else "", writer),
+            headers_expected=True,
         )
     except TooMuch as limit:
         writer.say(f"Not all of it is read: {limit}")
@@ -35,7 +37,7 @@ def load_csv(data: bytes, name: str, limits: Limits) -> Extracted:
     return Extracted(done.text, done.blocks, media_type=media_type, unread=(*decoded.unread, *done.unread))
 
 
-def _rows(text: str, delimiter: str) -> list[list[str]]:
+def _rows(text: str, delimiter: str, writer: Writer) -> list[list[str]]:
     text = text.lstrip("\n")
     first, _, rest = text.partition("\n")
     if first.lower().startswith("sep=") and len(first.strip()) == 5:  # how Excel notes the delimiter
@@ -43,7 +45,14 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
     csv.field_size_limit(_LONGEST_FIELD)
     delimiter, quote = _dialect(text, delimiter)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, quotechar=quote, skipinitialspace=True)
-    return list(reader)
+    rows, num_cells = [], 0
+    for row in reader:
+        num_cells += len(row)
+        if num_cells > 2 * writer.limits.cells:  # twice: the limit itself counts the cells that hold something
+            writer.say(f"Its rows after the first {len(rows):,} are not read")
+            break
+        rows.append(row)
+    return rows
 
 
 def _dialect(text: str, delimiter: str) -> tuple[str, str]:
