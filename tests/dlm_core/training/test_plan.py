@@ -42,8 +42,8 @@ ROWS = {
     "wikipedia_pages": [PAGE, {**PAGE, "title": "Babbage"}],
     "nli3": [{"premise": "A man runs.", "hypothesis": "A man moves.", "label": "entailment", "source": "snli_dev"}],
     "table_nli": [
-        {"title": "Ada", "rows": ["Born: 10 December 1815", "Died: 27 November 1852", "Work: notes on the engine"], "hypothesis": "Ada was born in 1815."}
-        | {"label": "entailment", "table": "t"}
+        {"title": "Ada", "rows": ["Born: 10 December 1815", "Died: 27 November 1852", "Work: notes on the engine"]}
+        | {"hypothesis": "Ada was born in 1815.", "label": "entailment", "table": "t"}
     ],
     "multihop_qa": [
         {
