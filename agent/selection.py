@@ -29,6 +29,7 @@ Split = Callable[[str], Sequence[tuple[int, int]]]  # a text to the [start, end)
 
 RESULT, CONCLUSION = "result", "conclusion"  # labels of the classifier that tells the parts of an abstract
 LEAST_CLAUSE = 4  # words, the question mark among them
+MANY_CLAUSES = 8  # of a question that are held against sentences; each is an embedding
 _PLAIN_WORD = regex.compile(r"\w+(?:[.,]\d+)*")
 _CLAUSE_END = regex.compile(r"(?<=[,:;?.])\s+")
 LEAST_CHARACTERS = 25  # what is shorter states nothing: a heading, a label
@@ -115,7 +116,7 @@ def _places(passage: Passage, split: Split) -> Sequence[tuple[int, int]]:
 def asking(question: str) -> list[str]:
     """The question and, where punctuation parts it, its clauses: a sentence may answer one of them alone."""
     clauses = [clause.strip() for clause in _CLAUSE_END.split(question)]
-    return list(dict.fromkeys([question, *(c for c in clauses if len(words(c)) >= LEAST_CLAUSE)]))
+    return list(dict.fromkeys([question, *(c for c in clauses if len(words(c)) >= LEAST_CLAUSE)]))[: MANY_CLAUSES + 1]
 
 
 def described(

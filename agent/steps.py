@@ -12,7 +12,7 @@ from palimpsest.retrieval.types import Failure, Found, Passage
 from . import blocks
 from .dates import in_force
 from .draft import Support
-from .drafting import ask, believed_answers, best_answer
+from .drafting import ask, believed_answers, best_answer, list_open
 from .evidence_text import content, overlap, same_answer, sentence_at, without_lead
 from .hypotheses import Edge, Hypothesis, Relation
 from .numbers import Numbers, log_odds
@@ -25,6 +25,7 @@ from .state import Candidate, Event, Find, Query, ResearchState, Steps, SubQuest
 RIVALS = 5  # rival answers of a sub-question that are judged against passages
 JOINT = 4  # passages laid together on one canvas
 BRIDGES = 3  # entities of the best passages that become queries of the next round
+PARTS = 6  # parts of a question that are asked; a page of them would take minutes and be read by nobody
 ANSWERS = 12  # rival answers that are kept of a sub-question
 
 _LENGTHS = r"mm|cm|km|met(?:er|re)s?|kilomet(?:er|re)s?|miles?|feet|foot|ft|inch(?:es)?|yards?|\d\s?m"
@@ -43,9 +44,13 @@ _COUNTED = re.compile(r"\bhow many (?:more |fewer |different |active )?(\w+)", r
 def plan(state: ResearchState, tools: Tools) -> Steps:
     """The question becomes sub-questions, a draft of open slots, and the first queries."""
     plan_of = tools.reader.plan if tools.reader else subquestions
-    questions = tuple(plan_of(state.question))
+    planned = plan_of(state.question)
+    questions = tuple(planned[:PARTS])
     state = state.model_copy(update={"questions": questions})
     state = state.model_copy(update={"draft": blocks.skeleton(state)})
+    if len(planned) > PARTS:
+        left_out = f"The question has {len(planned)} parts; the first {PARTS} were asked. Ask the others by themselves."
+        state = list_open(state, "parts", left_out)
     edges = [Edge(source=q.id, relation=Relation.DEPENDS_ON, target=other) for q in questions for other in q.depends_on]
     state = state.model_copy(update={"graph": state.graph.link(*edges)})
     yield Event(

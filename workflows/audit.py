@@ -11,6 +11,7 @@ from palimpsest.agent.draft import COPIED, Block, Span, moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.evidence_text import sentences_of
 from palimpsest.agent.state import ResearchState, Revision
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Frozen, Passage
 
 from . import export, seal
@@ -155,6 +156,8 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
         cited = block.span("citation")
         if cited is None or not cited.support or cited.support[0].quote != block.text:
             return [f"quotation {block.id} is not the sentence that it cites: {block.text[:60]!r}"]
+    if block.kind in ("statement", "prose"):
+        return _statement_problems(block)
     if block.kind == "answer" and block.words[0].status == "filled":
         place = block.words[0]
         quoted = {s.id: b for b in state.draft.blocks if b.kind == "quotation" for s in b.spans}
@@ -162,6 +165,20 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
         if not place.support or not rests or not holds(rests[0], place.support[0]):
             return [f"answer {place.id} ({place.text[:40]!r}) is not in the quotation that it rests on"]
     return []
+
+
+def _statement_problems(block: Block) -> list[str]:
+    """Every name, figure and date in a sentence of the program's own stands in what the sentence cites."""
+    cited = " ".join(s.quote for span in block.spans for s in span.support)
+    problems = []
+    for span in (s for s in block.words if not s.support):
+        places = [span.text[a:b] for a, b, kind in typed_spans(span.text) if kind is not MaskKind.LOGIC]
+        problems += [
+            f"{place!r} in statement {block.id} stands in nothing that it cites"
+            for place in places
+            if place not in cited
+        ]
+    return problems
 
 
 def _sources(run: Run, state: ResearchState) -> tuple[dict[str, str], list[str]]:

@@ -250,3 +250,11 @@ def test_a_measure_is_asked_for_only_where_one_is_named() -> None:
         "How did the Marisa sink?", ScriptedWriter({"How": r"by (\w+)"}), Shelf(passage("The Marisa sank by fire."))
     )
     assert "**fire**" in report(state)
+
+
+def test_a_question_of_many_parts_is_bounded_and_the_bound_is_said() -> None:
+    """A page of questions once cost five minutes."""
+    question = " ".join(f"Who built the barge number {n}?" for n in range(1, 31))
+    _, state = research(question, writer(), Shelf(KITCHEN))
+    assert len(state.questions) == 6
+    assert "The question has 30 parts; the first 6 were asked." in report(state)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.state import Event, ResearchState
 from palimpsest.workflows import audit, export, research, seal
 from palimpsest.workflows.audit import verify
@@ -210,3 +211,17 @@ def test_any_change_of_any_line_breaks_the_chain(texts: list[str], data: st.Data
     forged = [dict(r) for r in rows]
     forged[at]["text"] += data.draw(st.text(min_size=1, max_size=3))
     assert seal.broken(forged) == at + 1
+
+
+def test_a_statement_may_name_nothing_that_it_does_not_cite() -> None:
+    """Its fixed words are the program's; a name or figure in them must stand in what it cites."""
+    support = Support(passage="p", quote="The Marisa reaches 17 knots.", start=0, end=28)
+    slot = Span(id="s.1", text="17 knots", kind="NUMBER", status="filled", support=(support,))
+
+    def problems(words: str) -> list[str]:
+        block = Block(id="s", kind="statement", section="findings", spans=(Span(id="s.0", text=words), slot))
+        return audit._statement_problems(block)
+
+    assert problems("The Marisa now makes ") == []
+    assert problems("The Tolomeo now makes ") == ["'Tolomeo' in statement s stands in nothing that it cites"]
+    assert problems("In 1999 it made ") == ["'1999' in statement s stands in nothing that it cites"]
