@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from palimpsest.agent import loop
 from palimpsest.agent.state import Event, ResearchState, Tools
@@ -22,7 +22,9 @@ from .errors import FAILED, USAGE, DamagedError, ResearchError
 from .memory import bound_arenas
 from .runs import Record, Run, Version, write
 from .seal import head, sealed
-from .web import Approve
+
+if TYPE_CHECKING:
+    from .web import Approve
 
 LONGEST_QUESTION = 10_000  # letters; a page and a half of close print
 
