@@ -45,7 +45,8 @@ def _rows(text: str, delimiter: str, writer: Writer) -> list[list[str]]:
     csv.field_size_limit(_LONGEST_FIELD)
     delimiter, quote = _dialect(text, delimiter)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, quotechar=quote, skipinitialspace=True)
-    rows, num_cells = [], 0
+    rows: list[list[str]] = []
+    num_cells = 0
     for row in reader:
         num_cells += len(row)
         if num_cells > 2 * writer.limits.cells:  # twice: the limit itself counts the cells that hold something
