@@ -88,6 +88,7 @@ def search(state: ResearchState, tools: Tools) -> Steps:
                 "reason": query.reason,
                 "slots": list(query.slots),
                 "found": [h.passage.id for h in found.hits],
+                "calls": [c.model_dump(mode="json", exclude={"seconds"}) for c in found.calls],
             },
         )
         for failure in failures:

@@ -20,7 +20,7 @@ _WORDS = regex.compile(r"[^\W_]+(?:[-'’.,][^\W_]+)*")
 
 
 def clusters(passages: Sequence[Passage]) -> dict[str, int]:
-    """Passage id -> number of its cluster, from 0 in order: passages of one source, or near copies, count as one.
+    """Passage id -> number of its cluster, from 0 in order: passages of one source or origin, or near copies, count as one.
 
     A near copy shares half of the shorter text's runs of five words with an earlier passage. Linear in the passages.
     """
@@ -32,13 +32,18 @@ def clusters(passages: Sequence[Passage]) -> dict[str, int]:
         runs = _runs(passage.text)
         places = list(_bands(runs))
         if passage.id not in number:
-            found = of_source.get(passage.source.id, _twin(runs, places, bands))
+            found = of_source.get(_who(passage), _twin(runs, places, bands))
             number[passage.id] = num_clusters if found is None else found
             num_clusters += found is None
-        of_source.setdefault(passage.source.id, number[passage.id])
+        of_source.setdefault(_who(passage), number[passage.id])
         for place in places:
             bands[place].append((number[passage.id], runs))
     return number
+
+
+def _who(passage: Passage) -> str:
+    """Who says it: the work, author group or press release that a source stems from, where that is known."""
+    return passage.source.origin or passage.source.id
 
 
 def _twin(

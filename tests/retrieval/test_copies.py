@@ -91,3 +91,20 @@ def test_few_texts_of_a_band_are_compared(monkeypatch: pytest.MonkeyPatch) -> No
     assert clusters([*crowd, copy])[copy.id] == 29
     monkeypatch.setattr(copies, "MOST_COMPARED", 0)
     assert clusters([*crowd, copy])[copy.id] == 30
+
+
+def test_sources_of_one_origin_count_as_one() -> None:
+    """Three newspapers that print one press release in their own words are one source."""
+    texts = (
+        "The bridge opens in May, says the council.",
+        "In May the crossing will open.",
+        "Traffic may cross from May on.",
+    )
+    told = [
+        Passage(
+            id=f"{n}-0", text=text, start=0, end=len(text),
+            source=Source(id=str(n), uri=f"u{n}", title="t", sha256="0", origin="release 12" if n < 2 else ""),
+        )
+        for n, text in enumerate(texts)
+    ]  # fmt: skip
+    assert list(clusters(told).values()) == [0, 0, 1]

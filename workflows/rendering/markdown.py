@@ -9,7 +9,7 @@ from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.types import Source
 
 from . import text
-from .text import change, is_established, is_listed, numbers, source_of, title_of, visible
+from .text import change, is_established, is_listed, marks, numbers, source_of, title_of, visible
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>~|])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
@@ -127,9 +127,10 @@ def _source(state: ResearchState, block: Block) -> str:
 def _described(source: Source) -> str:
     authors = f" {escape(', '.join(source.authors))}." if source.authors else ""
     origin = f" ({source.date_from})" if source.date and source.date_from else ""
+    noted = "".join(f" – {mark}" for mark in marks(source))
     return (
         f"{escape(source.title)}.{authors} {escape(source.date or 'Undated')}{origin}. "
-        f"{_code(source.uri)} (text SHA-256 {source.sha256[:12]})"
+        f"{_code(source.uri)}{noted} (text SHA-256 {source.sha256[:12]})"
     )
 
 

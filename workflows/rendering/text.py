@@ -67,6 +67,17 @@ def title_of(source: Source) -> str:
     return f"{source.title} ({source.date or 'undated'})"
 
 
+def marks(source: Source) -> list[str]:
+    """What a reader must know of a source: that only its abstract was read, that it was corrected or is doubted."""
+    doubts = {
+        "retracted": "retracted",
+        "concern": "an expression of concern was published",
+        "corrected": "corrected since",
+    }
+    only = ["only the abstract was read"] if source.extent == "abstract" else []
+    return only + [doubts[source.retracted]] * (source.retracted in doubts)
+
+
 def change(revision: Revision) -> tuple[str, str]:
     """What stood and what stands, as they are named in the list of revisions."""
     return revision.old or NOT_ESTABLISHED, revision.new or NOT_ESTABLISHED

@@ -148,3 +148,11 @@ def test_what_is_escaped_stays_in_its_paragraph(text: str) -> None:
     assert tokens == [t.type for t in viewer.parse("- x harmless [1]\n")]
     lone = [t.type for t in viewer.parse(f"> {markdown.escape(text + 'x')}\n")]
     assert lone == [t.type for t in viewer.parse("> harmless\n")]
+
+
+def test_a_source_says_what_a_reader_must_know_of_it() -> None:
+    held = passage("Ferries run.", "A book")
+    source = held.source.model_copy(update={"extent": "abstract", "retracted": "corrected"})
+    state = report_with(held.model_copy(update={"source": source}), "Ferries run.")
+    for shown in (markdown.render(state, {}), html.render(state, "0")):
+        assert "only the abstract was read – corrected since" in shown
