@@ -5,6 +5,7 @@ Without a budget nothing here looks at a clock, so that a resumed run stays the 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +14,14 @@ from typing import Any, TypeVar, cast
 from palimpsest.retrieval.types import Found, Passage
 
 from .draft import Kind
-from .state import Candidate, Event, Filled, Piece, ResearchState, Step, TimedStep, Tools, Verdict, Writer
+from .state import Candidate, Event, Filled, Piece, Reader, ResearchState, Step, TimedStep, Tools, Verdict, Writer
 
-GRACE = (
-    1.0  # seconds beyond a budget in which a batch may still begin: a budget too short for anything gets one short look
-)
-READING = (
-    0.75  # the share of a budget after which nothing more is read: the rest is for writing it down and for the check
-)
-SHARES = {"search": READING, "weigh": READING, "finish": float("inf")}  # other steps may take what there is
+# Seconds beyond a budget in which a batch may still begin: a budget too short for anything gets one short look.
+GRACE = 1.0
+# The share of a budget after which nothing more is read: the rest is for writing it down and for the check.
+READING = 0.75
+# What reading may take, and what is never cut: without a plan and a finish there is no report. Other steps may take what there is.
+SHARES = {"plan": math.inf, "search": READING, "weigh": READING, "finish": math.inf}
 BATCH = 8  # canvases between two looks at the clock; on two cores the embedded model denoises them in 0.2 s
 
 Item = TypeVar("Item")
@@ -65,30 +65,35 @@ class Clock:
         return found
 
 
-class WatchedWriter:
-    """A writer that looks at the clock before every call, and between the batches of those that take many canvases."""
+class Watched:
+    """A tool that looks at the clock before every call."""
 
-    def __init__(self, writer: Writer, clock: Clock):
-        self._writer, self._clock = writer, clock
+    def __init__(self, tool: Any, clock: Clock):
+        self._tool, self._clock = tool, clock
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(self._writer, name)
+        value = getattr(self._tool, name)
         return self._clock.watch(value) if callable(value) else value
 
+
+class WatchedWriter(Watched):
+    """A writer that also looks between the batches of calls that take many canvases."""
+
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
-        return self._clock.by_batches(lambda some: self._writer.answers(question, kind, some, k), passages)
+        return self._clock.by_batches(lambda some: self._tool.answers(question, kind, some, k), passages)
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
-        return self._clock.by_batches(self._writer.verdicts, pairs)
+        return self._clock.by_batches(self._tool.verdicts, pairs)
 
     def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]:
-        return self._clock.by_batches(self._writer.fill, forms)
+        return self._clock.by_batches(self._tool.fill, forms)
 
 
 def watched(tools: Tools, clock: Clock) -> Tools:
     """The same tools, which raise BudgetSpent once the clock has run down."""
     search: Callable[..., Found] = clock.watch(tools.search)
-    return replace(tools, writer=cast(Writer, WatchedWriter(tools.writer, clock)), search=search)
+    reader = cast(Reader, Watched(tools.reader, clock)) if tools.reader else None
+    return replace(tools, writer=cast(Writer, WatchedWriter(tools.writer, clock)), search=search, reader=reader)
 
 
 def may_read(state: ResearchState) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -85,9 +85,11 @@ def test_a_step_that_is_cut_keeps_what_it_saved_and_says_so() -> None:
     assert after.spent == begun * 20.0
 
 
-@pytest.mark.parametrize(("name", "begun"), [("search", 4), ("weigh", 4), ("revise", 6), ("check", 6), ("finish", 10)])
+@pytest.mark.parametrize(
+    ("name", "begun"), [("plan", 10), ("search", 4), ("weigh", 4), ("revise", 6), ("check", 6), ("finish", 10)]
+)
 def test_writing_may_take_what_reading_must_leave(name: str, begun: int) -> None:
-    """And the finish is never cut: it is what makes the report."""
+    """Plan and finish are never cut: without them there is no report."""
     hands = Hands(cost=20.0)
     _, after = drained(timed(name, reading, hands), state(SECONDS), tools(hands))
     assert after.round == begun
@@ -151,13 +153,19 @@ def test_every_other_way_to_the_model_and_to_the_sources_looks_at_the_clock() ->
         seen.append(queries)
         return Found(hits=(), failures=())
 
-    late = watched(Tools(SlowWriter(hands), search), Clock(hands.time, hands))
+    class Reads:
+        def vectors(self, texts: Sequence[str]) -> None:
+            seen.append(texts)
+
+    late = watched(Tools(SlowWriter(hands), search, reader=cast(Any, Reads())), Clock(hands.time, hands))
+    assert late.reader is not None
     assert late.writer.name == "scripted"
     for call in (
         lambda: late.search(["a"], 1),
         lambda: late.writer.choose("Who?", "TEXT", []),
         lambda: late.writer.verdicts([("a", "b")]),
         lambda: late.writer.fill([(["a"], [])]),
+        lambda: late.reader.vectors(["a"]),  # type: ignore[union-attr]
     ):
         with pytest.raises(BudgetSpent):
             call()
