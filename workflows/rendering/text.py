@@ -75,7 +75,7 @@ def marks(source: Source) -> list[str]:
         "corrected": "corrected since",
     }
     only = ["only the abstract was read"] if source.extent == "abstract" else []
-    return only + [doubts[source.retracted]] * (source.retracted in doubts)
+    return only + ([doubts[source.retracted]] if source.retracted else [])
 
 
 def change(revision: Revision) -> tuple[str, str]:
