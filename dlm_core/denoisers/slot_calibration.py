@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..kinds import SLOT_LENGTH, MaskKind
 
@@ -85,14 +86,23 @@ def best_temperature(logits: list[Tensor], right: list[list[int]]) -> float:
     return min((0.5 + 0.05 * n for n in range(51)), key=cost)
 
 
-def platt(log_odds: Tensor, right: Tensor, iterations: int = 50) -> tuple[float, float]:
-    """Slope and offset of a logistic regression of `right` [N] on `log_odds` [N], drawn towards 1 and 0, by Newton's method."""
+def platt(log_odds: Tensor, right: Tensor, iterations: int = 100) -> tuple[float, float]:
+    """Slope and offset of a logistic regression of `right` [N] on `log_odds` [N], drawn towards 1 and 0."""
     start = torch.tensor([1.0, 0.0], dtype=torch.float64)
-    weights = start
-    inputs = torch.stack([log_odds.double(), torch.ones_like(log_odds, dtype=torch.float64)], 1)
-    for _ in range(iterations):
-        expected = torch.sigmoid(inputs @ weights)
-        gradient = inputs.T @ (expected - right.double()) + weights - start
-        hessian = (inputs * (expected * (1 - expected))[:, None]).T @ inputs + torch.eye(2, dtype=torch.float64)
-        weights = weights - torch.linalg.solve(hessian, gradient)
-    return float(weights[0]), float(weights[1])
+    weights = start.clone().requires_grad_()
+    inputs, told = log_odds.double(), right.double()
+    optim = torch.optim.LBFGS(
+        [weights], max_iter=iterations, line_search_fn="strong_wolfe"
+    )  # whole Newton steps diverge
+
+    def cost() -> Tensor:
+        optim.zero_grad()
+        guessed = weights[0] * inputs + weights[1]
+        loss = F.binary_cross_entropy_with_logits(guessed, told, reduction="sum") + (weights - start).square().sum() / 2
+        loss.backward()
+        return loss
+
+    with torch.enable_grad(), torch.inference_mode(False):
+        optim.step(cost)
+    slope, offset = weights.detach().tolist()
+    return slope, offset

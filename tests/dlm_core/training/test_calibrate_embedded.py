@@ -85,6 +85,15 @@ def test_platt_finds_slope_and_offset() -> None:
     assert offset == pytest.approx(-1.1, abs=0.08)
 
 
+def test_platt_of_log_odds_that_are_far_too_sure_stays_finite() -> None:
+    noise = torch.Generator().manual_seed(0)
+    right = torch.arange(400) % 4 > 0
+    log_odds = 12 * torch.randn(400, generator=noise) + torch.where(right, 8.0, -3.0)
+    slope, offset = platt(log_odds, right)
+    assert 0.03 < slope < 0.3
+    assert abs(offset) < 3
+
+
 def test_platt_of_parted_rows_is_finite() -> None:
     slope, offset = platt(torch.tensor([-3.0, -2.0, 2.0, 3.0]), torch.tensor([0, 0, 1, 1]))
     assert math.isfinite(slope + offset)
