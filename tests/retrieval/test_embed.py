@@ -57,6 +57,14 @@ def test_a_missing_package_is_named_with_its_mend(monkeypatch: pytest.MonkeyPatc
         MiniLMEmbedder()
 
 
+def test_the_fast_numbers_mean_what_the_whole_ones_do() -> None:
+    texts = ["The barge carries salt over the lake.", "x", "Bread rises overnight in a warm room. " * 30]
+    whole, fast = (MiniLMEmbedder(dtype=name).embed(texts) for name in ("float32", "bfloat16"))
+    assert whole.dtype == fast.dtype == np.float32
+    assert (whole * fast).sum(axis=1).min() > 0.999
+    assert not np.array_equal(whole, fast)
+
+
 def test_weights_that_are_not_the_published_ones_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(embed, "_model_folder", lambda: tmp_path)
     with pytest.raises(RetrievalError, match="cannot be read"):
