@@ -1,0 +1,187 @@
+"""How long indexing and searching take here: python -m palimpsest.retrieval.bench [ROW ...] [--toy], a line a row.
+
+Every row makes its files in a folder of its own and runs in this process, with the real embedder unless `--toy` says
+to leave meaning out. `memory` is the most that the process has held so far. Measure on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .embed import Embedder, HashEmbedder, MiniLMEmbedder
+from .index import Index
+from .library import HybridSearcher
+from .loaders import document
+
+WORDS = """barge lake harbour crate salt oak morning calm winter ferry wind rope keel captain guest market stone bridge
+river tower letter ledger record season summer storm repair timber canal pier lantern engine village paper glass""".split()
+QUERY = "which barge carried salt in the winter of the storm"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`goal` in the unit of `value`: at most, or at least where `is_rate`."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float
+    is_rate: bool = False
+
+    def line(self) -> str:
+        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
+        is_met = self.value >= self.goal if self.is_rate else self.value <= self.goal
+        mark = "met" if is_met else "missed"
+        return f"{self.name:46} {self.value:9.2f} {self.unit:4} goal {self.goal:g} {mark:6} memory {megabytes:.0f} MB"
+
+
+def prose(seed: int, num_words: int = 60) -> str:
+    """Sentences of ten words, the same for the same seed."""
+    chosen = random.Random(seed)
+    words = [chosen.choice(WORDS) for _ in range(num_words)]
+    lines = [" ".join(words[at : at + 10]).capitalize() for at in range(0, num_words, 10)]
+    return ". ".join(lines) + f". Entry {seed}."
+
+
+def notes(at: Path, embedder: Embedder) -> list[Measured]:
+    folder = _files(at, {f"{number}.txt": prose(number) for number in range(2000)})
+    first, _ = _timed(lambda: _sync(at, folder, embedder))
+    later, _ = _timed(lambda: _ask(at, folder, embedder))
+    return [Measured("2,000 notes indexed", first, "s", 40), Measured("a later question over them", later, "s", 3)]
+
+
+def table(at: Path, embedder: Embedder) -> list[Measured]:
+    rows = [f"{n},Worker {n},{WORDS[n % 30]},{n * 7 % 997},{2000 + n % 25}" for n in range(5000)]
+    folder = _files(at, {"table.csv": "\n".join(["Number,Name,Trade,Pay,Year", *rows])})
+    return [Measured("a CSV of 5,000 rows", _timed(lambda: _sync(at, folder, embedder))[0], "s", 15)]
+
+
+def line(at: Path, embedder: Embedder) -> list[Measured]:
+    folder = _files(at, {"line.txt": " ".join(prose(number % 50) for number in range(2500))[:1_000_000]})
+    return [Measured("1 MB in one line", _timed(lambda: _sync(at, folder, embedder))[0], "s", 5)]
+
+
+def pages(at: Path, embedder: Embedder) -> list[Measured]:
+    at.mkdir(parents=True)
+    (at / "files").mkdir()
+    (at / "files" / "pages.pdf").write_bytes(pdf([prose(number, 200) for number in range(300)]))
+    return [Measured("a PDF of 300 pages", _timed(lambda: _sync(at, at / "files", embedder))[0], "s", 15)]
+
+
+def search(at: Path, embedder: Embedder) -> list[Measured]:
+    """Ten thousand documents; they are embedded by the toy, so that only the query meets the real model."""
+    toy = HashEmbedder(embedder.dim)
+    toy.id = embedder.id
+    with Index.open(at, toy) as index:
+        index.add_documents(document(prose(n, 120), uri=f"bench:{n}") for n in range(10_000))
+    with Index.open(at, embedder) as index:
+        searcher = HybridSearcher(index)
+        searcher.search(QUERY, 8)
+        spent = min(_timed(lambda: searcher.search(QUERY, 8))[0] for _ in range(5))
+    return [Measured("10,000 documents searched", spent, "s", 0.2)]
+
+
+def unchanged(at: Path, embedder: Embedder) -> list[Measured]:
+    toy = HashEmbedder(embedder.dim)
+    toy.id = embedder.id
+    folder = _files(at, {f"{number}.md": f"# Note {number}\n\n{prose(number, 30)}" for number in range(8000)})
+    _sync(at, folder, toy)
+    time.sleep(2.5)  # a file changed within the last two seconds is looked at twice
+    _sync(at, folder, toy)
+    embedder.embed([QUERY])  # loading the model is the model's own time
+    return [Measured("a question over 8,000 unchanged files", _timed(lambda: _ask(at, folder, embedder))[0], "s", 2)]
+
+
+def rate(at: Path, embedder: Embedder) -> list[Measured]:
+    texts = [prose(number, 80) for number in range(256)]
+    embedder.embed(texts[:32])
+    spent = min(_timed(lambda: embedder.embed(texts))[0] for _ in range(3))
+    return [Measured("passages of 80 words embedded", len(texts) / spent, "/s", 60, is_rate=True)]
+
+
+ROWS: dict[str, Callable[[Path, Embedder], list[Measured]]] = {
+    "rate": rate,
+    "notes": notes,
+    "table": table,
+    "line": line,
+    "pages": pages,
+    "search": search,
+    "unchanged": unchanged,
+}
+
+
+def pdf(texts: list[str]) -> bytes:
+    """A plain PDF, a page for each text, in lines of ninety letters."""
+    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
+    kids = []
+    for text in texts:
+        lines = [text[at : at + 90] for at in range(0, len(text), 90)]
+        shown = b"BT /F1 10 Tf 50 750 Td 14 TL " + b" ".join(f"({one}) ' ".encode() for one in lines) + b"ET"
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(shown), shown))
+        page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> /Contents %d 0 R >>"
+        objects.append(page % len(objects))
+        kids.append(b"%d 0 R" % len(objects))
+    objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(kids))
+    return _numbered(objects)
+
+
+def _numbered(objects: list[bytes]) -> bytes:
+    made, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(made))
+        made += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    size = len(objects) + 1
+    head = b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
+    return made + head + b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (size, len(made))
+
+
+def _files(at: Path, texts: dict[str, str]) -> Path:
+    folder = at / "files"
+    folder.mkdir(parents=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def _sync(at: Path, folder: Path, embedder: Embedder) -> None:
+    with Index.open(at / "index", embedder) as index:
+        index.sync([folder])
+
+
+def _ask(at: Path, folder: Path, embedder: Embedder) -> None:
+    with Index.open(at / "index", embedder) as index:
+        index.sync([folder])
+        assert HybridSearcher(index).search(QUERY, 8)
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, object]:
+    start = time.perf_counter()
+    made = work()
+    return time.perf_counter() - start, made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; all where none is named")
+    parser.add_argument("--toy", action="store_true", help="embed with the hashing toy: all but the model's time")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.rows) - ROWS.keys():
+        parser.error(f"there is no row {', '.join(sorted(unknown))}; the rows are {', '.join(ROWS)}")
+    embedder: Embedder = HashEmbedder(384) if chosen.toy else MiniLMEmbedder()
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in chosen.rows or ROWS:
+            for measured in ROWS[name](Path(temporary) / name, embedder):
+                print(measured.line(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
