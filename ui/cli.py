@@ -6,7 +6,6 @@ import json
 import shlex
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from difflib import SequenceMatcher
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from palimpsest.agent.state import Event
     from palimpsest.workflows.audit import Change
     from palimpsest.workflows.config import Config
-    from palimpsest.workflows.corpus import IndexProgress
     from palimpsest.workflows.runs import Run
 
 app = typer.Typer(
@@ -603,29 +601,15 @@ def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders"
 
     research index add notes/
     """
-    from palimpsest.workflows.corpus import check_docs, open_index
+    from palimpsest.workflows.corpus import check_docs, open_index, pace
 
     check_docs(docs)
-    index, failures = open_index(_config(config, docs=tuple(docs)), _pace())
+    index, failures = open_index(_config(config, docs=tuple(docs)), pace(_say))
     info = index.info()
     for failure in failures:
         _say(f"not read: {failure.name}: {failure.message}")
     unread = f"; of {info.num_unread} files something could not be read" if info.num_unread else ""
     print(f"{info.num_documents} documents, {info.num_passages} passages{unread}")
-
-
-def _pace() -> Callable[[IndexProgress], None]:
-    """Says every two seconds how far indexing is. It can be stopped at any time: what is done is not done again."""
-    spoken = [time.monotonic()]
-
-    def watch(progress: IndexProgress) -> None:
-        if time.monotonic() - spoken[0] < 2:
-            return
-        spoken[0] = time.monotonic()
-        left = "" if progress.seconds_left is None else f", about {progress.seconds_left:,.0f} s left"
-        _say(f"{progress.done:,} of {progress.total:,} files, {progress.num_passages:,} new passages{left}")
-
-    return watch
 
 
 @index_app.command("search")

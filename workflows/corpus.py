@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 from palimpsest.agent.budget import READING, Clock
 from palimpsest.agent.state import Tools, Writer
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
-from palimpsest.retrieval.index import Index, Watch
+from palimpsest.retrieval.index import Index, Progress, Watch
 from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.loaders import find_files
 from palimpsest.retrieval.search import fuse, search_all
@@ -99,6 +100,20 @@ class Hurry:
         self.is_late = self.clock.is_over and not self.is_first
         self.is_first = False
         return not self.is_late
+
+
+def pace(say: Callable[[str], None], *, every: float = 2.0) -> Watch:
+    """Says every few seconds how far indexing is."""
+    spoken = [time.monotonic()]
+
+    def watch(progress: Progress) -> None:
+        if time.monotonic() - spoken[0] < every:
+            return
+        spoken[0] = time.monotonic()
+        left = "" if progress.seconds_left is None else f", about {progress.seconds_left:,.0f} s left"
+        say(f"{progress.done:,} of {progress.total:,} files, {progress.num_passages:,} new passages{left}")
+
+    return watch
 
 
 def search_index(config: Config, query: str, k: int, **where: str) -> list[Hit]:

@@ -41,6 +41,13 @@ def test_a_renamed_file_is_found_at_once(config: Config) -> None:
     assert uris(config) == {"barges.md", "harbour.md", "bread.md"}
 
 
+def test_indexing_says_how_far_it_is(config: Config) -> None:
+    said: list[str] = []
+    corpus.open_index(config, corpus.pace(said.append, every=0.0))[0].close()
+    assert said[0] == "0 of 3 files, 0 new passages"
+    assert said[-1] == "3 of 3 files, 3 new passages, about 0 s left"
+
+
 def test_a_bad_file_is_a_failure_beside_the_others(config: Config) -> None:
     (config.docs[0] / "broken.pdf").write_bytes(b"no pdf at all")
     with (config.docs[0] / "huge.txt").open("wb") as out:
