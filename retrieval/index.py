@@ -278,12 +278,21 @@ class Index:
             self._insert(document, fresh.get(document.source.id) or passages(document), change)
         self._store.put_place(place)
         tally.failures += place.unread
+        if document and is_held:
+            self._restructure(place, document, change)
         if document:
             kind = "unchanged" if is_held and old in (None, place.source) else "replaced" if old else "added"
             tally.count(kind, document.source)
             self._settle(document.source.id, change)
         if old and (document is None or old.id != document.source.id):
             self._settle(old.id, change)
+
+    def _restructure(self, place: Place, document: Document, change: _Change) -> None:
+        """The same text may be read with other blocks by better readers; the first of its places decides."""
+        first, held = self._store.first_place(document.source.id), self._store.document(document.source.id)
+        if first and held and first.origin == place.origin and held.blocks != document.blocks:
+            change.removed += self._store.remove_text(document.source.id)
+            self._insert(document, passages(document), change)
 
     def _insert(self, document: Document, pieces: list[Passage], change: _Change) -> None:
         self._embed(pieces)  # in nearly every case that was done before the lock was taken

@@ -608,7 +608,7 @@ def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders"
     info = index.info()
     for failure in failures:
         _say(f"not read: {failure.name}: {failure.message}")
-    unread = f"; of {info.num_unread} files something could not be read" if info.num_unread else ""
+    unread = f"; {info.num_unread} not read, or not whole" if info.num_unread else ""
     print(f"{info.num_documents} documents, {info.num_passages} passages{unread}")
 
 

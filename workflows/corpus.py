@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path

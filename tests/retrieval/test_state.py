@@ -191,7 +191,13 @@ def test_better_readers_read_every_file_again(folder: Path, tmp_path: Path, monk
         index.sync([folder])
         loaded = count_loads(monkeypatch)
         monkeypatch.setattr(index_module, "readers", lambda: "better")
+        real = index_module.load
+        monkeypatch.setattr(
+            index_module, "load", lambda path, **named: real(path, **named).model_copy(update={"blocks": ()})
+        )
         index.sync([folder])
+        assert all(index.document(source.id).blocks == () for source in index.documents())
+        assert index.check() == []
         assert len(loaded) == len(NOTES)
         loaded.clear()
         index.sync([folder])

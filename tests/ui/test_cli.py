@@ -212,12 +212,13 @@ def test_export_writes_every_form(command: Command, done: Run) -> None:
 def test_index_adds_searches_and_tells(command: Command) -> None:
     Path("docs/broken.pdf").write_bytes(b"no pdf")
     added = command("index", "add", "docs")
-    assert added.out == "3 documents, 3 passages\n"
-    assert "skipped" in added.err
+    assert added.out == "3 documents, 3 passages; 1 not read, or not whole\n"
+    assert "not read" in added.err
     assert "broken.pdf" in added.err
     found = command("index", "search", "bread in a warm room", "--docs", "docs", "-k", 1).out
     assert "A kitchen" in found
     assert "Barges" not in found
+    assert "Barges" in command("index", "search", "bread", "--docs", "docs", "--since", "2024").out
     assert '"num_documents": 3' in command("index", "info", "--docs", "docs").out
 
 
