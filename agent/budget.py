@@ -113,10 +113,10 @@ def timed(name: str, step: Step, now: Callable[[], float] = time.monotonic) -> T
         if state.budget.seconds:
             allowed = SHARES.get(name, 1.0) * (state.budget.seconds + GRACE)
             tools = watched(tools, Clock(start + allowed - spent, now))
-        told = step(state, tools)
+        running = step(state, tools)
         try:
             while True:
-                item = next(told)
+                item = next(running)
                 if isinstance(item, Event):
                     yield item
                 else:

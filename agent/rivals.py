@@ -36,8 +36,8 @@ def find_rival(words: Sequence[Span], passage: Passage, numbers: Numbers) -> Riv
     names = {s.text.lower() for s in words if s.kind == "ENTITY"}
     if len(wanted) < 2:
         return None
-    told = [(overlap(wanted, text), start, end, text) for start, end, text in _sentences(passage)]
-    for share, start, end, text in sorted(told, key=lambda s: -s[0])[:2]:
+    overlaps = [(overlap(wanted, text), start, end, text) for start, end, text in _sentences(passage)]
+    for share, start, end, text in sorted(overlaps, key=lambda s: -s[0])[:2]:
         if share < numbers.aligned:
             return None
         holes = tuple(n for n, s in enumerate(words) if s.is_place and not stands(s.text, text))

@@ -134,14 +134,14 @@ def described(
     """
     if not sentences:
         return np.zeros((0, len(FEATURES)))
-    told = np.full(len(sentences), np.nan) if relevance is None else np.asarray(relevance, dtype=np.float64)
+    judged = np.full(len(sentences), np.nan) if relevance is None else np.asarray(relevance, dtype=np.float64)
     columns = {
         **_nearness(sentences, asked[0], vectors),
         "part": (vectors @ asked.T).max(axis=1).astype(np.float64),
         **_wording(question, sentences),
         **_shape(sentences),
         **_findings(sentences, parts),
-        "relevance": told,
+        "relevance": judged,
     }
     return np.column_stack([columns[name] for name in FEATURES])
 

@@ -72,8 +72,8 @@ class ModelWriter:
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
         canvases = [self.denoiser.build([claim], [("", text)], [VERDICT_SLOT]) for claim, text in pairs]
-        told = in_batches(canvases, lambda batch: self.denoiser.choices(batch, 0, self.seed))
-        return [Verdict(supports=s, refutes=r, silent=n) for s, r, n in told]
+        probabilities = in_batches(canvases, lambda batch: self.denoiser.choices(batch, 0, self.seed))
+        return [Verdict(supports=s, refutes=r, silent=n) for s, r, n in probabilities]
 
     def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]:
         """Denoise each form's slots from its passages; [NONE] or nothing to copy gives empty words and no passage."""

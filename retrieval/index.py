@@ -575,8 +575,8 @@ class _Clock:
         if self.watch:
             num_read = self.done - self.num_known
             left = (time.monotonic() - self.start) / num_read * (self.total - self.done) if num_read else None
-            told = Progress(done=self.done, total=self.total, num_passages=self.num_passages, seconds_left=left)
-            self.watch(told.model_copy(update={"title": self.title}))
+            progress = Progress(done=self.done, total=self.total, num_passages=self.num_passages, seconds_left=left)
+            self.watch(progress.model_copy(update={"title": self.title}))
 
 
 def _given(document: Document) -> Place:

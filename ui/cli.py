@@ -477,14 +477,14 @@ def _change(change: Change) -> str:
 def _inline(old: str, new: str) -> str:
     """Old and new in one line, words that went in [-...-], words that came in {+...+}."""
     a, b = old.split(" "), new.split(" ")
-    told = []
+    pieces = []
     for tag, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if tag == "equal":
-            told.append(" ".join(a[i:j]))
+            pieces.append(" ".join(a[i:j]))
             continue
-        told += [f"[-{' '.join(a[i:j])}-]"] if j > i else []
-        told += [f"{{+{' '.join(b[k:m])}+}}"] if m > k else []
-    return " ".join(told)
+        pieces += [f"[-{' '.join(a[i:j])}-]"] if j > i else []
+        pieces += [f"{{+{' '.join(b[k:m])}+}}"] if m > k else []
+    return " ".join(pieces)
 
 
 @app.command()
@@ -727,8 +727,8 @@ def _evaluate_open(config: Config, data: Path, collection: str, limit: int, out:
     from palimpsest.workflows.evaluation.suites import Progress
     from palimpsest.workflows.runs import write
 
-    told = {"data": str(data.resolve()), "collection": collection, "limit": limit}
-    settings = {**told, "seed": config.seed, "effort": config.effort, "model": config.model}
+    scope = {"data": str(data.resolve()), "collection": collection, "limit": limit}
+    settings = {**scope, "seed": config.seed, "effort": config.effort, "model": config.model}
     read = measure.read_data(data, collection)
     rows = []
     for item in measure.evaluate_open(

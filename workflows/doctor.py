@@ -51,8 +51,8 @@ def _memory() -> str:
         return "not told by this system; a run needs about 0.9 GB"
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.exists() and (told := limit.read_text().strip()).isdigit():
-        total = min(total, int(told))
+    if limit.exists() and (allowed := limit.read_text().strip()).isdigit():
+        total = min(total, int(allowed))
     if total < NEEDED:
         raise ResearchError(
             f"{total / 2**30:.1f} GB; a run needs about 0.9 GB: close other programs, or raise the limit"

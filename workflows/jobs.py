@@ -77,7 +77,9 @@ class Jobs:
         """A new run. ResearchError when it cannot be begun or too many wait."""
         config = self.settings(chosen or {})
         config = config.model_copy(update={"docs": docs, "web": ""}) if docs else config
-        return self._submit(Job(question), lambda job: research.research(question, config, created=_told(self, job)))
+        return self._submit(
+            Job(question), lambda job: research.research(question, config, created=_on_start(self, job))
+        )
 
     def revise(self, run: Run, reopen: tuple[str, ...], pin: tuple[str, ...]) -> Job:
         """The next version of a finished run."""
@@ -104,13 +106,13 @@ class Jobs:
         return Run.find(reference, self.config.out)
 
 
-def _told(jobs: Jobs, job: Job) -> Callable[[Run], None]:
-    def told(run: Run) -> None:
+def _on_start(jobs: Jobs, job: Job) -> Callable[[Run], None]:
+    def started(run: Run) -> None:
         job.run = run
         jobs.by_run[run.folder.name] = job
         job.begun.set()
 
-    return told
+    return started
 
 
 def _known(jobs: Jobs, run: Run) -> Job:

@@ -98,12 +98,12 @@ def _tools(made: MCPServer, held: jobs.Jobs) -> None:
 
 async def _followed(job: jobs.Job, ctx: Context) -> Report:
     """The report of a run; its events are told as progress. Whoever cancels the request stops the run."""
-    told = 0
+    sent = 0
     try:
-        while not job.over.is_set() or told < len(job.events):
-            for event in job.events[told:]:
-                told += 1
-                await ctx.report_progress(told, message=f"{event.step}: {event.text}"[:300])
+        while not job.over.is_set() or sent < len(job.events):
+            for event in job.events[sent:]:
+                sent += 1
+                await ctx.report_progress(sent, message=f"{event.step}: {event.text}"[:300])
             await anyio.sleep(STEP)
     finally:
         job.cancel()

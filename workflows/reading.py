@@ -36,9 +36,9 @@ class SelectingReader:
         facts = questions.subquestions(question) if openness < SURELY_OPEN else []
         if openness < MAYBE_OPEN:
             return facts
-        told = asking.asked(question, self._classify)
+        parts = asking.asked(question, self._classify)
         tentative = [q.model_copy(update={"tentative": True}) for q in facts]
-        whole = SubQuestion(id=f"q{len(facts) + 1}", text=question, asked=question, form="open", things=told.things)
+        whole = SubQuestion(id=f"q{len(facts) + 1}", text=question, asked=question, form="open", things=parts.things)
         return [*tentative, whole]
 
     def _openness(self, clause: str) -> float:

@@ -212,8 +212,8 @@ _OUTSIDE = {  # what SQLite says of the disk and of rights, rather than of the f
 def _unusable(run: Run, record: Record, error: Exception) -> ResearchError:
     mend = _OUTSIDE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
     if mend:
-        told = f"{run.checkpoint} cannot be used ({error})"
-        return ResearchError(f"{told}; nothing is lost: {mend}, and go on with: research resume {record.id}", FAILED)
+        problem = f"{run.checkpoint} cannot be used ({error})"
+        return ResearchError(f"{problem}; nothing is lost: {mend}, and go on with: research resume {record.id}", FAILED)
     return ResearchError(
         f"the checkpoint of {record.id} is damaged ({error}); delete {run.checkpoint} and resume: the run then starts over",
         FAILED,

@@ -97,7 +97,7 @@ class WebSearch:
             door, found, filters, texts=_WORKS[config.effort], seconds=self._round(), addresses=addresses_in(question)
         )
         self.ranker = Ranker(embedder)
-        self._told: dict[tuple[str, str, str], Failure] = {}
+        self._first: dict[tuple[str, str, str], Failure] = {}
 
     def _round(self) -> float:
         return min(_ROUND, max(self.config.budget * _SHARE, 2.0)) if self.config.budget else _ROUND
@@ -110,13 +110,15 @@ class WebSearch:
         if gathered:
             self.ranker.add(gathered.documents)
         hits = [hit for query in queries for hit in self.ranker.search(query, k)]
-        failures = self._as_told((*(_held_back(query) for query in held), *(gathered.failures if gathered else ())))
+        failures = self._in_first_words(
+            (*(_held_back(query) for query in held), *(gathered.failures if gathered else ()))
+        )
         calls = (*(_not_approved(query) for query in held), *(gathered.calls if gathered else ()))
         return Found(hits=tuple(hits), failures=failures, calls=calls)
 
-    def _as_told(self, failures: Sequence[Failure]) -> tuple[Failure, ...]:
+    def _in_first_words(self, failures: Sequence[Failure]) -> tuple[Failure, ...]:
         """A failure that was told in an earlier round is told in the same words: its moment alone makes it no other."""
-        same = (self._told.setdefault((f.name, f.kind, f.cause), f) for f in failures)
+        same = (self._first.setdefault((f.name, f.kind, f.cause), f) for f in failures)
         return tuple(dict.fromkeys(same))
 
     def _may_leave(self, query: str) -> bool:

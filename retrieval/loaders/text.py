@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 
 from .encoding import decode
+from .front_matter import front_matter
 from .limits import Limits
 from .structure import Extracted, TooMuch, Writer
 from .tables import write_tables
@@ -23,8 +24,6 @@ _SENTENCE_END = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 
 
 def load_text(data: bytes, name: str, limits: Limits) -> Extracted:
-    from .markdown import front_matter
-
     decoded = decode(data, name)
     front, body = front_matter(decoded.text)
     writer = Writer(limits)

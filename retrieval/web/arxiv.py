@@ -8,8 +8,9 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from ..http import Rate
 from ..outcomes import Failed, changed
-from .service import Filters, Location, Service, Work, doi_of, one_line
+from .service import Filters, Service
 from .words import terms
+from .work import Location, Work, doi_of, one_line
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 ARXIV = "{http://arxiv.org/schemas/atom}"

@@ -8,7 +8,8 @@ from typing import Literal
 from ..http import Page, Rate
 from ..outcomes import Failed, Limited, Refused
 from .searxng import page
-from .service import Body, Filters, Service, Work, parsed
+from .service import Body, Filters, Service, parsed
+from .work import Work
 
 
 class Result(Body):

@@ -7,8 +7,9 @@ from urllib.parse import quote
 from pydantic import Field
 
 from ..http import Rate
-from .service import Body, Filters, Retracted, Service, Work, doi_of, one_line, plain
+from .service import Body, Filters, Service
 from .words import terms
+from .work import Retracted, Work, doi_of, one_line, plain
 
 FIELDS = (
     "DOI,title,author,issued,published,container-title,publisher,abstract,type,subtype,language,license,"

@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ..http import Rate
-from .service import Body, Filters, Location, Service, Work, doi_of, one_line
+from .service import Body, Filters, Service
 from .words import terms
+from .work import Location, Work, doi_of, one_line
 
 
 class Identifier(Body):

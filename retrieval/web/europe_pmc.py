@@ -8,8 +8,9 @@ from pydantic import Field
 
 from ..http import Rate
 from ..outcomes import Failed
-from .service import Body, Filters, Location, Retracted, Service, Work, doi_of, one_line, plain
+from .service import Body, Filters, Service
 from .words import terms
+from .work import EUROPE_PMC, Location, Retracted, Work, doi_of, one_line, plain
 
 
 class Person(Body):
@@ -74,7 +75,7 @@ class Listing(Body):
 
 class EuropePmc(Service):
     name = "europe_pmc"
-    hosts = ("www.ebi.ac.uk",)
+    hosts = (EUROPE_PMC,)
     rate = Rate(0.5, 2)
 
     def search(self, query: str, filters: Filters) -> tuple[Work, ...]:
@@ -126,11 +127,11 @@ class EuropePmc(Service):
 
 
 def _standing(kinds: set[str], notices: set[str]) -> Retracted:
-    told: Literal["", "retracted", "concern", "corrected"] = ""
+    standing: Literal["", "retracted", "concern", "corrected"] = ""
     if "erratum in" in notices or "corrected and republished in" in notices:
-        told = "corrected"
+        standing = "corrected"
     if "expression of concern in" in notices:
-        told = "concern"
+        standing = "concern"
     if "retracted publication" in kinds or "retraction in" in notices:
-        told = "retracted"
-    return told
+        standing = "retracted"
+    return standing

@@ -8,7 +8,8 @@ from ..lexical import query_tokens, tokens
 from ..loaders import find_files, load
 from ..outcomes import Failed
 from ..types import Document
-from .service import Filters, Service, Work
+from .service import Filters, Service
+from .work import Work
 
 
 class Folder(Service):

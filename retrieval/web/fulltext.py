@@ -15,20 +15,19 @@ from ..http.address import read as read_address
 from ..loaders import load
 from ..outcomes import Failed, Refused, SourceError
 from ..types import Document, Failure, RetrievalError
-from . import markup, pages
-from .europe_pmc import EuropePmc
+from . import html_page, markup
 from .maintext import article
-from .service import Location, Work
+from .work import EUROPE_PMC, Location, Work
 from .works import locations
 
 MIN_WORDS = 600  # of a landing page that is taken for the whole text of a paper
 PLACES = 5  # tried for one work
 ARXIV = Rate(3.0)
 MEDIA = {
-    "html": (*pages.HTML, "application/pdf"),
+    "html": (*html_page.HTML, "application/pdf"),
     "xml": ("application/xml", "text/xml"),
     "pdf": ("application/pdf", "application/octet-stream", "text/html"),
-    "": (*pages.HTML, "application/xml", "text/xml", "application/pdf"),
+    "": (*html_page.HTML, "application/xml", "text/xml", "application/pdf"),
 }
 
 
@@ -81,7 +80,7 @@ def _place(door: Door, work: Work, place: Location, seconds: float) -> Document:
     if page.media_type in ("application/xml", "text/xml"):
         text = markup.jats(page.body, place.url)
         return _signed(_loaded(text.encode(), ".md", place.url), work, page.fetched, place=place)
-    if place.media == "pdf" and page.media_type not in pages.HTML:
+    if place.media == "pdf" and page.media_type not in html_page.HTML:
         raise Failed(f"{place.url} is said to be a PDF and is none.", cause="type", where=place.url)
     return _from_html(door, work, place, page, seconds)
 
@@ -89,9 +88,9 @@ def _place(door: Door, work: Work, place: Location, seconds: float) -> Document:
 def _from_html(door: Door, work: Work, place: Location, page: Page, seconds: float) -> Document:
     """A page's own text where it is the whole; else the PDF that the page names."""
     _check(door, page)
-    closed = pages.is_paywalled(page)
+    closed = html_page.is_paywalled(page)
     if work.kind == "paper":
-        pdf = pages.pdf_address(page)
+        pdf = html_page.pdf_address(page)
         if pdf:
             target = follow(read_address(page.url), pdf).url
             found = _got(door, target, MEDIA["pdf"], seconds)
@@ -109,7 +108,7 @@ def _from_html(door: Door, work: Work, place: Location, page: Page, seconds: flo
 
 def _check(door: Door, page: Page) -> None:
     try:
-        pages.check_article(page)
+        html_page.check_article(page)
     except SourceError:
         door.forget(page.url)
         door.forget(page.asked)
@@ -118,9 +117,8 @@ def _check(door: Door, page: Page) -> None:
 
 def _got(door: Door, url: str, accept: tuple[str, ...], seconds: float) -> Page:
     host = read_address(url).host
-    rate = ARXIV if host.endswith("arxiv.org") else pages.POLITE
-    is_service = host in EuropePmc.hosts  # made for programs, whatever its robots.txt says to crawlers
-    return door.page(Ask(url, accept=accept, robots=not is_service, rate=rate, seconds=seconds, attempts=2))
+    rate = ARXIV if host.endswith("arxiv.org") else html_page.POLITE
+    return door.page(Ask(url, accept=accept, robots=host != EUROPE_PMC, rate=rate, seconds=seconds, attempts=2))
 
 
 def _document(page: Page, suffix: str, work: Work, place: Location) -> Document:
@@ -131,7 +129,7 @@ def page_document(page: Page) -> Document:
     """The main text of a fetched page, with what it says of itself."""
     found = article(page)
     if not found.text.strip():
-        return _loaded(pages.without_hidden(page), ".html", page.url)
+        return _loaded(html_page.without_hidden(page), ".html", page.url)
     document = _loaded(
         f"\n{found.text}\n".encode(), ".md", page.url
     )  # the blank line: a page may not write front matter

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..http import Page
 from ..outcomes import Failed
-from .pages import parsed, without_hidden
-from .service import one_line
+from .html_page import parsed, without_hidden
+from .work import one_line
 from .works import folded
 
 MAX_BYTES = 5_000_000  # the finder of main text takes seconds for a megabyte of table
@@ -37,11 +37,11 @@ def article(page: Page) -> Article:
         text = trafilatura.extract(
             body, url=page.url, output_format="markdown", include_comments=False, include_tables=True
         )
-        told = trafilatura.extract_metadata(body, default_url=page.url)
+        metadata = trafilatura.extract_metadata(body, default_url=page.url)
     except (LxmlError, ValueError, TypeError, AttributeError, RecursionError, AssertionError) as exc:
         raise Failed(f"{page.url} is broken HTML ({type(exc).__name__}).", cause="unreadable", where=page.url) from exc
-    names = tuple(filter(None, (one_line(name) for name in (told.author or "").split(";")))) if told else ()
-    return Article(text or "", _title(page, told.title if told else ""), names, stated_date(body, page.fetched))
+    names = tuple(filter(None, (one_line(name) for name in (metadata.author or "").split(";")))) if metadata else ()
+    return Article(text or "", _title(page, metadata.title if metadata else ""), names, stated_date(body, page.fetched))
 
 
 def _title(page: Page, found: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from lxml import etree, html  # type: ignore[import-untyped]
 
 from ..outcomes import Failed, changed
-from .service import one_line
+from .work import one_line
 
 DROPPED = frozenset(
     "script style sup.reference noscript figure math annotation ref-list table-wrap-foot object-id fn-group ack".split()

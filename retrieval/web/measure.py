@@ -22,7 +22,7 @@ from ..http import Page
 from ..lexical import tokens
 from ..outcomes import SourceError
 from .fulltext import page_document
-from .pages import check_article, is_paywalled
+from .html_page import check_article, is_paywalled
 
 
 @dataclass(frozen=True)

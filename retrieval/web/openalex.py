@@ -8,8 +8,9 @@ from urllib.parse import quote
 from pydantic import Field
 
 from ..http import Rate
-from .service import Body, Filters, Location, Service, Version, Work, doi_of, one_line
+from .service import Body, Filters, Service
 from .words import terms
+from .work import Location, Version, Work, doi_of, one_line
 
 FIELDS = (
     "id,doi,ids,display_name,title,authorships,publication_date,publication_year,abstract_inverted_index,language,type,"

@@ -14,9 +14,10 @@ from .crossref import Crossref
 from .fulltext import Reading, abstract_of, read
 from .origins import Origins
 from .pages import addresses_in
-from .service import Filters, Service, Work
+from .service import Filters, Service
 from .services import LOOK_UPS
 from .unpaywall import Unpaywall
+from .work import Work
 from .works import merged, same, together
 
 WORKERS = 12

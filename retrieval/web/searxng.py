@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..http import Rate
 from ..outcomes import Failed, Refused
-from .service import Body, Filters, Service, Work, one_line, plain
+from .service import Body, Filters, Service
+from .work import Work, one_line, plain
 
 
 class Result(Body):

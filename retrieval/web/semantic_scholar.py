@@ -7,8 +7,9 @@ from urllib.parse import quote
 from pydantic import Field, model_validator
 
 from ..http import Rate
-from .service import Body, Filters, Location, Service, Work, doi_of, one_line
+from .service import Body, Filters, Service
 from .words import terms
+from .work import Location, Work, doi_of, one_line
 
 FIELDS = "title,abstract,authors,year,publicationDate,externalIds,venue,openAccessPdf,url,publicationTypes"
 

@@ -1,9 +1,9 @@
-"""The shape of a service, and the nouns that all of them speak: what is asked (`Filters`), what is found (`Work`)."""
+"""The shape of a service, and what is asked of one (`Filters`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,53 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..http import Ask, Door, Page, Rate
 from ..outcomes import Failed, Refused, SourceError, changed
 from ..types import Document, Frozen
+from .fulltext import read
+from .work import Kind, Work
 
-Kind = Literal["paper", "encyclopaedia", "name", "web"]
-Version = Literal["", "preprint", "accepted", "published"]
-Retracted = Literal["", "retracted", "concern", "corrected"]
 Shape = TypeVar("Shape", bound="Body")
-
-
-class Location(Frozen):
-    """A place where the whole text may be had. `media` is "" where the service does not say; a landing page is "html"."""
-
-    url: str
-    media: Literal["", "html", "xml", "pdf"] = ""
-    licence: str = ""
-    version: Version = ""
-
-
-class Work(Frozen):
-    """What a service says of one work. Unknown things are empty; nothing is guessed.
-
-    `text` is the whole text in Markdown where the service gave it at once; `snippet` a few words of it, never evidence by themselves.
-    """
-
-    service: str
-    id: str
-    title: str
-    url: str
-    kind: Kind = "paper"
-    authors: tuple[str, ...] = ()
-    date: str | None = None
-    doi: str = ""
-    arxiv: str = ""
-    pmid: str = ""
-    pmcid: str = ""
-    venue: str = ""
-    publisher: str = ""
-    licence: str = ""
-    language: str = ""
-    version: Version = ""
-    revision: str = ""
-    abstract: str = ""
-    text: str = ""
-    snippet: str = ""
-    locations: tuple[Location, ...] = ()
-    retracted: Retracted = ""
-    is_notice: bool = False  # a note that another work was retracted or corrected
-    also: tuple[str, ...] = ()  # other services that hold it
-    same_as: tuple[str, ...] = ()  # DOIs of other versions of the same work
 
 
 class Filters(Frozen):
@@ -100,8 +57,6 @@ class Service:
 
     def fetch(self, identifier: str) -> Document:
         """The text of one work, whole where it is open; an abstract is marked as one."""
-        from .fulltext import read
-
         return read(self.door, self.work(identifier)).document
 
     def usable(self) -> None:
@@ -146,34 +101,3 @@ def parsed(shape: type[Shape], body: bytes, service: str) -> Shape:
         first = exc.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the beginning"
         raise changed(service, place, str(first["msg"])) from exc
-
-
-def doi_of(text: str | None) -> str:
-    """A DOI without its address and in lower case; "" when there is none."""
-    bare = (text or "").strip().lower()
-    for lead in ("https://doi.org/", "http://doi.org/", "https://dx.doi.org/", "http://dx.doi.org/", "doi:"):
-        bare = bare.removeprefix(lead)
-    return bare if bare.startswith("10.") and "/" in bare else ""
-
-
-def one_line(text: str | None) -> str:
-    return " ".join((text or "").split())
-
-
-def plain(markup: str | None) -> str:
-    """The words of a snippet or a JATS abstract, on one line for each paragraph, without its markup."""
-    if not markup:
-        return ""
-    from lxml import html  # type: ignore[import-untyped]
-    from lxml.etree import LxmlError  # type: ignore[import-untyped]
-
-    try:
-        tree = html.fragment_fromstring(markup, create_parent="div")
-    except (LxmlError, ValueError):
-        return one_line(markup)
-    for title in list(tree.iter("jats:title", "title")):
-        title.drop_tree()
-    for paragraph in tree.iter("jats:p", "p", "br"):
-        paragraph.tail = "\n" + (paragraph.tail or "")
-    lines = (one_line(line) for line in str(tree.text_content()).split("\n"))
-    return " ".join(line for line in lines if line)

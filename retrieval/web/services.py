@@ -8,7 +8,8 @@ from importlib import import_module
 
 from ..http import Door
 from ..types import RetrievalError
-from .service import Kind, Service
+from .service import Service
+from .work import Kind
 
 SERVICES = {
     "arxiv": "Arxiv",

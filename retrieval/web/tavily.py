@@ -7,7 +7,8 @@ import json
 from ..http import Rate
 from ..outcomes import Failed, Refused
 from .searxng import page
-from .service import JSON, Body, Filters, Service, Work, parsed
+from .service import JSON, Body, Filters, Service, parsed
+from .work import Work
 
 
 class Result(Body):

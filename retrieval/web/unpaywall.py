@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from ..http import Rate
 from ..outcomes import Refused
-from .service import Body, Filters, Location, Service, Version, Work, doi_of, one_line
+from .service import Body, Filters, Service
+from .work import Location, Version, Work, doi_of, one_line
 
 _VERSIONS: dict[str, Version] = {
     "submittedVersion": "preprint",

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..http import Rate
 from ..outcomes import Failed
-from .service import Body, Filters, Service, Work
+from .service import Body, Filters, Service
+from .work import Work
 
 DATES = {"P569": "Born", "P570": "Died", "P571": "Founded", "P576": "Dissolved", "P577": "Published", "P585": "On"}
 PRECISION = {9: 4, 10: 7, 11: 10}  # Wikidata's precision of a date to the letters of it that are known

@@ -10,7 +10,8 @@ from pydantic import model_validator
 from ..http import Rate
 from ..outcomes import Failed, Limited, Refused
 from .markup import markdown
-from .service import Body, Filters, Service, Work, one_line, plain
+from .service import Body, Filters, Service
+from .work import Work, one_line, plain
 
 LICENCE = "CC BY-SA 4.0"
 
@@ -121,8 +122,8 @@ class Wikipedia(Service):
 
 
 def _is_disambiguation(article: Parsed) -> bool:
-    told = article.properties
-    return "disambiguation" in (told if isinstance(told, dict) else {item.name for item in told})
+    found = article.properties
+    return "disambiguation" in (found if isinstance(found, dict) else {item.name for item in found})
 
 
 def _error(error: ApiError) -> Failed | Limited:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rapidfuzz import fuzz
 
-from .service import Location, Retracted, Work
+from .work import Location, Retracted, Work
 
 ALIKE = 95.0  # per cent of two normalised titles
 MIN_TITLE = 20  # letters; "Introduction" is the title of thousands

@@ -122,8 +122,8 @@ FRAMES = {  # what the sets hold too few of, put around names of pages and of il
 
 def kind_rows(train: Path) -> list[tuple[str, str]]:
     """Questions of people and their kinds, and framed ones; what a set says of no kind is left out."""
-    told = read_rows(train / "question_types.jsonl.gz")
-    rows = [(row["question"], _CATEGORIES[row["category"]]) for row in told if row["category"] in _CATEGORIES]
+    labelled = read_rows(train / "question_types.jsonl.gz")
+    rows = [(row["question"], _CATEGORIES[row["category"]]) for row in labelled if row["category"] in _CATEGORIES]
     rows += [(row["question"], "polar") for row in read_rows(train / "boolean_qa.jsonl.gz")]
     facts = [row for row in read_rows(train / "squad_train.jsonl.gz") if _is_fact(row)]
     rows += [(row["question"], "fact") for row in random.Random(0).sample(facts, NUM_FACTS)]
@@ -192,8 +192,8 @@ def pools(
         found = selection.sentences_of(searcher.search(question.question, PASSAGES), split)
         asked = embedder.embed(selection.asking(question.question))
         vectors = embedder.embed([s.text for s in found])
-        told = relevance(question.question, found) if relevance else None
-        table = selection.described(question.question, found, asked, vectors, parts, told)
+        judged = relevance(question.question, found) if relevance else None
+        table = selection.described(question.question, found, asked, vectors, parts, judged)
         right = [_is_right(question, corpus, ids[s.passage.source.id], s) for s in found]
         yield Pool(question, tuple(found), vectors, table, np.array(right, dtype=np.float64))
 
@@ -288,9 +288,9 @@ def fitted(
     by_stop = {stop: measured(pooled, scored, stop, data) for stop in STOPS}
     stop = best_stop(by_stop)
     precisions = [average_precision(p.right, s) for p, s in zip(pooled, scored, strict=True)]
-    told = {name: round(figure.mean, 4) for name, figure in summary(by_stop[stop]).items()}
-    told["average_precision"] = round(float(np.mean([p for p in precisions if p is not None])), 4)
-    return fit(pooled, names, stop), by_stop[stop], told
+    means = {name: round(figure.mean, 4) for name, figure in summary(by_stop[stop]).items()}
+    means["average_precision"] = round(float(np.mean([p for p in precisions if p is not None])), 4)
+    return fit(pooled, names, stop), by_stop[stop], means
 
 
 # The command
@@ -306,18 +306,18 @@ def weights(
 ) -> ReportWeights:
     """Everything fitted, with the figures of cross-validation and of held-out rows."""
     data, kinds = read_data(open_folder), kind_rows(train)
-    told = {f"kind_{kind}": share for kind, share in held_out_accuracy(kinds, KIND_BUCKETS).items()}
-    say(f"kinds of questions known again: {told}")
+    accuracies = {f"kind_{kind}": share for kind, share in held_out_accuracy(kinds, KIND_BUCKETS).items()}
+    say(f"kinds of questions known again: {accuracies}")
     rows = list(part_rows(read_rows(train / "pmc_articles.jsonl.xz"), trial_numbers(data)))
     parts = linear_text([text for text, _ in rows], [label for _, label in rows], PART_BUCKETS)
     with Index.open(indexes / "fit-selection", embedder) as index:
         index.add_documents(data.documents)
         pooled = list(pools(data, index, embedder, parts))
-    chosen, _, figures_told = fitted(pooled, CHOSEN, data)
-    say(f"sentences chosen, by cross-validation: {figures_told}")
+    chosen, _, means = fitted(pooled, CHOSEN, data)
+    say(f"sentences chosen, by cross-validation: {means}")
     return ReportWeights(
         parts=parts, kinds=linear_text([q for q, _ in kinds], [k for _, k in kinds], KIND_BUCKETS), selection=chosen,
-        measured={**told, **figures_told},
+        measured={**accuracies, **means},
     )  # fmt: skip
 
 

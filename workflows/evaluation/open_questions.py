@@ -93,8 +93,10 @@ def _question(row: dict[str, Any]) -> OpenQuestion:
         for n in row["nuggets"]
     ]
     kept = {k: row.get(k) or () for k in ("entities", "relevant")}
-    told = {k: row[k] for k in ("id", "kind", "question")}
-    return OpenQuestion.model_validate({**told, **kept, "collection": row.get("collection") or "", "nuggets": nuggets})
+    identity = {k: row[k] for k in ("id", "kind", "question")}
+    return OpenQuestion.model_validate(
+        {**identity, **kept, "collection": row.get("collection") or "", "nuggets": nuggets}
+    )
 
 
 def _document(row: dict[str, Any]) -> Document:
@@ -155,12 +157,12 @@ def ask_all(
 def begun(out: Path, settings: dict[str, Any]) -> list[OpenRow]:
     """The rows of an evaluation that was stopped, without one that was cut while it was written; [] where none was begun."""
     beside = out.with_name(out.name + ".settings.json")
-    told = json.dumps(settings, indent=1, sort_keys=True) + "\n"
+    stated = json.dumps(settings, indent=1, sort_keys=True) + "\n"
     if not out.exists():
         out.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(told, encoding="utf-8")
+        beside.write_text(stated, encoding="utf-8")
         return []
-    if not beside.exists() or beside.read_text(encoding="utf-8") != told:
+    if not beside.exists() or beside.read_text(encoding="utf-8") != stated:
         raise ResearchError(f"{out} was made with other settings; name another file with --out, or remove it", USAGE)
     lines = out.read_text(encoding="utf-8").splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n")]
@@ -203,5 +205,5 @@ def scored(data: OpenData, rows: Sequence[OpenRow]) -> list[OpenFigures]:
 def to_json(rows: Sequence[OpenFigures], settings: dict[str, Any]) -> str:
     """Settings, summaries and every question's figures as indented JSON."""
     groups = {g: {n: f.model_dump() for n, f in found.items()} for g, found in by_group(rows).items()}
-    told = {"settings": settings, "summary": groups, "rows": [row.model_dump(mode="json") for row in rows]}
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    results = {"settings": settings, "summary": groups, "rows": [row.model_dump(mode="json") for row in rows]}
+    return json.dumps(results, indent=2, ensure_ascii=False) + "\n"

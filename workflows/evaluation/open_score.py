@@ -228,8 +228,8 @@ def _likeness(one: Counter[str], other: Counter[str]) -> float:
 
 
 def _named(question: OpenQuestion, report: str) -> float | None:
-    told = report.lower()
-    return _ratio(sum(e.lower() in told for e in question.entities), len(question.entities)) if report else None
+    lowered = report.lower()
+    return _ratio(sum(e.lower() in lowered for e in question.entities), len(question.entities)) if report else None
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -254,8 +254,8 @@ SHOWN = (
 def summary(rows: Sequence[OpenFigures]) -> dict[str, Figure]:
     """Every figure of `SHOWN` over the rows that have it; one that none has is left out."""
     columns = {name: [getattr(row, name) for row in rows] for name in SHOWN}
-    told = {name: [float(v) for v in values if v is not None] for name, values in columns.items()}
-    return {name: bootstrap(values) for name, values in told.items() if values}
+    present = {name: [float(v) for v in values if v is not None] for name, values in columns.items()}
+    return {name: bootstrap(values) for name, values in present.items() if values}
 
 
 def by_group(rows: Sequence[OpenFigures]) -> dict[str, dict[str, Figure]]:

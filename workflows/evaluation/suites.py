@@ -217,22 +217,22 @@ def summary(rows: Sequence[Row]) -> dict[str, float]:
     """Means over the rows, in percent where a row says yes or no; what cannot be told from these rows is left out."""
     if not rows:
         return {"n": 0.0}
-    told = [r for r in rows if r.confidence is not None]
+    answered = [r for r in rows if r.confidence is not None]
     figures = {
         "n": len(rows),
         "exact": 100 * _mean(r.exact for r in rows),
         "f1": 100 * _mean(r.f1 for r in rows),
-        "abstained": 100 * (1 - len(told) / len(rows)),
-        "exact_answered": 100 * _mean(r.exact for r in told),
-        "f1_answered": 100 * _mean(r.f1 for r in told),
-        "cites_gold_answered": 100 * _mean(r.cites_gold for r in told),
+        "abstained": 100 * (1 - len(answered) / len(rows)),
+        "exact_answered": 100 * _mean(r.exact for r in answered),
+        "f1_answered": 100 * _mean(r.f1 for r in answered),
+        "cites_gold_answered": 100 * _mean(r.cites_gold for r in answered),
         "references_gold": 100 * _mean(r.references_gold for r in rows),
         "retrieved_gold": 100 * _mean(r.retrieved_gold for r in rows),
         "rounds": _mean(r.rounds for r in rows),
         "canvases": _mean(r.canvases for r in rows),
         "seconds": _mean(r.seconds for r in rows),
         "seconds_median": statistics.median(r.seconds for r in rows),
-        **(calibration([r.confidence or 0.0 for r in told], [r.exact for r in told]) if told else {}),
+        **(calibration([r.confidence or 0.0 for r in answered], [r.exact for r in answered]) if answered else {}),
     }
     return {name: float(value) for name, value in figures.items() if not math.isnan(value)}
 

@@ -151,12 +151,12 @@ def _status(jobs: Jobs, run: Run) -> RunStatus:
 
 async def _log(jobs: Jobs, run: Run, after: int, request: Request) -> AsyncIterator[str]:
     """Events as they are written. Their ids count from 1 over all versions, so that a client goes on where it was cut off."""
-    told = after
+    sent = after
     while not await request.is_disconnected():
         job = jobs.by_run.get(run.folder.name)
         over = job is None or job.over.is_set()
-        for number, event in enumerate(run.events()[told:], told + 1):
-            told = number
+        for number, event in enumerate(run.events()[sent:], sent + 1):
+            sent = number
             yield f"id: {number}\nevent: {event['kind']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n"
         if over:
             return

@@ -13,8 +13,8 @@ from palimpsest.retrieval.http import Page
 from palimpsest.retrieval.outcomes import Failed, Refused, SourceError
 from palimpsest.retrieval.web import measure
 from palimpsest.retrieval.web.fulltext import page_document
+from palimpsest.retrieval.web.html_page import check_article, is_paywalled, pdf_address
 from palimpsest.retrieval.web.markup import jats
-from palimpsest.retrieval.web.pages import check_article, is_paywalled, pdf_address
 
 WORDS = " ".join(f"Sentence {n} tells of cookies, JavaScript and captchas in general." for n in range(30))
 

@@ -21,10 +21,11 @@ from palimpsest.retrieval.web.markup import jats
 from palimpsest.retrieval.web.openalex import OpenAlex
 from palimpsest.retrieval.web.searxng import Searxng
 from palimpsest.retrieval.web.semantic_scholar import SemanticScholar
-from palimpsest.retrieval.web.service import Filters, Service, Work
+from palimpsest.retrieval.web.service import Filters, Service
 from palimpsest.retrieval.web.tavily import Tavily
 from palimpsest.retrieval.web.unpaywall import Unpaywall
 from palimpsest.retrieval.web.wikipedia import Wikipedia
+from palimpsest.retrieval.web.work import Work
 
 from . import scripted
 

@@ -13,8 +13,9 @@ from palimpsest.retrieval.outcomes import Failed, Limited, Refused, SourceError
 from palimpsest.retrieval.types import RetrievalError
 from palimpsest.retrieval.web import services
 from palimpsest.retrieval.web.arxiv import expression
-from palimpsest.retrieval.web.service import Filters, Service, doi_of, plain
+from palimpsest.retrieval.web.service import Filters, Service
 from palimpsest.retrieval.web.words import terms
+from palimpsest.retrieval.web.work import doi_of, plain
 
 from .scripted import Network, door
 

@@ -9,7 +9,7 @@ import pytest
 from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.types import Document
 from palimpsest.retrieval.web.origins import Origins, same_authors
-from palimpsest.retrieval.web.service import Location, Work
+from palimpsest.retrieval.web.work import Location, Work
 from palimpsest.retrieval.web.works import locations, merged, same, surnames
 
 TITLE = "Denoising text in parallel with typed masks"
