@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,12 @@ class ModelWriter:
         self.calibration = self.denoiser.calibration
         self.steps = steps or self.calibration.steps
         self.seed = seed
+
+    def seeded(self, seed: int) -> ModelWriter:
+        """The same model, drawing by another seed."""
+        other = copy(self)
+        other.seed = seed
+        return other
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
         """Up to `k` answers a passage, each passage on a canvas of its own, in the order of `passages`."""

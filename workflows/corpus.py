@@ -133,7 +133,7 @@ def open_writer(config: Config) -> Writer:
         from .config import serve_token
         from .serving.remote_writer import RemoteWriter
 
-        return RemoteWriter(config.model, serve_token())
+        return RemoteWriter(config.model, serve_token(), seed=config.seed)
     return open_model(config)
 
 

@@ -32,12 +32,19 @@ _BUSY = (429, 503)
 class RemoteWriter:
     """The agent's writer over HTTP. ResearchError names the server and the mend when it cannot be reached or refuses.
 
-    `transport` is for tests; `token` goes out as a bearer token.
+    `transport` is for tests; `token` goes out as a bearer token. Without `seed` the server draws by its own.
     """
 
-    def __init__(self, url: str, token: str | None = None, transport: operator.BaseTransport | None = None):
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        transport: operator.BaseTransport | None = None,
+        seed: int | None = None,
+    ):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.url = url.rstrip("/")
+        self._seed = {} if seed is None else {"seed": seed}
         try:
             self._client = operator.client(self.url, headers=headers, below=transport)
         except SourceError as error:
@@ -68,7 +75,7 @@ class RemoteWriter:
         return found
 
     def _ask(self, path: str, body: dict[str, Any], kind: type[T]) -> T:
-        return TypeAdapter(kind).validate_python(self._send("POST", path, body))
+        return TypeAdapter(kind).validate_python(self._send("POST", path, {**body, **self._seed}))
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         """The answer's JSON; a busy server is asked again when it says, for as long as there is patience."""

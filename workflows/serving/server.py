@@ -34,7 +34,7 @@ from .chat import canvas_of, chunks, completion, said
 from .guard import Guard, client_of, is_loopback, refusal
 from .metrics import Measured, Metrics
 from .replies import all_of, events, items_of
-from .wire import Answers, Chat, Choose, Form, Forms, Revise, Verdicts, slices, specs
+from .wire import Answers, Chat, Choose, Drawn, Form, Forms, Revise, Verdicts, slices, specs
 
 ENDPOINTS = (
     "/health", "/metrics", "/v1/models", "/v1/answers", "/v1/choose", "/v1/verdicts", "/v1/fill", "/v1/revise",
@@ -153,24 +153,31 @@ def _writing(app: FastAPI, writer: ModelWriter, engine: Engine) -> None:
     @app.post("/v1/answers")
     async def answers(asked: Answers, request: Request) -> list[Candidate]:
         parts = slices(asked.passages, lambda p: len(p.text))
-        work = [partial(writer.answers, asked.question, asked.kind, part, asked.k) for part in parts]
+        work = [partial(_drawing(writer, asked).answers, asked.question, asked.kind, part, asked.k) for part in parts]
         return [c for part in await all_of(engine.run(work, _ticket(request)), request) for c in part]
 
     @app.post("/v1/verdicts")
     async def verdicts(asked: Verdicts, request: Request) -> list[Verdict]:
-        work = [partial(writer.verdicts, part) for part in slices(asked.pairs, lambda p: len(p[0]) + len(p[1]))]
+        work = [
+            partial(_drawing(writer, asked).verdicts, part)
+            for part in slices(asked.pairs, lambda p: len(p[0]) + len(p[1]))
+        ]
         return [v for part in await all_of(engine.run(work, _ticket(request)), request) for v in part]
 
     @app.post("/v1/choose")
     async def choose(asked: Choose, request: Request) -> Filled:
-        work = [partial(writer.choose, asked.question, asked.kind, asked.passages)]
+        work = [partial(_drawing(writer, asked).choose, asked.question, asked.kind, asked.passages)]
         return (await all_of(engine.run(work, _ticket(request)), request))[0]
 
     @app.post("/v1/fill")
     async def fill(asked: Forms, request: Request) -> list[list[Filled]]:
         parts = slices(asked.forms, lambda f: sum(len(p.text) for p in f.passages))
-        work = [partial(_fill, writer, part) for part in parts]
+        work = [partial(_fill, _drawing(writer, asked), part) for part in parts]
         return [f for part in await all_of(engine.run(work, _ticket(request)), request) for f in part]
+
+
+def _drawing(writer: ModelWriter, asked: Drawn) -> ModelWriter:
+    return writer if asked.seed is None else writer.seeded(asked.seed)
 
 
 def _fill(writer: ModelWriter, forms: Sequence[Form]) -> list[list[Filled]]:

@@ -115,7 +115,13 @@ class Revise(Strict):
         return self
 
 
-class Answers(Strict):
+class Drawn(Strict):
+    """A request whose words may be drawn; without `seed` by the seed of the server's own writer."""
+
+    seed: Seed | None = None
+
+
+class Answers(Drawn):
     question: Question
     kind: Kind
     passages: list[Passage] = Field(max_length=256)
@@ -128,7 +134,7 @@ class Answers(Strict):
         return self
 
 
-class Choose(Strict):
+class Choose(Drawn):
     question: Question
     kind: Kind
     passages: list[Passage] = Field(max_length=64)
@@ -139,7 +145,7 @@ class Choose(Strict):
         return self
 
 
-class Verdicts(Strict):
+class Verdicts(Drawn):
     pairs: list[tuple[Question, Text]] = Field(max_length=1024)
 
 
@@ -154,7 +160,7 @@ class Form(Strict):
         return self
 
 
-class Forms(Strict):
+class Forms(Drawn):
     forms: list[Form] = Field(max_length=256)
 
 

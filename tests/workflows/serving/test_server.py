@@ -102,6 +102,31 @@ def test_what_the_agent_asks_is_what_its_writer_says(one: httpx.Client, small: P
         assert _words(there) == _words(here)
 
 
+def test_a_request_is_drawn_by_its_client_s_seed(one: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of request; one that names no seed is drawn by the server's."""
+    seeds: list[int] = []
+
+    def record(name: str) -> None:
+        method = getattr(ModelWriter, name)
+
+        def recorded(writer: ModelWriter, *given: Any) -> Any:
+            seeds.append(writer.seed)
+            return method(writer, *given)
+
+        monkeypatch.setattr(ModelWriter, name, recorded)
+
+    for name in ("answers", "choose", "verdicts", "fill"):
+        record(name)
+    for seed in (7, None):
+        transport = InProcess(one._transport.app)  # type: ignore[attr-defined]
+        writer = RemoteWriter("http://server", None, transport, seed)
+        writer.answers("How fast is the Marisa?", "NUMBER", [KNOTS], 2)
+        writer.choose("Who built it?", "ENTITY", [KNOTS])
+        writer.verdicts([("It is fast.", KNOTS.text)])
+        writer.fill([(["It reaches ", SlotSpec(MaskKind.NUMBER), "."], [KNOTS])])
+    assert seeds == [7, 7, 7, 7, 0, 0, 0, 0]
+
+
 def _words(found: Any) -> Any:
     """Without probabilities, which differ in the last bits between batches of other sizes."""
     if isinstance(found, list):
