@@ -209,10 +209,11 @@ class Index:
             known = self._store.places()
             self._store.put_skipped(skipped, only=only)
         tally = _Tally(failures=list(skipped))
-        unknown = [path for path in files if not self._is_known(path, known.get(origin_of(path)), tally)]
+        edition = readers()
+        unknown = [path for path in files if not self._is_known(path, known.get(origin_of(path)), edition, tally)]
         wanted = takewhile(lambda _: more is None or more(), unknown)
         size = 0 if more is None else BATCH_HURRIED
-        reads = (_read(path, naming) for path in wanted)
+        reads = (_read(path, edition, naming) for path in wanted)
         self._take(reads, tally, _Clock(len(files), len(files) - len(unknown), watch), size)
         if only:
             self._forget(
@@ -223,9 +224,9 @@ class Index:
                 self._store.drop_unused_vectors()
         return tally.frozen()
 
-    def _is_known(self, path: Path, place: Place | None, tally: _Tally) -> bool:
+    def _is_known(self, path: Path, place: Place | None, edition: str, tally: _Tally) -> bool:
         """Whether a file is as it was when it was read: by its stamp, else by its bytes."""
-        if place is None or place.readers != readers() or not place.stamp:
+        if place is None or place.readers != edition or not place.stamp:
             return False
         stamp = stamp_of(path)
         if stamp is None:
@@ -259,10 +260,12 @@ class Index:
 
     def _write(self, batch: list[Read], fresh: dict[str, list[Passage]], tally: _Tally, clock: _Clock) -> None:
         """Embed, then commit, and then say so: what was counted is kept."""
-        for pieces in fresh.values():
-            for first in range(0, len(pieces), BATCH_PASSAGES):
-                self._embed(pieces[first : first + BATCH_PASSAGES])
-                clock.embedded(len(pieces[first : first + BATCH_PASSAGES]))
+        pieces = [
+            piece for some in fresh.values() for piece in some
+        ]  # of many documents: few texts at once cost more each
+        for first in range(0, len(pieces), BATCH_PASSAGES):
+            self._embed(pieces[first : first + BATCH_PASSAGES])
+            clock.embedded(len(pieces[first : first + BATCH_PASSAGES]))
         if batch:
             with self._changing() as change:
                 for read in batch:
@@ -583,10 +586,10 @@ def _given(document: Document) -> Place:
     return Place(document.source.uri, document.source, document.unread)
 
 
-def _read(path: Path, naming: Naming | None) -> Read:
+def _read(path: Path, edition: str, naming: Naming | None) -> Read:
     """What is in a file. Its stamp is taken first: a change while it is read shows the next time."""
     stamp = stamp_of(path)
-    place = Place(origin_of(path), None, is_file=True, stamp=stamp, sha256=sha256_of(path, stamp), readers=readers())
+    place = Place(origin_of(path), None, is_file=True, stamp=stamp, sha256=sha256_of(path, stamp), readers=edition)
     try:
         document = load(path, uri=naming(path) if naming else None)
     except RetrievalError as exc:

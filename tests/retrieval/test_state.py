@@ -30,15 +30,17 @@ NOTES = {
 
 
 class Counted:
-    """The hashing toy, which remembers what it embedded."""
+    """The hashing toy, which remembers what it embedded, and how many texts at a time."""
 
     def __init__(self) -> None:
         self.inner = HashEmbedder(64)
         self.id, self.dim = self.inner.id, self.inner.dim
         self.history: list[str] = []
+        self.sizes: list[int] = []
 
     def embed(self, texts: list[str]) -> Vectors:
         self.history += texts
+        self.sizes.append(len(texts))
         return self.inner.embed(texts)
 
 
@@ -142,6 +144,14 @@ def test_one_changed_paragraph_is_all_that_is_embedded(folder: Path, tmp_path: P
         assert [text.split("\n")[-1] for text in embedder.history] == ["Cats prowl at night."]
         assert index.search_lexical("hunt", 3) == []
         assert index.check() == []
+
+
+def test_the_passages_of_many_files_are_embedded_together(folder: Path, tmp_path: Path) -> None:
+    """One paragraph at a time, a note costs several times what it costs in company."""
+    embedder = Counted()
+    with Index.open(tmp_path / "index", embedder) as index:
+        index.sync([folder])
+    assert embedder.sizes == [4]
 
 
 def test_a_document_of_two_files_lives_as_long_as_one_of_them(folder: Path, tmp_path: Path) -> None:
