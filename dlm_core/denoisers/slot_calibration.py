@@ -90,7 +90,7 @@ def platt(log_odds: Tensor, right: Tensor, iterations: int = 100) -> tuple[float
     """Slope and offset of a logistic regression of `right` [N] on `log_odds` [N], drawn towards 1 and 0."""
     start = torch.tensor([1.0, 0.0], dtype=torch.float64)
     weights = start.clone().requires_grad_()
-    inputs, told = log_odds.double(), right.double()
+    inputs, outcomes = log_odds.double(), right.double()
     optim = torch.optim.LBFGS(
         [weights], max_iter=iterations, line_search_fn="strong_wolfe"
     )  # whole Newton steps diverge
@@ -98,7 +98,10 @@ def platt(log_odds: Tensor, right: Tensor, iterations: int = 100) -> tuple[float
     def cost() -> Tensor:
         optim.zero_grad()
         guessed = weights[0] * inputs + weights[1]
-        loss = F.binary_cross_entropy_with_logits(guessed, told, reduction="sum") + (weights - start).square().sum() / 2
+        loss = (
+            F.binary_cross_entropy_with_logits(guessed, outcomes, reduction="sum")
+            + (weights - start).square().sum() / 2
+        )
         loss.backward()
         return loss
 

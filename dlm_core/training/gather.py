@@ -57,8 +57,8 @@ def _question(row: Row) -> Row | None:
 
 
 def _twin(row: Row) -> Row:
-    told = _only("title", "question", "answers", "unanswerable_question")(row)
-    return {**(told or {}), "opening": row["context"][:48]}
+    kept = _only("title", "question", "answers", "unanswerable_question")(row)
+    return {**(kept or {}), "opening": row["context"][:48]}
 
 
 def _span(row: Row) -> Row | None:
@@ -67,8 +67,8 @@ def _span(row: Row) -> Row | None:
     answers = [a if isinstance(a, str) else a["text"] for a in row["answers"]]
     at = max(row["context"].find(answers[0]) if answers else 0, 0)
     first = max(0, at - 500)
-    told = {"title": row.get("title", ""), "question": row["question"], "answers": answers[:1]}
-    return {**told, "context": row["context"][first : first + 1100], "answerable": bool(row["answerable"])}
+    kept = {"title": row.get("title", ""), "question": row["question"], "answers": answers[:1]}
+    return {**kept, "context": row["context"][first : first + 1100], "answerable": bool(row["answerable"])}
 
 
 def _page(row: Row) -> Row | None:
@@ -96,8 +96,8 @@ def _hops(row: Row) -> Row | None:
         for n, p in enumerate(row["paragraphs"])
         if n in gold or n in others
     ]
-    told = _only("question", "answer", "source", "type", "gold_complete")(row)
-    return {**(told or {}), "paragraphs": shown}
+    kept = _only("question", "answer", "source", "type", "gold_complete")(row)
+    return {**(kept or {}), "paragraphs": shown}
 
 
 def _steps(row: Row) -> Row | None:

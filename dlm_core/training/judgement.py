@@ -223,10 +223,10 @@ def qualifier(m: Material, rng: random.Random) -> Example | None:
 def clause(m: Material, rng: random.Random) -> Example | None:
     """The paragraph without the sentence that carries the claim: the same topic, the same names, nothing said."""
     paragraph = _paragraph(m, rng)
-    told = [s for s in sentences(paragraph) if 40 < len(s) < 240]
-    if len(told) < 2:
+    usable = [s for s in sentences(paragraph) if 40 < len(s) < 240]
+    if len(usable) < 2:
         return None
-    sentence = rng.choice(told)
+    sentence = rng.choice(usable)
     claim = _thin(sentence, rng)
     if rng.random() < 0.3:
         return verdict(claim, _among(m, [paragraph], rng), SUPPORTS, "wikipedia_pages")
@@ -266,8 +266,8 @@ def negated(text: str, rng: random.Random) -> str | None:
         if word.lower() in _AUXILIARIES and n:
             if n + 1 < len(words) and words[n + 1] in ("not", "never"):
                 return " ".join([*words[: n + 1], *words[n + 2 :]])
-            told = rng.choice(["not", "not", "never"]) if word in ("is", "was", "has", "had") else "not"
-            return " ".join([*words[: n + 1], told, *words[n + 1 :]])
+            denial = rng.choice(["not", "not", "never"]) if word in ("is", "was", "has", "had") else "not"
+            return " ".join([*words[: n + 1], denial, *words[n + 1 :]])
     return None
 
 
@@ -303,22 +303,29 @@ def _year_said(year: int, label: str, rng: random.Random) -> str:
     if label is SUPPORTS:
         return rng.choice([f"in the {year // 10 * 10}s", f"before {year + off}", f"after {year - off}", f"in {year}"])
     decade = year // 10 * 10 + rng.choice([-20, -10, 10, 20])
-    told = [f"in the {decade}s", f"before {year - off}", f"after {year + off}", f"in {year + rng.choice([-1, 1, off])}"]
-    return rng.choice(told)
+    wordings = [
+        f"in the {decade}s",
+        f"before {year - off}",
+        f"after {year + off}",
+        f"in {year + rng.choice([-1, 1, off])}",
+    ]
+    return rng.choice(wordings)
 
 
 def _figure_said(value: int, label: str, rng: random.Random) -> str:
     lower, higher = int(value * rng.uniform(0.5, 0.92)), int(value * rng.uniform(1.1, 1.9)) + 1
     near = round(value, 1 - len(str(value))) if value > 20 else value
     if label is SUPPORTS:
-        told = [f"more than {lower:,}", f"at least {lower:,}", f"at least {value:,}", f"fewer than {higher:,}"]
-        told.append(f"up to {higher:,}")
+        wordings = [f"more than {lower:,}", f"at least {lower:,}", f"at least {value:,}", f"fewer than {higher:,}"]
+        wordings.append(f"up to {higher:,}")
         if near and abs(near - value) <= 0.08 * value:
-            told += [f"about {near:,}", f"around {near:,}"]
-            told += [f"nearly {near:,}", f"almost {near:,}"] if near > value else [f"over {near:,}"] * (near < value)
-        return rng.choice(told)
-    told = [f"more than {higher:,}", f"at least {higher:,}", f"fewer than {lower:,}", f"at most {lower:,}"]
-    return rng.choice([*told, f"about {higher * 2:,}", f"exactly {higher:,}", f"nearly {lower:,}", f"{higher:,}"])
+            wordings += [f"about {near:,}", f"around {near:,}"]
+            wordings += (
+                [f"nearly {near:,}", f"almost {near:,}"] if near > value else [f"over {near:,}"] * (near < value)
+            )
+        return rng.choice(wordings)
+    wordings = [f"more than {higher:,}", f"at least {higher:,}", f"fewer than {lower:,}", f"at most {lower:,}"]
+    return rng.choice([*wordings, f"about {higher * 2:,}", f"exactly {higher:,}", f"nearly {lower:,}", f"{higher:,}"])
 
 
 def elsewhere(m: Material, rng: random.Random) -> Example | None:
@@ -329,8 +336,8 @@ def elsewhere(m: Material, rng: random.Random) -> Example | None:
         return verdict(m.corpus.fever[number]["claim"], _among(m, [other], rng), NOT_ENOUGH, "fever_pairs")
     page = m.row("wikipedia_pages", rng)
     one, two = rng.sample(page["paragraphs"], 2)
-    told = [s for s in sentences(one[1]) if 40 < len(s) < 240]
-    return verdict(_thin(rng.choice(told), rng), [two[1]], NOT_ENOUGH, "wikipedia_pages") if told else None
+    usable = [s for s in sentences(one[1]) if 40 < len(s) < 240]
+    return verdict(_thin(rng.choice(usable), rng), [two[1]], NOT_ENOUGH, "wikipedia_pages") if usable else None
 
 
 def _supported(m: Material, rng: random.Random) -> tuple[str, str, str]:
@@ -347,8 +354,8 @@ def _supported(m: Material, rng: random.Random) -> tuple[str, str, str]:
             row = m.row("nli3", rng)
         return row["hypothesis"], row["premise"], "nli3"
     paragraph = _paragraph(m, rng)
-    told = [s for s in sentences(paragraph) if 40 < len(s) < 240] or [paragraph[:200]]
-    sentence = rng.choice(told)
+    usable = [s for s in sentences(paragraph) if 40 < len(s) < 240] or [paragraph[:200]]
+    sentence = rng.choice(usable)
     alone = rng.random() < 0.5
     return _thin(sentence, rng), sentence if alone else cut(paragraph, EVIDENCE_LETTERS), "wikipedia_pages"
 

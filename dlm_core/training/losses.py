@@ -64,45 +64,49 @@ def slots_of(
     copy: bool = True,
 ) -> SlotBatch:
     """Without `copy` the words of every slot but a citation are written, those of its first span where it has one."""
-    told = [(n, c.slots[t.slot], c, t) for n, (c, ts) in enumerate(zip(canvases, supervised, strict=True)) for t in ts]
-    cite = [slot.spec.kind is MaskKind.CITE for _, slot, _, _ in told]
-    copied = [bool(t.spans) and (copy or is_cite) for (_, _, _, t), is_cite in zip(told, cite, strict=True)]
-    choices = [[rows_of[a] for a in slot.spec.allowed] for _, slot, _, _ in told]
+    places = [
+        (n, c.slots[t.slot], c, t) for n, (c, ts) in enumerate(zip(canvases, supervised, strict=True)) for t in ts
+    ]
+    cite = [slot.spec.kind is MaskKind.CITE for _, slot, _, _ in places]
+    copied = [bool(t.spans) and (copy or is_cite) for (_, _, _, t), is_cite in zip(places, cite, strict=True)]
+    choices = [[rows_of[a] for a in slot.spec.allowed] for _, slot, _, _ in places]
     widest = max(map(len, choices), default=0) or 1
-    answers = [c.index(t.rows[0]) if c else 0 for c, (_, _, _, t) in zip(choices, told, strict=True)]
+    answers = [c.index(t.rows[0]) if c else 0 for c, (_, _, _, t) in zip(choices, places, strict=True)]
     words: list[tuple[int, int, int, float]] = []
     edits: list[tuple[int, int, int, float]] = []
-    for (n, slot, canvas, t), is_cite, is_copied, choice in zip(told, cite, copied, choices, strict=True):
+    for (n, slot, canvas, t), is_cite, is_copied, choice in zip(places, cite, copied, choices, strict=True):
         if t.edits:
             weights = [KEEP_WEIGHT if kept else 1.0 for kept in t.kept]
             edits += [(n, slot.start + i, row, w) for i, (row, w) in enumerate(zip(t.edits, weights, strict=True))]
         elif not (is_cite or is_copied or choice):
             words += _word_places(n, slot, canvas, t)
     return SlotBatch(
-        row=torch.tensor([n for n, _, _, _ in told], dtype=torch.long),
-        place=torch.tensor([slot.start for _, slot, _, _ in told], dtype=torch.long),
-        weight=torch.tensor([t.weight for _, _, _, t in told], dtype=torch.float),
+        row=torch.tensor([n for n, _, _, _ in places], dtype=torch.long),
+        place=torch.tensor([slot.start for _, slot, _, _ in places], dtype=torch.long),
+        weight=torch.tensor([t.weight for _, _, _, t in places], dtype=torch.float),
         cite=torch.tensor(cite, dtype=torch.bool),
         choice=torch.tensor([bool(c) for c in choices], dtype=torch.bool),
         copied=torch.tensor(copied, dtype=torch.bool),
-        edited=torch.tensor([bool(t.edits) for _, _, _, t in told], dtype=torch.bool),
+        edited=torch.tensor([bool(t.edits) for _, _, _, t in places], dtype=torch.bool),
         allowed=torch.tensor([c + [-1] * (widest - len(c)) for c in choices], dtype=torch.long).reshape(-1, widest),
         answer=torch.tensor(answers, dtype=torch.long),
         gold=torch.tensor(
-            [(k, first, last - first) for k, (_, _, _, t) in enumerate(told) for first, last in t.spans],
+            [(k, first, last - first) for k, (_, _, _, t) in enumerate(places) for first, last in t.spans],
             dtype=torch.long,
         ).reshape(-1, 3),
         words=Places.of(words),
         edits=Places.of(edits),
-        supervised=sum(slot.end - slot.start for _, slot, _, _ in told),
+        supervised=sum(slot.end - slot.start for _, slot, _, _ in places),
     )
 
 
-def _word_places(number: int, slot: Slot, canvas: Canvas, told: Supervision) -> list[tuple[int, int, int, float]]:
+def _word_places(
+    number: int, slot: Slot, canvas: Canvas, supervision: Supervision
+) -> list[tuple[int, int, int, float]]:
     """Vocabulary targets, then one [DEL] for all surplus places together: they weigh as one token (DreamOn, arXiv 2602.01326)."""
-    length, rows = slot.end - slot.start, list(told.rows)
+    length, rows = slot.end - slot.start, list(supervision.rows)
     if not rows:
-        first, last = told.spans[0]
+        first, last = supervision.spans[0]
         rows = canvas.tokens[first : last + 1].tolist()[:length]
     surplus = max(length - len(rows), 1)
     targets = [(t, 1.0) for t in rows] + [(DELETE, 1.0 / surplus)] * (length - len(rows))
@@ -132,8 +136,8 @@ def loss(
                 parts["sharp"] = sharpen * sharp
     gated = ~slots.choice & ~slots.cite & ~slots.edited
     if copy and gated.any():
-        told = model.copy_share(states[gated]).float()
-        parts["gate"] = F.binary_cross_entropy_with_logits(told, slots.copied[gated].float())
+        share = model.copy_share(states[gated]).float()
+        parts["gate"] = F.binary_cross_entropy_with_logits(share, slots.copied[gated].float())
     if len(slots.words.row):
         parts["words"] = _written(model, hidden, slots.words)
     if slots.choice.any():

@@ -85,14 +85,14 @@ class Plan:
     @staticmethod
     def read(path: Path) -> Plan:
         """ValueError names a drawer that is not known or phases that do not reach the end."""
-        told = tomllib.loads(path.read_text())
-        phases = tuple(Phase(**phase) for phase in told.pop("phase"))
+        settings = tomllib.loads(path.read_text())
+        phases = tuple(Phase(**phase) for phase in settings.pop("phase"))
         unknown = sorted({name for phase in phases for name in phase.mix} - set(DRAWERS))
         if unknown:
             raise ValueError(f"{path} names drawers that are not there: {', '.join(unknown)}")
         if not phases or phases[-1].until < 1:
             raise ValueError(f"the last phase of {path} ends at {phases[-1].until if phases else 0}; let it end at 1.0")
-        return Plan(**told, phases=phases)
+        return Plan(**settings, phases=phases)
 
     def at(self, share: float) -> Phase:
         return next((p for p in self.phases if share < p.until), self.phases[-1])
@@ -132,11 +132,11 @@ def slipped(masking: Masking, rng: random.Random) -> Masking:
 def _realised(seen: Sequence[Masking], tokenizer: Tokenizer) -> Iterator[tuple[Canvas, list[Supervision]]]:
     for masking in seen:
         try:
-            canvas, told = realise(masking, tokenizer, 16)
+            canvas, supervised = realise(masking, tokenizer, 16)
         except ValueError:  # more segments than a canvas holds: a long passage among many
             continue
-        if told:
-            yield canvas, told
+        if supervised:
+            yield canvas, supervised
 
 
 def widened(batch: Batch) -> Batch:
@@ -152,16 +152,16 @@ Packed = dict[str, Any]
 
 def packed(value: Any) -> Packed:
     """A batch as small arrays that a queue carries cheaply."""
-    told: Packed = {}
+    arrays: Packed = {}
     for f in fields(value):
         inner = getattr(value, f.name)
         if isinstance(inner, Tensor):
-            told[f.name] = _small(inner)
+            arrays[f.name] = _small(inner)
         elif isinstance(inner, Places):
-            told[f.name] = packed(inner)
+            arrays[f.name] = packed(inner)
         else:
-            told[f.name] = inner
-    return told
+            arrays[f.name] = inner
+    return arrays
 
 
 def _small(tensor: Tensor) -> np.ndarray[Any, Any]:
@@ -177,8 +177,8 @@ def unpacked(batch: Packed, slots: Packed, device: torch.device) -> tuple[Batch,
     return Batch(**_tensors(batch, device)), SlotBatch(**_tensors(rest, device), words=words, edits=edits)
 
 
-def _tensors(told: Packed, device: torch.device) -> dict[str, Any]:
-    return {name: _on(value, device) if isinstance(value, np.ndarray) else value for name, value in told.items()}
+def _tensors(arrays: Packed, device: torch.device) -> dict[str, Any]:
+    return {name: _on(value, device) if isinstance(value, np.ndarray) else value for name, value in arrays.items()}
 
 
 def _on(array: np.ndarray[Any, Any], device: torch.device) -> Tensor:

@@ -385,13 +385,13 @@ def long_draft(m: Material, rng: random.Random) -> Example | None:
     page = m.row("wikipedia_pages", rng)
     picked = rng.sample(page["paragraphs"], min(len(page["paragraphs"]), rng.randint(1, 6)))
     passages = [cut(text, PASSAGE_LETTERS) for _, text in picked]
-    told = [(n, s) for n, text in enumerate(passages) for s in sentences(text) if 40 < len(s) < 260]
-    if len(told) < 3:
+    stated = [(n, s) for n, text in enumerate(passages) for s in sentences(text) if 40 < len(s) < 260]
+    if len(stated) < 3:
         return None
-    told = told[: rng.randint(3, 22)]
+    stated = stated[: rng.randint(3, 22)]
     pieces: list[Piece] = []
     targets: list[tuple[int, str, str]] = []  # passage, words now, words before
-    for n, sentence in told:
+    for n, sentence in stated:
         claim = _thin(sentence, rng)
         spans = [s for s in names_in(claim) if find_all(passages[n], claim[s[0] : s[1]])]
         if not spans or rng.random() < 0.5:
@@ -411,13 +411,13 @@ def long_draft(m: Material, rng: random.Random) -> Example | None:
 
 def _joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     """The pieces with neighbouring words made one."""
-    told: list[Piece] = []
+    joined: list[Piece] = []
     for piece in pieces:
-        if told and isinstance(piece, str) and isinstance(told[-1], str):
-            told[-1] += piece
+        if joined and isinstance(piece, str) and isinstance(joined[-1], str):
+            joined[-1] += piece
         else:
-            told.append(piece)
-    return tuple(told)
+            joined.append(piece)
+    return tuple(joined)
 
 
 def older(name: str) -> Drawer:

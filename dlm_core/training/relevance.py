@@ -14,18 +14,18 @@ from .material import Material, content_words, cut, sentences
 
 MOST_SENTENCES = 6
 PARAGRAPH_LETTERS = 950
-Told = list[tuple[str, bool]]  # sentences and whether they answer
+Judged = list[tuple[str, bool]]  # sentences and whether they answer
 
 
-def relevance(question: str, heading: str, told: Told, source: str, rng: random.Random) -> Example | None:
+def relevance(question: str, heading: str, judged: Judged, source: str, rng: random.Random) -> Example | None:
     """Sentences in their order; those that are not judged still stand in the paragraph."""
-    told = [(cut(s, 320), right) for s, right in told if len(s) > 15]
-    if not told or not question.strip():
+    judged = [(cut(s, 320), right) for s, right in judged if len(s) > 15]
+    if not judged or not question.strip():
         return None
-    first = rng.randrange(max(len(told) - 9, 1))
-    told = told[first : first + 9]
-    paragraph = cut(" ".join(s for s, _ in told), PARAGRAPH_LETTERS)
-    inside = [(s, right) for s, right in told if s in paragraph]
+    first = rng.randrange(max(len(judged) - 9, 1))
+    judged = judged[first : first + 9]
+    paragraph = cut(" ".join(s for s, _ in judged), PARAGRAPH_LETTERS)
+    inside = [(s, right) for s, right in judged if s in paragraph]
     picked = sorted(rng.sample(range(len(inside)), min(len(inside), rng.choice([1, 2, 3, 4, 5, MOST_SENTENCES]))))
     if not picked:
         return None
@@ -40,7 +40,7 @@ def relevance(question: str, heading: str, told: Told, source: str, rng: random.
     return Example((question.strip(),), (paragraph,), tuple(draft), targets, "relevance", source)
 
 
-def all_off(texts: Sequence[str]) -> Told:
+def all_off(texts: Sequence[str]) -> Judged:
     return [(s, False) for text in texts for s in sentences(text)]
 
 
@@ -51,25 +51,25 @@ def from_answers(m: Material, rng: random.Random) -> Example | None:
     if not row["answers"] or row.get("answerable") is False:
         return None
     answer, title = row["answers"][0], row["title"].replace("_", " ")
-    told = [(s, answer in s) for s in sentences(row["context"])]
+    judged = [(s, answer in s) for s in sentences(row["context"])]
     if rng.random() < 0.2 and name == "squad_train":
         others = [c for c in m.corpus.by_title.get(row["title"], []) if answer not in c]
-        told = all_off([rng.choice(others)]) if others else told
+        judged = all_off([rng.choice(others)]) if others else judged
     if (
-        sum(right for _, right in told) > 1
+        sum(right for _, right in judged) > 1
     ):  # the answer's words stand in several: those that share most with the question
         said = content_words(row["question"])
-        most = max(len(said & content_words(s)) for s, right in told if right)
-        told = [(s, right and len(said & content_words(s)) == most) for s, right in told]
-    return relevance(row["question"], title, told, name, rng)
+        most = max(len(said & content_words(s)) for s, right in judged if right)
+        judged = [(s, right and len(said & content_words(s)) == most) for s, right in judged]
+    return relevance(row["question"], title, judged, name, rng)
 
 
 def from_sentences(m: Material, rng: random.Random) -> Example | None:
     row = m.row("answer_sentences", rng)
     right = set(row["answer_sentences"])
-    told = [(s, n in right) for n, s in enumerate(row["sentences"])]
+    judged = [(s, n in right) for n, s in enumerate(row["sentences"])]
     heading = f"{row['title']}, {row['heading']}" if row.get("heading") else row["title"]
-    return relevance(row["question"], heading, told, "answer_sentences", rng)
+    return relevance(row["question"], heading, judged, "answer_sentences", rng)
 
 
 def from_hops(m: Material, rng: random.Random) -> Example | None:
@@ -80,8 +80,8 @@ def from_hops(m: Material, rng: random.Random) -> Example | None:
     if not gold:
         return None
     page = rng.choice(others) if others and rng.random() < 0.25 else rng.choice(gold)
-    told = [(s, n in page["facts"]) for n, s in enumerate(page["sentences"])]
-    return relevance(row["question"], page["title"], told, "multihop_qa", rng)
+    judged = [(s, n in page["facts"]) for n, s in enumerate(page["sentences"])]
+    return relevance(row["question"], page["title"], judged, "multihop_qa", rng)
 
 
 def from_medicine(m: Material, rng: random.Random) -> Example | None:
@@ -92,8 +92,8 @@ def from_medicine(m: Material, rng: random.Random) -> Example | None:
     near = [r for r in (rows[at - 1], rows[at + 1]) if r["focus"] == row["focus"] and r["qtype"] != row["qtype"]]
     right = [(s, True) for s in sentences(row["answer"])[: rng.randint(1, 4)]]
     wrong = all_off([rng.choice(near)["answer"] if near else rng.choice(rows)["answer"]])[: rng.randint(1, 5)]
-    told = right + wrong if rng.random() < 0.5 else wrong + right
-    return relevance(row["question"], "", told, "medquad", rng)
+    judged = right + wrong if rng.random() < 0.5 else wrong + right
+    return relevance(row["question"], "", judged, "medquad", rng)
 
 
 _ABOUT = (
@@ -114,8 +114,8 @@ def from_sections(m: Material, rng: random.Random) -> Example | None:
     question = rng.choice(_ABOUT).format(heading=one[0].lower(), title=page["title"])
     right = [(s, True) for s in sentences(one[1])][: rng.randint(1, 4)]
     wrong = all_off([two[1]])[: rng.randint(1, 4)]
-    told = right + wrong if rng.random() < 0.5 else wrong + right
-    return relevance(question, page["title"], told, "wikipedia_pages", rng)
+    judged = right + wrong if rng.random() < 0.5 else wrong + right
+    return relevance(question, page["title"], judged, "wikipedia_pages", rng)
 
 
 _FINDING = (
@@ -152,8 +152,8 @@ def from_abstracts(m: Material, rng: random.Random) -> Example | None:
     question = rng.choice(_ASKED).format(title=row["title"].strip(" .?"))
     if rng.random() < 0.3:
         return relevance(question, "", all_off([m.row(name, rng)["abstract"]]), name, rng)
-    told = [(s, any(f in s.lower() for f in _FINDING)) for s in sentences(row["abstract"])]
-    return relevance(question, row["title"] if rng.random() < 0.5 else "", told, name, rng)
+    judged = [(s, any(f in s.lower() for f in _FINDING)) for s in sentences(row["abstract"])]
+    return relevance(question, row["title"] if rng.random() < 0.5 else "", judged, name, rng)
 
 
 def from_trials(m: Material, rng: random.Random) -> Example | None:
@@ -172,8 +172,8 @@ def from_trials(m: Material, rng: random.Random) -> Example | None:
     other = article["abstract"] if article else m.row("pmc_articles", rng)["abstract"]
     said = {s for s, _ in right}
     wrong = [(s, False) for s in sentences(other) if s not in said and not any(f in s.lower() for f in _FINDING)]
-    told = wrong[: rng.randint(1, 4)] + right
-    return relevance(question, "", told, "evidence_inference", rng)
+    judged = wrong[: rng.randint(1, 4)] + right
+    return relevance(question, "", judged, "evidence_inference", rng)
 
 
 def from_opinions(m: Material, rng: random.Random) -> Example | None:
@@ -184,9 +184,9 @@ def from_opinions(m: Material, rng: random.Random) -> Example | None:
     asked = rng.choice(
         ("{claim}?", "Is it right that {claim}?", "What speaks for and against: {claim}?", "Should it be so? {claim}")
     )
-    told = [(s, True) for s in row["perspectives"][:3]] + [(s, False) for s in other["perspectives"][:3]]
-    rng.shuffle(told)
-    return relevance(asked.format(claim=row["claim"].strip(" .")), "", told, "stance_pairs", rng)
+    judged = [(s, True) for s in row["perspectives"][:3]] + [(s, False) for s in other["perspectives"][:3]]
+    rng.shuffle(judged)
+    return relevance(asked.format(claim=row["claim"].strip(" .")), "", judged, "stance_pairs", rng)
 
 
 def from_tables(m: Material, rng: random.Random) -> Example | None:
@@ -197,6 +197,6 @@ def from_tables(m: Material, rng: random.Random) -> Example | None:
         return None
     key = rng.choice(pairs)
     question = rng.choice(("What is the {k} of {t}?", "{t}: {k}", "What does the table give as {k} for {t}?"))
-    told = [(r, r.split(":", 1)[0] == key) for r in row["rows"]]
-    rng.shuffle(told)
-    return relevance(question.format(k=key.lower(), t=row["title"]), row["title"], told, "table_nli", rng)
+    judged = [(r, r.split(":", 1)[0] == key) for r in row["rows"]]
+    rng.shuffle(judged)
+    return relevance(question.format(k=key.lower(), t=row["title"]), row["title"], judged, "table_nli", rng)

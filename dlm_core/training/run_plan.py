@@ -111,19 +111,19 @@ class Feed:
 
     def _carry(self) -> None:
         kept: list[tuple[Packed, Packed]] = []
-        told: tuple[Packed, Packed]
+        pair: tuple[Packed, Packed]
         rng = random.Random(0)
         while not self._stopped:
             try:
-                told = self.drawn.get(timeout=0.02 if len(kept) > 50 else 60.0)
+                pair = self.drawn.get(timeout=0.02 if len(kept) > 50 else 60.0)
                 self.fresh += 1
-                kept.append(told)
+                kept.append(pair)
                 kept = kept[-KEPT:]
             except queue.Empty:
                 if not kept:
                     raise RuntimeError("no batch was drawn for a minute; see what the drawing processes say") from None
-                told, self.repeated = rng.choice(kept), self.repeated + 1
-            self.ready.put(unpacked(*told, self._device))
+                pair, self.repeated = rng.choice(kept), self.repeated + 1
+            self.ready.put(unpacked(*pair, self._device))
 
     def check(self) -> None:
         """RuntimeError where a drawing process has died: from then on the batches that are left would only be shown again."""
@@ -171,7 +171,7 @@ def train(run: Run, say: Callable[[dict[str, float]], None]) -> EmbeddedModel:
     if feed:
         feed.start()
     batches = iter(feed) if feed else alone(run, plan, material, share, steps)
-    clock = saved = told_at = time.monotonic()
+    clock = saved = reported = time.monotonic()
     sums: dict[str, Tensor] = {}
     seen = 0
     model.train()
@@ -195,16 +195,16 @@ def train(run: Run, say: Callable[[dict[str, float]], None]) -> EmbeddedModel:
         for name, value in parts.items():
             sums[name] = value.detach() if name not in sums else sums[name].lerp(value.detach(), 0.03)
         now = time.monotonic()
-        if now - told_at > TELL:
+        if now - reported > TELL:
             row = {
                 "step": float(steps),
                 "seconds": spent,
                 "share": share.get(),
-                "tokens_per_second": seen / (now - told_at),
+                "tokens_per_second": seen / (now - reported),
             }
             row |= {"fresh": float(feed.fresh), "repeated": float(feed.repeated)} if feed else {}
             say({**row, **{name: float(value) for name, value in sums.items()}})
-            seen, told_at = 0, now
+            seen, reported = 0, now
         if time.monotonic() - saved > run.save:
             keep(run, model, average, optim, steps, spent)
             saved = time.monotonic()
@@ -242,9 +242,9 @@ def resumed(
 
 def averaged(model: EmbeddedModel, average: dict[str, Tensor]) -> EmbeddedModel:
     """A model of the averaged weights, on the CPU."""
-    told = EmbeddedModel(model.config)
-    told.load_state_dict({name: value.float().cpu() for name, value in average.items()})
-    return told
+    smoothed = EmbeddedModel(model.config)
+    smoothed.load_state_dict({name: value.float().cpu() for name, value in average.items()})
+    return smoothed
 
 
 def keep(

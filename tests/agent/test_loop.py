@@ -56,10 +56,10 @@ def test_a_question_is_answered_cited_and_quoted() -> None:
 
 def test_the_second_hop_asks_with_the_entity_that_the_first_found() -> None:
     deed = passage("The Marisa barge was built by Pietro Canale in 1901.", "Deeds")
-    told = {"Which barge": r"won was (\w+)", "built": r"built by (Pietro Canale)"}
+    patterns = {"Which barge": r"won was (\w+)", "built": r"built by (Pietro Canale)"}
     race = passage("The barge that won was Marisa.", "Race")
     shelf = Shelf(race, deed)
-    _, state = research("Which barge won the race, and who built it?", ScriptedWriter(told), shelf)
+    _, state = research("Which barge won the race, and who built it?", ScriptedWriter(patterns), shelf)
     assert "Who built Marisa?" in shelf.history
     assert "**Pietro Canale**" in report(state)
 
@@ -68,8 +68,8 @@ def test_an_unsure_answer_sends_the_search_over_a_bridge() -> None:
     """Names the passages hold and the question does not become queries of the next round."""
     near = passage("The winner rowed for the club of Omegna.", "Race")
     shelf = Shelf(near, passage("Omegna lies on Lake Orta.", "Towns"))
-    told = ScriptedWriter({"winner": r"club of (\w+)"}, sure={"Omegna": 0.06})
-    events, _ = research("Where does the winner live?", told, shelf)
+    scripted = ScriptedWriter({"winner": r"club of (\w+)"}, sure={"Omegna": 0.06})
+    events, _ = research("Where does the winner live?", scripted, shelf)
     assert any(q.startswith("Omegna:") for q in shelf.history)
     assert any(e.kind == "searched" and e.data["reason"] == "bridge" for e in events)
 
@@ -108,13 +108,13 @@ def test_unrelated_evidence_leaves_every_byte() -> None:
 
 def test_a_revision_that_the_evidence_supports_less_is_rolled_back() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE))
-    told = writer()
-    told.enqueue(  # disputed? the two answers, then the old claim, then the new one
+    scripted = writer()
+    scripted.enqueue(  # disputed? the two answers, then the old claim, then the new one
         *[Verdict(supports=0.2, refutes=0.7, silent=0.1)] * 3,
         Verdict(supports=0.5, refutes=0.4, silent=0.1),
         Verdict(supports=0.3, refutes=0.6, silent=0.1),
     )
-    events, after = finish(amend(before, [NEWER]), tools(told, Shelf()))
+    events, after = finish(amend(before, [NEWER]), tools(scripted, Shelf()))
     assert "rolled back" in {e.kind for e in events}
     assert moved(before.draft, after.draft, ["q1.standing", "q2.standing"]) == []
     assert "reaches 12 knots" in report(after)
@@ -143,10 +143,12 @@ def test_a_written_answer_does_not_waver() -> None:
 
     def answer_after(sure: float) -> str:
         far = passage("Orta is Tolomeo on the far shore of the fastest barge Lake.", "Far")
-        told = ScriptedWriter({"fastest barge": r"Orta is (\w+)"}, sure={"Marisa": 0.6, "Tolomeo": sure})
-        steps = finish(ResearchState(question="What is the fastest barge on Lake Orta?"), tools(told, Shelf(BARGE)))[1]
+        scripted = ScriptedWriter({"fastest barge": r"Orta is (\w+)"}, sure={"Marisa": 0.6, "Tolomeo": sure})
+        steps = finish(
+            ResearchState(question="What is the fastest barge on Lake Orta?"), tools(scripted, Shelf(BARGE))
+        )[1]
         grown = steps.model_copy(update={"evidence": (*steps.evidence, far), "finished": "", "round": 1})
-        return finish(grown, tools(told, Shelf()))[1].draft.span("q1.answer").text
+        return finish(grown, tools(scripted, Shelf()))[1].draft.span("q1.answer").text
 
     assert answer_after(0.7) == "Marisa"
     assert answer_after(0.99) == "Tolomeo"
@@ -194,13 +196,13 @@ FIGURES = st.integers(2, 9999)
 @given(st.lists(st.tuples(WORDS, FIGURES, FIGURES), min_size=1, max_size=5, unique_by=lambda t: t[0]), st.data())
 def test_locality_over_many_drafts(facts: list[tuple[str, int, int]], data: st.DataObject) -> None:
     """The promise: text outside the reopened spans is byte-identical, whatever was written and whatever comes."""
-    told = ScriptedWriter({"How many": r"holds (\d+) crates"})
+    scripted = ScriptedWriter({"How many": r"holds (\d+) crates"})
     held = [
         passage(f"The {name} store holds {n} crates of Lake Orta salt.", f"store {name}", "2024-01-01")
         for name, n, _ in facts
     ]
     question = f"How many crates of salt does the {facts[0][0]} store hold?"
-    _, before = research(question, told, Shelf(*held), rounds=2, claims=5)
+    _, before = research(question, scripted, Shelf(*held), rounds=2, claims=5)
     dates = st.sampled_from(["2025-01-01", "2020", None])
     news = [
         passage(
@@ -211,7 +213,7 @@ def test_locality_over_many_drafts(facts: list[tuple[str, int, int]], data: st.D
         for name, _, m in facts
         if data.draw(st.booleans())
     ]
-    _, after = finish(amend(before, news), tools(told, Shelf()))
+    _, after = finish(amend(before, news), tools(scripted, Shelf()))
     reopened = [s for r in after.revisions if r.version == 2 for s in r.reopened]
     assert moved(before.draft, after.draft, reopened) == []
     assert len(report(after)) >= len(report(before)) - 12 * len(reopened)
@@ -221,9 +223,9 @@ def test_locality_over_many_drafts(facts: list[tuple[str, int, int]], data: st.D
 def test_an_answer_read_where_nothing_asked_about_is_named_is_not_believed() -> None:
     """Of three texts on other bridges, "Who built the Golden Gate Bridge?" was once answered with the builder of the Humber's."""
     humber = passage("The Humber Bridge was designed and built by Fox in eight years.", "Humber")
-    told = ScriptedWriter({"built": r"built by (\w+)"})
-    _, other = research("Who built the Golden Gate Bridge?", told, Shelf(humber))
-    _, asked = research("Who built the Humber Bridge?", told, Shelf(humber))
+    scripted = ScriptedWriter({"built": r"built by (\w+)"})
+    _, other = research("Who built the Golden Gate Bridge?", scripted, Shelf(humber))
+    _, asked = research("Who built the Humber Bridge?", scripted, Shelf(humber))
     assert "**Not established**" in report(other)
     assert "**Fox** [1]" in report(asked)
 
@@ -239,8 +241,8 @@ def test_an_answer_read_where_nothing_asked_about_is_named_is_not_believed() -> 
 )
 def test_how_fast_asks_for_a_speed(question: str, wrong: str, right: str) -> None:
     """ "How fast is it?" was once answered with "June 2026", which stood beside the name."""
-    told = ScriptedWriter({"How": r"(\d+)"}, sure={"300": 0.9, "1926": 0.9})
-    _, state = research(question, told, Shelf(passage(wrong, "One"), passage(right, "Two")))
+    scripted = ScriptedWriter({"How": r"(\d+)"}, sure={"300": 0.9, "1926": 0.9})
+    _, state = research(question, scripted, Shelf(passage(wrong, "One"), passage(right, "Two")))
     found = next(w for w in right.split() if w.isdigit())
     assert f"**{found}**" in report(state)
 

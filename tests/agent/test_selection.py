@@ -40,8 +40,8 @@ def split(text: str) -> list[tuple[int, int]]:
 
 
 def passage(source: str, text: str, start: int = 0) -> Passage:
-    told = Source(id=source, uri=f"note:{source}", title=f"Note {source}", sha256=source * 8)
-    return Passage(id=f"{source}-{start}", text=text, source=told, start=start, end=start + len(text))
+    note = Source(id=source, uri=f"note:{source}", title=f"Note {source}", sha256=source * 8)
+    return Passage(id=f"{source}-{start}", text=text, source=note, start=start, end=start + len(text))
 
 
 def sentences(*passages: Passage) -> list[Sentence]:
@@ -69,8 +69,8 @@ def test_sentences_are_those_of_the_passages_in_the_sources_offsets() -> None:
 
 
 def test_sentences_cut_at_indexing_are_taken_as_they_are() -> None:
-    told = ALDER.model_copy(update={"sentences": ((0, 67),)})
-    assert [(s.start, s.end) for s in sentences(told)] == [(0, 67)]
+    cut = ALDER.model_copy(update={"sentences": ((0, 67),)})
+    assert [(s.start, s.end) for s in sentences(cut)] == [(0, 67)]
 
 
 def test_a_label_on_a_line_of_its_own_is_no_part_of_the_sentence() -> None:
@@ -91,16 +91,16 @@ def column(name: str, found: np.ndarray) -> list[float]:
 
 def test_features_are_what_they_are_called() -> None:
     found = sentences(ALDER, OAK)
-    told = table("How long does alder wood last under water?", found)
-    assert column("cosine", told) == [1, 0, 0, 0, 0]
-    assert column("after", told)[1] == 0
-    assert column("before", told)[1] == 1  # the sentence before it is the question itself
-    assert column("first", told) == [1, 0, 0, 1, 0]
-    assert column("last", told) == [0, 0, 1, 0, 1]
-    overlap = column("overlap", told)
+    features = table("How long does alder wood last under water?", found)
+    assert column("cosine", features) == [1, 0, 0, 0, 0]
+    assert column("after", features)[1] == 0
+    assert column("before", features)[1] == 1  # the sentence before it is the question itself
+    assert column("first", features) == [1, 0, 0, 1, 0]
+    assert column("last", features) == [0, 0, 1, 0, 1]
+    overlap = column("overlap", features)
     assert overlap[1] > overlap[2] == 0
-    assert len(set(column("finding", told))) > 1
-    assert np.isnan(column("relevance", told)).all()
+    assert len(set(column("finding", features))) > 1
+    assert np.isnan(column("relevance", features)).all()
     assert column("relevance", table("?", found, [0.1, 0.2, 0.3, 0.4, 0.5])) == [0.1, 0.2, 0.3, 0.4, 0.5]
 
 
@@ -108,8 +108,8 @@ def test_words_that_every_passage_holds_tell_nothing() -> None:
     found = sentences(
         passage("a", "The alder of the shore is old and grey."), passage("b", "The oak of the hill is young and green.")
     )
-    told = column("overlap", table("What is the age of the oak", found))
-    assert 2 * told[0] < told[1]
+    overlaps = column("overlap", table("What is the age of the oak", found))
+    assert 2 * overlaps[0] < overlaps[1]
 
 
 def test_nothing_found_is_a_table_without_rows() -> None:
@@ -143,10 +143,10 @@ def weights(**chosen: float) -> SelectionWeights:
 
 def test_scores_are_linear_in_the_features_and_their_distance_from_the_others() -> None:
     found = sentences(ALDER, OAK)
-    told = table("alder?", found)
-    assert list(scores(told, weights(cosine=2.0))) == [1, -1, -1, -1, -1]
+    features = table("alder?", found)
+    assert list(scores(features, weights(cosine=2.0))) == [1, -1, -1, -1, -1]
     relative = weights(cosine=0.0).model_copy(update={"relative": (1.0,)})
-    assert list(scores(told, relative)) == pytest.approx([1, -1.5, -1.5, -1.5, -1.5], abs=1e-4)
+    assert list(scores(features, relative)) == pytest.approx([1, -1.5, -1.5, -1.5, -1.5], abs=1e-4)
 
 
 def test_the_best_come_first_and_neighbours_become_one_quotation() -> None:

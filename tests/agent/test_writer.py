@@ -58,13 +58,13 @@ def test_a_long_passage_is_read_to_its_end(writer: ModelWriter) -> None:
 
 def test_filled_places_are_quotes_and_one_a_slot(writer: ModelWriter) -> None:
     form = [SlotSpec(MaskKind.ENTITY, required=True), " made ", SlotSpec(MaskKind.NUMBER, required=True), " knots"]
-    told = writer.fill([(form, PASSAGES), (form[2:], PASSAGES[1:])])
-    assert [len(f) for f in told] == [2, 1]
-    for filled in (f for fills in told for f in fills):
+    filled_forms = writer.fill([(form, PASSAGES), (form[2:], PASSAGES[1:])])
+    assert [len(f) for f in filled_forms] == [2, 1]
+    for filled in (f for fills in filled_forms for f in fills):
         held = next(p for p in PASSAGES if p.id == filled.passage)
         assert holds(held, filled.text, filled.start, filled.end)
         assert 1 <= filled.steps <= 2
-    assert told[1][0].passage == PASSAGES[1].id
+    assert filled_forms[1][0].passage == PASSAGES[1].id
 
 
 def test_nothing_to_copy_is_no_passage_and_no_words(writer: ModelWriter) -> None:
@@ -87,8 +87,8 @@ def test_the_joint_reading_names_one_of_the_shown(writer: ModelWriter) -> None:
 
 def test_verdicts_are_distributions_in_the_order_asked(writer: ModelWriter) -> None:
     pairs = [("It is fast. " * n, "A text of words. " * (9 - n)) for n in (1, 8, 3)]
-    told = writer.verdicts(pairs)
-    for pair, verdict in zip(pairs, told, strict=True):
+    judged = writer.verdicts(pairs)
+    for pair, verdict in zip(pairs, judged, strict=True):
         assert verdict.supports + verdict.refutes + verdict.silent == pytest.approx(1, abs=1e-5)
         assert writer.verdicts([pair])[0].supports == pytest.approx(verdict.supports, abs=1e-5)
     assert writer.verdicts([]) == []
@@ -122,18 +122,18 @@ def test_the_seed_reaches_the_model_in_every_question_put_to_it(
 
 
 def test_the_kinds_of_a_question_are_one_distribution(writer: ModelWriter) -> None:
-    told = writer.kinds("Why did the pier fall?")
-    assert tuple(told) == KINDS
-    assert sum(told.values()) == pytest.approx(1, abs=1e-4)
+    probabilities = writer.kinds("Why did the pier fall?")
+    assert tuple(probabilities) == KINDS
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-4)
 
 
 def test_every_sentence_is_judged_beside_its_passage(writer: ModelWriter) -> None:
     """Eight sentences take two canvases; each slot is what the model says of it when it is asked alone of that canvas."""
     many = [f"Sentence {n} speaks of knots." for n in range(8)]
-    told = writer.relevance("How fast was it?", [(PASSAGES[0], many), (PASSAGES[1], []), (PASSAGES[1], many[:1])])
-    assert [len(found) for found in told] == [8, 0, 1]
-    assert all(0 < p < 1 for found in told for p in found)
+    relevances = writer.relevance("How fast was it?", [(PASSAGES[0], many), (PASSAGES[1], []), (PASSAGES[1], many[:1])])
+    assert [len(found) for found in relevances] == [8, 0, 1]
+    assert all(0 < p < 1 for found in relevances for p in found)
     titled = PASSAGES[0].model_copy(update={"text": f"{PASSAGES[0].source.title}. {PASSAGES[0].text}"})
     draft = [piece for text in many[6:] for piece in (text, RELEVANCE_PROMPT, RELEVANCE_SLOT, " ")][:-1]
     canvas = writer.denoiser.build(["How fast was it?"], [(titled.id, titled.text)], draft)
-    assert told[0][7] == pytest.approx(writer.denoiser.choices([canvas], 1)[0][0], abs=1e-4)
+    assert relevances[0][7] == pytest.approx(writer.denoiser.choices([canvas], 1)[0][0], abs=1e-4)

@@ -50,7 +50,7 @@ def test_more_effort_means_more_reading() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "expected"),
     [
         ("budget", "soon", "'soon' for budget: 'soon' is no length of time; write 90s, 5m or 1h"),
         ("budget", "-5m", "no length of time"),
@@ -67,24 +67,24 @@ def test_more_effort_means_more_reading() -> None:
         ("colour", "red", "unknown setting 'colour'; the settings are approve_queries, budget, contact"),
     ],
 )
-def test_a_bad_setting_is_named(key: str, value: object, told: str) -> None:
+def test_a_bad_setting_is_named(key: str, value: object, expected: str) -> None:
     with pytest.raises(ResearchError) as error:
         Config.load(Path("/nowhere"), **{key: value})
-    assert told in str(error.value)
+    assert expected in str(error.value)
     assert error.value.code == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (b"efort = 4\n", "unknown setting 'efort'"),
         (b"effort = \n", "is not valid TOML"),
         (b"model = '\xff'\n", "is not valid TOML"),
     ],
 )
-def test_a_bad_file_of_settings_is_named(tmp_path: Path, text: bytes, told: str) -> None:
+def test_a_bad_file_of_settings_is_named(tmp_path: Path, text: bytes, expected: str) -> None:
     (tmp_path / "research.toml").write_bytes(text)
-    with pytest.raises(ResearchError, match=told) as error:
+    with pytest.raises(ResearchError, match=expected) as error:
         Config.load(tmp_path)
     assert error.value.code == 2
 
@@ -113,14 +113,16 @@ def _loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
-@pytest.mark.parametrize(("lay", "told"), [(_fifo, "is no file"), (_folder, "is no file"), (_loop, "cannot be read")])
+@pytest.mark.parametrize(
+    ("lay", "expected"), [(_fifo, "is no file"), (_folder, "is no file"), (_loop, "cannot be read")]
+)
 @pytest.mark.parametrize("named", [False, True])
 def test_what_is_no_file_of_settings_is_named_and_not_waited_for(
-    tmp_path: Path, lay: Callable[[Path], None], told: str, named: bool
+    tmp_path: Path, lay: Callable[[Path], None], expected: str, named: bool
 ) -> None:
     path = tmp_path / "research.toml"
     lay(path)
-    with pytest.raises(ResearchError, match=told) as error:
+    with pytest.raises(ResearchError, match=expected) as error:
         Config.load(tmp_path, file=path if named else None)
     assert error.value.code == 2
 

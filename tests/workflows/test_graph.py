@@ -19,7 +19,7 @@ from tests.workflows import scripted
 
 
 def plainly(state: ResearchState, tools: Tools) -> tuple[list[Event], ResearchState]:
-    told: list[Event] = []
+    seen: list[Event] = []
 
     def listen() -> Generator[Event, None, ResearchState]:
         return (yield from loop.run(state, tools))
@@ -27,18 +27,18 @@ def plainly(state: ResearchState, tools: Tools) -> tuple[list[Event], ResearchSt
     events = listen()
     while True:
         try:
-            told.append(next(events))
+            seen.append(next(events))
         except StopIteration as stop:
-            return told, stop.value
+            return seen, stop.value
 
 
 def by_graph(state: ResearchState, tools: Tools, path: Path) -> tuple[list[Event], ResearchState]:
     with Checkpointed(path) as graph:
-        told = list(graph.stream(state.version, state, tools))
+        events = list(graph.stream(state.version, state, tools))
         reached = graph.reached(state.version)
     assert reached is not None
-    assert reached[1] == len(told)
-    return told, reached[0]
+    assert reached[1] == len(events)
+    return events, reached[0]
 
 
 def without_clock(state: ResearchState) -> dict[str, Any]:
@@ -56,9 +56,9 @@ def tools(config: Config) -> Generator[Tools, None, None]:
 @pytest.mark.parametrize("question", [scripted.QUESTION, "Who baked the bread?"])
 def test_plain_loop_and_graph_agree_on_a_first_run(tools: Tools, tmp_path: Path, question: str) -> None:
     start = ResearchState(question=question)
-    told, plain = plainly(start, tools)
-    graph_told, graph = by_graph(start, tools, tmp_path / "checkpoint.sqlite")
-    assert [e.model_dump_json() for e in graph_told] == [e.model_dump_json() for e in told]
+    plain_events, plain = plainly(start, tools)
+    graph_events, graph = by_graph(start, tools, tmp_path / "checkpoint.sqlite")
+    assert [e.model_dump_json() for e in graph_events] == [e.model_dump_json() for e in plain_events]
     assert without_clock(graph) == without_clock(plain)
     assert plain.finished == "settled"
 
@@ -72,12 +72,12 @@ def test_plain_loop_and_graph_agree_on_a_revision(tools: Tools, tmp_path: Path) 
     _, first = plainly(ResearchState(question=scripted.QUESTION), tools)
     (tmp_path / "newer.md").write_text(scripted.NEWER, encoding="utf-8")
     amended = loop.amend(first, passages(load(tmp_path / "newer.md")))
-    told, plain = plainly(amended, tools)
-    graph_told, graph = by_graph(amended, tools, tmp_path / "checkpoint.sqlite")
-    assert [e.model_dump_json() for e in graph_told] == [e.model_dump_json() for e in told]
+    plain_events, plain = plainly(amended, tools)
+    graph_events, graph = by_graph(amended, tools, tmp_path / "checkpoint.sqlite")
+    assert [e.model_dump_json() for e in graph_events] == [e.model_dump_json() for e in plain_events]
     assert without_clock(graph) == without_clock(plain)
     assert plain.version == 2
-    assert told[0].step in ("weigh", "check"), "an amended report is not planned again"
+    assert plain_events[0].step in ("weigh", "check"), "an amended report is not planned again"
 
 
 def test_a_checkpoint_never_runs_ahead_of_the_events_that_were_taken(tools: Tools, tmp_path: Path) -> None:

@@ -109,8 +109,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
 
 def drawn(drawer: object, material: Material, count: int = 60) -> list[judgement.Example]:
     rng = random.Random(0)
-    told = [drawer(material, rng) for _ in range(count)]  # type: ignore[operator]
-    return [e for e in told if e]
+    examples = [drawer(material, rng) for _ in range(count)]  # type: ignore[operator]
+    return [e for e in examples if e]
 
 
 def test_the_phases_of_the_plan_follow_each_other() -> None:
@@ -127,11 +127,11 @@ def test_an_unknown_drawer_is_named(tmp_path: Path) -> None:
 
 
 def test_siblings_keep_the_claim_and_lose_the_decisive_words(material: Material) -> None:
-    told = drawn(judgement.siblings, material, 400)
-    labels = {e.targets[0].words for e in told}
+    examples = drawn(judgement.siblings, material, 400)
+    labels = {e.targets[0].words for e in examples}
     assert labels == {SUPPORTS, REFUTES, NOT_ENOUGH}
-    whole = {e.question for e in told if e.targets[0].words == SUPPORTS}
-    assert whole & {e.question for e in told if e.targets[0].words == NOT_ENOUGH}
+    whole = {e.question for e in examples if e.targets[0].words == SUPPORTS}
+    assert whole & {e.question for e in examples if e.targets[0].words == NOT_ENOUGH}
 
 
 def test_a_claim_said_with_a_not_is_judged_the_other_way_round(material: Material) -> None:
@@ -149,8 +149,8 @@ def test_a_claim_said_with_a_not_is_judged_the_other_way_round(material: Materia
 )
 def test_a_figure_is_over_or_under_the_one_in_the_evidence(said: str, label: str) -> None:
     rng = random.Random(1)
-    told = [judgement._figure_said(1250, label, rng) for _ in range(200)]
-    figures = [int(t.split()[-1].replace(",", "")) for t in told if t.startswith(said)]
+    wordings = [judgement._figure_said(1250, label, rng) for _ in range(200)]
+    figures = [int(t.split()[-1].replace(",", "")) for t in wordings if t.startswith(said)]
     assert figures
     assert all(((f < 1250) == (said == "more than")) == (label == SUPPORTS) for f in figures)
 
@@ -165,10 +165,10 @@ def test_the_sentence_with_the_answer_is_relevant_and_others_are_not(material: M
 
 
 def test_without_a_paragraph_of_its_own_a_question_has_no_answer(material: Material) -> None:
-    told = drawn(questions.hops, material, 200)
-    silent = [e for e in told if e.targets[0].words == "[NONE]"]
+    examples = drawn(questions.hops, material, 200)
+    silent = [e for e in examples if e.targets[0].words == "[NONE]"]
     assert silent
-    assert len(silent) < len(told)
+    assert len(silent) < len(examples)
     assert all(not ("by Ada" in t and "born in London" in t) for e in silent for t in [" ".join(e.passages)])
 
 
@@ -180,9 +180,9 @@ def test_the_bridge_and_the_inner_part_are_copied(material: Material) -> None:
 
 
 def test_a_long_draft_says_what_was_true_before(material: Material) -> None:
-    told = drawn(questions.long_draft, material, 200)
-    assert any(t.now for e in told for t in e.targets)
-    assert all(t.now not in e.passages[t.spans[0][0]] for e in told for t in e.targets if t.now)
+    examples = drawn(questions.long_draft, material, 200)
+    assert any(t.now for e in examples for t in e.targets)
+    assert all(t.now not in e.passages[t.spans[0][0]] for e in examples for t in e.targets if t.now)
 
 
 @pytest.mark.parametrize("name", ["kind", "scope", "steps", "bridge", "hops", "from_hops", "cell", "column"])
@@ -204,12 +204,12 @@ def test_a_drawing_process_that_died_ends_the_training(material: Material, tmp_p
 def test_batches_survive_the_queue(material: Material) -> None:
     plan = Plan.read(PLAN)
     batch, slots = next(iter(laid_batches(plan, material, tokenizer(), 0.9, "seed", (2000, 12), 24)))
-    again, told = unpacked(packed(batch), packed(slots), torch.device("cpu"))
+    again, unpacked_slots = unpacked(packed(batch), packed(slots), torch.device("cpu"))
     assert batch.tokens.shape[1] % 16 == 0
     for name in ("tokens", "positions", "block"):
         assert torch.equal(getattr(batch, name), getattr(again, name))
-    assert torch.equal(slots.gold, told.gold)
-    assert torch.equal(slots.words.target, told.words.target)
+    assert torch.equal(slots.gold, unpacked_slots.gold)
+    assert torch.equal(slots.words.target, unpacked_slots.words.target)
     assert isinstance(again, Batch)
     assert slots_of([], []).supervised == 0
 

@@ -132,11 +132,11 @@ def test_what_says_the_same_again_is_redundant(folder: Path) -> None:
 
 def test_what_cannot_be_told_is_left_out_of_the_means(folder: Path) -> None:
     rows = [measured(folder), measured(folder, ("c", TEXTS["c"]))]
-    told = by_group(rows)
-    assert set(told) == {"all", "wood"}
-    assert (told["all"]["precision"].mean, told["all"]["precision"].n) == (1, 1)
-    assert (told["all"]["vital_recall"].mean, told["all"]["vital_recall"].n) == (0.25, 2)
-    assert "entities_named" not in told["all"]
+    groups = by_group(rows)
+    assert set(groups) == {"all", "wood"}
+    assert (groups["all"]["precision"].mean, groups["all"]["precision"].n) == (1, 1)
+    assert (groups["all"]["vital_recall"].mean, groups["all"]["vital_recall"].n) == (0.25, 2)
+    assert "entities_named" not in groups["all"]
     assert json.loads(to_json(rows, {"seed": 0}))["summary"]["all"]["vital_recall"]["mean"] == 0.25
 
 
@@ -260,6 +260,6 @@ def test_the_figures_equal_those_of_the_scorer_beside_the_data() -> None:
         cited = mixed_citations(question, whole)
         report = "# Title\n\n" + "\n".join(c.quote for c in cited[: number % 9])
         ours = figures(question, OpenRow(id=question.id, report=report, citations=tuple(cited), seconds=0), corpus)
-        told = {"id": question.id, "report": report, "citations": [c.model_dump() for c in cited]}
-        theirs = twin.score(rows[question.id], told, documents, 0.6, 1500)
+        answer = {"id": question.id, "report": report, "citations": [c.model_dump() for c in cited]}
+        theirs = twin.score(rows[question.id], answer, documents, 0.6, 1500)
         assert {k: getattr(ours, k) for k in SAME} == {k: pytest.approx(theirs[v]) for k, v in SAME.items()}

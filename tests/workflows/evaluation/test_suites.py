@@ -174,9 +174,9 @@ def test_summary_by_hand() -> None:
 
 def test_figures_that_cannot_be_told_are_left_out_of_the_json() -> None:
     assert summary([]) == {"n": 0}
-    told = json.loads(to_json([row(0, None)], {"suite": "wikipedia"}))
-    assert told["settings"] == {"suite": "wikipedia"}
-    assert "exact_answered" not in told["summary"]
-    assert "auroc" not in told["summary"]
-    assert not any(math.isnan(v) for v in told["summary"].values())
-    assert len(told["rows"]) == 1
+    written = json.loads(to_json([row(0, None)], {"suite": "wikipedia"}))
+    assert written["settings"] == {"suite": "wikipedia"}
+    assert "exact_answered" not in written["summary"]
+    assert "auroc" not in written["summary"]
+    assert not any(math.isnan(v) for v in written["summary"].values())
+    assert len(written["rows"]) == 1
