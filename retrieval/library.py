@@ -29,18 +29,18 @@ class HybridSearcher:
         return [hit.model_copy(update={"query": query, "rank": rank}) for rank, hit in enumerate(best, start=1)]
 
 
-def sections_once(hits: Sequence[Hit], spread: int = SPREAD) -> list[Hit]:
-    """The best passages of `spread` sections first, one of each, then all others in their order.
+def sections_once(hits: Sequence[Hit]) -> list[Hit]:
+    """The best passage of each section first, in their order, then the others in theirs.
 
-    A section is what stands under one heading; where a text has no headings, a passage and its neighbours. One of every section
-    first, however deep, lost a sixth of the vital facts of 95 open questions that were read to the 40th passage.
+    A section is what stands under one heading within a document; under its title alone, or without headings, every passage
+    stands for itself: neighbours there often hold different parts of an answer (measured: see recall.py).
     """
     first: list[Hit] = []
     others: list[Hit] = []
     seen: set[object] = set()
     for hit in hits:
         passage = hit.passage
-        own = {(passage.source.id, passage.path)} if passage.path else {passage.id}
-        (others if own & seen or len(first) >= spread else first).append(hit)
-        seen |= own if passage.path else {passage.before, passage.id, passage.after}
+        own = (passage.source.id, *(passage.path if passage.path != (passage.source.title,) else ()))
+        (others if len(own) > 1 and own in seen else first).append(hit)
+        seen.add(own)
     return first + others

@@ -18,11 +18,8 @@ from palimpsest.retrieval.types import Hit, Passage, Source, Where
 SOURCE = Source(id="a" * 12, uri="test:a", title="A", sha256="a" * 64)
 
 
-def hit(start: int, path: tuple[str, ...] = (), before: int | None = None, after: int | None = None) -> Hit:
-    names = {side: f"{SOURCE.id}-{at}" for side, at in (("before", before), ("after", after)) if at is not None}
-    passage = Passage(
-        id=f"{SOURCE.id}-{start}", text="x", source=SOURCE, start=start, end=start + 1, path=path, **names
-    )
+def hit(start: int, path: tuple[str, ...] = ()) -> Hit:
+    passage = Passage(id=f"{SOURCE.id}-{start}", text="x", source=SOURCE, start=start, end=start + 1, path=path)
     return Hit(passage=passage, score=1.0)
 
 
@@ -31,13 +28,14 @@ def starts(hits: list[Hit]) -> list[int]:
 
 
 def test_the_best_passage_of_each_section_comes_first() -> None:
-    hits = [hit(0, ("A",)), hit(1, ("A",)), hit(2, ("B",)), hit(3, ("A",))]
-    assert starts(sections_once(hits)) == [0, 2, 1, 3]
+    hits = [hit(0, ("A", "B")), hit(1, ("A", "B")), hit(2, ("C",)), hit(3, ("A", "B")), hit(4, ("A",))]
+    assert starts(sections_once(hits)) == [0, 2, 4, 1, 3]
 
 
-def test_without_headings_a_passage_and_its_neighbours_count_once() -> None:
-    hits = [hit(1, before=0, after=2), hit(2, before=1, after=3), hit(9)]
-    assert starts(sections_once(hits)) == [1, 9, 2]
+def test_under_the_title_alone_every_passage_stands_for_itself() -> None:
+    """With neighbours counted once, recall of open questions among eight passages fell from 0.83 to 0.67."""
+    assert starts(sections_once([hit(0), hit(1), hit(9)])) == [0, 1, 9]
+    assert starts(sections_once([hit(0, ("A",)), hit(1, ("A",)), hit(2, ("B",))])) == [0, 1, 2]
 
 
 def test_headings_and_titles_are_searched(tmp_path: Path) -> None:
