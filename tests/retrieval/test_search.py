@@ -10,7 +10,7 @@ import pytest
 from palimpsest.retrieval.chunks import passages
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
-from palimpsest.retrieval.library import HybridSearcher, sections_once
+from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Hit, RetrievalError
@@ -100,9 +100,3 @@ def neighbours(*names: str) -> list[Hit]:
         beside = {"id": f"{letter}{number}", "before": f"{letter}{number - 1}", "after": f"{letter}{number + 1}"}
         found.append(one.model_copy(update={"passage": one.passage.model_copy(update=beside)}))
     return found
-
-
-def test_sections_are_spread_ahead_and_who_reads_on_gets_the_best() -> None:
-    ranked = neighbours("a1", "a2", "b1", "a3", "c1", "c2", "d1")
-    assert texts(sections_once(ranked, 2)) == ["a1", "b1", "a2", "a3", "c1", "c2", "d1"]
-    assert texts(sections_once(ranked, 9)) == ["a1", "b1", "c1", "d1", "a2", "a3", "c2"]
