@@ -90,13 +90,3 @@ def test_hybrid_search_finds_by_both_ways(tmp_path: Path) -> None:
         assert texts(best) == ["Cats sleep all day."]
         assert best[0].found_by == ("dense", "lexical")
         assert search_all([searcher], ["cats", "dogs"], 5).hits[0].found_by == ("dense", "lexical", "library")
-
-
-def neighbours(*names: str) -> list[Hit]:
-    """Hits whose passages are neighbours where their names share a letter: a1 and a2 stand beside each other."""
-    found = []
-    for one in map(hit, names):
-        letter, number = one.passage.text[0], int(one.passage.text[1:])
-        beside = {"id": f"{letter}{number}", "before": f"{letter}{number - 1}", "after": f"{letter}{number + 1}"}
-        found.append(one.model_copy(update={"passage": one.passage.model_copy(update=beside)}))
-    return found
