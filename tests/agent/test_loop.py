@@ -260,3 +260,18 @@ def test_a_question_of_many_parts_is_bounded_and_the_bound_is_said() -> None:
     _, state = research(question, writer(), Shelf(KITCHEN))
     assert len(state.questions) == 6
     assert "The question has 30 parts; the first 6 were asked." in report(state)
+
+
+@pytest.mark.parametrize("before", [20, 60])
+def test_an_answer_loses_nothing_because_other_passages_were_found_too(before: int) -> None:
+    """The same answer behind 0, 20, 30 and 60 passages was once believed .72, .46, .33 and not at all."""
+
+    def belief(count: int) -> float:
+        told = ScriptedWriter({"built": r"built by (\w+)"})
+        chapters = [passage(f"Chapter {n} tells of the cargo of the Marisa barge.", f"Book {n}") for n in range(count)]
+        deed = passage("The Marisa barge was built by Canale.", "Deeds")
+        _, state = research("Who built the Marisa barge?", told, Shelf(KITCHEN))
+        _, after = finish(amend(state, [*chapters, deed]), tools(told, Shelf()))
+        return after.graph.answers("q1")[0].belief
+
+    assert belief(before) == belief(0)
