@@ -18,15 +18,14 @@ from pathlib import Path
 
 import torch
 
+from ..decoding.sampler import in_batches
 from ..denoisers import embedded_weights
 from ..denoisers.embedded import Denoiser
 from ..denoisers.slot_calibration import Calibration, KindCalibration, best_temperature, platt
-from ..evaluation.answering import calibration
-from ..evaluation.verdicts import stances
-from ..kinds import MaskKind
-from ..metrics import auroc, percent
+from ..kinds import VERDICT_SLOT, MaskKind
+from ..metrics import auroc, calibration, percent
 from ..models.embedded import EmbeddedModel
-from .calibrate_embedded import Read, Recorder, _copied, _gold, is_right
+from .calibrate_embedded import Read, Recorder, _copied, _gold, int8_loss, is_right
 from .corpus import window
 from .examples import Example, Row
 from .gather import held_out, read_named
@@ -95,14 +94,16 @@ def fitted(denoiser: Denoiser, examples: Sequence[Example], pairs: Sequence[Pair
     slope, offset = platt(gates, answered)
     golds = [(r, _gold(denoiser, e, 0, r)) for e, _, r in rows if e.targets[0].spans]
     temperature = best_temperature([r.spans.flatten() for r, g in golds if g], [g for _, g in golds if g])
-    told = stances(Denoiser(denoiser.model, denoiser.tokenizer), [(claim, text) for claim, text, _ in pairs])
+    sheets = [denoiser.build([claim], [("e", text)], [VERDICT_SLOT]) for claim, text, _ in pairs]
+    told = in_batches(sheets, lambda batch: recorder.choices(batch, 0))
     logits = [torch.tensor(p).clamp_min(1e-9).log() for p in told]
     choice = best_temperature(logits, [[y] for _, _, y in pairs])
     kinds = {k: KindCalibration(temperature, slope, offset, old.of(k).length) for k in COPYING}
     kinds[MaskKind.CHOICE] = KindCalibration(choice, length=old.of(MaskKind.CHOICE).length)
     cooled = [torch.softmax(row / choice, 0).tolist() for row in logits]
     measured = {**_answers(rows, kinds[MaskKind.TEXT]), **_verdicts(cooled, [y for _, _, y in pairs])}
-    return replace(old, kinds=kinds, measured=measured)
+    stored = int8_loss(recorder, [e for e in examples if e.targets[0].spans])
+    return replace(old, kinds=kinds, measured={**measured, **stored})
 
 
 def _answers(rows: Sequence[tuple[Example, int, Read]], kind: KindCalibration) -> dict[str, float]:
