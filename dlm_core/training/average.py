@@ -95,8 +95,8 @@ def fitted(denoiser: Denoiser, examples: Sequence[Example], pairs: Sequence[Pair
     golds = [(r, _gold(denoiser, e, 0, r)) for e, _, r in rows if e.targets[0].spans]
     temperature = best_temperature([r.spans.flatten() for r, g in golds if g], [g for _, g in golds if g])
     sheets = [denoiser.build([claim], [("e", text)], [VERDICT_SLOT]) for claim, text, _ in pairs]
-    told = in_batches(sheets, lambda batch: recorder.choices(batch, 0))
-    logits = [torch.tensor(p).clamp_min(1e-9).log() for p in told]
+    probabilities = in_batches(sheets, lambda batch: recorder.choices(batch, 0))
+    logits = [torch.tensor(p).clamp_min(1e-9).log() for p in probabilities]
     choice = best_temperature(logits, [[y] for _, _, y in pairs])
     kinds = {k: KindCalibration(temperature, slope, offset, old.of(k).length) for k in COPYING}
     kinds[MaskKind.CHOICE] = KindCalibration(choice, length=old.of(MaskKind.CHOICE).length)
