@@ -21,7 +21,7 @@ from .steps import plan, search, weigh
 def revise(state: ResearchState, tools: Tools) -> Steps:
     """Write what is believed into the answers, and what was chosen into the sections of an open report."""
     state = yield from write_answers(state, tools)
-    for question in (q for q in state.questions if q.form == "open" and state.version == 1):
+    for question in (q for q in state.questions if q.is_open and state.version == 1):
         state = yield from sections.write(state, tools, question)
         yield state
     return state
@@ -30,7 +30,7 @@ def revise(state: ResearchState, tools: Tools) -> Steps:
 def finish(state: ResearchState, tools: Tools) -> Steps:
     """Show what stayed open, what conflicts, what was revised and every source; only ever by adding spans."""
     state = yield from _mark_open(state)
-    for question in (q for q in state.questions if q.form == "open" and state.version == 1):
+    for question in (q for q in state.questions if q.is_open and state.version == 1):
         state = yield from sections.missing(state, question)
     state = yield from _restate(state)
     listed = [blocks.conflict(state, c) for c in state.conflicts]

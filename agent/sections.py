@@ -236,7 +236,7 @@ def without(state: ResearchState, question: SubQuestion) -> ResearchState:
     section = f"answer.{question.id}"
     others = [q for q in state.questions if q.id != question.id]
     kept = {b.id for b in state.draft.section(section)}
-    if any(q.form == "fact" for q in others):  # the heading above all answers stands in the section of the first
+    if any(not q.is_open for q in others):  # the heading above all answers stands in the section of the first
         kept.discard("answer.heading")
     state = state.model_copy(update={"questions": tuple(others)})
     return state.model_copy(update={"draft": state.draft.swap(kept, [])})

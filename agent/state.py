@@ -21,6 +21,9 @@ from .selection import Chosen
 Piece = str | SlotSpec
 
 
+Form = Literal["fact", "open", "balance", "comparison", "list"]
+
+
 class SubQuestion(Frozen):
     """A part of the question. `text` may hold {q1}: the answer of sub-question q1, which must be known before it is asked.
 
@@ -33,11 +36,17 @@ class SubQuestion(Frozen):
     kind: Kind = "TEXT"  # of the answer slot
     depends_on: tuple[str, ...] = ()
     as_of: str = ""  # ISO date, as precise as asked: later sources do not count; "" for now
-    form: Literal["fact", "open"] = "fact"  # one answer, or sections of a report
+    form: Form = "fact"  # one answer, or sections of a report
     things: tuple[str, ...] = ()  # that an open question names: what a comparison compares
+    attributes: tuple[str, ...] = ()  # by which a comparison compares them
     tentative: bool = (
         False  # a fact that may not be asked for: an answer that is not sure is left out rather than listed as open
     )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is answered by sections rather than by one answer."""
+        return self.form != "fact"
 
 
 class Query(Frozen):

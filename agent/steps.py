@@ -59,7 +59,7 @@ def plan(state: ResearchState, tools: Tools) -> Steps:
         text="; ".join(q.asked for q in questions),
         data={"questions": [q.model_dump(mode="json") for q in questions]},
     )
-    state = ask(state, [q for part in questions if part.form == "open" for q in first_queries(part)])
+    state = ask(state, [q for part in questions if part.is_open for q in first_queries(part)])
     return _ask_frontier(state, tools.numbers)
 
 
@@ -104,7 +104,7 @@ def search(state: ResearchState, tools: Tools) -> Steps:
 
 def _depth(state: ResearchState, query: Query) -> int:
     """How many passages are asked for: a report of sections is chosen from many."""
-    is_open = any(q.id == query.question and q.form == "open" for q in state.questions)
+    is_open = any(q.id == query.question and q.is_open for q in state.questions)
     return state.budget.reading if is_open else state.budget.passages
 
 
