@@ -200,8 +200,10 @@ class Count:
     kept: int = 0
 
 
-def gathered(rows: Iterable[Row], source: Source, held: Callable[[str], bool], count: Count) -> Iterator[Row]:
-    """The rows that may be trained on, counted as they go by."""
+def gathered(
+    rows: Iterable[Row], source: Source, held: Callable[[str], bool], count: Count, apart: bool = False
+) -> Iterator[Row]:
+    """The rows that may be trained on, counted as they go by; with `apart` those of titles held out, which no training reads."""
     for row in rows:
         if count.kept >= source.most:
             return
@@ -209,7 +211,7 @@ def gathered(rows: Iterable[Row], source: Source, held: Callable[[str], bool], c
         thin = source.thin(row)
         if thin is None:
             continue
-        if held_out(str(row[source.key])):
+        if held_out(str(row[source.key])) != apart:
             count.held_out += 1
         elif (kept := without_held_paragraphs(thin, held)) is None:
             count.clashing += 1
@@ -218,14 +220,14 @@ def gathered(rows: Iterable[Row], source: Source, held: Callable[[str], bool], c
             yield kept
 
 
-def gather(data: Path, never: list[Path], out: Path) -> dict[str, Count]:
-    """Write the folder; counts by file."""
+def gather(data: Path, never: list[Path], out: Path, apart: bool = False) -> dict[str, Count]:
+    """Write the folder; counts by file. With `apart` a folder of what this one's training does not see, to measure by."""
     held = Held(frozenset().union(*(Held.of(folder, sentences=True).hashes for folder in never)))
     out.mkdir(parents=True, exist_ok=True)
     counts = {name: Count() for name in SOURCES}
     for name, source in SOURCES.items():
         with lzma.open(out / f"{name}.jsonl.xz", "wt", encoding="utf-8", preset=9) as lines:
-            for row in gathered(read_named(data, name), source, held, counts[name]):
+            for row in gathered(read_named(data, name), source, held, counts[name], apart):
                 lines.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
     (out / "card.md").write_text(card(counts))
     return counts
@@ -253,8 +255,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of training files")
     parser.add_argument("--never", type=Path, required=True, action="append", help="a folder of evaluation files")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
+    parser.add_argument("--apart", action="store_true", help="the titles held out instead, to measure and calibrate by")
     args = parser.parse_args()
-    gather(args.data, args.never, args.out)
+    gather(args.data, args.never, args.out, args.apart)
     print((args.out / "card.md").read_text())
 
 

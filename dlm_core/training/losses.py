@@ -198,7 +198,7 @@ def _choice_loss(model: EmbeddedModel, states: Tensor, slots: SlotBatch) -> dict
 
 
 SMOOTHING = 0.05
-WEIGHTS = {"span": 1.0, "gate": 0.7, "words": 0.3, "choice": 1.5, "cite": 0.3, "edit": 0.3, "rank": 0.5, "sharp": 1.0}
+WEIGHTS = {"span": 1.0, "gate": 0.7, "words": 0.3, "choice": 1.5, "cite": 0.3, "edit": 0.3, "rank": 1.0, "sharp": 1.0}
 
 
 def total(parts: dict[str, Tensor]) -> Tensor:

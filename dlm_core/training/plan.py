@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from ..canvas.canvas import Canvas
 from ..canvas.tokenizer import Tokenizer
 from ..models.embedded import Batch
-from . import judgement, questions, relevance
+from . import judgement, questions, reading, relevance
 from .corruption import random_words
 from .examples import Example
 from .losses import Places, SlotBatch, slots_of
@@ -44,6 +45,7 @@ DRAWERS: dict[str, Drawer] = {
     **{f.__name__: f for f in (relevance.from_answers, relevance.from_sentences, relevance.from_hops)},
     **{f.__name__: f for f in (relevance.from_medicine, relevance.from_sections, relevance.from_abstracts)},
     **{f.__name__: f for f in (relevance.from_trials, relevance.from_opinions, relevance.from_tables)},
+    **{f.__name__: f for f in (relevance.from_titles, reading.among, reading.phrase)},
     **{f.__name__: f for f in (questions.twin, questions.span, questions.hops, questions.dated, questions.cell)},
     **{f.__name__: f for f in (questions.column, questions.bridge, questions.steps, questions.kind)},
     **{f.__name__: f for f in (questions.scope, questions.heading, questions.long_draft)},
@@ -52,6 +54,8 @@ DRAWERS: dict[str, Drawer] = {
 PLAN = Path(__file__).with_name("plan.toml")
 POOL = 2048  # examples drawn together, sorted by length and cut into batches
 WIDTHS = 16  # a batch is as wide as a multiple of this
+FAULTS = (LookupError, ValueError, TypeError, AttributeError)  # of one row or one pool of examples, not of a training
+FAILED: Counter[str] = Counter()  # what a drawer could not make of a row, by drawer and fault, in this process
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,15 @@ class Phase:
 
     def draw(self, material: Material, rng: random.Random) -> Example:
         """One example; where a drawer happened on what does not lend itself, another of the same drawer."""
-        drawer = DRAWERS[rng.choices(list(self.mix), list(self.mix.values()))[0]]
+        while True:
+            name = rng.choices(list(self.mix), list(self.mix.values()))[0]
+            try:
+                return self.of(DRAWERS[name], material, rng)
+            except FAULTS as fault:  # a row of a shape that a drawer did not foresee: the others go on, and it is told
+                FAILED[f"{name}: {fault!r}"] += 1
+
+    @staticmethod
+    def of(drawer: Drawer, material: Material, rng: random.Random) -> Example:
         while True:
             if (made := drawer(material, rng)) is not None:
                 return made

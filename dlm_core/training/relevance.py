@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 
 from ..kinds import IRRELEVANT, RELEVANCE_PROMPT, RELEVANCE_SLOT, RELEVANT
-from .examples import Example, Piece, Target
+from .examples import Example, Piece, Row, Target
 from .material import Material, content_words, cut, sentences
 
 MOST_SENTENCES = 6
@@ -154,6 +154,29 @@ def from_abstracts(m: Material, rng: random.Random) -> Example | None:
         return relevance(question, "", all_off([m.row(name, rng)["abstract"]]), name, rng)
     judged = [(s, any(f in s.lower() for f in _FINDING)) for s in sentences(row["abstract"])]
     return relevance(question, row["title"] if rng.random() < 0.5 else "", judged, name, rng)
+
+
+def from_titles(m: Material, rng: random.Random) -> Example | None:
+    """A paper or page by its name: its own sentences, among those of the one of many whose name shares most words with it."""
+    name = rng.choice(["arxiv_abstracts", "pmc_articles", "wikipedia_pages"])
+    row = m.row(name, rng)
+    said = content_words(row["title"])
+    others = [r for r in (m.row(name, rng) for _ in range(40)) if r["title"] != row["title"]]
+    if not others:
+        return None
+    near = max(others, key=lambda r: len(said & content_words(r["title"])))
+    own, other = (sentences(_text_of(r, rng)) for r in (row, near))
+    judged = [(s, True) for s in own[: rng.randint(1, 5)]] + [(s, False) for s in other[: rng.randint(1, 5)]]
+    if rng.random() < 0.4:
+        rng.shuffle(judged)
+    elif rng.random() < 0.5:
+        judged = judged[::-1]
+    return relevance(rng.choice(_ASKED).format(title=row["title"].strip(" .?")), "", judged, name, rng)
+
+
+def _text_of(row: Row, rng: random.Random) -> str:
+    text: str = row["abstract"] if "abstract" in row else rng.choice(row["paragraphs"])[1]
+    return text
 
 
 def from_trials(m: Material, rng: random.Random) -> Example | None:

@@ -31,7 +31,7 @@ from ..models.embedded import Batch, EmbeddedConfig, EmbeddedModel
 from .losses import SlotBatch, loss, total
 from .material import Material
 from .minilm import package_folder, start_from_minilm
-from .plan import PLAN, Packed, Plan, laid_batches, packed, unpacked
+from .plan import FAILED, FAULTS, PLAN, Packed, Plan, laid_batches, packed, unpacked
 from .schedule import rate
 from .train_embedded import SHARPEN_FROM, TrainConfig, optimizer
 
@@ -63,15 +63,25 @@ class Run:
 
 @dataclass
 class Share:
-    """The share of the budget that is spent, seen by every process."""
+    """The share of the budget that is spent, seen by every process, and how many draws have failed in any of them."""
 
     cell: Any
+    failed: Any
 
     def get(self) -> float:
         return float(self.cell.value)
 
     def set(self, value: float) -> None:
         self.cell.value = value
+
+    def fail(self, count: int) -> None:
+        with self.failed.get_lock():
+            self.failed.value += count
+
+    @staticmethod
+    def new() -> Share:
+        context = multiprocessing.get_context("fork")
+        return Share(context.Value("d", 0.0), context.Value("q", 0))
 
 
 def produce(run: Run, plan: Plan, material: Material, share: Share, out: Any, worker: int) -> None:
@@ -81,10 +91,17 @@ def produce(run: Run, plan: Plan, material: Material, share: Share, out: Any, wo
     while True:
         seed = f"{run.seed}/{worker}/{number}"
         pool = 600 if number == 0 else 2048  # the first batches soon
-        for batch, slots in laid_batches(
-            plan, material, tokenizer, share.get(), seed, (run.tokens, run.canvases), pool
-        ):
-            out.put((packed(batch), packed(slots)))
+        try:
+            for batch, slots in laid_batches(
+                plan, material, tokenizer, share.get(), seed, (run.tokens, run.canvases), pool
+            ):
+                out.put((packed(batch), packed(slots)))
+        except FAULTS as fault:
+            FAILED[f"a pool: {fault!r}"] += 1
+        if FAILED:
+            share.fail(sum(FAILED.values()))
+            print(f"drawing process {worker}: {dict(FAILED)}", flush=True)
+            FAILED.clear()
         number += 1
 
 
@@ -115,7 +132,7 @@ class Feed:
         rng = random.Random(0)
         while not self._stopped:
             try:
-                pair = self.drawn.get(timeout=0.02 if len(kept) > 50 else 60.0)
+                pair = self.drawn.get(timeout=0.25 if len(kept) > 50 else 60.0)
                 self.fresh += 1
                 kept.append(pair)
                 kept = kept[-KEPT:]
@@ -126,9 +143,9 @@ class Feed:
             self.ready.put(unpacked(*pair, self._device))
 
     def check(self) -> None:
-        """RuntimeError where a drawing process has died: from then on the batches that are left would only be shown again."""
+        """RuntimeError where half of the drawing processes have died: what is left would soon only be shown again."""
         dead = sum(not process.is_alive() for process in self.processes)
-        if dead:
+        if 2 * dead >= len(self.processes):
             raise RuntimeError(f"{dead} of {len(self.processes)} drawing processes died; see what they said")
 
     def __iter__(self) -> Iterator[tuple[Batch, SlotBatch]]:
@@ -155,7 +172,7 @@ def alone(run: Run, plan: Plan, material: Material, share: Share, first: int) ->
 def train(run: Run, say: Callable[[dict[str, float]], None]) -> EmbeddedModel:
     """Train until the budget is spent; returns the averaged model."""
     plan, material = Plan.read(run.plan), Material.load(run.data)
-    share = Share(multiprocessing.get_context("fork").Value("d", 0.0))
+    share = Share.new()
     feed = Feed(run, plan, material, share, torch.device(run.device)) if run.workers else None
     torch.manual_seed(run.seed)
     torch.set_float32_matmul_precision("high")
@@ -203,6 +220,7 @@ def train(run: Run, say: Callable[[dict[str, float]], None]) -> EmbeddedModel:
                 "tokens_per_second": seen / (now - reported),
             }
             row |= {"fresh": float(feed.fresh), "repeated": float(feed.repeated)} if feed else {}
+            row["failed"] = float(share.failed.value)
             say({**row, **{name: float(value) for name, value in sums.items()}})
             seen, reported = 0, now
         if time.monotonic() - saved > run.save:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import lzma
-import multiprocessing
 import random
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch
 
 from palimpsest.dlm_core.kinds import IRRELEVANT, NOT_ENOUGH, REFUTES, RELEVANT, SUPPORTS
 from palimpsest.dlm_core.models.embedded import Batch
-from palimpsest.dlm_core.training import judgement, questions, relevance, run_plan
+from palimpsest.dlm_core.training import judgement, plan, questions, reading, relevance, run_plan
 from palimpsest.dlm_core.training.gather import SOURCES, Count, gathered, held_out, without_held_paragraphs
 from palimpsest.dlm_core.training.losses import slots_of
 from palimpsest.dlm_core.training.material import Material, sentences
@@ -192,13 +191,60 @@ def test_a_row_that_lacks_a_field_stops_no_drawer(name: str, material: Material)
 
 def test_a_drawing_process_that_died_ends_the_training(material: Material, tmp_path: Path) -> None:
     run = run_plan.Run(tmp_path, tmp_path, 1.0, tmp_path, "cpu", workers=1)  # there is no tokenizer in this folder
-    feed = run_plan.Feed(
-        run, Plan.read(PLAN), material, run_plan.Share(multiprocessing.Value("d", 0.0)), torch.device("cpu")
-    )
+    feed = run_plan.Feed(run, Plan.read(PLAN), material, run_plan.Share.new(), torch.device("cpu"))
     feed.processes[0].join(timeout=60)
     with pytest.raises(RuntimeError, match="1 of 1 drawing processes died"):
         next(iter(feed))
     feed.close()
+
+
+def test_a_draw_that_fails_is_counted_and_another_takes_its_place(
+    material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(m: Material, rng: random.Random) -> judgement.Example:
+        return judgement.Example(**m.rows["squad_train"][0]["missing"])
+
+    monkeypatch.setitem(DRAWERS, "fever", broken)
+    plan.FAILED.clear()
+    phase = plan.Phase("mixed", 1.0, {"fever": 0.5, "twin": 0.5})
+    assert {phase.draw(material, random.Random(n)).source for n in range(8)} == {"unanswerable_pairs"}
+    assert sum(plan.FAILED.values()) > 0
+    assert list(plan.FAILED) == ["fever: KeyError('missing')"]
+    plan.FAILED.clear()
+
+
+def test_words_that_the_evidence_repeats_are_copied_from_it(material: Material) -> None:
+    examples = drawn(reading.phrase, material, 200)
+    assert examples
+    for example in examples:
+        assert all(example.passages[p][s:e] == example.words(0) for p, s, e in example.targets[0].spans)
+        assert example.words(0) not in example.question
+
+
+def test_among_many_passages_the_answer_is_copied_or_there_is_none(material: Material) -> None:
+    material.rows["squad_train"].append({"title": "B", "question": "What?", "context": "Bees hum.", "answers": ["hum"]})
+    examples = drawn(reading.among, material, 100)
+    material.rows["squad_train"].pop()
+    assert {bool(e.targets[0].spans) for e in examples} == {True, False}
+    for example in examples:
+        assert bool(example.targets[0].spans) == any(example.words(0) in p for p in example.passages)
+
+
+def test_a_paper_is_told_from_the_one_named_most_like_it(material: Material) -> None:
+    examples = drawn(relevance.from_titles, material, 200)
+    pages = [e for e in examples if e.source == "wikipedia_pages"]
+    assert {t.words for e in pages for t in e.targets} == {RELEVANT, IRRELEVANT}
+
+
+def test_what_is_held_out_can_be_gathered_apart() -> None:
+    rows = [{"claim": f"claim {n}", "evidence": f"evidence {n} of the claim", "label": "x"} for n in range(300)]
+    seen, apart = (
+        {r["evidence"] for r in gathered(rows, SOURCES["fever_pairs"], lambda text: False, Count(), is_apart)}
+        for is_apart in (False, True)
+    )
+    assert seen | apart == {r["evidence"] for r in rows}
+    assert not seen & apart
+    assert apart
 
 
 def test_batches_survive_the_queue(material: Material) -> None:
