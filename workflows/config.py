@@ -11,6 +11,7 @@ import re
 import reprlib
 import stat
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ class Config(BaseModel):
     contact: str = ""  # an e-mail address that services are told, as their etiquette asks
     services: dict[str, str] = Field(default_factory=dict)  # a person's own services: their addresses by name
     proxy: str | None = None  # of fetched pages; names are then resolved by it
+    replay: bool = False  # services answer from the cache of earlier runs, whatever its age; nobody is asked
     approve_queries: bool = False  # every query waits for a person before it goes to a service
 
     @field_validator("budget", mode="before")
@@ -117,6 +119,13 @@ class Config(BaseModel):
         given = {k: v for k, v in arguments.items() if v is not None}
         written = _from_file(file, required=True) if file else _from_stranger(folder / "research.toml")
         return make({**written, **_from_environment(), **given})
+
+
+def default_folder() -> Path:
+    """Where indexes are cached when nobody says where."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("palimpsest")) / "indexes"
 
 
 def is_text(name: str) -> bool:
@@ -197,12 +206,20 @@ def _from_environment() -> dict[str, Any]:
     return dict(found)
 
 
-KEYS = ("OPENALEX_API_KEY", "SEMANTIC_SCHOLAR_API_KEY", "S2_API_KEY", "BRAVE_API_KEY", "TAVILY_API_KEY")
+KEYS = (
+    "OPENALEX_API_KEY",
+    "SEMANTIC_SCHOLAR_API_KEY",
+    "S2_API_KEY",
+    "CORE_API_KEY",
+    "BRAVE_API_KEY",
+    "TAVILY_API_KEY",
+)
+RING = "palimpsest"  # under this name a key ring keeps them: keyring set palimpsest BRAVE_API_KEY
 
 
 def service_keys() -> dict[str, str]:
-    """Keys of services, from the environment alone: they stand in no file of settings, run or log."""
-    found = {name: os.environ[name] for name in KEYS if os.environ.get(name)}
+    """Keys of services, from the environment or a key ring: they stand in no file of settings, run or log."""
+    found = {name: value for name in KEYS if (value := _secret(name))}
     if "S2_API_KEY" in found:
         found.setdefault("SEMANTIC_SCHOLAR_API_KEY", found["S2_API_KEY"])
     return found
@@ -210,7 +227,24 @@ def service_keys() -> dict[str, str]:
 
 def serve_token() -> str | None:
     """The token that `research serve` asks for and `--model http://...` sends; None when there is none."""
-    return os.environ.get("RESEARCH_SERVE_TOKEN") or None
+    return _secret("RESEARCH_SERVE_TOKEN")
+
+
+def _secret(name: str) -> str | None:
+    """A variable of the environment, else what the key ring keeps under its name. ResearchError for a ring that does not open."""
+    if os.environ.get(name) or find_spec("keyring") is None:
+        return os.environ.get(name) or None
+    import keyring
+    from keyring.errors import KeyringError, NoKeyringError
+
+    try:
+        return keyring.get_password(RING, name) or None
+    except NoKeyringError:  # the library is there and no ring is
+        return None
+    except KeyringError as error:
+        raise ResearchError(
+            f"the key ring did not give {name} ({error}); unlock it, or set {name} as a variable"
+        ) from error
 
 
 def may_trace() -> bool:

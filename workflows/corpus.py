@@ -20,7 +20,7 @@ from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where
 
 from .calibration import numbers_of
-from .config import Config
+from .config import Config, default_folder
 from .errors import FAILED, USAGE, ResearchError
 from .reading import SelectingReader
 from .report_weights import load as report_weights
@@ -52,12 +52,6 @@ def index_folder(config: Config, embedder_id: str) -> Path:
     paths = sorted(str(p.resolve()) for p in config.docs) or ["library"]
     key = hashlib.sha256("\n".join([embedder_id, *paths]).encode()).hexdigest()[:16]
     return (config.index or default_folder()) / key
-
-
-def default_folder() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("palimpsest")) / "indexes"
 
 
 @lru_cache(maxsize=1)
@@ -152,8 +146,7 @@ def open_web(config: Config, approve: Approve | None = None, question: str = "")
     """The services that `config.web` names, behind the door, with the cache of pages beside that of the indexes."""
     from . import web
 
-    folder = (config.index or default_folder()).parent / "web"
-    door = web.open_door(config, web.chosen(config), folder)
+    door = web.open_door(config, web.chosen(config), web.cache(config))
     return web.WebSearch(config, door, open_embedder(), approve, question)
 
 

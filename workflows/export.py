@@ -86,8 +86,12 @@ def cited(state: ResearchState) -> list[Source]:
 
 
 def _visible(source: Source) -> Source:
-    fields = {name: visible(getattr(source, name)) for name in ("title", "uri", "venue", "publisher", "licence")}
-    return source.model_copy(update={**fields, "authors": tuple(map(visible, source.authors))})
+    fields = {name: visible(getattr(source, name)) for name in _WRITTEN}
+    several = {name: tuple(map(visible, getattr(source, name))) for name in ("authors", "versions")}
+    return source.model_copy(update={**fields, **several})
+
+
+_WRITTEN = ("title", "uri", "venue", "volume", "issue", "pages", "publisher", "licence")
 
 
 def bibtex(state: ResearchState) -> str:

@@ -12,12 +12,13 @@ from palimpsest.retrieval.http.door import Reach
 from palimpsest.retrieval.outcomes import Refused, SourceError
 from palimpsest.retrieval.types import Call, Document, Failure, Found, RetrievalError
 from palimpsest.retrieval.web import services
+from palimpsest.retrieval.web.fulltext import fetched
 from palimpsest.retrieval.web.pages import addresses_in
 from palimpsest.retrieval.web.rank import Ranker
 from palimpsest.retrieval.web.search import Web
 from palimpsest.retrieval.web.service import Filters
 
-from .config import Config, service_keys
+from .config import Config, default_folder, service_keys
 from .errors import USAGE, ResearchError
 
 Approve = Callable[[str], bool]
@@ -40,7 +41,7 @@ def chosen(config: Config) -> services.Chosen:
 
 def announcement(config: Config) -> str:
     """What will be asked, in a sentence, before anything is; "" when nothing leaves this machine."""
-    if not config.web or config.offline:
+    if not config.web or config.offline or config.replay:
         return ""
     found = chosen(config)
     hosts = ", ".join(services.hosts(found)) or "no host by name"
@@ -72,7 +73,7 @@ def known(config: Config) -> list[dict[str, str]]:
 
 def open_door(config: Config, found: services.Chosen, cache: Path | None) -> Door:
     """The door of a run: shut when it is offline, else open to what was announced."""
-    reach: Reach = "online" if config.web and not config.offline else "offline"
+    reach: Reach = "replay" if config.replay else "offline" if config.offline or not config.web else "online"
     own = [address for name, address in found.addresses.items() if "://" in address]
     try:
         origins = frozenset(read(address).origin for address in own)
@@ -82,6 +83,28 @@ def open_door(config: Config, found: services.Chosen, cache: Path | None) -> Doo
     hosts = None if _reads_pages(found) else fixed
     border = Border(reach, hosts=hosts, contact=config.contact, cache=cache, proxy=config.proxy)
     return Door(border, Guard(operators=origins))
+
+
+def fetch_evidence(url: str, config: Config) -> Document:
+    """What a person named by its address as evidence, fetched through the door. ResearchError says why it is not to be had.
+
+    The address is the permission: `web` need not name a service, and `offline` wins.
+    """
+    if config.offline and not config.replay:
+        raise ResearchError(f"{url} was not fetched: --offline; save the page, and give it as a file", USAGE)
+    border = Border(
+        "replay" if config.replay else "online", contact=config.contact, cache=cache(config), proxy=config.proxy
+    )
+    try:
+        with Door(border) as door:
+            return fetched(door, url)
+    except SourceError as error:
+        raise ResearchError(f"{url} could not be had as evidence: {error}") from error
+
+
+def cache(config: Config) -> Path:
+    """The folder of what was fetched, beside that of the indexes."""
+    return (config.index or default_folder()).parent / "web"
 
 
 class WebSearch:

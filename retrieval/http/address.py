@@ -20,6 +20,7 @@ PORTS = {"http": 80, "https": 443}
 MAX_LENGTH = 8_190  # octets that servers take as an address
 
 _SHAPE = re.compile(r"(?i)(https?)://([^/?#]*)([/?#].*)?\Z", re.ASCII | re.DOTALL)
+_SLASHES = re.compile(r"(?i)(?:https?:)?///")
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\\]")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z", re.ASCII)
 _NUMERIC = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)\Z", re.ASCII)
@@ -136,6 +137,8 @@ def follow(base: Address, location: str) -> Address:
         raise _refused(base.url, "it redirects without saying where to")
     if _CONTROL.search(location):
         raise _refused(location, "it holds a blank, a control character or a backslash")
+    if _SLASHES.match(location):
+        raise _refused(location, "browsers and programs read so many slashes in different ways")
     target = read(urljoin(base.url, location))
     if base.scheme == "https" and target.scheme == "http":
         raise _refused(target.url, f"{base.host} redirects from https down to http")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 from hishel import CacheOptions, SqliteStorage
@@ -24,7 +25,7 @@ class Wire(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         sent = httpx.Request(
             request.method,
-            request.url,
+            _with(request.url, request.extensions.get("private", ())),
             headers=[*request.headers.raw, *_raw(request.extensions.get("secret", ()))],
             stream=request.stream,
             extensions=request.extensions,
@@ -42,6 +43,11 @@ class Wire(httpx.BaseTransport):
 
     def close(self) -> None:
         self.below.close()
+
+
+def _with(url: httpx.URL, private: tuple[tuple[str, str], ...]) -> httpx.URL:
+    more = urlencode(private).encode("ascii")
+    return url.copy_with(query=b"&".join(filter(None, (url.query, more)))) if more else url
 
 
 def _raw(headers: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:

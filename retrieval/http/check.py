@@ -93,9 +93,10 @@ def why_refused(url: str, row: Mapping[str, Any], operators: frozenset[str] = fr
     tables = [records, *(given for given in by_name.values() if isinstance(given, dict))]
     times = max([len(table.get(key, ())) for table in tables for key in _SEQUENCES] + [1])
     try:
+        asked = Ask(url, rate=Rate(0.0), attempts=1, own=bool(own) and read(url).origin in guard.operators)
         for _ in range(times):  # a name whose answer changes is asked as often as it changes
             with Door(Border("online"), guard, below=Scripted(guard, chain)) as door:
-                door.page(Ask(url, rate=Rate(0.0), attempts=1))
+                door.page(asked)
     except SourceError as exc:
         return str(exc)
     return None

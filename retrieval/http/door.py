@@ -19,9 +19,10 @@ import stamina
 from ..outcomes import Failed, Limited, Offline, Refused, SourceError
 from . import bodies, refresh
 from .address import Address, follow
+from .address import read as read_address
 from .cache import Cache, Wire
 from .hosts import PATIENCE, Hosts, Rate
-from .network import DEADLINE, Dial, Guard, system_dial, transport
+from .network import DEADLINE, OWN, Dial, Guard, system_dial, transport
 from .robots import AGENT, Robots
 from .robots import MAX_BYTES as MAX_ROBOTS
 
@@ -37,8 +38,10 @@ _STRICT = Guard()
 
 @dataclass(frozen=True)
 class Ask:
-    """A request. `secret` headers go on the wire and nowhere else; `accept` are the media types that can be read, () for any.
+    """A request. `secret` headers and `private` parameters of the query go on the wire and nowhere else: not into the cache, an
+    error or an address that is shown. `accept` are the media types that can be read, () for any.
 
+    `own` says that it goes to a service which the person set, whose address may be private;
     `answers` are statuses besides 2xx whose body the caller reads itself; `seconds` is for everything, waiting and retries too;
     `keep` is how long an answer without caching headers of its own may be served from the cache.
     """
@@ -47,6 +50,8 @@ class Ask:
     accept: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     secret: tuple[tuple[str, str], ...] = ()
+    private: tuple[tuple[str, str], ...] = ()
+    own: bool = False
     body: bytes | None = None  # given, the request is a POST
     answers: tuple[int, ...] = ()
     robots: bool = False
@@ -124,9 +129,10 @@ class Door:
         while True:
             page = self.get(replace(ask, url=url, seconds=deadline - time.monotonic()))
             onward = refresh.target(page.body) if page.media_type in ("text/html", "application/xhtml+xml") else None
-            target = follow(self.guard.read(page.url), onward) if onward else None
+            target = follow(read_address(page.url), onward) if onward else None
             if target is None or target.url == page.url:
                 return replace(page, asked=ask.url)
+            ask = _onward(ask, read_address(page.url), target)
             url, hops = target.url, hops + 1
             if hops > MAX_REDIRECTS:
                 raise _loop(ask.url)
@@ -138,7 +144,7 @@ class Door:
                 f"{ask.url} was not asked: the network is off; allow it with --web.", cause="offline", where=ask.url
             )
         deadline = time.monotonic() + ask.seconds
-        target = self.guard.read(ask.url)
+        target = self.guard.read(ask.url, ask.own)
         seen = {target.url}
         for _ in range(MAX_REDIRECTS + 1):
             page = self._attempts(target, ask, deadline)
@@ -147,8 +153,7 @@ class Door:
             onward = follow(target, page.headers.get("location", ""))
             if onward.url in seen or ask.body is not None:
                 raise _loop(ask.url)
-            if onward.origin != target.origin:
-                ask = replace(ask, secret=())
+            ask = _onward(ask, target, onward)
             seen.add(onward.url)
             target = onward
         raise _loop(ask.url)
@@ -156,10 +161,10 @@ class Door:
     def forget(self, url: str) -> None:
         """The cached answer of an address is dropped: its content was no answer."""
         if self.cache:
-            self.cache.forget(self.guard.read(url).url)
+            self.cache.forget(read_address(url).url)
 
     def _attempts(self, target: Address, ask: Ask, deadline: float) -> Page:
-        self.guard.check(target)
+        self.guard.check(target, ask.own)
         if self.border.hosts is not None and target.host not in self.border.hosts:
             raise Refused(
                 f"{target.host} was not asked: only {', '.join(sorted(self.border.hosts))} were allowed.",
@@ -203,10 +208,11 @@ class Door:
             extensions={
                 "timeout": httpx.Timeout(left, connect=min(left, 10.0)).as_dict(),
                 "secret": ask.secret,
+                "private": ask.private,
                 "keep": ask.keep,
             },
         )
-        token = DEADLINE.set(deadline)
+        tokens = DEADLINE.set(deadline), OWN.set(ask.own)
         try:
             response = self._transport.handle_request(request)
             response.request = request
@@ -217,7 +223,8 @@ class Door:
         except httpx.HTTPError as exc:
             raise _translated(exc, target) from exc
         finally:
-            DEADLINE.reset(token)
+            DEADLINE.reset(tokens[0])
+            OWN.reset(tokens[1])
 
     def _headers(self, ask: Ask) -> list[tuple[str, str]]:
         contact = f"; mailto:{self.border.contact}" if self.border.contact else ""
@@ -327,6 +334,11 @@ def _translated(error: httpx.HTTPError, target: Address) -> Failed:
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
         return Failed(f"{target.host} broke off its answer ({error}).", cause="cut", where=where, again=True)
     return Failed(f"{target.host} could not be asked ({error}).", cause="status", where=where)
+
+
+def _onward(ask: Ask, source: Address, target: Address) -> Ask:
+    """The request after a redirect: what belongs to one origin, its secrets and its exemption, does not go to another."""
+    return ask if source.origin == target.origin else replace(ask, secret=(), private=(), own=False)
 
 
 def _loop(url: str) -> Refused:

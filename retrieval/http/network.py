@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
@@ -13,12 +15,14 @@ from typing import Any
 import httpcore
 import httpx
 
-from ..outcomes import Failed
+from ..outcomes import Failed, Refused
 from . import address as addresses
 from .address import IPAddress, parse_ip
 
 # The moment (time.monotonic) at which the request under way must be over: a server that sends a byte a second never times out else.
 DEADLINE: ContextVar[float] = ContextVar("DEADLINE", default=float("inf"))
+# Whether the request under way is one to a person's own service. A door says so of each; a transport without a door means it.
+OWN: ContextVar[bool] = ContextVar("OWN", default=True)
 
 
 @dataclass(frozen=True)
@@ -30,17 +34,29 @@ class Answer:
 
 
 Resolve = Callable[[str, int], Answer]
+PATIENT = 10.0  # seconds for the system's resolver
 Dial = Callable[[str, int, float | None], httpcore.NetworkStream]
 
 
 def system_resolve(host: str, port: int) -> Answer:
-    """The answer of the system's resolver."""
+    """The answer of the system's resolver, which knows no deadline of its own: who waits for it does not wait for ever."""
+    answers: queue.Queue[list[Any] | Exception] = queue.Queue()
+    threading.Thread(target=_look_up, args=(host, port, answers), daemon=True).start()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
-    except (OSError, UnicodeError) as exc:
-        raise Failed(f"{host} has no address ({exc}).", cause="dns", where=host, again=_temporary(exc)) from exc
+        found = answers.get(timeout=_left(PATIENT))
+    except queue.Empty:
+        raise Failed(f"no answer came in time to the name of {host}.", cause="timeout", where=host) from None
+    if isinstance(found, Exception):
+        raise Failed(f"{host} has no address ({found}).", cause="dns", where=host, again=_temporary(found)) from found
     canonical = next((name for *_, name, _ in found if name), "")
     return Answer(tuple(dict.fromkeys(parse_ip(str(place[0])) for *_, place in found)), canonical)
+
+
+def _look_up(host: str, port: int, answers: queue.Queue[list[Any] | Exception]) -> None:
+    try:
+        answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME))
+    except (OSError, UnicodeError) as exc:
+        answers.put(exc)
 
 
 def _temporary(error: Exception) -> bool:
@@ -54,21 +70,31 @@ def system_dial(host: str, port: int, timeout: float | None) -> httpcore.Network
 
 @dataclass(frozen=True)
 class Guard:
-    """Who may be connected to. `operators` are origins (scheme, host, port) that the person set; only they may be private."""
+    """Who may be connected to. `operators` are origins (scheme, host, port) of a person's own services: they may be private.
+
+    Only what is asked of the service itself may go there (`own`). An answer, a page or a redirect of somebody else's that leads to
+    such an origin would make the program ask in the person's name.
+    """
 
     operators: frozenset[tuple[str, str, int]] = frozenset()
     ports: frozenset[int] = frozenset((80, 443))
     resolve: Resolve = system_resolve
 
-    def read(self, url: str) -> addresses.Address:
+    def read(self, url: str, own: bool = False) -> addresses.Address:
         """The address, checked as far as it can be without a resolver."""
         target = addresses.read(url)
-        self.check(target)
+        self.check(target, own)
         return target
 
-    def check(self, target: addresses.Address) -> None:
+    def check(self, target: addresses.Address, own: bool = False) -> None:
         if target.origin not in self.operators:
             addresses.check(target, self.ports)
+        elif not own:
+            raise Refused(
+                f"{target.url!r} was not asked: it leads to a service of your own, which no page is fetched from.",
+                cause="address",
+                where=target.url,
+            )
 
     def pinned(self, host: str, port: int) -> tuple[IPAddress, ...]:
         """The addresses to connect to, each checked; resolved at this moment and not again."""
@@ -76,7 +102,7 @@ class Guard:
         answer = Answer((literal,)) if literal else self.resolve(host, port)
         if not answer.addresses:
             raise Failed(f"{host} has no address.", cause="dns", where=host)
-        if not any((host, port) == origin[1:] for origin in self.operators):
+        if not (OWN.get() and any((host, port) == origin[1:] for origin in self.operators)):
             if answer.canonical:
                 addresses.check_name(answer.canonical, host)
             addresses.check_answers(host, answer.addresses, host)

@@ -12,7 +12,7 @@ from .words import terms
 from .work import Retracted, Work, doi_of, one_line, plain
 
 FIELDS = (
-    "DOI,title,author,issued,published,container-title,publisher,abstract,type,subtype,language,license,"
+    "DOI,title,author,issued,published,container-title,volume,issue,page,publisher,abstract,type,subtype,language,license,"
     "updated-by,update-to,relation"
 )
 _MARKS: dict[str, Retracted] = {
@@ -59,6 +59,9 @@ class Item(Body):
     published: Dated | None = None
     issued: Dated | None = None
     container: tuple[str, ...] = Field((), alias="container-title")
+    volume: str | None = None
+    issue: str | None = None
+    page: str | None = None
     publisher: str = ""
     abstract: str | None = None
     type: str | None = None
@@ -93,13 +96,18 @@ class Crossref(Service):
             "filter": f"from-pub-date:{filters.since}" if filters.since else None,
             "rows": filters.limit,
             "select": FIELDS,
-            "mailto": self.door.border.contact,
         }
-        return tuple(work_of(item) for item in self.json(Listing, f"{self._base}/works", parameters).message.items)
+        found = self.json(Listing, f"{self._base}/works", parameters, private=self._contact)
+        return tuple(work_of(item) for item in found.message.items)
 
     def work(self, identifier: str) -> Work:
         place = f"{self._base}/works/{quote(doi_of(identifier) or identifier, safe='')}"
-        return work_of(self.json(Single, place, {"mailto": self.door.border.contact}).message)
+        return work_of(self.json(Single, place, {}, private=self._contact).message)
+
+    @property
+    def _contact(self) -> tuple[tuple[str, str], ...]:
+        contact = self.door.border.contact
+        return (("mailto", contact),) if contact else ()
 
     @property
     def _base(self) -> str:
@@ -119,6 +127,9 @@ def work_of(item: Item) -> Work:
         authors=tuple(filter(None, (one_line(p.name or f"{p.given or ''} {p.family or ''}") for p in item.author))),
         date=_date(item.published) or _date(item.issued),
         venue=one_line(next(iter(item.container), "")),
+        volume=item.volume or "",
+        issue=item.issue or "",
+        pages=item.page or "",
         publisher=item.publisher,
         licence=next(iter(licences), ""),
         language=item.language or "",

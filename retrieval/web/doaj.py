@@ -8,7 +8,7 @@ from urllib.parse import quote
 from ..http import Rate
 from .service import Body, Filters, Service
 from .words import terms
-from .work import Location, Work, doi_of, one_line
+from .work import Location, Work, doi_of, one_line, page_range
 
 
 class Identifier(Body):
@@ -29,6 +29,8 @@ class Person(Body):
 class Journal(Body):
     title: str = ""
     publisher: str = ""
+    volume: str = ""
+    number: str = ""
     language: tuple[str, ...] = ()
     license: tuple[dict[str, Any], ...] = ()
 
@@ -40,6 +42,8 @@ class Record(Body):
     author: tuple[Person, ...] = ()
     journal: Journal = Journal()
     abstract: str = ""
+    start_page: str = ""
+    end_page: str = ""
     year: str = ""
     month: str = ""
 
@@ -81,6 +85,9 @@ def _work(result: Result) -> Work:
         date=f"{record.year}{month}" if record.year.isdigit() else None,
         doi=doi,
         venue=one_line(record.journal.title),
+        volume=record.journal.volume,
+        issue=record.journal.number,
+        pages=page_range(record.start_page, record.end_page),
         publisher=one_line(record.journal.publisher),
         licence=str(next((each.get("type", "") for each in record.journal.license), "")),
         language=next(iter(record.journal.language), "").lower()[:2],

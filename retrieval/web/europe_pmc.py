@@ -28,6 +28,8 @@ class Journal(Body):
 
 class JournalInfo(Body):
     journal: Journal = Journal()
+    volume: str | None = None
+    issue: str | None = None
 
 
 class Types(Body):
@@ -53,6 +55,7 @@ class Result(Body):
     firstPublicationDate: str | None = None
     pubYear: str | None = None
     journalInfo: JournalInfo | None = None
+    pageInfo: str | None = None
     abstractText: str | None = None
     language: str | None = None
     license: str | None = None
@@ -106,6 +109,7 @@ class EuropePmc(Service):
         kinds = {kind.casefold() for kind in ((types,) if isinstance(types, str) else types)}
         notices = {notice.type.casefold() for notice in result.commentCorrectionList.commentCorrection}
         is_open = result.pmcid and result.isOpenAccess == "Y"
+        journal = result.journalInfo or JournalInfo()
         return Work(
             service="europe_pmc",
             id=result.pmcid or result.pmid or result.id,
@@ -116,7 +120,10 @@ class EuropePmc(Service):
             doi=doi,
             pmid=result.pmid or "",
             pmcid=result.pmcid or "",
-            venue=one_line(result.journalInfo.journal.title) if result.journalInfo else "",
+            venue=one_line(journal.journal.title),
+            volume=journal.volume or "",
+            issue=journal.issue or "",
+            pages=result.pageInfo or "",
             licence=result.license or "",
             version="preprint" if result.source == "PPR" else "published",
             abstract=plain(result.abstractText),

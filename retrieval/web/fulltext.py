@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..http import Ask, Door, Page, Rate
 from ..http.address import follow
@@ -18,7 +19,7 @@ from ..types import Document, Failure, RetrievalError
 from . import html_page, markup
 from .maintext import article
 from .work import EUROPE_PMC, Location, Work
-from .works import locations
+from .works import locations, versions
 
 MIN_WORDS = 600  # of a landing page that is taken for the whole text of a paper
 PLACES = 5  # tried for one work
@@ -28,6 +29,20 @@ MEDIA = {
     "xml": ("application/xml", "text/xml"),
     "pdf": ("application/pdf", "application/octet-stream", "text/html"),
     "": (*html_page.HTML, "application/xml", "text/xml", "application/pdf"),
+}
+
+
+FILES = {  # what a person's address may lead to besides a page, and the ending under which the loaders know it
+    "application/pdf": ".pdf",
+    "text/plain": ".txt",
+    "text/markdown": ".md",
+    "text/csv": ".csv",
+    "application/json": ".json",
+    "application/epub+zip": ".epub",
+    "application/vnd.oasis.opendocument.text": ".odt",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
 }
 
 
@@ -54,6 +69,21 @@ def read(door: Door, work: Work, *, seconds: float = 20.0) -> Reading:
     if tried:
         raise tried[0]
     raise Refused(f"“{work.title}” has no open copy and no abstract.", cause="paywall", where=work.url)
+
+
+def fetched(door: Door, url: str, *, seconds: float = 30.0) -> Document:
+    """What lies at an address that a person named: a page, or a file of a kind that the loaders know."""
+    work = Work(service="pages", id=url, title=url, url=url, kind="web")
+    place = Location(url=url)
+    page = _got(door, url, (*MEDIA[""], *FILES, "application/octet-stream"), seconds)
+    if page.body.startswith(b"%PDF"):
+        return _document(page, ".pdf", work, place)
+    if page.media_type in MEDIA["xml"]:
+        return _signed(_loaded(markup.jats(page.body, url).encode(), ".md", url), work, page.fetched, place=place)
+    if page.media_type in html_page.HTML:
+        return _from_html(door, work, place, page, seconds)
+    suffix = FILES.get(page.media_type) or Path(urlsplit(page.url).path).suffix.lower()
+    return _document(page, suffix, work, place)
 
 
 def abstract_of(work: Work) -> Document:
@@ -174,10 +204,14 @@ def _signed(
                     "language": work.language or source.language,
                     "doi": work.doi,
                     "venue": work.venue,
+                    "volume": work.volume,
+                    "issue": work.issue,
+                    "pages": work.pages,
                     "publisher": work.publisher,
                     "licence": (place.licence if place else "") or work.licence,
                     "accessed": today,
                     "version": f"{version} {work.revision}".strip() if version != work.revision else version,
+                    "versions": told if len(told := versions(work)) > 1 else (),
                     "extent": "abstract" if abstract else "",
                     "retracted": work.retracted,
                 }

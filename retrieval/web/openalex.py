@@ -10,11 +10,11 @@ from pydantic import Field
 from ..http import Rate
 from .service import Body, Filters, Service
 from .words import terms
-from .work import Location, Version, Work, doi_of, one_line
+from .work import Location, Version, Work, doi_of, one_line, page_range
 
 FIELDS = (
     "id,doi,ids,display_name,title,authorships,publication_date,publication_year,abstract_inverted_index,language,type,"
-    "primary_location,best_oa_location,locations,is_retracted"
+    "biblio,primary_location,best_oa_location,locations,is_retracted"
 )
 _VERSIONS: dict[str, Version] = {
     "submittedVersion": "preprint",
@@ -41,6 +41,13 @@ class Authorship(Body):
     raw_author_name: str | None = None
 
 
+class Biblio(Body):
+    volume: str | None = None
+    issue: str | None = None
+    first_page: str | None = None
+    last_page: str | None = None
+
+
 class Item(Body):
     id: str
     title: str | None = None
@@ -57,6 +64,7 @@ class Item(Body):
     best_oa_location: Place | None = None
     locations: tuple[Place, ...] = ()
     is_retracted: bool | None = None
+    biblio: Biblio | None = None
 
 
 class Meta(Body):
@@ -116,6 +124,9 @@ def _work(item: Item) -> Work:
         pmid=ids.get("pmid", "").rpartition("/")[2],
         pmcid=ids.get("pmcid", "").rpartition("/")[2],
         venue=one_line(str(source.get("display_name") or "")),
+        volume=(item.biblio and item.biblio.volume) or "",
+        issue=(item.biblio and item.biblio.issue) or "",
+        pages=page_range(item.biblio.first_page, item.biblio.last_page) if item.biblio else "",
         publisher=one_line(str(source.get("host_organization_name") or "")),
         licence=next((place.license for place in places if place.license), ""),
         language=item.language or "",

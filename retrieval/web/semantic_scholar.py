@@ -11,7 +11,7 @@ from .service import Body, Filters, Service
 from .words import terms
 from .work import Location, Work, doi_of, one_line
 
-FIELDS = "title,abstract,authors,year,publicationDate,externalIds,venue,openAccessPdf,url,publicationTypes"
+FIELDS = "title,abstract,authors,year,publicationDate,externalIds,venue,journal,openAccessPdf,url,publicationTypes"
 
 
 class Person(Body):
@@ -23,6 +23,11 @@ class Pdf(Body):
     license: str | None = None
 
 
+class Journal(Body):
+    volume: str | None = None
+    pages: str | None = None
+
+
 class Paper(Body):
     paperId: str | None = None
     title: str | None = None
@@ -32,6 +37,7 @@ class Paper(Body):
     publicationDate: str | None = None
     externalIds: dict[str, str | int] | None = None
     venue: str | None = None
+    journal: Journal | None = None
     openAccessPdf: Pdf | None = None
     url: str | None = None
 
@@ -97,6 +103,8 @@ def _work(paper: Paper) -> Work:
         pmid=ids.get("PubMed", ""),
         pmcid=f"PMC{ids['PubMedCentral']}" if ids.get("PubMedCentral") else "",
         venue=one_line(paper.venue),
+        volume=one_line(paper.journal.volume) if paper.journal else "",
+        pages=one_line(paper.journal.pages).replace(" ", "") if paper.journal else "",
         licence=(pdf.license or "") if pdf else "",
         abstract=one_line(paper.abstract),
         locations=(Location(url=pdf.url, licence=pdf.license or ""),) if pdf and pdf.url else (),

@@ -69,7 +69,7 @@ class Service:
         query = urlencode({name: value for name, value in parameters.items() if value not in (None, "")})
         asked = Ask(
             f"{url}?{query}" if query else url,
-            **{"rate": self.rate, "seconds": self.seconds, "attempts": self.attempts, **how},
+            **{"rate": self.rate, "seconds": self.seconds, "attempts": self.attempts, "own": bool(self.base), **how},
         )
         return self.door.get(asked)
 

@@ -56,7 +56,7 @@ class Unpaywall(Service):
         self.usable()
         base = self.base or "https://api.unpaywall.org"
         place = f"{base}/v2/{quote(doi_of(identifier) or identifier, safe='/')}"
-        return _work(self.json(Record, place, {"email": self.door.border.contact}))
+        return _work(self.json(Record, place, {}, private=(("email", self.door.border.contact),)))
 
 
 def _work(record: Record) -> Work:

@@ -39,6 +39,9 @@ class Work(Frozen):
     pmid: str = ""
     pmcid: str = ""
     venue: str = ""
+    volume: str = ""
+    issue: str = ""
+    pages: str = ""
     publisher: str = ""
     licence: str = ""
     language: str = ""
@@ -52,6 +55,7 @@ class Work(Frozen):
     is_notice: bool = False  # a note that another work was retracted or corrected
     also: tuple[str, ...] = ()  # other services that hold it
     same_as: tuple[str, ...] = ()  # DOIs of other versions of the same work
+    versions: tuple[str, ...] = ()  # of a work told in several: each with where it lies, "preprint arXiv:2301.00001v2"
 
 
 def doi_of(text: str | None) -> str:
@@ -60,6 +64,11 @@ def doi_of(text: str | None) -> str:
     for lead in ("https://doi.org/", "http://doi.org/", "https://dx.doi.org/", "http://dx.doi.org/", "doi:"):
         bare = bare.removeprefix(lead)
     return bare if bare.startswith("10.") and "/" in bare else ""
+
+
+def page_range(first: str | None, last: str | None) -> str:
+    """Pages "12-19"; one page, or the number of an article, by itself."""
+    return "-".join(dict.fromkeys(filter(None, (one_line(first), one_line(last)))))
 
 
 def one_line(text: str | None) -> str:

@@ -73,6 +73,9 @@ def together(group: Sequence[Work]) -> Work:
         "pmid",
         "pmcid",
         "venue",
+        "volume",
+        "issue",
+        "pages",
         "publisher",
         "licence",
         "language",
@@ -98,8 +101,23 @@ def together(group: Sequence[Work]) -> Work:
             "same_as": tuple(
                 dict.fromkeys(doi for work in order for doi in (work.doi, *work.same_as) if doi and doi != first.doi)
             ),
+            "versions": _several(tuple(dict.fromkeys(name for work in order for name in versions(work)))),
         }
     )
+
+
+def versions(work: Work) -> tuple[str, ...]:
+    """The versions of a work that its record tells of, each with where it lies; () where there is but one."""
+    place = f"doi:{work.doi}" if work.doi else f"arXiv:{work.arxiv}{work.revision}" if work.arxiv else ""
+    named = work.versions or (f"{work.version} {place}".strip(),)
+    told = " ".join(named)
+    return tuple(filter(None, (*named, *(f"doi:{doi}" for doi in work.same_as if doi not in told))))
+
+
+def _several(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of versions without those that say only where another lies."""
+    full = tuple(name for name in names if " " in name)
+    return (*full, *(name for name in names if " " not in name and not any(name in other for other in full)))
 
 
 def locations(work: Work) -> tuple[Location, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from palimpsest.retrieval.references import bibtex, csl_json, ris, styled
+from palimpsest.retrieval import references
+from palimpsest.retrieval.references import ALIASES, bibtex, csl_json, ris, style_names, styled
 from palimpsest.retrieval.types import RetrievalError, Source
 
 
@@ -76,6 +78,50 @@ def test_a_style_by_name_keeps_the_order_of_the_report() -> None:
     assert "Preprint" in styled([PAPER.model_copy(update={"version": "preprint"})])[0]
     assert "Masks & more" in second
     assert "Notes" in third
+
+
+VOLUME = PAPER.model_copy(
+    update={
+        "volume": "7",
+        "issue": "2",
+        "pages": "12-19",
+        "versions": ("published doi:10.1000/masks_1", "preprint arXiv:2301.00001v2"),
+    }
+)
+
+
+def test_volume_pages_and_other_versions_are_told() -> None:
+    assert {"volume = {7},", "number = {2},", "pages = {12--19},"} <= set(map(str.strip, bibtex([VOLUME]).splitlines()))
+    assert {"VL  - 7", "IS  - 2", "SP  - 12", "EP  - 19"} <= set(ris([VOLUME]).splitlines())
+    (item,) = json.loads(csl_json([VOLUME]))
+    assert (item["volume"], item["issue"], item["page"]) == ("7", "2", "12-19")
+    assert "preprint arXiv:2301.00001v2" in item["note"]
+    assert "7(2), 12–19" in styled([VOLUME], "apa")[0]
+
+
+@pytest.mark.parametrize("style", [*style_names(), *ALIASES])
+def test_each_style_by_name_names_each_source_once(style: str) -> None:
+    """Numbers are the report's own, titles that take the place of an author stand once, and nothing is dropped."""
+    lines = styled([VOLUME, PAGE, FILE, PAPER], style)
+    assert len(lines) == 4
+    for line, word in zip(lines, ("yron", "a page", "notes", "yron"), strict=True):
+        assert word in line.lower()
+        assert line.lower().count("a page") <= 1
+        assert line.lower().count("notes") <= 1
+        assert not line.startswith(("1", "[1", "(1"))
+        assert "SHA-256" not in line
+    assert lines[0].endswith("[Corrected since.]")
+    assert lines[1].endswith("[Only the abstract was read.]")
+
+
+def test_a_style_of_the_package_and_one_of_a_file(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.csl"
+    mine.write_bytes((Path(references.__file__).parent / "citation_styles" / "ieee.csl").read_bytes())
+    assert styled([PAPER], str(mine)) == styled([PAPER], "ieee")
+    assert "Byron" in styled([PAPER], "plos")[0]
+    mine.write_text("<style/>")
+    with pytest.raises(RetrievalError, match="cannot be used"):
+        styled([PAPER], str(mine))
 
 
 @pytest.mark.parametrize("style", ["no-such-style", "../../etc/passwd", "missing.csl"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from palimpsest.workflows.config import LONGEST_FILE, Config, keep_tracing_off
+from palimpsest.workflows.config import KEYS, LONGEST_FILE, Config, keep_tracing_off, serve_token, service_keys
 from palimpsest.workflows.errors import ResearchError
 
 
@@ -203,3 +203,47 @@ def test_a_run_is_traced_only_when_a_person_asks(monkeypatch: pytest.MonkeyPatch
     keep_tracing_off()
     assert sum(name in os.environ for name in TRACING) == left
     assert Config.load(Path("/nowhere")).seed == 0, "RESEARCH_TRACING is no setting"
+
+
+@pytest.fixture
+def ring(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    import keyring
+
+    for name in (*KEYS, "RESEARCH_SERVE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    held: dict[tuple[str, str], str] = {}
+    monkeypatch.setattr(keyring, "get_password", lambda service, name: held.get((service, name)))
+    return held
+
+
+def test_secrets_come_from_the_environment_or_a_key_ring(
+    ring: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert service_keys() == {}
+    assert serve_token() is None
+    ring |= {("palimpsest", "BRAVE_API_KEY"): "of the ring", ("palimpsest", "S2_API_KEY"): "s2"}
+    ring |= {("other", "TAVILY_API_KEY"): "another's", ("palimpsest", "RESEARCH_SERVE_TOKEN"): "t"}
+    monkeypatch.setenv("BRAVE_API_KEY", "of the environment")
+    assert service_keys() == {
+        "BRAVE_API_KEY": "of the environment", "S2_API_KEY": "s2", "SEMANTIC_SCHOLAR_API_KEY": "s2",
+    }  # fmt: skip
+    assert serve_token() == "t"
+
+
+def test_a_key_ring_that_does_not_open_is_told_and_one_that_is_not_there_is_none(
+    ring: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keyring
+    from keyring.errors import KeyringLocked, NoKeyringError
+
+    def failing(error: Exception) -> None:
+        def get(service: str, name: str) -> str:
+            raise error
+
+        monkeypatch.setattr(keyring, "get_password", get)
+
+    failing(NoKeyringError("no backend"))
+    assert service_keys() == {}
+    failing(KeyringLocked("locked"))
+    with pytest.raises(ResearchError, match=r"the key ring did not give OPENALEX_API_KEY \(locked\); unlock it"):
+        service_keys()

@@ -12,14 +12,14 @@ import pytest
 import stamina
 
 from palimpsest.retrieval.embed import HashEmbedder
-from palimpsest.retrieval.http import Rate
+from palimpsest.retrieval.http import Border, Door, Guard, Rate
 from palimpsest.retrieval.web import services
 from palimpsest.workflows import research, web
 from palimpsest.workflows.config import Config, make
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.runs import Run
 from tests import internet
-from tests.internet import Internet
+from tests.internet import Internet, Reply
 from tests.retrieval.web import library
 from tests.workflows import scripted
 
@@ -34,10 +34,15 @@ def net(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
         made.hosts["open.example"] = library.open_copies(1, 2)
         made.hosts["api.openalex.org"] = library.openalex(library.openalex_item(1), library.openalex_item(2))
 
-        def open_door(config: Config, found: services.Chosen, cache: Path | None) -> Any:
-            return made.door("offline" if config.offline else "online", cache=cache)
+        def door(border: Border, guard: Guard | None = None) -> Door:
+            return Door(
+                border,
+                Guard(operators=(guard or Guard()).operators, resolve=made.resolve),
+                dial=made.dial,
+                verify=made.trust,
+            )
 
-        monkeypatch.setattr(web, "open_door", open_door)
+        monkeypatch.setattr(web, "Door", door)
         yield made
 
 
@@ -192,4 +197,86 @@ def test_a_folder_of_saved_pages_is_a_web_that_needs_no_network(net: Internet, t
     found = web.WebSearch(config, net.door("offline"), HashEmbedder()).search([library.QUESTION], 5)
     assert found.calls[0].found >= 1
     assert found.hits[0].passage.source.title == "Masks in a folder"
+    assert net.dialled == []
+
+
+@pytest.mark.parametrize(
+    ("path", "reply", "kind", "words"),
+    [
+        ("/page", library.page("Masks by hand", 9), "text/html", "We fill 9 masks per second"),
+        (
+            "/note.txt",
+            Reply(b"A plain note: nine masks.", media_type="text/plain; charset=utf-8"),
+            "text/plain",
+            "nine masks",
+        ),
+        ("/t.csv", Reply(b"name,masks\nCy,9\nDi,8\n", media_type="text/csv"), "text/csv", "Cy"),
+        (
+            "/n.md",
+            Reply(b"# Nine\n\nNine masks.", media_type="application/octet-stream"),
+            "text/markdown",
+            "Nine masks",
+        ),
+    ],
+)
+def test_evidence_is_fetched_by_its_address(
+    net: Internet, tmp_path: Path, path: str, reply: Reply, kind: str, words: str
+) -> None:
+    net.hosts["mine.example"] = internet.paths({path: reply})
+    document = web.fetch_evidence(f"https://mine.example{path}", settings(tmp_path))
+    assert words in document.text
+    assert (document.source.uri, document.source.media_type) == (f"https://mine.example{path}", kind)
+    assert document.source.accessed
+    assert document.source.title != "page"
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "sentence"),
+    [
+        ("https://mine.example/x", {"offline": True}, "--offline"),
+        ("http://127.0.0.1/x", {}, "no public address"),
+        ("http://me:s3cret@mine.example/x", {}, "a login"),
+        ("file:///etc/passwd", {}, "only http:// and https://"),
+        ("https://mine.example/gone", {}, "does not exist"),
+        ("https://mine.example/closed", {}, "robots.txt"),
+        ("https://mine.example/gate", {}, "prove themselves"),
+        ("https://mine.example/odd", {}, "was expected"),
+    ],
+)
+def test_evidence_that_is_not_to_be_had_says_why(
+    net: Internet, tmp_path: Path, url: str, more: dict[str, Any], sentence: str
+) -> None:
+    net.hosts["mine.example"] = internet.paths(
+        {
+            "/robots.txt": Reply(b"User-agent: *\nDisallow: /closed", media_type="text/plain"),
+            "/gate": Reply(b"<title>Just a moment...</title>", media_type="text/html"),
+            "/odd": Reply(b"x", media_type="image/x-odd"),
+        }
+    )
+    with pytest.raises(ResearchError, match=sentence):
+        web.fetch_evidence(url, settings(tmp_path, **more))
+    assert not more or net.dialled == []
+
+
+def test_a_run_is_replayed_from_the_cache_and_asks_nobody(net: Internet, tmp_path: Path) -> None:
+    run, report, _ = ran(settings(tmp_path, web="openalex,wikipedia"))
+    net.hosts.clear()
+    net.dialled.clear()
+    net.resolved.clear()
+    again, replayed, last = ran(settings(tmp_path, web="openalex,wikipedia", replay=True, offline=True))
+    assert (net.resolved, net.dialled) == ([], [])
+    assert [source.sha256 for source in again.sources()] == [source.sha256 for source in run.sources()]
+    assert without_head(replayed) == without_head(report)
+    assert set(last["asked"]["openalex"]) == {"found"}
+
+
+def without_head(report: str) -> str:
+    return report.split("\n---\n", 1)[1]
+
+
+def test_what_the_cache_does_not_hold_is_said_in_a_replay(net: Internet, tmp_path: Path) -> None:
+    docs = scripted.lay_documents(tmp_path / "docs")
+    run, _, last = ran(settings(tmp_path, docs=(docs,), web="openalex", replay=True))
+    assert set(last["asked"]["openalex"]) == {"offline"}
+    assert {call.cause for call in run.calls()} == {"replay"}
     assert net.dialled == []

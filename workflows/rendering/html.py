@@ -139,7 +139,7 @@ def _source(state: ResearchState, block: Block) -> str:
     authors = f" {escape(', '.join(source.authors))}." if source.authors else ""
     origin = f" ({source.date_from})" if source.date and source.date_from else ""
     described = f"{escape(source.title)}.{authors} {escape(source.date or 'Undated')}{origin}. {_address(source)}"
-    noted = "".join(f" – {mark}" for mark in marks(source))
+    noted = "".join(f" – {escape(mark)}" for mark in marks(source))
     return _element("li", block, f"{described}{noted} (text SHA-256 {source.sha256[:12]})")
 
 

@@ -127,7 +127,7 @@ def _source(state: ResearchState, block: Block) -> str:
 def _described(source: Source) -> str:
     authors = f" {escape(', '.join(source.authors))}." if source.authors else ""
     origin = f" ({source.date_from})" if source.date and source.date_from else ""
-    noted = "".join(f" – {mark}" for mark in marks(source))
+    noted = "".join(f" – {escape(mark)}" for mark in marks(source))
     return (
         f"{escape(source.title)}.{authors} {escape(source.date or 'Undated')}{origin}. "
         f"{_code(source.uri)}{noted} (text SHA-256 {source.sha256[:12]})"

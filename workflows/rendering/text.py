@@ -75,7 +75,10 @@ def marks(source: Source) -> list[str]:
         "corrected": "corrected since",
     }
     only = ["only the abstract was read"] if source.extent == "abstract" else []
-    return only + ([doubts[source.retracted]] if source.retracted else [])
+    several = [f"one work in several versions: {', '.join(source.versions)}"] if source.versions else []
+    where = [f"doi:{source.doi}"] if source.doi and source.doi not in source.uri.lower() else []
+    fetched = [f"fetched {source.accessed}"] if source.accessed else []
+    return where + only + several + fetched + ([doubts[source.retracted]] if source.retracted else [])
 
 
 def change(revision: Revision) -> tuple[str, str]:

@@ -121,13 +121,14 @@ def test_loops_downgrades_and_meta_refresh(net: Internet) -> None:
             "/loop": Reply(status=302, headers=(("Location", "/loop"),)),
             "/down": Reply(status=302, headers=(("Location", "http://a.example/"),)),
             "/nowhere": Reply(status=302),
+            "/slashes": Reply(status=302, headers=(("Location", "///10.0.0.1/"),)),
             "/inner": Reply(b'<meta http-equiv=refresh content="0;url=http://10.0.0.1/">', media_type="text/html"),
             "/onward": Reply(b'<meta http-equiv="Refresh" content="1; URL=/end">', media_type="text/html"),
             "/end": Reply(b"<p>end</p>", media_type="text/html"),
         }
     )
     with net.door() as door:
-        for name in ("loop", "down", "nowhere"):
+        for name in ("loop", "down", "nowhere", "slashes"):
             assert isinstance(outcome(door, ask(f"https://a.example/{name}")), Refused)
         assert door.page(ask("https://a.example/onward")).body == b"<p>end</p>"
         with pytest.raises(Refused):
@@ -323,13 +324,55 @@ def test_an_answer_that_was_none_can_be_forgotten(net: Internet, tmp_path: Path)
 
 
 def test_an_operators_service_may_be_local_and_nothing_that_it_points_to(net: Internet) -> None:
-    net.hosts["127.0.0.1"] = always(Reply(b"{}"))
+    """The exemption is for asking the service itself: a result, a page or a redirect that leads there would ask in its name."""
+    net.hosts["127.0.0.1"] = in_turn(
+        [Reply(b"{}"), Reply(status=302, headers=(("Location", "/search?page=2"),)), Reply(b"[]")]
+    )
+    net.hosts["a.example"] = always(Reply(status=302, headers=(("Location", "http://127.0.0.1:8888/config"),)))
+    net.hosts["b.example"] = always(
+        Reply(b'<meta http-equiv=refresh content="0;url=http://127.0.0.1:8888/">', media_type="text/html")
+    )
     net.ports[8888] = net.ports[80]
     guard = Guard(operators=frozenset((("http", "127.0.0.1", 8888),)), resolve=net.resolve)
     with net.door(guard=guard) as door:
-        assert door.get(ask("http://127.0.0.1:8888/search")).body == b"{}"
-        assert outcome(door, ask("http://127.0.0.1/")).cause == "address"
-        assert outcome(door, ask("http://127.0.0.1:8889/")).cause == "address"
+        assert door.get(ask("http://127.0.0.1:8888/search", own=True)).body == b"{}"
+        assert door.get(ask("http://127.0.0.1:8888/search", own=True)).body == b"[]"
+        for url in ("http://127.0.0.1:8888/config", "http://127.0.0.1/", "http://127.0.0.1:8889/", "http://a.example/"):
+            assert outcome(door, ask(url, own="a." in url)).cause == "address"
+        with pytest.raises(Refused, match="a service of your own"):
+            door.page(ask("http://b.example/"))
+    assert len(net.asked("127.0.0.1")) == 3
+
+
+def test_a_name_of_an_operators_host_is_not_exempt_by_another_scheme(net: Internet) -> None:
+    net.answers["searx.example"] = [["192.168.1.5"]]
+    guard = Guard(operators=frozenset((("http", "searx.example", 80),)), resolve=net.resolve)
+    with net.door(guard=guard) as door:
+        assert outcome(door, ask("https://searx.example:80/")).cause == "address"
+    assert net.dialled == []
+
+
+def test_what_is_private_goes_on_the_wire_and_into_no_cache_or_error(net: Internet, tmp_path: Path) -> None:
+    net.hosts["a.example"] = in_turn([Reply(b"x"), Reply(status=404)])
+    with net.door(cache=tmp_path) as door:
+        page = door.get(ask(f"{URL}?doi=1", private=(("email", "me@x.example"),)))
+        error = outcome(door, ask(f"{URL}?doi=2", private=(("email", "me@x.example"),)))
+    assert [request.query["email"] for request in net.asked("a.example")] == ["me@x.example"] * 2
+    assert "me" not in page.url.partition("?")[2] + str(error).partition("?")[2] + error.where.partition("?")[2]
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"doi=1" in kept
+    assert b"me@" not in kept
+    assert b"me%40" not in kept
+
+
+def test_a_resolver_that_does_not_answer_ends_at_the_deadline(net: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+    silence = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *given, **more: silence.wait(20))
+    begun = time.monotonic()
+    with net.door(guard=Guard()) as door:
+        assert outcome(door, ask(seconds=0.3)).cause == "timeout"
+    assert time.monotonic() - begun < 5
+    silence.set()
 
 
 @pytest.mark.parametrize(
