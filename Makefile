@@ -12,6 +12,9 @@ DOCS ?=
 run: $(RUNS)
 	$(VENV)/bin/research run "$(Q)" $(if $(DOCS),--docs "$(DOCS)")
 
+ui: $(RUNS)
+	$(VENV)/bin/research ui $(if $(DOCS),--docs "$(DOCS)")
+
 test: $(TESTS)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -27,4 +30,4 @@ $(TESTS): $(RUNS)
 	$(INSTALL) '.[dev]'
 	touch $@
 
-.PHONY: run test
+.PHONY: run ui test

@@ -145,6 +145,7 @@ def run(
     approve_queries: Annotated[
         bool, typer.Option("--approve-queries", help="show each query before it leaves this machine, and wait")
     ] = False,
+    name: Annotated[str, typer.Option(help="what the run is called [default: words of the question]")] = "",
     config: ConfigFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -166,7 +167,7 @@ def run(
     if hosts := announcement(settings):
         _say(f"research: {hosts}")
     elsewhere = f" --out {shlex.quote(str(out))}" if out else ""
-    events = research(streams.typed(question), settings, approve=_may_leave)
+    events = research(streams.typed(question), settings, approve=_may_leave, name=name)
     _follow(events, as_json, quiet, f"research resume last{elsewhere}", begins=True, seal=seal)
 
 
@@ -790,6 +791,31 @@ def serve(
             writer, active=active, waiting=waiting, token=token, hosts=hosts or (), config=settings
         )
         server.serve(application, listener)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8501,
+    host: Annotated[
+        str, typer.Option("--host", help="address to listen on; another than this machine's wants a token")
+    ] = "127.0.0.1",
+    docs: Docs = None,
+    runs: Annotated[Path | None, typer.Option("--runs", help="folder of runs [default: runs]")] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")] = True,
+    config: ConfigFile = None,
+) -> None:
+    """Open the research workbench: ask, watch masks turn into words, judge, steer, and take the report home.
+
+    research ui --docs notes/
+    """
+    from palimpsest.workflows.corpus import check_docs
+
+    from .workbench import serving
+
+    settings = _config(config, docs=tuple(docs) if docs else None, out=runs, model=model)
+    check_docs(settings.docs)
+    serving.serve(settings, host, port, browser=browser, say=_say)
 
 
 @app.command()

@@ -135,3 +135,20 @@ def _untraced(parts: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _thread(version: int) -> dict[str, Any]:
     return {"configurable": {"thread_id": str(version)}, "recursion_limit": 200}
+
+
+def history(path: Path, version: int) -> list[ResearchState]:
+    """The states at the checkpoints of a version, the oldest first; read beside whoever writes. DamagedError for what is none."""
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)) as held:
+            saver = SqliteSaver(held)
+            saver.is_setup = True  # setting up would write
+            kept = [
+                c.checkpoint["channel_values"]
+                for c in saver.list(RunnableConfig(configurable=_thread(version)["configurable"]))
+            ]
+        return [_state(values) for values in reversed(kept) if "state" in values]
+    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{type(error).__name__} on reading it") from error

@@ -35,12 +35,14 @@ def research(
     *,
     approve: Approve | None = None,
     created: Callable[[Run], None] | None = None,
+    name: str = "",
     **settings: Any,
 ) -> Generator[Event, None, None]:
     """Answer a question; yields events as they happen, the last of them `finished` with the run's id and report in its data.
 
     `settings` override those of `config`; with `approve_queries` each query of the web waits for `approve`; `created` is told the
-    run as soon as it has a folder. ResearchError for a question, documents or services that cannot be used.
+    run as soon as it has a folder, which is called `name` when one is given. ResearchError for a question, documents or services that
+    cannot be used.
     """
     base = config or Config.load()
     chosen = make({**base.model_dump(), **settings}) if settings else base
@@ -56,16 +58,16 @@ def research(
             "the working folder's name holds bytes that are no text here; go to another or set LC_ALL=C.UTF-8", USAGE
         )
     corpus.check_docs(chosen.docs)
-    return _new(" ".join(question.split()), chosen, approve, created)
+    return _new(" ".join(question.split()), chosen, approve, created, name)
 
 
 def _new(
-    question: str, config: Config, approve: Approve | None, created: Callable[[Run], None] | None
+    question: str, config: Config, approve: Approve | None, created: Callable[[Run], None] | None, name: str
 ) -> Generator[Event, None, None]:
     begun = time.monotonic()
     with _opened(config, approve, question) as (tools, held):
         held.prepare()
-        run = Run.create(question, config, tools.writer.name)
+        run = Run.create(question, config, tools.writer.name, name)
         if created:
             created(run)
         with run.locked():

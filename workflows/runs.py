@@ -24,6 +24,8 @@ from .config import Config
 from .errors import USAGE, ResearchError
 from .seal import START, link
 
+LOCK = "write.lock"
+GLANCE = 0.5  # seconds that a writer waits for whoever only looks whether somebody writes
 PACKAGES = ("palimpsest-research", "torch", "langgraph", "faiss-cpu", "tantivy")
 
 
@@ -65,12 +67,16 @@ class Run:
         self.events_file = folder / "events.jsonl"
 
     @staticmethod
-    def create(question: str, config: Config, model: str) -> Run:
-        """A new folder `<slug>-<id>` under config.out."""
-        slug = "-".join(re.findall(r"[a-z0-9]+", question.lower()))[:48].strip("-") or "run"
-        run = Run(config.out / f"{slug}-{secrets.token_hex(3)}")
+    def create(question: str, config: Config, model: str, name: str = "") -> Run:
+        """A new folder under config.out, called `name` or after the question. ResearchError when a run of that name exists."""
+        called = name or fresh_name(question)
+        run = Run(config.out / called)
+        if not is_name(called) or (run.folder / "run.json").exists():
+            raise ResearchError(
+                f"{name!r} cannot name a new run; take small letters, digits and hyphens, and a new name", USAGE
+            )
         try:
-            run.folder.mkdir(parents=True)
+            run.folder.mkdir(parents=True, exist_ok=bool(name))
         except OSError as error:
             raise ResearchError(
                 f"cannot write runs into {config.out} ({error.strerror}); give --out a folder", USAGE
@@ -95,9 +101,9 @@ class Run:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One writer among processes: SQLite's own lock, which works on every system and dies with its process."""
-        path = self.folder / "write.lock"
+        path = self.folder / LOCK
         try:
-            lock = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            lock = sqlite3.connect(path, timeout=GLANCE, isolation_level=None, check_same_thread=False)
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
@@ -106,6 +112,18 @@ class Run:
             raise ResearchError(f"{path} cannot be written ({error}); mend that and try again") from error
         with closing(lock):
             yield
+
+    def is_being_written(self) -> bool:
+        """Whether a process writes it now; looking takes a reader's lock for a moment, which a writer waits for (`GLANCE`)."""
+        path = self.folder / LOCK
+        if not path.exists():
+            return False
+        try:
+            with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as look:
+                look.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+        return False
 
     @staticmethod
     def find(reference: str, out: Path) -> Run:
@@ -252,6 +270,17 @@ class Run:
 
     def text_file(self, source_id: str) -> Path:
         return self.folder / "evidence" / "sources" / f"{source_id}.txt"
+
+
+def fresh_name(question: str) -> str:
+    """A name for a run's folder: words of the question and six digits of chance."""
+    slug = "-".join(re.findall(r"[a-z0-9]+", question.lower()))[:48].strip("-") or "run"
+    return f"{slug}-{secrets.token_hex(3)}"
+
+
+def is_name(name: str) -> bool:
+    """Whether a name can be a run's folder: small letters, digits and hyphens, which are safe in a path, a command and an address."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,79}", name) is not None
 
 
 def _line(event: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -263,6 +264,33 @@ def test_a_revision_is_not_begun_while_another_is(config: Config, newer: Path) -
         research.revise(run, [newer])
     assert len(run.record().versions) == 1
     assert not (run.folder / "inputs").exists()
+
+
+def test_whether_a_run_is_being_written_is_seen_without_disturbing_it(config: Config) -> None:
+    """A page looks at it several times a second; a writer that begins in that moment waits instead of giving up."""
+    events = research.research(scripted.QUESTION, config)
+    next(events)
+    run = scripted.only_run(config)
+    assert run.is_being_written()
+    events.close()  # type: ignore[attr-defined]
+    assert not run.is_being_written()
+    assert not Run(run.folder / "nothing").is_being_written()
+    look = sqlite3.connect(run.folder / "write.lock", isolation_level=None, check_same_thread=False)
+    look.execute("BEGIN")
+    look.execute("SELECT 1 FROM sqlite_master").fetchone()
+    Timer(0.1, look.close).start()
+    with run.locked():
+        assert run.is_being_written()
+
+
+def test_a_run_can_be_given_its_name(config: Config) -> None:
+    folder = config.out / "barges-1"
+    folder.mkdir(parents=True)  # a page that starts a run keeps uploads there first
+    last = list(research.research(scripted.QUESTION, config, name="barges-1"))[-1]
+    assert (last.data["run"], Path(last.data["folder"])) == ("barges-1", folder)
+    for name in ("barges-1", "../x", "A", "a b", "-a"):
+        with pytest.raises(ResearchError, match="cannot name a new run"):
+            list(research.research(scripted.QUESTION, config, name=name))
 
 
 def test_a_lock_that_cannot_be_made_is_not_taken_for_another_process(config: Config) -> None:

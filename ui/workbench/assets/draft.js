@@ -1,0 +1,105 @@
+// A draft, built from values by the text of elements. What settles, is revised or reopened is shown by a class, once.
+const TAGS = { heading: (b) => "h" + Math.min(6, b.level + 1), quotation: (b) => (b.listed ? "li" : "blockquote"), table: () => "table",
+  conflict: () => "li", open: () => "li", unread: () => "li", source: () => "li" };
+const LISTED = { conflict: "ul", open: "ul", unread: "ul", source: "ol" };
+
+const make = (tag, name, words) => {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  if (words !== undefined) node.textContent = words;
+  return node;
+};
+
+const showSpan = (span, before, picked) => {
+  const node = make("span", "pp-span");
+  node.dataset.span = span.id;
+  if (span.mask) {
+    node.dataset.mask = span.mask;
+    node.classList.add("pp-mask");
+    node.title = span.title;
+    for (let i = 0; i < span.places; i++) node.append(make("i", i < (span.words || []).length ? "pp-known" : "", (span.words || [])[i] || ""));
+    node.append(make("span", "pp-hidden", span.title));
+  } else {
+    node.textContent = span.text;
+    if (span.kind !== "FIXED") node.dataset.kind = span.kind;
+    if (span.title) node.title = span.title;
+  }
+  for (const mark of span.marks || []) node.classList.add("pp-" + mark);
+  if (span.id === picked) node.classList.add("pp-picked");
+  if (before) {
+    if (before.mask && !span.mask && span.text) node.classList.add("pp-settled");
+    else if (!before.mask && span.mask) node.classList.add("pp-reopened");
+    else if (!span.mask && before.text !== span.text) node.classList.add("pp-settled");
+  }
+  return node;
+};
+
+const showCited = (block) => {
+  const node = make("button", "pp-cite", block.cited.map((n) => "[" + n + "]").join(""));
+  node.type = "button";
+  node.dataset.pick = block.cite;
+  node.setAttribute("aria-label", "Evidence of “" + block.short + "”");
+  return node;
+};
+
+const showBlock = (block, known, picked) => {
+  const node = make((TAGS[block.kind] || (() => "p"))(block), "pp-block pp-" + block.kind);
+  node.dataset.block = block.kind;
+  node.id = "block-" + block.id;
+  const spans = new Map(block.spans.map((s) => [s.id, showSpan(s, known.get(s.id), picked)]));
+  if (block.rows.length) {
+    block.rows.forEach((row, n) => {
+      const line = node.appendChild(make("tr"));
+      for (const id of row) line.appendChild(make(n ? "td" : "th")).append(spans.get(id) || "");
+    });
+    return node;
+  }
+  for (const [id, span] of spans) {
+    const lead = block.leads[id];
+    if (lead) node.append(make("span", "pp-lead", lead));
+    node.append(span);
+  }
+  if (block.note) node.append(make("span", "pp-note", block.note));
+  if (block.cited.length) node.append(" ", showCited(block));
+  if (block.standing) node.append(" ", make("span", "pp-standing", block.standing));
+  return node;
+};
+
+const group = (block) => (block.kind === "quotation" && block.listed ? "ul" : LISTED[block.kind]);
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component;
+  let root = parentElement.querySelector(".pp-draft");
+  if (!root) {
+    root = parentElement.appendChild(make("div", "pp-draft"));
+    root.known = new Map();
+    root.held = new Map();
+    root.addEventListener("click", (event) => {
+      const hit = event.target.closest("[data-pick], [data-span]");
+      const choose = root.choose;
+      if (hit && root.contains(hit)) choose(hit.dataset.pick || hit.dataset.span);
+    });
+  }
+  root.choose = (id) => setTriggerValue("picked", id);
+  root.setAttribute("aria-busy", data.busy ? "true" : "false");
+  const held = new Map();
+  let box = root, kind = "";
+  const parts = [];
+  for (const block of data.blocks) {
+    const look = JSON.stringify([block, block.spans.some((s) => s.id === data.picked) ? data.picked : ""]);
+    const old = root.held.get(block.id);
+    const node = old && old.look === look ? old.node : showBlock(block, root.known, data.picked);
+    held.set(block.id, { look, node });
+    const wanted = group(block) || "";
+    if (wanted !== kind || !wanted) {
+      box = wanted ? make(wanted, "pp-list") : null;
+      if (box) parts.push(box);
+      kind = wanted;
+    }
+    if (box) box.append(node);
+    else parts.push(node);
+  }
+  root.replaceChildren(...parts);
+  root.held = held;
+  root.known = new Map(data.blocks.flatMap((b) => b.spans.map((s) => [s.id, s])));
+}

@@ -1,0 +1,69 @@
+"""The draft, while it is written and afterwards, and beside it the evidence of the span that is looked at."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from palimpsest.agent.blocks import Source
+from palimpsest.agent.draft import Block, Draft, Span
+from palimpsest.workflows.runs import Run
+from palimpsest.workflows.watching import Watched
+
+from . import components, navigation
+from .evidence import card
+from .look import KINDS
+from .markup import element, escape, text
+from .sheets import sheet
+
+
+def show(run: Run, seen: Watched) -> str:
+    """Draw the draft; returns the id of the span that is looked at, or ""."""
+    key = f"picked-{run.folder.name}"
+    st.html(text("h2", "Draft", class_="pp-title") + legend())
+    if not seen.state.draft.blocks:
+        navigation.empty("The first words appear when the plan is made; nothing has to be done for that.")
+        return ""
+    picked = str(st.session_state.get(key, ""))
+    clicked = components.draft(
+        sheet(seen.state, picked=picked, busy=seen.status == "running"), key=f"draft-{run.folder.name}"
+    )
+    if clicked and clicked != picked:
+        st.session_state[key] = clicked
+        st.rerun(scope="fragment")
+    return picked
+
+
+def legend() -> str:
+    """Which colour is an open place of which kind."""
+    entries = (element("li", f'<i class="pp-key-{kind}"></i>{escape(words)}') for kind, words in KINDS.items())
+    return element("ul", "".join(entries), class_="pp-legend", aria_label="Colours of open places")
+
+
+def evidence(run: Run, seen: Watched, picked: str) -> None:
+    """Draw the evidence of the span that is looked at."""
+    st.html(text("h2", "Evidence", class_="pp-title"))
+    found = place(seen.state.draft, picked)
+    if found is None:
+        navigation.empty(
+            "Choose words of the draft, or the number behind a sentence: its source opens here, with the words marked."
+        )
+        return
+    block, span = found
+    st.html(card(seen.state, block, span, lambda source: stored(run, source)))
+
+
+def place(draft: Draft, span_id: str) -> tuple[Block, Span] | None:
+    """The block and the span of an id; None when the draft has none of that id."""
+    for block in draft.blocks:
+        for span in block.spans:
+            if span.id == span_id:
+                return block, span
+    return None
+
+
+def stored(run: Run, source: Source) -> str:
+    """The text of a source as the run keeps it; "" when it is not there."""
+    try:
+        return run.text_file(source.id).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

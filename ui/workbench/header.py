@@ -1,0 +1,67 @@
+"""The top of a run's page: the question, how the run stands, what it took so far, and what can be done to it as a whole."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from palimpsest.workflows.runs import Run
+from palimpsest.workflows.watching import Watched
+
+from . import acts
+from .markup import element, escape, text
+
+STATUS = {"running": "Working", "done": "Done", "stopped": "Stopped", "failed": "Failed", "waiting": "Waiting for you"}
+DOING = {
+    "plan": "finding out what is asked",
+    "search": "searching",
+    "weigh": "reading and weighing",
+    "revise": "writing",
+    "check": "checking what is written",
+    "finish": "finishing",
+}
+
+
+def show(run: Run, seen: Watched) -> None:
+    left, right = st.columns([8, 3], vertical_alignment="top")
+    with left:
+        st.html(text("h1", seen.record.question, class_="pp-title") + facts(seen))
+    with right:
+        _buttons(run, seen)
+
+
+def facts(seen: Watched) -> str:
+    """How the run stands, in a line."""
+    told = [
+        text("span", STATUS[seen.status], class_="pp-pill", data_status=seen.status),
+        *([doing(seen)] if seen.status == "running" else []),
+        _count(len({p.source.id for p in seen.state.evidence}), "source read", "sources read"),
+        _count(len(seen.state.references), "cited", "cited"),
+        _count(len(seen.state.revisions), "revision", "revisions"),
+        _count(len(seen.state.conflicts), "conflict", "conflicts"),
+        _spent(seen),
+    ]
+    return element("p", "".join(f"<span>{t}</span>" for t in told if t), class_="pp-facts", role="status")
+
+
+def doing(seen: Watched) -> str:
+    """What the run is at: the step that its last event belongs to."""
+    step = str(seen.events[-1]["step"]) if seen.events else ""
+    return escape(DOING.get(step, "opening the documents and the model")) + " …"
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"<b>{number}</b> {one if number == 1 else several}"
+
+
+def _spent(seen: Watched) -> str:
+    """Time spent, and of how much where there is a limit."""
+    limit = seen.record.config.budget
+    spent = f"<b>{seen.state.spent:.0f} s</b>"
+    return f"{spent} of {limit:.0f} s" if limit else spent if seen.state.spent >= 1 else ""
+
+
+def _buttons(run: Run, seen: Watched) -> None:
+    if seen.status == "running":
+        return
+    if seen.status == "stopped":
+        st.button("Resume", type="primary", on_click=acts.go_on, args=(run,), width="stretch", key="resume")

@@ -1,0 +1,134 @@
+"""A canvas to play on: mark words of a text as masks, give evidence, and watch the model denoise them, step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from palimpsest.workflows.errors import USAGE, ResearchError
+from palimpsest.workflows.playing import Mask, Turn, play
+
+from . import components, navigation, settings
+from .canvases import canvas_of, told
+from .look import KINDS
+from .markup import text
+
+TEXT = "DiffusionGemma-26B-A4B reaches 1,288 tokens per second on one H200 GPU, and it was released in June 2026."
+EVIDENCE = (
+    "The fastest open diffusion language model is LLaDA-MoE-7B-A1B, which reaches 1,100 tokens per second on 8 H800 GPUs.\n\n"
+    "In June 2026 DiffusionGemma-26B-A4B set a record of 1,288 tokens per second on one H200 GPU at batch size 1."
+)
+MARKED = {"0-0": "ENTITY", "2-2": "NUMBER"}  # of TEXT, by first and last word
+OFFERED = ("ENTITY", "NUMBER", "TEXT", "CITE", "CHOICE")
+
+
+def show() -> None:
+    st.html(
+        text("h2", "A canvas to play on", class_="pp-title")
+        + text(
+            "p",
+            "A diffusion model does not write from left to right. It sees the whole text with its holes, says for every hole what "
+            "might stand there, and fills the surest first; what it filled changes what the others may become. Choose a kind, then the first "
+            "and the last word of a mask.",
+            class_="pp-soft",
+        )
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        words = st.text_area("Text", value=TEXT, key="play-text", max_chars=2000, height=110, on_change=_forget).split()
+    with right:
+        evidence = st.text_area(
+            "Evidence, a passage to a paragraph", value=EVIDENCE, key="play-evidence", max_chars=8000, height=110
+        )
+    kind = st.segmented_control(
+        "Kind of mask", OFFERED, default="ENTITY", required=True, format_func=_named, key="play-kind"
+    )
+    _mark(words, str(kind))
+    with st.container(horizontal=True):
+        asked = st.button("Denoise", type="primary", key="denoise")
+        st.button("Take all masks away", key="play-clear", on_click=_clear)
+    if asked:
+        navigation.guarded(lambda: _denoise(words, evidence))
+    _steps()
+
+
+def _named(kind: str) -> str:
+    return KINDS[kind]
+
+
+def marks() -> dict[str, str]:
+    """The masks of the text: "first-last" word, and kind."""
+    return dict(st.session_state.setdefault("play-marks", dict(MARKED)))
+
+
+def _forget() -> None:
+    """Another text: its words are others."""
+    st.session_state["play-marks"] = {}
+    st.session_state.pop("play-turns", None)
+
+
+def _clear() -> None:
+    _forget()
+
+
+def _mark(words: list[str], kind: str) -> None:
+    held = marks()
+    of_word = {n: k for key, k in held.items() for n in range(*_range(key))}
+    shown = [{"text": w, **({"mask": of_word[n]} if n in of_word else {})} for n, w in enumerate(words)]
+    chosen = components.marker(shown, key="marker")
+    if chosen:
+        st.session_state["play-marks"] = toggled(held, int(chosen[0]), int(chosen[1]), kind)
+        st.session_state.pop("play-turns", None)
+        st.rerun()
+
+
+def _range(key: str) -> tuple[int, int]:
+    first, last = key.split("-")
+    return int(first), int(last) + 1
+
+
+def toggled(held: dict[str, str], first: int, last: int, kind: str) -> dict[str, str]:
+    """The masks with one more; those that it touches go, and marking the same again takes it away."""
+    key = f"{first}-{last}"
+    apart = {k: v for k, v in held.items() if _range(k)[1] <= first or last < _range(k)[0]}
+    return apart if held.get(key) == kind else {**apart, key: kind}
+
+
+def pieces(words: list[str], held: dict[str, str]) -> list[str | Mask]:
+    """The text as the model gets it: words between masks. Commas and stops behind a masked word stay."""
+    found: list[str | Mask] = []
+    at = 0
+    for key, kind in sorted(held.items(), key=lambda item: _range(item[0])):
+        first, end = _range(key)
+        if end > len(words):
+            continue
+        last = words[end - 1]
+        tail = last[len(last.rstrip(".,;:!?)")) :]
+        found += [
+            " ".join([*words[at:first], ""]) if not found else f" {' '.join([*words[at:first], ''])}".replace("  ", " ")
+        ]
+        found += [Mask(kind=kind)]
+        words, at = [*words[: end - 1], tail, *words[end:]] if tail else words, end - 1 if tail else end
+    rest = " ".join(words[at:])
+    return [*found, rest if rest[:1] in ".,;:!?)" else f" {rest}"] if rest else found
+
+
+def _denoise(words: list[str], evidence: str) -> None:
+    text_pieces = pieces(words, marks())
+    if not any(isinstance(p, Mask) for p in text_pieces):
+        raise ResearchError("mark at least one mask: choose a kind, then click the first and the last word", USAGE)
+    with st.spinner("Opening the model, the first time only, and denoising"):
+        turns = play(settings.current().config, text_pieces, evidence.split("\n\n"))
+    st.session_state["play-turns"] = (text_pieces, turns)
+    st.session_state["play-step"] = len(turns) - 1
+
+
+def _steps() -> None:
+    held: tuple[list[Any], list[Turn]] | None = st.session_state.get("play-turns")
+    if held is None:
+        return
+    text_pieces, turns = held
+    step = st.slider("Step of denoising", 0, len(turns) - 1, key="play-step")
+    st.html(canvas_of(text_pieces, turns[step]))
+    st.html(told(turns[step]))

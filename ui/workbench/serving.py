@@ -1,0 +1,74 @@
+"""The server of the workbench: Streamlit behind a guard, bound to this machine unless a token keeps strangers out."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from threading import Thread, Timer
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from palimpsest.workflows.config import Config, serve_token
+from palimpsest.workflows.errors import USAGE, ResearchError
+
+from . import look, settings, uploads
+from .guard import Guard, is_loopback
+
+SCRIPT = Path(__file__).with_name("app.py")
+
+
+def serve(config: Config, host: str, port: int, *, browser: bool, say: Callable[[str], None]) -> None:
+    """Serve until interrupted. ResearchError for a host that strangers reach, without a token."""
+    token = serve_token()
+    local = is_loopback(host)
+    if not (local or token):
+        raise ResearchError(
+            f"{host} can be reached by others; set RESEARCH_SERVE_TOKEN, which every page then asks for", USAGE
+        )
+    settings.hold(settings.Settings(config, Path.cwd(), local))
+    app = st.App(SCRIPT, middleware=[Middleware(Guard, token=token, host=host)], on_script_error=_calm)
+    address = f"http://{'127.0.0.1' if local else host}:{port}"
+    if browser:
+        Timer(1.5, webbrowser.open, (address,)).start()
+    Thread(target=_warm, daemon=True).start()
+    say(f"research: the workbench is at {address} (Ctrl-C ends it; runs go on)")
+    app.run(config=options(host, port))
+
+
+def _warm() -> None:
+    """Import in the background what pages behind the first one need."""
+    for name in ("run", "runs", "library", "model"):
+        import_module(f"palimpsest.ui.workbench.{name}")
+
+
+def options(host: str, port: int) -> dict[str, Any]:
+    """What Streamlit is told: nothing leaves the machine, nothing is watched, no menu for developers."""
+    return {
+        **look.theme(),
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": uploads.MOST_MEGABYTES,
+        "server.enableXsrfProtection": True,
+        "server.showEmailPrompt": False,
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "logger.level": "warning",
+    }
+
+
+def _calm(error: Exception) -> bool:
+    """What a fault of ours looks like: a sentence; what it was stands on standard error."""
+    import traceback
+
+    traceback.print_exception(error)
+    st.html(
+        '<p class="pp-problem" role="alert">This page met a fault of the program. No run is touched by it: reload the page.</p>'
+    )
+    return True

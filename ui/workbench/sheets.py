@@ -1,0 +1,109 @@
+"""A draft as the page shows it: plain values made of a state, which the draft's script turns into elements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from textwrap import shorten
+from typing import Any
+
+from palimpsest.agent.draft import Block, Span, Support
+from palimpsest.agent.state import ResearchState
+from palimpsest.workflows.rendering.text import NOT_ESTABLISHED, WHY, is_listed, marks, title_of, visible
+
+from .look import KINDS
+
+PLACES = {"ENTITY": 3, "NUMBER": 2, "TEXT": 7, "OUTLINE": 4}  # tiles of an open place of which nothing else is known
+LEFT_OUT = ("title", "revisions")  # sections that stand elsewhere on the page
+
+Tokens = Mapping[str, Sequence[tuple[str, bool]]]  # of an open place: words so far, and whether each is still open
+
+
+def sheet(
+    state: ResearchState,
+    blocks: Sequence[Block] | None = None,
+    tokens: Tokens | None = None,
+    reasons: Mapping[str, str] | None = None,
+    picked: str = "",
+    busy: bool = False,
+) -> dict[str, Any]:
+    """The draft of a state, or `blocks` that are younger; `tokens` and `reasons` are those of places that are open now, by span."""
+    shown = state.draft.blocks if blocks is None else blocks
+    view = _View(state, tokens or {}, reasons or {})
+    return {"blocks": [view.block(b) for b in shown if b.section not in LEFT_OUT], "picked": picked, "busy": busy}
+
+
+class _View:
+    def __init__(self, state: ResearchState, tokens: Tokens, reasons: Mapping[str, str]):
+        self.state, self.tokens, self.reasons = state, tokens, reasons
+        self.sources = {p.id: p.source for p in state.evidence}
+        self.numbers = {source: n for n, source in enumerate(state.references, 1)}
+
+    def block(self, block: Block) -> dict[str, Any]:
+        citation, standing = block.span("citation"), block.span("standing")
+        is_table = block.kind == "table"
+        return {
+            "id": block.id,
+            "kind": block.kind,
+            "level": block.level,
+            "listed": block.kind == "quotation" and is_listed(block),
+            "rows": [list(row) for row in block.rows] if is_table else [],
+            "spans": [
+                self.span(s, block) for s in (block.spans if is_table or block.kind == "conflict" else block.words)
+            ],
+            "leads": self.leads(block),
+            "note": self.note(block),
+            "cite": citation.id if citation else "",
+            "cited": self.cited(citation.support) if citation else [],
+            "short": shorten(visible(block.text), 60, placeholder=" …"),
+            "standing": visible(standing.text) if standing and standing.text else "",
+        }
+
+    def span(self, span: Span, block: Block) -> dict[str, Any]:
+        told: dict[str, Any] = {"id": span.id, "kind": span.kind, "text": visible(span.text), "title": "", "marks": []}
+        if span.status == "open" or span.id in self.tokens:
+            return told | self.mask(span)
+        if span.status == "unestablished":
+            told["text"] = "–" if block.kind == "table" else NOT_ESTABLISHED
+        if span.status == "pinned":
+            told |= {"marks": ["pinned"], "title": "pinned: never changes"}
+        if getattr(span, "person", False):
+            told |= {"marks": [*told["marks"], "person"], "title": "written by a person"}
+        return told
+
+    def mask(self, span: Span) -> dict[str, Any]:
+        known = self.tokens.get(span.id, ())
+        why = self.reasons.get(span.id, "")
+        title = f"an open place: {KINDS.get(span.kind, 'words')}" + (f" ({WHY.get(why, why)})" if why else "")
+        words = [visible(text).strip() for text, _ in known]
+        return {"mask": span.kind, "places": len(known) or PLACES.get(span.kind, 1), "words": words, "title": title}
+
+    def leads(self, block: Block) -> dict[str, str]:
+        if block.kind != "conflict" or len(block.spans) < 2:
+            return {}
+        sides = zip(("Kept", "Against it"), block.spans, strict=False)
+        return {span.id: f"{side}: {self.titled(span)}" for side, span in sides}
+
+    def titled(self, span: Span) -> str:
+        source = self.sources.get(span.support[0].passage) if span.support else None
+        numbers = "".join(f" [{n}]" for n in self.cited(span.support))
+        return visible(title_of(source)) + numbers if source else "a source that is no longer held"
+
+    def note(self, block: Block) -> str:
+        if block.kind != "source":
+            return ""
+        source = next((s for s in self.sources.values() if s.id == block.about), None)
+        if source is None:
+            return "a source that is no longer held"
+        origin = f" (from the {source.date_from})" if source.date and source.date_from else ""
+        parts = [
+            source.title,
+            ", ".join(source.authors),
+            (source.date or "undated") + origin,
+            source.uri,
+            *marks(source),
+        ]
+        return ". ".join(visible(p).rstrip(".") for p in parts if p)
+
+    def cited(self, support: Sequence[Support]) -> list[int]:
+        found = [self.numbers.get(self.sources[s.passage].id) for s in support if s.passage in self.sources]
+        return list(dict.fromkeys(n for n in found if n))

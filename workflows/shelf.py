@@ -1,0 +1,26 @@
+"""What the documents of some settings hold, for whoever wants to see it before asking: titles, dates, and what could not be read."""
+
+from __future__ import annotations
+
+from palimpsest.retrieval.index import IndexInfo, Progress, Watch
+from palimpsest.retrieval.types import Failure, Frozen, Source
+
+from .config import Config
+from .corpus import open_index
+
+__all__ = ["IndexInfo", "Progress", "Shelf", "look"]
+
+
+class Shelf(Frozen):
+    """The documents of an index and its figures; `unread` is what of them could not be read, and why."""
+
+    documents: tuple[Source, ...]
+    unread: tuple[Failure, ...]
+    info: IndexInfo
+
+
+def look(config: Config, watch: Watch | None = None) -> Shelf:
+    """Bring the index of the documents up to date and tell what it holds. ResearchError when nothing could be read."""
+    index, unread = open_index(config, watch)
+    with index:
+        return Shelf(documents=tuple(index.documents()), unread=unread, info=index.info())
