@@ -28,9 +28,9 @@ def show() -> None:
         text("h2", "A canvas to play on", class_="pp-title")
         + text(
             "p",
-            "A diffusion model does not write from left to right. It sees the whole text with its holes, says for every hole what "
-            "might stand there, and fills the surest first; what it filled changes what the others may become. Choose a kind, then the first "
-            "and the last word of a mask.",
+            "A diffusion model does not write from left to right. It sees the whole text with its holes, says for every hole "
+            "what might stand there, and fills the surest first; what it filled changes what the others may become. Choose a "
+            "kind, then the first and the last word of a mask.",
             class_="pp-soft",
         )
     )
