@@ -15,6 +15,7 @@ from palimpsest.retrieval.types import Found, Passage
 
 from .draft import Kind
 from .state import Candidate, Event, Filled, Piece, Reader, ResearchState, Step, TimedStep, Tools, Verdict, Writer
+from .watching import Eye, Seen
 
 # Seconds beyond a budget in which a batch may still begin: a budget too short for anything gets one short look.
 GRACE = 1.0
@@ -23,6 +24,7 @@ READING = 0.75
 # What reading may take, and what is never cut: without a plan and a finish there is no report. Other steps may take what there is.
 SHARES = {"plan": math.inf, "search": READING, "weigh": READING, "finish": math.inf}
 BATCH = 8  # canvases between two looks at the clock; on two cores the embedded model denoises them in 0.2 s
+STOPPABLE = 32  # canvases between two looks at whether somebody stopped a run that has no budget
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,18 +34,36 @@ class BudgetSpent(Exception):
     """The seconds are over. Raised by tools, caught where the step was begun; never seen outside the loop."""
 
 
+class Stopped(Exception):
+    """A person wants the report now. Raised by tools; `state` is what the step had saved, for whoever writes that report."""
+
+    state: ResearchState | None = None
+
+
+def nobody() -> bool:
+    """Nobody stops anything."""
+    return False
+
+
 @dataclass(frozen=True)
 class Clock:
-    """`end` is the instant, in seconds of `now`, after which no batch is begun."""
+    """`end` is the instant, in seconds of `now`, after which no batch is begun; `batch` canvases are begun together.
+
+    `stop` tells whether a person stopped the run.
+    """
 
     end: float
     now: Callable[[], float] = time.monotonic
+    stop: Callable[[], bool] = nobody
+    batch: int = BATCH
 
     @property
     def is_over(self) -> bool:
         return self.now() >= self.end
 
     def check(self) -> None:
+        if self.stop():
+            raise Stopped
         if self.is_over:
             raise BudgetSpent
 
@@ -59,9 +79,9 @@ class Clock:
     def by_batches(self, call: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> list[Result]:
         """What `call` gives for all items, a batch at a time."""
         found: list[Result] = []
-        for start in range(0, len(items), BATCH):
+        for start in range(0, len(items), self.batch):
             self.check()
-            found += call(items[start : start + BATCH])
+            found += call(items[start : start + self.batch])
         return found
 
 
@@ -78,6 +98,10 @@ class Watched:
 
 class WatchedWriter(Watched):
     """A writer that also looks between the batches of calls that take many canvases."""
+
+    def seen(self, eye: Eye) -> WatchedWriter:
+        """The same, showing its steps; one that cannot be looked at so closely is the same as before."""
+        return WatchedWriter(self._tool.seen(eye), self._clock) if isinstance(self._tool, Seen) else self
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
         return self._clock.by_batches(lambda some: self._tool.answers(question, kind, some, k), passages)
@@ -110,9 +134,7 @@ def timed(name: str, step: Step, now: Callable[[], float] = time.monotonic) -> T
 
     def run_step(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
         start, spent, saved = now(), state.spent, state
-        if state.budget.seconds:
-            allowed = SHARES.get(name, 1.0) * (state.budget.seconds + GRACE)
-            tools = watched(tools, Clock(start + allowed - spent, now))
+        tools = _in_step(name, state, tools, start, now)
         running = step(state, tools)
         try:
             while True:
@@ -121,11 +143,32 @@ def timed(name: str, step: Step, now: Callable[[], float] = time.monotonic) -> T
                     yield item
                 else:
                     saved = item
-        except StopIteration as stop:
-            saved = stop.value
+                    _show(tools, saved)
+        except StopIteration as ended:
+            saved = ended.value
         except BudgetSpent:
             saved = saved.model_copy(update={"cut": (*saved.cut, name)})
             yield Event(step=name, kind="cut", text="the time budget ended this step; what was known by then is kept")
+        except Stopped as stopped:
+            stopped.state = saved.model_copy(update={"spent": spent + now() - start})
+            raise
+        _show(tools, saved)
         return saved.model_copy(update={"spent": spent + now() - start})
 
     return run_step
+
+
+def _in_step(name: str, state: ResearchState, tools: Tools, start: float, now: Callable[[], float]) -> Tools:
+    """The tools of one step: held to its share of the budget, ended when somebody stops the run, shown under its name."""
+    if tools.watch:
+        tools = replace(tools, watch=tools.watch.during(name))
+    stop = tools.stop if name != "finish" else None
+    if state.budget.seconds:
+        allowed = SHARES.get(name, 1.0) * (state.budget.seconds + GRACE)
+        return watched(tools, Clock(start + allowed - state.spent, now, stop or nobody))
+    return watched(tools, Clock(math.inf, now, stop, STOPPABLE)) if stop else tools
+
+
+def _show(tools: Tools, state: ResearchState) -> None:
+    if tools.watch:
+        tools.watch.draft(state.draft)

@@ -8,7 +8,7 @@ from palimpsest.dlm_core.kinds import typed_spans
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Passage
 
-from . import blocks
+from . import blocks, reopening
 from .draft import Block, Span, Support
 from .drafting import (
     believed_answers,
@@ -28,6 +28,7 @@ from .rivals import Rival, find_rival, same_subject, takes_precedence, why
 from .standing import supporting
 from .state import Conflict, Event, Filled, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
 from .steps import hypothesis, verdict_edge
+from .watching import at
 
 Events = Generator[Event, None, ResearchState]
 
@@ -54,7 +55,7 @@ def _hold_against(state: ResearchState, tools: Tools, claim: Hypothesis, passage
         return state
     if not rival.holes:
         return _corroborate(state, claim, block, rival)
-    if not _disputed(tools, block.words, rival):
+    if not _disputed(tools, block, rival):
         return state
     as_of = _question(state, claim).as_of
     if any(s.status == "pinned" for s in block.words):
@@ -68,10 +69,10 @@ def _question(state: ResearchState, claim: Hypothesis) -> SubQuestion:
     return next(q for q in state.questions if q.id == claim.question)
 
 
-def _disputed(tools: Tools, words: Sequence[Span], rival: Rival) -> bool:
+def _disputed(tools: Tools, block: Block, rival: Rival) -> bool:
     """Whether the model, asked to fill the differing places from the rival sentence, reads other words there."""
-    shown = slice_of(rival.passage, rival.start, rival.end)
-    fills = _fills(tools, words, [[n] for n in rival.holes], [shown])
+    shown, words = slice_of(rival.passage, rival.start, rival.end), block.words
+    fills = _fills(tools, block, [[n] for n in rival.holes], [shown], "contradicted")
     read = [
         f
         for (f,), n in zip(fills, rival.holes, strict=True)
@@ -79,16 +80,19 @@ def _disputed(tools: Tools, words: Sequence[Span], rival: Rival) -> bool:
     ]
     if not read or max(f.probability for f in read) < tools.numbers.disputed:
         return False
-    verdict = tools.writer.verdicts([("".join(s.text for s in words), rival.text)])[0]
+    writer = at(tools, block.id, [[f"{block.id}.verdict"]], "verdict")
+    verdict = writer.verdicts([(block.text, rival.text)])[0]
     return verdict.supports < tools.numbers.supported
 
 
 def _fills(
-    tools: Tools, words: Sequence[Span], openings: Sequence[Sequence[int]], passages: Sequence[Passage]
+    tools: Tools, block: Block, openings: Sequence[Sequence[int]], passages: Sequence[Passage], reason: str
 ) -> list[list[Filled]]:
     """What the model fills into places of a sentence, for each group that is opened together."""
+    words = block.words
     pieces = [(s.text, s.kind) for s in words]
-    filled = tools.writer.fill([(form(pieces, holes), passages) for holes in openings])
+    writer = at(tools, block.id, [[words[n].id for n in holes] for holes in openings], reason)
+    filled = writer.fill([(form(pieces, holes), passages) for holes in openings])
     return [
         [within_kind(f, words[n].kind) for f, n in zip(fills, holes, strict=True)]
         for fills, holes in zip(filled, openings, strict=True)
@@ -164,11 +168,12 @@ def _revise_claim(state: ResearchState, tools: Tools, claim: Hypothesis, block: 
         text=f"reopened {places}: contradicted by {blocks.named(rival.passage)}",
         data={"spans": opened, "evidence": rival.passage.id, "reason": "contradicted"},
     )
-    filled = [] if block.kind == "quotation" else _refilled(tools, block.words, rival)
+    filled = [] if block.kind == "quotation" else _refilled(tools, block, rival)
     changed = _changed(state, block, rival, filled)
     after = changed.draft.block(block.id)
     assert after is not None, "a changed block stays"
-    before, now = (v.supports for v in tools.writer.verdicts([(block.text, rival.text), (after.text, rival.text)]))
+    writer = at(tools, block.id, [[f"{block.id}.verdict"]] * 2, "verdict")
+    before, now = (v.supports for v in writer.verdicts([(block.text, rival.text), (after.text, rival.text)]))
     if now < before or (block.kind != "quotation" and not filled):
         yield Event(
             step="check",
@@ -225,10 +230,10 @@ def _changed(state: ResearchState, block: Block, rival: Rival, filled: Sequence[
     return _fill_places(state, block, rival, filled) if filled else state
 
 
-def _refilled(tools: Tools, words: Sequence[Span], rival: Rival) -> list[Filled]:
+def _refilled(tools: Tools, block: Block, rival: Rival) -> list[Filled]:
     """The contradicted places denoised together, or one by one where together fails; empty when some place cannot be filled."""
-    shown = slice_of(rival.passage, rival.start, rival.end)
-    together, *alone = _fills(tools, words, [rival.holes, *([n] for n in rival.holes)], [shown])
+    shown, words = slice_of(rival.passage, rival.start, rival.end), block.words
+    together, *alone = _fills(tools, block, [rival.holes, *([n] for n in rival.holes)], [shown], "contradicted")
     for filled in (together, [f[0] for f in alone]):
         texts = {f.text for f in filled}
         if len(texts) == len(filled) and all(_differs(f, words[n]) for f, n in zip(filled, rival.holes, strict=True)):
@@ -297,7 +302,8 @@ def _follow_answers(state: ResearchState, answers: dict[str, Hypothesis | None])
 def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: str, rival: Rival) -> Hypothesis | None:
     """The answer that the rival sentence gives to a sub-question; None when it gives none."""
     shown = slice_of(rival.passage, rival.start, rival.end)
-    answers = map(without_lead, tools.writer.answers(text, question.kind, [shown], 1))
+    writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "dependent")
+    answers = map(without_lead, writer.answers(text, question.kind, [shown], 1))
     found = sorted(answers, key=lambda c: -c.probability)
     if not found or found[0].probability < tools.numbers.disputed:
         return None
@@ -317,9 +323,10 @@ def _refill(state: ResearchState, tools: Tools) -> Events:
         wanted = content(block.text)
         own = state.passage(state.graph.get(block.about).support[0].passage)
         others = sorted((p for p in state.evidence if p.id != own.id), key=lambda p: -overlap(wanted, p.text))[:2]
-        (filled,) = _fills(tools, block.words, [holes], [own, *others])
+        opened = any(block.words[n].status == "open" for n in holes)
+        (filled,) = _fills(tools, block, [holes], [own, *others], "person" if opened else "new evidence")
         state = yield from _settle(state, tools, block, holes, filled)
-    return state
+    return (yield from reopening.settle(state, tools))
 
 
 def _settle(state: ResearchState, tools: Tools, block: Block, holes: Sequence[int], filled: Sequence[Filled]) -> Events:

@@ -44,10 +44,11 @@ class Span(Frozen):
     support: tuple[Support, ...] = ()
     confidence: float | None = None
     depends_on: tuple[str, ...] = ()
+    person: bool = False  # a person's own words, which no source is asked for
 
     @property
     def may_change(self) -> bool:
-        """Whether a person may open or pin it: an answer or words of a claim, not a heading or what follows from the words."""
+        """Whether a person may open, pin or edit it: an answer, words of a claim, the heading of a section; not what follows from them."""
         return self.kind not in ("FIXED", "CITE")
 
     @property
@@ -118,11 +119,15 @@ class Draft(Frozen):
         return [b for b in self.blocks if b.about == thing and b.kind in kinds]
 
     def replace(self, changed: Iterable[Span]) -> Draft:
-        """A draft in which the spans of these ids are these; every other span is the same object. Pinned spans stay."""
+        """A draft in which the spans of these ids are these; every other span is the same object. Pinned spans stay.
+
+        What other words take the place of is no longer a person's.
+        """
         by_id = {span.id: span for span in changed}
 
         def kept(span: Span) -> Span:
-            return span if span.status == "pinned" else by_id.get(span.id, span)
+            new = span if span.status == "pinned" else by_id.get(span.id, span)
+            return new.model_copy(update={"person": False}) if new.person and new.text != span.text else new
 
         def same(block: Block) -> Block:
             spans = tuple(map(kept, block.spans))
@@ -131,9 +136,10 @@ class Draft(Frozen):
         return Draft(blocks=tuple(map(same, self.blocks)))
 
     def mark(self, span_id: str, status: Status) -> Draft:
-        """A draft in which a span has this status, pinned or not: a person may open what a person pinned."""
+        """A draft in which a span has this status, pinned or not: a person may open what a person pinned or wrote."""
         block = self.block_of(span_id)
-        spans = tuple(s.model_copy(update={"status": status}) if s.id == span_id else s for s in block.spans)
+        now: dict[str, object] = {"status": status, **({"person": False} if status == "open" else {})}
+        spans = tuple(s.model_copy(update=now) if s.id == span_id else s for s in block.spans)
         return self.swap([block.id], [block.model_copy(update={"spans": spans})])
 
     def append(self, block: Block, order: tuple[str, ...] = ()) -> Draft:

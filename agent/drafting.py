@@ -140,9 +140,12 @@ def _stays(state: ResearchState, numbers: Numbers, place: Span, answer: Hypothes
 
 
 def why_open(state: ResearchState, question: SubQuestion) -> Reason:
-    """Why an answer slot is filled anew: it was opened because the answer it rests on changed, or by a person; or it was not."""
-    if slot_of(state, question).status != "open":
+    """Why an answer slot is filled anew: its source was banned, or the answer it rests on changed, or a person opened it; or neither."""
+    place, withdrawn = slot_of(state, question), {p.id for p in state.withdrawn}
+    if place.status != "open":
         return "new evidence"
+    if any(s.passage in withdrawn for s in place.support):
+        return "ban"
     changed = {r.span for r in state.revisions if r.version == state.version}
     return "dependent" if changed & {f"{q}.answer" for q in question.depends_on} else "person"
 

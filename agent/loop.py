@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, sections
+from . import blocks, following, person, sections
 from .budget import may_read, timed
 from .checking import check
-from .draft import Status
 from .drafting import give_up, is_listed, revised, slot_of, write_answers
 from .hypotheses import Hypothesis
 from .standing import disputes, standing, supporting
 from .state import Event, ResearchState, Revision, Steps, TimedStep, Tools
+from .steering import NOTHING, Steering
 from .steps import plan, search, weigh
 
 
@@ -24,7 +25,7 @@ def revise(state: ResearchState, tools: Tools) -> Steps:
     for question in (q for q in state.questions if q.is_open and state.version == 1):
         state = yield from sections.write(state, tools, question)
         yield state
-    return state
+    return (yield from following.write(state, tools))
 
 
 def finish(state: ResearchState, tools: Tools) -> Steps:
@@ -32,14 +33,16 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
     state = yield from _mark_open(state)
     for question in (q for q in state.questions if q.is_open and state.version == 1):
         state = yield from sections.missing(state, question)
+    state = yield from following.missing(state)
     state = yield from _restate(state)
     listed = [blocks.conflict(state, c) for c in state.conflicts]
     listed += [blocks.line(f"unread.{n}", "unread", _unread(f)) for n, f in enumerate(state.failures, 1)]
     listed += [blocks.revision(n) for n in range(1, len(state.revisions) + 1)]
-    sources = {p.source.id: p.source for p in state.evidence}
+    sources = {p.source.id: p.source for p in state.passages}
     listed += [blocks.source(n, sources[s]) for n, s in enumerate(state.references, 1)]
     state = blocks.put(state, listed)
-    state = state.model_copy(update={"finished": "budget" if _was_cut(state) else "settled"})
+    if not state.finished:
+        state = state.model_copy(update={"finished": "budget" if _was_cut(state) else "settled"})
     text, data = summary(state)
     yield Event(step="finish", kind="finished", text=text, data=data)
     return state
@@ -69,6 +72,9 @@ def _mark_open(state: ResearchState) -> Generator[Event, None, ResearchState]:
         place = slot_of(state, question)
         if question.tentative and place.status == "open":
             state = sections.without(state, question)
+            why = f"“{question.asked}” has no one answer in what was read; the sections answer it"
+            dropped = {"added": [], "dropped": [question.id], "why": why}
+            yield Event(step="finish", kind="replanned", text=why, data=dropped)
         elif place.status == "open" and not place.text and is_listed(state, question.id):
             still = place.model_copy(update={"status": "unestablished"})  # a person opened it in vain
             state = state.model_copy(update={"draft": state.draft.replace([still])})
@@ -117,6 +123,7 @@ STEPS: dict[str, TimedStep] = {
     name: timed(name, step)
     for name, step in (
         ("plan", plan),
+        ("steer", person.steer),
         ("search", search),
         ("weigh", weigh),
         ("revise", revise),
@@ -124,12 +131,12 @@ STEPS: dict[str, TimedStep] = {
         ("finish", finish),
     )
 }
-NEXT = {"plan": "search", "search": "weigh", "weigh": "revise", "revise": "check"}
+NEXT = {"plan": "search", "steer": "weigh", "search": "weigh", "weigh": "revise", "revise": "check"}
 
 
 def begin(state: ResearchState) -> str:
-    """The first step: a fresh question is planned, an amended report weighs what is new."""
-    return "weigh" if state.questions else "plan"
+    """The first step: a fresh question is planned, an amended report does what a person asked of it."""
+    return "steer" if state.questions else "plan"
 
 
 def route(state: ResearchState) -> str:
@@ -138,7 +145,8 @@ def route(state: ResearchState) -> str:
 
 
 def _wants_more(state: ResearchState) -> bool:
-    if state.version > 1 or state.round >= state.budget.rounds:
+    """Whether there is something to ask: of a finished report only where a follow-up question is not answered by what is held."""
+    if state.round >= state.budget.rounds or (state.version > 1 and not following.unanswered(state)):
         return False
     return any(not q.asked for q in state.queries)
 
@@ -157,26 +165,45 @@ def run(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchSt
     return state
 
 
+QUICK = 10.0  # seconds that a stopped run may take to write what it knows
+
+
+def conclude(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+    """A usable report of whatever is known, for a run that a person stopped: what is believed is written, the rest is named."""
+    yield Event(step="finish", kind="stopped", text="stopped by a person; what was known by then is written down")
+    budget, tools = state.budget, replace(tools, stop=None)
+    hurried = budget.model_copy(update={"seconds": state.spent + QUICK})
+    state = state.model_copy(update={"budget": hurried, "finished": "stopped"})
+    if not state.questions:
+        state = yield from STEPS["plan"](state, tools)
+    for name in ("revise", "finish"):
+        state = yield from STEPS[name](state, tools)
+    return state.model_copy(update={"budget": budget})
+
+
 def amend(
-    state: ResearchState, passages: Sequence[Passage], reopen: Iterable[str] = (), pin: Iterable[str] = ()
+    state: ResearchState,
+    passages: Sequence[Passage],
+    reopen: Iterable[str] = (),
+    pin: Iterable[str] = (),
+    steering: Steering = NOTHING,
 ) -> ResearchState:
-    """A finished state prepared for its next version: new evidence, spans opened or pinned; KeyError for an unknown span.
+    """A finished state prepared for its next version: new evidence, and what a person asks; KeyError for an unknown span or block.
 
     A person may open what was pinned; fixed words stay fixed (`Span.may_change`).
     """
-    held = {p.id for p in state.evidence}
+    wish = steering.model_copy(update={"reopen": (*steering.reopen, *reopen), "pin": (*steering.pin, *pin)})
+    held = {p.id for p in state.passages}
     fresh = tuple(p for p in passages if p.id not in held)
-    draft = state.draft
-    asked: list[tuple[str, Status]] = [*((s, "open") for s in reopen), *((s, "pinned") for s in pin)]
-    for name, status in asked:
-        if draft.span(name).may_change:
-            draft = draft.mark(name, status)
     return state.model_copy(
         update={
             "version": state.version + 1,
+            "steering": wish,
             "evidence": state.evidence + fresh,
             "fresh": tuple(p.id for p in fresh),
-            "draft": draft,
+            "draft": person.marked(state.draft, wish),
+            "queries": tuple(q for q in state.queries if q.asked),
+            "round": 0 if wish.question else state.round,
             "cut": (),
             "spent": 0.0,
             "finished": "",

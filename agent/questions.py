@@ -61,6 +61,21 @@ def _resolve(part: str, before: str, earlier: str) -> tuple[str, bool]:
     return f"{part[: match.start()]}{named or f'{{{before}}}'}{possessive}{part[match.end() :]}", not named
 
 
+def spoken_of(words: str, earlier: str, answer: str) -> str:
+    """`words` with their first pronoun replaced by what an `earlier` question names, or by its answer; the same where neither is told."""
+    match = _PRONOUN.search(words)
+    named = (_meant(match.group().lower(), earlier) or answer) if match else ""
+    if match is None or not named:
+        return words
+    possessive = "'s" if match.group().lower() in _POSSESSIVE else ""
+    return f"{words[: match.start()]}{named}{possessive}{words[match.end() :]}"
+
+
+def names_something(text: str) -> bool:
+    """Whether a question names a thing of its own."""
+    return any(kind is MaskKind.ENTITY for _, _, kind in typed_spans(text))
+
+
 def _meant(pronoun: str, earlier: str) -> str:
     """The name a pronoun stands for, "" when it stands for the earlier answer.
 

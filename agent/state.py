@@ -14,11 +14,14 @@ from palimpsest.dlm_core.kinds import SlotSpec
 from palimpsest.retrieval.types import Failure, Found, Frozen, Hit, Passage
 
 from .draft import Draft, Kind, Support
+from .frames import Watch
 from .hypotheses import HypothesisGraph
 from .numbers import UNCALIBRATED, Numbers
 from .selection import Chosen
+from .steering import NOTHING, Steering
 
 Piece = str | SlotSpec
+Form = Literal["fact", "open"]  # of what is asked for
 
 
 Form = Literal["fact", "open", "balance", "comparison", "list"]
@@ -42,6 +45,19 @@ class SubQuestion(Frozen):
     tentative: bool = (
         False  # a fact that may not be asked for: an answer that is not sure is left out rather than listed as open
     )
+    asked_in: int = 1  # the version it came with; a later one is a follow-up question
+
+
+class PlanItem(Frozen):
+    """One thing to find out, in the words that a person sees and may change: what form its answer has, and what bounds it.
+
+    `question` is what the planner made of just these words; None where a person wrote them.
+    """
+
+    words: str
+    kind: str = ""  # a form of SubQuestion; "" leaves it to the planner
+    scope: str = ""
+    question: SubQuestion | None = None
 
     @property
     def is_open(self) -> bool:
@@ -82,7 +98,7 @@ class Conflict(Frozen):
     reason: str
 
 
-Reason = Literal["contradicted", "unsure", "dependent", "person", "new evidence"]
+Reason = Literal["contradicted", "unsure", "dependent", "person", "new evidence", "edit", "ban"]
 
 
 class Revision(Frozen):
@@ -124,10 +140,13 @@ class ResearchState(Frozen):
     question: str
     budget: Budget = Budget()
     version: int = 1  # of the report being written; a later revision writes the next
+    plan: tuple[PlanItem, ...] = ()  # that a person approved; () where the question is planned here
+    steering: Steering = NOTHING  # what a person asked of this version
     round: int = 0
     questions: tuple[SubQuestion, ...] = ()
     queries: tuple[Query, ...] = ()
     evidence: tuple[Passage, ...] = ()
+    withdrawn: tuple[Passage, ...] = ()  # of sources that a person banned: held for what was said of them, never read again
     finds: tuple[Find, ...] = ()
     read: tuple[str, ...] = ()  # "<question id>/<passage id>" pairs already weighed
     fresh: tuple[str, ...] = ()  # ids of passages that came with the last search or from a person
@@ -139,10 +158,25 @@ class ResearchState(Frozen):
     failures: tuple[Failure, ...] = ()
     spent: float = 0.0  # seconds, the sum over steps
     cut: tuple[str, ...] = ()  # steps that the budget of seconds ended early
-    finished: Literal["", "settled", "budget"] = ""
+    finished: Literal["", "settled", "budget", "stopped"] = ""
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """Every passage that the report may speak of."""
+        return self.evidence + self.withdrawn
 
     def passage(self, passage_id: str) -> Passage:
-        return next(p for p in self.evidence if p.id == passage_id)
+        return next(p for p in self.passages if p.id == passage_id)
+
+    @property
+    def banned(self) -> frozenset[str]:
+        """The ids of sources that count no more."""
+        return frozenset(p.source.id for p in self.withdrawn)
+
+    @property
+    def follow_ups(self) -> tuple[SubQuestion, ...]:
+        """The questions that came with this version."""
+        return tuple(q for q in self.questions if self.version > 1 and q.asked_in == self.version)
 
     @property
     def facts(self) -> tuple[SubQuestion, ...]:
@@ -157,6 +191,7 @@ class Event(Frozen):
     kind: Literal[
         "planned", "searched", "found", "failed", "believed", "wrote", "conflict", "reopened", "revised", "rolled back",
         "unestablished", "routed", "cut", "finished", "sealed",
+        "attached", "pinned", "unpinned", "edited", "banned", "asked", "replanned", "stopped",
     ]  # fmt: skip
     text: str
     data: dict[str, Any] = Field(default_factory=dict)
@@ -220,13 +255,15 @@ class Reader(Protocol):
 class Tools:
     """What the steps reach for: a model, a search over every source (queries in, `Found` out), and the model's fitted numbers.
 
-    Without a `reader` every question is asked for one answer.
+    Without a `reader` every question is asked for one answer. `watch` looks on; `stop` tells whether a person wants the report now.
     """
 
     writer: Writer
     search: Callable[[Sequence[str], int], Found]
     numbers: Numbers = UNCALIBRATED
     reader: Reader | None = None
+    watch: Watch | None = None
+    stop: Callable[[], bool] | None = None
 
 
 Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps

@@ -9,7 +9,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Failure, Found, Passage
 
-from . import blocks
+from . import blocks, following, plans
 from .dates import in_force
 from .draft import Support
 from .drafting import ask, believed_answers, best_answer, list_open
@@ -20,6 +20,7 @@ from .questions import alternatives, resolved, subquestions
 from .sections import first_queries
 from .standing import supporting
 from .state import Candidate, Event, Find, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
+from .watching import at
 
 # Bounds of work, not of belief: a canvas of four passages is denoised in the time that the embedded model was measured with.
 RIVALS = 5  # rival answers of a sub-question that are judged against passages
@@ -44,7 +45,7 @@ _COUNTED = re.compile(r"\bhow many (?:more |fewer |different |active )?(\w+)", r
 def plan(state: ResearchState, tools: Tools) -> Steps:
     """The question becomes sub-questions, a draft of open slots, and the first queries."""
     plan_of = tools.reader.plan if tools.reader else subquestions
-    planned = plan_of(state.question)
+    planned = plans.questions(state.plan, plan_of) if state.plan else plan_of(state.question)
     questions = tuple(planned[:PARTS])
     state = state.model_copy(update={"questions": questions})
     state = state.model_copy(update={"draft": blocks.skeleton(state)})
@@ -57,7 +58,7 @@ def plan(state: ResearchState, tools: Tools) -> Steps:
         step="plan",
         kind="planned",
         text="; ".join(q.asked for q in questions),
-        data={"questions": [q.model_dump(mode="json") for q in questions]},
+        data={"questions": [q.model_dump(mode="json") for q in questions], "approved": bool(state.plan)},
     )
     state = ask(state, [q for part in questions if part.is_open for q in first_queries(part)])
     return _ask_frontier(state, tools.numbers)
@@ -75,8 +76,8 @@ def search(state: ResearchState, tools: Tools) -> Steps:
     state = state.model_copy(update={"round": state.round + 1, "fresh": ()})
     for query in [q for q in state.queries if not q.asked]:
         found = tools.search([query.text], _depth(state, query))
-        held = {p.id for p in state.evidence}
-        fresh = tuple(h.passage for h in found.hits if h.passage.id not in held)
+        held, banned = {p.id for p in state.evidence}, state.banned
+        fresh = tuple(h.passage for h in found.hits if h.passage.id not in held and h.passage.source.id not in banned)
         failures = tuple(f for f in dict.fromkeys(found.failures) if f not in state.failures)
         state = _found(state, query, found, fresh, failures)
         yield Event(
@@ -112,8 +113,11 @@ def _found(
     state: ResearchState, query: Query, found: Found, fresh: tuple[Passage, ...], failures: tuple[Failure, ...]
 ) -> ResearchState:
     """The state with one query asked, what it found that is new, and at which rank each passage came."""
+    banned = state.banned
     finds = tuple(
-        Find(passage=h.passage.id, query=query.text, rank=n, score=h.score) for n, h in enumerate(found.hits, 1)
+        Find(passage=h.passage.id, query=query.text, rank=n, score=h.score)
+        for n, h in enumerate(found.hits, 1)
+        if h.passage.source.id not in banned
     )
     asked = tuple(q.model_copy(update={"asked": True}) if q == query else q for q in state.queries)
     return state.model_copy(
@@ -134,7 +138,9 @@ def weigh(state: ResearchState, tools: Tools) -> Steps:
         settled = state.version > 1 and state.draft.span(f"{question.id}.answer").status in ("filled", "pinned")
         if text is None or settled:
             continue
-        state = yield from read(state, tools, question, text, unread(state, question))
+        new = question in state.follow_ups
+        passages = following.to_read(state, tools, question, text) if new else unread(state, question)
+        state = yield from read(state, tools, question, text, passages)
         yield state
     return _ask_frontier(state, tools.numbers)
 
@@ -152,7 +158,8 @@ def read(
     state = state.model_copy(update={"read": (*state.read, *(f"{question.id}/{p.id}" for p in passages))})
     before = best_answer(state, tools.numbers, question)
     admitted = in_force(passages, question.as_of)
-    answers = map(without_lead, tools.writer.answers(text, question.kind, admitted, 2))
+    writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "question")
+    answers = map(without_lead, writer.answers(text, question.kind, admitted, 2))
     candidates = [c for c in answers if _is_news(c, text, tools.numbers)]
     state = _hypothesise(state, tools.numbers, question, candidates)
     state = _agree(state, tools.numbers, question, candidates)
@@ -291,7 +298,8 @@ def _judge(state: ResearchState, tools: Tools, question: SubQuestion, text: str)
     judged = {(e.source, e.target) for e in state.graph.edges if e.relation is not Relation.ANSWERS}
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:RIVALS]
     new = [h for h in rivals if (h.support[0].passage, h.id) not in judged]
-    verdicts = tools.writer.verdicts([(f"{text} {h.text}", state.passage(h.support[0].passage).text) for h in new])
+    writer = at(tools, f"{question.id}.block", [[f"{h.id}.verdict"] for h in new], "verdict")
+    verdicts = writer.verdicts([(f"{text} {h.text}", state.passage(h.support[0].passage).text) for h in new])
     edges = [verdict_edge(h.support[0].passage, h, v, tools.numbers) for h, v in zip(new, verdicts, strict=True)]
     return state.model_copy(update={"graph": state.graph.link(*edges)})
 
@@ -311,7 +319,8 @@ def _together(state: ResearchState, tools: Tools, question: SubQuestion, text: s
     if len(shown) < 2:
         return state
     passages = [state.passage(p) for p in shown]
-    joint = tools.writer.choose(text, question.kind, passages)
+    writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "rivals side by side")
+    joint = writer.choose(text, question.kind, passages)
     chosen = next((h for h in rivals if joint.passage and same_answer(h.text, joint.text)), None)
     if chosen is None:
         return state
@@ -324,7 +333,8 @@ def _bridge(state: ResearchState, tools: Tools, question: SubQuestion, text: str
     """An ENTITY slot over the passages found: the names it holds that the question does not become the next hop's queries."""
     words = content(text)
     passages = [p for p in state.evidence if p.id in state.fresh][:JOINT]
-    names = sorted(tools.writer.answers(text, "ENTITY", passages, 3), key=lambda c: -c.probability)
+    writer = at(tools, f"{question.id}.block", [[f"{question.id}.bridge"]], "bridge")
+    names = sorted(writer.answers(text, "ENTITY", passages, 3), key=lambda c: -c.probability)
     fresh = [c.text for c in names if content(c.text) and not content(c.text) <= words]
     bridges = list(dict.fromkeys(fresh))[:BRIDGES]
     slot = (f"{question.id}.bridge",)

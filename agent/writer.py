@@ -7,7 +7,8 @@ from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
-from palimpsest.dlm_core.canvas.canvas import Canvas
+from palimpsest.dlm_core.canvas.canvas import Canvas, Decoder
+from palimpsest.dlm_core.decoding.frame_words import standing_words
 from palimpsest.dlm_core.decoding.sampler import Frame, Plan, denoise_all, in_batches, threshold
 from palimpsest.dlm_core.denoisers import embedded
 from palimpsest.dlm_core.denoisers.open import shared_denoiser
@@ -24,7 +25,9 @@ from palimpsest.retrieval.types import Passage
 
 from .asking import KINDS
 from .draft import Kind
+from .frames import Token
 from .state import Candidate, Filled, Piece, Verdict
+from .watching import Eye
 
 CITE = SlotSpec(MaskKind.CITE)
 
@@ -52,11 +55,18 @@ class ModelWriter:
         self.calibration = self.denoiser.calibration
         self.steps = steps or self.calibration.steps
         self.seed = seed
+        self.eye: Eye | None = None
 
     def seeded(self, seed: int) -> ModelWriter:
         """The same model, drawing by another seed."""
         other = copy(self)
         other.seed = seed
+        return other
+
+    def seen(self, eye: Eye) -> ModelWriter:
+        """The same model, showing each step of the canvases that it denoises."""
+        other = copy(self)
+        other.eye = eye
         return other
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
@@ -122,11 +132,22 @@ class ModelWriter:
         return Plan(schedule=self.steps, commit=threshold(self.calibration.commit), resize=self.denoiser.resize)
 
     def _side_by_side(self, canvases: Sequence[Canvas]) -> list[list[Frame]]:
+        places = {id(canvas): n for n, canvas in enumerate(canvases)}
+
         def together(batch: list[Canvas]) -> list[list[Frame]]:
-            steps = list(denoise_all(self.denoiser, batch, seed=self.seed, **vars(self.plan)))
+            steps = []
+            for frames in denoise_all(self.denoiser, batch, seed=self.seed, **vars(self.plan)):
+                steps.append(frames)
+                for canvas, frame in zip(batch, frames, strict=True):
+                    self._show(places[id(canvas)], frame)
             return [[frames[i] for frames in steps] for i in range(len(batch))]
 
         return in_batches(canvases, together)
+
+    def _show(self, form: int, frame: Frame) -> None:
+        if self.eye:
+            slots = [_tokens(frame, n, self.denoiser.tokenizer) for n in range(len(frame.canvas.slots))]
+            self.eye(form, frame.step + 1, slots)
 
     def _filled(self, frames: Sequence[Frame], number: int, passages: Sequence[Passage]) -> Filled:
         place = frames[0].canvas.slots[number].start
@@ -166,6 +187,12 @@ def _titled(passage: Passage) -> Passage:
 def _asked_of(texts: Sequence[str]) -> list[Piece]:
     pieces: list[Piece] = [piece for text in texts for piece in (text, RELEVANCE_PROMPT, RELEVANCE_SLOT, " ")]
     return pieces[:-1]
+
+
+def _tokens(frame: Frame, slot: int, tokenizer: Decoder) -> tuple[Token, ...]:
+    return tuple(
+        Token(text=p.text, open=p.is_open, certainty=p.certainty) for p in standing_words(frame, slot, tokenizer)
+    )
 
 
 def _candidate(text: str, passage: Passage, start: int, end: int, probability: float) -> Candidate:

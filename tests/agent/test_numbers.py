@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from palimpsest.agent import blocks, checking, drafting, rivals, steps
-from palimpsest.agent.draft import Span, Support
+from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Hypothesis
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers, log_odds
@@ -183,7 +183,8 @@ def pin_a_dispute(n: Numbers) -> None:
     assert [spans(BARGE)[h].text for h in rival.holes] == ["12"]
 
     def disputed(probability: float, supports: float) -> bool:
-        return checking._disputed(Tools(Reader(probability, supports), Shelf(), n), spans(BARGE), rival)
+        claim = Block(id="c", kind="quotation", section="findings", spans=tuple(spans(BARGE)))
+        return checking._disputed(Tools(Reader(probability, supports), Shelf(), n), claim, rival)
 
     decides(disputed(0.31, 0.1), disputed(0.29, 0.1))
     decides(disputed(0.9, 0.79), disputed(0.9, 0.81))
