@@ -39,6 +39,11 @@ class Stopped(Exception):
 
     state: ResearchState | None = None
 
+    @property
+    def known(self) -> ResearchState:
+        assert self.state is not None, "the step that it ended says what it had saved"
+        return self.state
+
 
 def nobody() -> bool:
     """Nobody stops anything."""

@@ -48,7 +48,7 @@ class Span(Frozen):
 
     @property
     def may_change(self) -> bool:
-        """Whether a person may open, pin or edit it: an answer, words of a claim, the heading of a section; not what follows from them."""
+        """Whether a person may open, pin or edit it: an answer, words of a claim, a section's heading; not what follows from them."""
         return self.kind not in ("FIXED", "CITE")
 
     @property

@@ -140,7 +140,7 @@ def _stays(state: ResearchState, numbers: Numbers, place: Span, answer: Hypothes
 
 
 def why_open(state: ResearchState, question: SubQuestion) -> Reason:
-    """Why an answer slot is filled anew: its source was banned, or the answer it rests on changed, or a person opened it; or neither."""
+    """Why an answer slot is filled anew: its source was banned, what it rests on changed, a person opened it, or neither."""
     place, withdrawn = slot_of(state, question), {p.id for p in state.withdrawn}
     if place.status != "open":
         return "new evidence"

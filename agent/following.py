@@ -1,4 +1,4 @@
-"""A question that follows on a report: what it speaks of is taken from the run, and what the run holds is read before anything is asked."""
+"""A question that follows on a report: what it speaks of is taken from the run, and what the run holds is read first."""
 
 from __future__ import annotations
 

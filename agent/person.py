@@ -75,7 +75,9 @@ def _take_back(state: ResearchState, name: str) -> Events:
     block = state.draft.block(name) or state.draft.block_of(name)
     if not any(_is_written_over(state.draft, s) for s in block.words):
         return state
-    if all(h.id != block.about for h in state.graph.hypotheses):  # a sentence of the program's own: there is no other to put back
+    if all(
+        h.id != block.about for h in state.graph.hypotheses
+    ):  # a sentence of the program's own: there is no other to put back
         draft = state.draft
         for span in block.words:
             draft = draft.mark(span.id, "open")
@@ -114,7 +116,9 @@ def _write_over(state: ResearchState, edit: Edit) -> Events:
     opened = [s.id for s in block.spans if after.get(s.id) != s]
     resting = [q for q in state.facts if block.kind != "answer" and _rests_on(state, q.id, block)]
     state = yield from _put(state, block, fresh, "edit", [place.id, *(s for s in opened if s != place.id)])
-    for question in resting:  # an answer and the words under it never disagree: its source's sentence is laid under it again
+    for (
+        question
+    ) in resting:  # an answer and the words under it never disagree: its source's sentence is laid under it again
         state = _let_go(state, question.id)
         answer = slot_of(state, question).hypothesis
         if answer is not None:

@@ -21,9 +21,7 @@ class Plan(Frozen):
     @staticmethod
     def of(questions: Sequence[SubQuestion]) -> Plan:
         """The plan that sub-questions make."""
-        return Plan(
-            items=tuple(PlanItem(words=q.asked, kind=q.form, scope=_scope(q), question=q) for q in questions)
-        )
+        return Plan(items=tuple(PlanItem(words=q.asked, kind=q.form, scope=_scope(q), question=q) for q in questions))
 
     def edited(self, place: int, words: str) -> Plan:
         """Another wording: it is planned anew."""

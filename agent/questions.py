@@ -62,7 +62,7 @@ def _resolve(part: str, before: str, earlier: str) -> tuple[str, bool]:
 
 
 def spoken_of(words: str, earlier: str, answer: str) -> str:
-    """`words` with their first pronoun replaced by what an `earlier` question names, or by its answer; the same where neither is told."""
+    """`words` with their first pronoun replaced by what an `earlier` question names, or by its answer; the same without either."""
     match = _PRONOUN.search(words)
     named = (_meant(match.group().lower(), earlier) or answer) if match else ""
     if match is None or not named:

@@ -1,4 +1,4 @@
-"""Places outside sentences that a person opened: the heading of a section and a cell of a table are denoised again from what is held."""
+"""Places outside sentences that a person opened: a section's heading and a cell of a table are denoised again from what is held."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def _asked_of(table: Block, cell: Span) -> str:
 
 def _section(state: ResearchState, heading: Block) -> list[Passage]:
     """The passages that a section quotes."""
-    cited = [s for b in state.draft.section(heading.section) for s in (b.span("citation") or heading.spans[0]).support[:1]]
+    cited = [
+        s for b in state.draft.section(heading.section) for s in (b.span("citation") or heading.spans[0]).support[:1]
+    ]
     held = {p.id: p for p in state.evidence}
     return [held[name] for name in dict.fromkeys(s.passage for s in cited) if name in held][:SHOWN]
 

@@ -41,7 +41,8 @@ def standing(state: ResearchState, hypothesis: Hypothesis) -> str:
 def disputes(state: ResearchState, hypothesis: Hypothesis) -> list[Conflict]:
     """The listed conflicts about a hypothesis, or about the claim that it was read from."""
     names = {hypothesis.id, *(e.source for e in state.graph.edges if e.target == hypothesis.id)}
-    return [c for c in state.conflicts if c.hypothesis in names]
+    banned = {p.id for p in state.withdrawn}
+    return [c for c in state.conflicts if c.hypothesis in names and not banned & {c.kept.passage, c.other.passage}]
 
 
 def _is_older(state: ResearchState, conflict: Conflict) -> bool:

@@ -146,7 +146,9 @@ class ResearchState(Frozen):
     questions: tuple[SubQuestion, ...] = ()
     queries: tuple[Query, ...] = ()
     evidence: tuple[Passage, ...] = ()
-    withdrawn: tuple[Passage, ...] = ()  # of sources that a person banned: held for what was said of them, never read again
+    withdrawn: tuple[
+        Passage, ...
+    ] = ()  # of sources that a person banned: held for what was said of them, never read again
     finds: tuple[Find, ...] = ()
     read: tuple[str, ...] = ()  # "<question id>/<passage id>" pairs already weighed
     fresh: tuple[str, ...] = ()  # ids of passages that came with the last search or from a person

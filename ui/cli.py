@@ -18,7 +18,7 @@ from . import streams
 
 if TYPE_CHECKING:
     from palimpsest.agent.state import Event
-    from palimpsest.workflows.audit import Change
+    from palimpsest.workflows.changes import Change
     from palimpsest.workflows.config import Config
     from palimpsest.workflows.runs import Run
 
@@ -171,6 +171,14 @@ def run(
     _follow(events, as_json, quiet, f"research resume last{elsewhere}", begins=True, seal=seal)
 
 
+def _announce(found: Run) -> None:
+    """Say whom a run that goes on will ask."""
+    from palimpsest.workflows.web import announcement
+
+    if hosts := announcement(found.record().config):
+        _say(f"research: {hosts}")
+
+
 def _may_leave(query: str) -> bool:
     """A person's word on a query; without a terminal to ask on, no."""
     if not sys.stdin.isatty():
@@ -181,7 +189,12 @@ def _may_leave(query: str) -> bool:
 
 @app.command()
 def resume(
-    reference: Reference, out: Out = None, config: ConfigFile = None, as_json: AsJson = False, quiet: Quiet = False
+    reference: Reference,
+    model: Annotated[str | None, typer.Option(help="the host that the run asks, if it asks one and you trust it")] = None,
+    out: Out = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Go on with a run that was stopped or killed; it ends in the same report.
 
@@ -189,8 +202,9 @@ def resume(
     """
     from palimpsest.workflows import research
 
-    found = _find(reference, out, config)
-    _follow(research.resume(found), as_json, quiet, f"research resume {shlex.quote(str(found.folder))}")
+    found, own = _find(reference, out, config), _config(config, model=model, out=out)
+    _announce(found)
+    _follow(research.resume(found, own=own, approve=_may_leave), as_json, quiet, f"research resume {shlex.quote(str(found.folder))}")
 
 
 @app.command()
@@ -453,7 +467,7 @@ def diff(
 
 
 def _print_changes(found: Run, first: int | None, last: int | None, as_json: bool = False) -> None:
-    from palimpsest.workflows.audit import diff as changes
+    from palimpsest.workflows.changes import diff as changes
 
     rows = changes(found, first, last)
     for change in rows:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import pairwise
 
 from palimpsest.agent.draft import COPIED, Block, Span, moved
 from palimpsest.agent.drafting import holds
-from palimpsest.agent.evidence_text import sentences_of
-from palimpsest.agent.state import ResearchState, Revision
+from palimpsest.agent.state import ResearchState
+from palimpsest.agent.steering import Edit
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
-from palimpsest.retrieval.types import Frozen, Passage
 
 from . import export, seal
 from .errors import USAGE, ResearchError
@@ -35,7 +34,8 @@ def verify(run: Run, kept: str = "") -> list[str]:
     states = [run.state(v.number) for v in done]
     problems = [*_log_problems(run, kept), *_seal_problems(run, record, done)]
     problems += _file_problems(run, record, states[-1])
-    return [*problems, *_draft_problems(run, states)]
+    written = {e for v in done for e in v.steering.edits}
+    return [*problems, *_draft_problems(run, states, written)]
 
 
 def compare(run: Run, report: str) -> list[str]:
@@ -128,17 +128,18 @@ def _difference(run: Run, name: str, expected: str) -> str:
     return f"{name} was changed after it was written: line {line + 1} is {shown!r}"
 
 
-def _draft_problems(run: Run, states: Sequence[ResearchState]) -> list[str]:
-    """Every word of the last draft against its source, and every version against the one before."""
+def _draft_problems(run: Run, states: Sequence[ResearchState], written: Set[Edit]) -> list[str]:
+    """Every word of the last draft against its source, or what a person wrote, and every version against the one before."""
     state = states[-1]
     texts, problems = _sources(run, state)
-    for passage in state.evidence:
+    for passage in state.passages:
         if passage.source.id in texts and texts[passage.source.id][passage.start : passage.end] != passage.text:
             problems.append(f"passage {passage.id} is not what {passage.source.title!r} says at {passage.start}")
     for span in state.draft.spans():
         problems += _span_problems(span, state, texts)
     for block in state.draft.blocks:
         problems += _block_problems(block, state)
+        problems += _person_problems(block, written)
     for old, new in pairwise(states):
         opened = [s for r in new.revisions if r.version == new.version for s in r.reopened]
         problems += [
@@ -171,7 +172,7 @@ def _statement_problems(block: Block) -> list[str]:
     """Every name, figure and date in a sentence of the program's own stands in what the sentence cites."""
     cited = " ".join(s.quote for span in block.spans for s in span.support)
     problems = []
-    for span in (s for s in block.words if not s.support):
+    for span in (s for s in block.words if not s.support and not s.person):
         places = [span.text[a:b] for a, b, kind in typed_spans(span.text) if kind is not MaskKind.LOGIC]
         problems += [
             f"{place!r} in statement {block.id} stands in nothing that it cites"
@@ -181,10 +182,20 @@ def _statement_problems(block: Block) -> list[str]:
     return problems
 
 
+def _person_problems(block: Block, written: Set[Edit]) -> list[str]:
+    """Words that are said to be a person's are those which the record of the run says that they wrote there."""
+    return [
+        f"the record of the run knows nothing of a person's words {span.text.strip()[:40]!r} in {span.id}"
+        for span in block.spans
+        if span.person
+        and not any(e.span in (span.id, block.id) and e.words.strip() == span.text.strip() for e in written)
+    ]
+
+
 def _sources(run: Run, state: ResearchState) -> tuple[dict[str, str], list[str]]:
     """The stored text of every source of the evidence, by id, and what is wrong with it."""
     texts, problems = {}, []
-    for source in {p.source.id: p.source for p in state.evidence}.values():
+    for source in {p.source.id: p.source for p in state.passages}.values():
         path = run.text_file(source.id)
         if not path.exists():
             problems.append(f"the text of source {source.title!r} is missing")
@@ -198,7 +209,7 @@ def _sources(run: Run, state: ResearchState) -> tuple[dict[str, str], list[str]]
 
 def _span_problems(span: Span, state: ResearchState, texts: dict[str, str]) -> list[str]:
     problems = []
-    held = {p.id: p for p in state.evidence}
+    held = {p.id: p for p in state.passages}
     for support in span.support:
         passage = held.get(support.passage)
         if passage is None:
@@ -207,40 +218,9 @@ def _span_problems(span: Span, state: ResearchState, texts: dict[str, str]) -> l
             problems.append(
                 f"the quote of span {span.id} is not in {passage.source.title!r} at {support.start}: {support.quote[:60]!r}"
             )
-    if span.status in ("filled", "pinned") and span.kind in COPIED:
+    if span.status in ("filled", "pinned") and span.kind in COPIED and not span.person:
         if not span.support:
             problems.append(f"span {span.id} ({span.text[:40]!r}) has no source")
         elif span.support[0].quote != span.text:
             problems.append(f"span {span.id} says {span.text[:40]!r}, its source {span.support[0].quote[:40]!r}")
     return problems
-
-
-class Change(Frozen):
-    """A revision between two versions, with the passage it rests on and the words quoted from it."""
-
-    revision: Revision
-    passage: Passage | None
-    sentence: str
-
-
-def diff(run: Run, first: int | None = None, last: int | None = None) -> list[Change]:
-    """What changed after version `first` up to `last`; by default in the newest version, or, of a single one, while it was written."""
-    numbers = [v.number for v in run.record().versions if v.done]
-    if not numbers:
-        raise ResearchError(f"{run.folder.name} is not finished; first: research resume {run.folder.name}", USAGE)
-    last = last or numbers[-1]
-    first = last - 1 if first is None else first
-    if last not in numbers or not 0 <= first < last:
-        raise ResearchError(f"there is no step from version {first} to {last}; the versions are {numbers}", USAGE)
-    state = run.state(last)
-    held = {p.id: p for p in state.evidence}
-    return [_change(r, held.get(r.evidence or "")) for r in state.revisions if first < r.version <= last]
-
-
-def _change(revision: Revision, passage: Passage | None) -> Change:
-    if passage is None:
-        return Change(revision=revision, passage=None, sentence="")
-    spans = sentences_of(passage)
-    found = [passage.text[a - passage.start : b - passage.start] for a, b in spans]
-    sentence = next((s for s in found if revision.new in s), passage.text[:200])
-    return Change(revision=revision, passage=passage, sentence=sentence)

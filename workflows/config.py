@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from palimpsest.agent.state import Budget
+from palimpsest.agent.state import Budget, PlanItem
 
 from .errors import USAGE, ResearchError
 
@@ -55,6 +55,7 @@ class Config(BaseModel):
     proxy: str | None = None  # of fetched pages; names are then resolved by it
     replay: bool = False  # services answer from the cache of earlier runs, whatever its age; nobody is asked
     approve_queries: bool = False  # every query waits for a person before it goes to a service
+    plan: tuple[PlanItem, ...] = ()  # what is to be found out, as a person approved it; () plans the question
 
     @field_validator("budget", mode="before")
     @classmethod
@@ -109,6 +110,12 @@ class Config(BaseModel):
         model = str(folder / self.model) if is_folder else self.model
         docs = tuple(folder / path for path in self.docs)
         return self.model_copy(update={"docs": docs, "model": model, "index": self.index and folder / self.index})
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The addresses, beyond those of services that the program knows, to which a run of these settings sends something."""
+        named = (self.model, self.proxy or "", *self.services.values())
+        return frozenset(address.rstrip("/") for address in named if "://" in address)
 
     @staticmethod
     def load(folder: Path = Path(), file: Path | None = None, **arguments: Any) -> Config:

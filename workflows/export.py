@@ -24,7 +24,7 @@ def derived(record: Record, state: ResearchState, log: str) -> dict[str, str]:
         "report.json": report_json(record, state, log),
         "references.bib": bibtex(state),
         "revisions.jsonl": "".join(r.model_dump_json() + "\n" for r in state.revisions),
-        "evidence/passages.jsonl": "".join(p.model_dump_json() + "\n" for p in state.evidence),
+        "evidence/passages.jsonl": "".join(p.model_dump_json() + "\n" for p in state.passages),
     }
 
 
@@ -51,7 +51,7 @@ def html(state: ResearchState, log: str) -> str:
 def report_json(record: Record, state: ResearchState, log: str) -> str:
     """The report as data: blocks with their words and what each cites, and the sources by number."""
     blocks = [_block(state, b) for b in state.draft.blocks]
-    held = {p.source.id: p.source for p in state.evidence}
+    held = {p.source.id: p.source for p in state.passages}
     sources = [{"number": n, **held[s].model_dump(mode="json")} for n, s in enumerate(state.references, 1)]
     data = {
         "run": record.id,
@@ -71,6 +71,7 @@ def _block(state: ResearchState, block: Block) -> dict[str, Any]:
             "kind": s.kind,
             "status": s.status,
             "role": s.role,
+            "person": s.person,
             "cites": [{"number": number_of(state, support), **support.model_dump()} for support in s.support],
         }
         for s in block.spans
@@ -81,7 +82,7 @@ def _block(state: ResearchState, block: Block) -> dict[str, Any]:
 
 def cited(state: ResearchState) -> list[Source]:
     """The sources that the report cites, in the order of its numbers, with whatever no reader prints shown by its code."""
-    sources = {p.source.id: p.source for p in state.evidence}
+    sources = {p.source.id: p.source for p in state.passages}
     return [_visible(sources[source_id]) for source_id in state.references]
 
 

@@ -60,7 +60,7 @@ def build(steps: Mapping[str, TimedStep]) -> Any:
     graph = StateGraph(Channels, context_schema=Dependencies)
     for name, step in steps.items():
         graph.add_node(name, node(step))
-    graph.add_conditional_edges(START, lambda c: loop.begin(_state(c)), ["plan", "weigh"])
+    graph.add_conditional_edges(START, lambda c: loop.begin(_state(c)), ["plan", "steer"])
     for name, following in loop.NEXT.items():
         graph.add_edge(name, following)
     graph.add_conditional_edges("check", lambda c: loop.route(_state(c)), ["search", "finish"])

@@ -84,13 +84,13 @@ class Jobs:
     def revise(self, run: Run, reopen: tuple[str, ...], pin: tuple[str, ...]) -> Job:
         """The next version of a finished run."""
         job = _known(self, run)
-        events = research.revise(run, (), reopen, pin)
+        events = research.revise(run, (), reopen, pin, own=self.config)
         return self._submit(job, lambda job: events)
 
     def resume(self, run: Run) -> Job:
         """Go on with a run that was stopped."""
         job = _known(self, run)
-        events = research.resume(run)
+        events = research.resume(run, own=self.config)
         return self._submit(job, lambda job: events)
 
     def _submit(self, job: Job, events: Callable[[Job], Events]) -> Job:

@@ -7,45 +7,61 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from palimpsest.agent import loop
+from palimpsest.agent.budget import Stopped
+from palimpsest.agent.frames import Watch
+from palimpsest.agent.plans import Plan
 from palimpsest.agent.state import Event, ResearchState, Tools
-from palimpsest.retrieval.chunks import passages
-from palimpsest.retrieval.loaders import load
-from palimpsest.retrieval.types import Document, Found, Passage, RetrievalError
+from palimpsest.agent.steering import NOTHING, Steering
+from palimpsest.retrieval.types import Found
 
-from . import corpus, export
+from . import changes, corpus, export
+from .amending import NO_EVIDENCE, Evidence, amend, check_hosts, start
 from .config import Config, is_text, keep_tracing_off, make
 from .errors import FAILED, USAGE, DamagedError, ResearchError
+from .frames import FrameLog, Show
 from .memory import bound_arenas
-from .runs import Record, Run, Version, write
+from .runs import Record, Run, write
 from .seal import head, sealed
 
 if TYPE_CHECKING:
     from .web import Approve
 
 LONGEST_QUESTION = 10_000  # letters; a page and a half of close print
+OPENING = "opening the documents and the model"
+Events = Generator[Event, None, None]
 
 
 def research(
     question: str,
     config: Config | None = None,
     *,
+    plan: Plan | None = None,
     approve: Approve | None = None,
     created: Callable[[Run], None] | None = None,
     name: str = "",
+    watch: Show | None = None,
     **settings: Any,
-) -> Generator[Event, None, None]:
+) -> Events:
     """Answer a question; yields events as they happen, the last of them `finished` with the run's id and report in its data.
 
-    `settings` override those of `config`; with `approve_queries` each query of the web waits for `approve`; `created` is told the
-    run as soon as it has a folder, which is called `name` when one is given. ResearchError for a question, documents or services that
-    cannot be used.
+    `settings` override those of `config`; a `plan` stands in the place of one made here; with `approve_queries` each query of the web
+    waits for `approve`; `created` is told the run as soon as it has a folder, which is called `name` when one is given; `watch` sees
+    the frames. ResearchError for a question, documents or services that cannot be used.
     """
     base = config or Config.load()
     chosen = make({**base.model_dump(), **settings}) if settings else base
+    if plan:
+        chosen = chosen.model_copy(update={"plan": plan.items})
+    return _new(checked(question, chosen), chosen, approve, created, name, watch)
+
+
+def checked(question: str, config: Config) -> str:
+    """The question on one line. ResearchError when it, the documents or the working folder cannot be used."""
     if not question.strip():
         raise ResearchError('the question is empty; ask one: research run "Who designed the Eiffel Tower?"', USAGE)
     if not is_text(question):
@@ -57,114 +73,113 @@ def research(
         raise ResearchError(
             "the working folder's name holds bytes that are no text here; go to another or set LC_ALL=C.UTF-8", USAGE
         )
-    corpus.check_docs(chosen.docs)
-    return _new(" ".join(question.split()), chosen, approve, created, name)
+    corpus.check_docs(config.docs)
+    return " ".join(question.split())
 
 
 def _new(
-    question: str, config: Config, approve: Approve | None, created: Callable[[Run], None] | None, name: str
-) -> Generator[Event, None, None]:
+    question: str,
+    config: Config,
+    approve: Approve | None,
+    created: Callable[[Run], None] | None,
+    name: str,
+    watch: Show | None,
+) -> Events:
     begun = time.monotonic()
-    with _opened(config, approve, question) as (tools, held):
+    with _opened(config, approve, question, watch) as (tools, held):
         held.prepare()
         run = Run.create(question, config, tools.writer.name, name)
         if created:
             created(run)
         with run.locked():
-            yield from _advance(run, tools, held, spent=time.monotonic() - begun)
+            yield from _advance(run, tools, held, FrameLog(run, 1, watch), spent=time.monotonic() - begun)
 
 
-def resume(run: Run) -> Generator[Event, None, None]:
-    """Go on with the version that was being written, from its last checkpoint. ResearchError when it is finished."""
+def resume(run: Run, *, own: Config | None = None, approve: Approve | None = None, watch: Show | None = None) -> Events:
+    """Go on with the version that was being written or that a person stopped, from its last checkpoint.
+
+    `own` are the settings of whoever resumes: the run's hosts must be theirs. ResearchError when it is finished.
+    """
     record = run.record()
-    if record.current.done:
+    if record.current.done and not record.current.stopped:
         raise ResearchError(f"{record.id} is finished; see it with: research show {record.id}", USAGE)
-    return _resume(run, record)
+    check_hosts(record, own)
+    run.forget_stop()
+    return go_on(run, approve=approve, watch=watch)
 
 
-def _resume(run: Run, record: Record) -> Generator[Event, None, None]:
-    with run.locked(), _opened(record.config.seen_from(record.started_in), question=record.question) as (tools, held):
-        yield from _advance(run, tools, held)
+def go_on(run: Run, *, approve: Approve | None = None, watch: Show | None = None) -> Events:
+    """Write the version that waits to be written, from its last checkpoint; its hosts were checked by whoever began it."""
+    with run.locked():
+        record = run.record()
+        if record.current.done and not record.current.stopped:
+            raise ResearchError(f"{record.id} is finished; see it with: research show {record.id}", USAGE)
+        if record.current.stopped:
+            again = record.current.model_copy(update={"done": False, "stopped": False})
+            record = record.model_copy(update={"versions": (*record.versions[:-1], again)})
+            run.save(record)
+        frames = FrameLog(run, record.current.number, watch)
+        settings = record.config.seen_from(record.started_in)
+        begun = time.monotonic()
+        with _opened(settings, approve, record.question, frames.show) as (tools, held):
+            is_begun = record.model != ""
+            if not is_begun:  # `processes.begin` made the folder before anything was opened
+                held.prepare()
+                run.save(record.model_copy(update={"model": tools.writer.name}))
+            yield from _advance(run, tools, held, frames, spent=0.0 if is_begun else time.monotonic() - begun)
 
 
 def revise(
-    run: Run, evidence: Sequence[Path] = (), reopen: Sequence[str] = (), pin: Sequence[str] = ()
-) -> Generator[Event, None, None]:
-    """Write the next version of a finished report: hold it against new files, reopen or pin spans by id."""
-    if not (evidence or reopen or pin):
-        raise ResearchError("nothing to revise with; give --evidence FILE, --reopen SPAN or --pin SPAN", USAGE)
-    if len({path.name for path in evidence}) < len(evidence):
-        raise ResearchError("two evidence files have the same name; rename one", USAGE)
-    documents = [_loaded(path, uri=f"evidence:{path.name}") for path in evidence]
-    with run.locked():
-        record = _with_next_version(run, list(evidence), tuple(reopen), tuple(pin))
-        run.keep_sources(documents)
-        run.save(record)
-    return _resume(run, record)
-
-
-def _with_next_version(run: Run, evidence: list[Path], reopen: tuple[str, ...], pin: tuple[str, ...]) -> Record:
-    """The record of a finished run with one more version begun, its evidence copied into the run."""
-    record = run.record()
-    if not record.current.done:
-        raise ResearchError(f"{record.id} is not finished; first: research resume {record.id}", USAGE)
-    _amended(run.state(record.current.number), [], reopen, pin)
-    number = record.current.number + 1
-    version = Version(number=number, kind="revise", inputs=run.take(number, evidence), reopen=reopen, pin=pin)
-    return record.model_copy(update={"versions": (*record.versions, version)})
-
-
-def _loaded(path: Path, uri: str | None = None) -> Document:
-    try:
-        return load(path, uri=uri)
-    except RetrievalError as error:
-        raise ResearchError(str(error), USAGE) from error
-
-
-def _amended(
-    state: ResearchState, found: Sequence[Passage], reopen: Sequence[str], pin: Sequence[str]
-) -> ResearchState:
-    spans = {s.id: s for s in state.draft.spans()}
-    for name in (*reopen, *pin):
-        if name not in spans or not spans[name].may_change:
-            places = [s.id for s in spans.values() if s.may_change]
-            wrong = f"span {name!r} is fixed" if name in spans else f"there is no span {name!r}"
-            raise ResearchError(f"{wrong}; some that may be opened or pinned: {', '.join(places[:8])}", USAGE)
-    return loop.amend(state, found, reopen, pin)
-
-
-def _start(run: Run, version: Version, record: Record) -> ResearchState:
-    """The state from which a version is written; a function of what lies in the run folder."""
-    if version.kind == "run":
-        return ResearchState(question=record.question, budget=record.config.limits)
-    documents = [_loaded(run.folder / name, uri=f"evidence:{Path(name).name}") for name in version.inputs]
-    found = [p for d in documents for p in passages(d)]
-    return _amended(run.state(version.number - 1), found, version.reopen, version.pin)
+    run: Run,
+    evidence: Sequence[Path] | Evidence = (),
+    reopen: Sequence[str] = (),
+    pin: Sequence[str] = (),
+    *,
+    steering: Steering = NOTHING,
+    own: Config | None = None,
+    approve: Approve | None = None,
+    watch: Show | None = None,
+) -> Events:
+    """Write the next version of a finished report: hold it against what a person brings, and do what they ask of it."""
+    brought = evidence if isinstance(evidence, Evidence) else NO_EVIDENCE.model_copy(update={"files": tuple(evidence)})
+    wish = steering.model_copy(update={"reopen": (*steering.reopen, *reopen), "pin": (*steering.pin, *pin)})
+    amend(run, wish, brought, own)
+    run.forget_stop()
+    return go_on(run, approve=approve, watch=watch)
 
 
 @contextmanager
 def _opened(
-    config: Config, approve: Approve | None = None, question: str = ""
+    config: Config, approve: Approve | None, question: str, watch: Show | None
 ) -> Iterator[tuple[Tools, corpus.Corpus]]:
     bound_arenas()
-    held = corpus.Corpus(config, approve=approve, question=question)
+    note = Watch(watch, "open").note if watch else _unheard
+    note(OPENING)
+    opener = partial(corpus.open_index, watch=corpus.pace(note))
+    held = corpus.Corpus(config, opener, approve=approve, question=question)
     try:
         yield corpus.tools(config, held), held
     finally:
         held.close()
 
 
-def _advance(run: Run, tools: Tools, held: corpus.Corpus, spent: float = 0.0) -> Generator[Event, None, None]:
+def _unheard(text: str) -> None:
+    """Nobody listens."""
+
+
+def _advance(run: Run, tools: Tools, held: corpus.Corpus, frames: FrameLog, spent: float = 0.0) -> Events:
     """Write the current version from its last checkpoint to its files; the first event after a kill repeats what was lost.
 
-    `spent` are the seconds that opening took: they belong to the budget of a fresh run.
+    `spent` are the seconds that opening took: they belong to the budget of a fresh run. Where a person stops it, its files hold what
+    was known by then, and its checkpoint stays where it was.
     """
     from .graph import Checkpointed
 
     keep_tracing_off()
     record = run.record()
     version = record.current
-    tools = replace(tools, search=_keeping(run, tools.search, held))
+    search = _keeping(run, tools.search, held)
+    tools = replace(tools, search=search, watch=Watch(frames.show), stop=run.is_stop_asked)
     try:
         with Checkpointed(run.checkpoint) as graph:
             reached = graph.reached(version.number)
@@ -172,18 +187,41 @@ def _advance(run: Run, tools: Tools, held: corpus.Corpus, spent: float = 0.0) ->
                 reached = None  # somebody cut the log; told from the beginning, it is whole again
             count = reached[1] if reached else 0
             run.cut_events(version.number, count)
-            if not (reached and reached[0].finished):
-                start = None if reached else _start(run, version, record).model_copy(update={"spent": spent})
-                for event in graph.stream(version.number, start, tools):
-                    run.log(version.number, count, event)
-                    count += 1
-                    if event.kind != "finished":
-                        yield event
-            final = graph.reached(version.number)
+            frames.events = count
+            begun = None if reached else start(run, version, record).model_copy(update={"spent": spent})
+            try:
+                if not (reached and reached[0].finished):
+                    yield from _logged(run, version.number, graph.stream(version.number, begun, tools), frames)
+                final = graph.reached(version.number)
+            except Stopped as stopped:
+                final = yield from _concluded(run, version.number, stopped.known, tools, frames)
     except (sqlite3.DatabaseError, DamagedError) as error:
         raise _unusable(run, record, error) from error
     assert final is not None, "a finished graph has a checkpoint"
     yield _finish(run, record, *final)
+
+
+def _logged(run: Run, version: int, events: Iterator[Event], frames: FrameLog) -> Events:
+    """The events, each in the log before it is told; `finished` is told when the files are written."""
+    for event in events:
+        run.log(version, frames.events, event)
+        frames.events += 1
+        if event.kind != "finished":
+            yield event
+
+
+def _concluded(
+    run: Run, version: int, known: ResearchState, tools: Tools, frames: FrameLog
+) -> Generator[Event, None, tuple[ResearchState, int]]:
+    """A report of what a stopped run knows. Its events are logged beyond the checkpoint: whoever goes on takes them back."""
+    reached = [known]
+
+    def concluding() -> Events:
+        reached.append((yield from loop.conclude(known, tools)))
+
+    yield from _logged(run, version, concluding(), frames)
+    run.forget_stop()
+    return reached[-1], frames.events
 
 
 def _keeping(
@@ -231,9 +269,14 @@ def _finish(run: Run, record: Record, state: ResearchState, count: int) -> Event
     log = head(run.events())
     for name, content in export.derived(record, state, log).items():
         write(run.folder / name, content)
-    done = (*record.versions[:-1], version.model_copy(update={"done": True}))
+    stopped = state.finished == "stopped"
+    done = (*record.versions[:-1], version.model_copy(update={"done": True, "stopped": stopped}))
     run.save(record.model_copy(update={"versions": done}))
     words, data = loop.summary(state)
+    if version.number > 1:
+        opened = [s for r in state.revisions if r.version == version.number for s in r.reopened]
+        before = run.state(version.number - 1).draft
+        data = {**data, "untouched": changes.compared(before, state.draft, opened).model_dump(exclude={"broken"})}
     where = {
         "run": record.id,
         "folder": str(run.folder),

@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from palimpsest.agent.state import Event, ResearchState
+from palimpsest.agent.steering import NOTHING, Steering
 from palimpsest.retrieval.types import Call, Document, Frozen, Source
 
 from .config import Config
@@ -30,14 +31,17 @@ PACKAGES = ("palimpsest-research", "torch", "langgraph", "faiss-cpu", "tantivy")
 
 
 class Version(Frozen):
-    """One report: the first of a run, or what a revision made of it. `inputs` are files of the run's own `inputs/`."""
+    """One report: the first of a run, or what a revision made of it. `inputs` are files of the run's own `inputs/`.
+
+    One that a person `stopped` is done, and can be gone on with as long as it is the newest.
+    """
 
     number: int
     kind: Literal["run", "revise"]
     inputs: tuple[str, ...] = ()
-    reopen: tuple[str, ...] = ()
-    pin: tuple[str, ...] = ()
+    steering: Steering = NOTHING
     done: bool = False
+    stopped: bool = False
 
 
 class Record(Frozen):
@@ -65,6 +69,8 @@ class Run:
         self.report = folder / "report.md"
         self.checkpoint = folder / "checkpoint.sqlite"
         self.events_file = folder / "events.jsonl"
+        self.frames_file = folder / "frames.jsonl"
+        self._stop_file = folder / "stop"
 
     @staticmethod
     def create(question: str, config: Config, model: str, name: str = "") -> Run:
@@ -149,6 +155,16 @@ class Run:
         found = [Run(p.parent) for p in out.glob("*/run.json")]
         return sorted(found, key=lambda r: (_created(r), r.folder.name))
 
+    def ask_to_stop(self) -> None:
+        """Tell whoever writes it that a person wants a report of what is known now."""
+        self._stop_file.touch()
+
+    def is_stop_asked(self) -> bool:
+        return self._stop_file.exists()
+
+    def forget_stop(self) -> None:
+        self._stop_file.unlink(missing_ok=True)
+
     def record(self) -> Record:
         return _parse(Record, self.folder / "run.json")
 
@@ -210,13 +226,18 @@ class Run:
         lines = tail.split(b"\n")
         return str(json.loads(lines[-2])["hash"]) if len(lines) > 1 else START
 
-    def take(self, number: int, files: Sequence[Path]) -> tuple[str, ...]:
-        """Copy evidence a person brought into the run, so that a resumed revision reads what the first reading did."""
+    def take(self, number: int, files: Sequence[Path], texts: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Copy evidence a person brought into the run, so that a resumed revision reads what the first reading did.
+
+        `texts` are written under their names; the names of all that was taken, files first.
+        """
         folder = self.folder / "inputs" / str(number)
         folder.mkdir(parents=True, exist_ok=True)
         for file in files:
             shutil.copyfile(file, folder / file.name)
-        return tuple(f"inputs/{number}/{file.name}" for file in files)
+        for name, text in (texts or {}).items():
+            write(folder / name, text)
+        return tuple(f"inputs/{number}/{name}" for name in (*(f.name for f in files), *(texts or {})))
 
     def keep_sources(self, documents: Iterable[Document]) -> None:
         """Store the whole text of documents that are not stored yet."""

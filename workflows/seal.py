@@ -53,8 +53,9 @@ def sealed(run: Run, record: Record, version: int, state: str) -> Event:
 
 def facts(record: Record, version: int) -> str:
     """The digest of a run's record as it was when a version was finished."""
-    versions = [v.model_copy(update={"done": False}) for v in record.versions if v.number <= version]
-    return digest(record.model_copy(update={"versions": tuple(versions)}).model_dump_json())
+    versions = [v.model_copy(update={"done": False, "stopped": False}) for v in record.versions if v.number <= version]
+    # Without defaults, so that a setting which a later release adds breaks no older seal.
+    return digest(record.model_copy(update={"versions": tuple(versions)}).model_dump_json(exclude_defaults=True))
 
 
 def files(run: Run, record: Record, version: int) -> dict[str, str]:

@@ -10,7 +10,8 @@ import pytest
 
 from palimpsest.agent.state import ResearchState
 from palimpsest.workflows import research
-from palimpsest.workflows.audit import diff, verify
+from palimpsest.workflows.audit import verify
+from palimpsest.workflows.changes import diff
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.runs import Run

@@ -62,7 +62,8 @@ def _words(block: Block) -> str:
 def _span(span: Span) -> str:
     mask = f' data-mask="{span.kind}"' if span.status == "open" else ""
     words = text.OPEN if span.status == "open" else escape(span.text)
-    return f'<span data-span="{escape(span.id)}"{mask}>{words}</span>'
+    own = ' <span class="standing">(a person\'s words)</span>' if span.person else ""
+    return f'<span data-span="{escape(span.id)}"{mask}>{words}</span>{own}'
 
 
 def _cited(state: ResearchState, span: Span | None) -> str:
@@ -70,7 +71,8 @@ def _cited(state: ResearchState, span: Span | None) -> str:
 
 
 def _heading(state: ResearchState, block: Block) -> str:
-    return _element(f"h{block.level}", block, escape(block.text))
+    words = _words(block) if text.by_person(block) else escape(block.text)
+    return _element(f"h{block.level}", block, words)
 
 
 def _answer(state: ResearchState, block: Block) -> str:
@@ -139,7 +141,7 @@ def _source(state: ResearchState, block: Block) -> str:
     authors = f" {escape(', '.join(source.authors))}." if source.authors else ""
     origin = f" ({source.date_from})" if source.date and source.date_from else ""
     described = f"{escape(source.title)}.{authors} {escape(source.date or 'Undated')}{origin}. {_address(source)}"
-    noted = "".join(f" – {escape(mark)}" for mark in marks(source))
+    noted = "".join(f" – {escape(mark)}" for mark in marks(source, state.banned))
     return _element("li", block, f"{described}{noted} (text SHA-256 {source.sha256[:12]})")
 
 

@@ -46,7 +46,14 @@ def _block(state: ResearchState, block: Block, after: Block | None) -> str:
     """One block with the blank lines behind it: entries of a list stand close."""
     listed = block.kind in _LISTED or (block.kind == "quotation" and is_listed(block))
     close = listed and after is not None and after.section == block.section and after.kind != "heading"
-    return _RENDER[block.kind](state, block) + ("\n" if close else "\n\n")
+    return _RENDER[block.kind](state, block) + _by_person(block) + ("\n" if close else "\n\n")
+
+
+def _by_person(block: Block) -> str:
+    """What a person wrote in a block, named behind it."""
+    own = text.by_person(block)
+    lead = "\n\n" if block.kind == "table" else " "
+    return f"{lead}*(a person's words: {'; '.join(f'“{escape(w)}”' for w in own)})*" if own else ""
 
 
 _LISTED = ("conflict", "open", "revision", "source", "unread")
@@ -121,13 +128,13 @@ def _revision(state: ResearchState, block: Block) -> str:
 
 def _source(state: ResearchState, block: Block) -> str:
     source = source_of(state, block.about)
-    return f"{state.references.index(source.id) + 1}. {_described(source)}"
+    return f"{state.references.index(source.id) + 1}. {_described(source, state.banned)}"
 
 
-def _described(source: Source) -> str:
+def _described(source: Source, banned: frozenset[str]) -> str:
     authors = f" {escape(', '.join(source.authors))}." if source.authors else ""
     origin = f" ({source.date_from})" if source.date and source.date_from else ""
-    noted = "".join(f" – {escape(mark)}" for mark in marks(source))
+    noted = "".join(f" – {escape(mark)}" for mark in marks(source, banned))
     return (
         f"{escape(source.title)}.{authors} {escape(source.date or 'Undated')}{origin}. "
         f"{_code(source.uri)}{noted} (text SHA-256 {source.sha256[:12]})"

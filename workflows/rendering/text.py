@@ -16,6 +16,8 @@ WHY = {
     "dependent": "what it rests on changed",
     "person": "opened by a person",
     "new evidence": "new evidence",
+    "edit": "written by a person",
+    "ban": "a person banned its source",
 }
 
 
@@ -59,7 +61,7 @@ def is_listed(block: Block) -> bool:
 
 
 def source_of(state: ResearchState, source_id: str) -> Source:
-    return next(p.source for p in state.evidence if p.source.id == source_id)
+    return next(p.source for p in state.passages if p.source.id == source_id)
 
 
 def title_of(source: Source) -> str:
@@ -67,8 +69,13 @@ def title_of(source: Source) -> str:
     return f"{source.title} ({source.date or 'undated'})"
 
 
-def marks(source: Source) -> list[str]:
-    """What a reader must know of a source: that only its abstract was read, that it was corrected or is doubted."""
+def by_person(block: Block) -> list[str]:
+    """The words of a block that are a person's own, no source's."""
+    return [s.text.strip() for s in block.spans if s.person and s.text.strip()]
+
+
+def marks(source: Source, banned: frozenset[str] = frozenset()) -> list[str]:
+    """What a reader must know of a source: that only its abstract was read, that it was corrected or is doubted, that it was banned."""
     doubts = {
         "retracted": "retracted",
         "concern": "an expression of concern was published",
@@ -78,7 +85,8 @@ def marks(source: Source) -> list[str]:
     several = [f"one work in several versions: {', '.join(source.versions)}"] if source.versions else []
     where = [f"doi:{source.doi}"] if source.doi and source.doi not in source.uri.lower() else []
     fetched = [f"fetched {source.accessed}"] if source.accessed else []
-    return where + only + several + fetched + ([doubts[source.retracted]] if source.retracted else [])
+    out = ["banned by a person; nothing rests on it"] if source.id in banned else []
+    return where + only + several + fetched + ([doubts[source.retracted]] if source.retracted else []) + out
 
 
 def change(revision: Revision) -> tuple[str, str]:
