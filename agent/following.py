@@ -30,7 +30,7 @@ def begin(state: ResearchState, tools: Tools) -> Events:
     for question in added:
         section = f"answer.{question.id}"
         wanted = [blocks.heading(question.id, section, question.asked, 2)]
-        wanted += [blocks.answer(question, section)] if question.form == "fact" else []
+        wanted += [blocks.answer(question, section)] if not question.is_open else []
         state = blocks.put(state, wanted)
     for question in added:
         data = {"question": question.id, "text": words, "resolved": question.text}
@@ -102,7 +102,7 @@ def unanswered(state: ResearchState) -> list[SubQuestion]:
 
 
 def _is_open(state: ResearchState, question: SubQuestion) -> bool:
-    if question.form == "fact":
+    if not question.is_open:
         return slot_of(state, question).status == "open"
     return len(_quoted(state, question)) < ENOUGH
 
@@ -113,7 +113,7 @@ def _quoted(state: ResearchState, question: SubQuestion) -> list[str]:
 
 def write(state: ResearchState, tools: Tools) -> Steps:
     """Quote what answers the open follow-ups; one that too little answers is asked of the sources."""
-    for question in [q for q in unanswered(state) if q.form != "fact"]:
+    for question in [q for q in unanswered(state) if q.is_open]:
         held = to_read(state, tools, question, question.text)
         state = state.model_copy(update={"read": (*state.read, *(f"{question.id}/{p.id}" for p in held))})
         if tools.reader and held:
@@ -149,7 +149,7 @@ def _text(piece: Chosen, passage: Passage) -> str:
 
 def missing(state: ResearchState) -> Events:
     """Name the open follow-ups that nothing answers."""
-    for question in [q for q in state.follow_ups if q.form != "fact" and not _quoted(state, q)]:
+    for question in [q for q in state.follow_ups if q.is_open and not _quoted(state, q)]:
         asked = "; ".join(q.text for q in state.queries if q.question == question.id and q.asked) or "nothing beyond"
         why = f"{question.asked} Nothing that was found answers this; searched: the evidence of the run, and {asked}."
         state = list_open(state, question.id, why)

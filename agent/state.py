@@ -21,9 +21,6 @@ from .selection import Chosen
 from .steering import NOTHING, Steering
 
 Piece = str | SlotSpec
-Form = Literal["fact", "open"]  # of what is asked for
-
-
 Form = Literal["fact", "open", "balance", "comparison", "list"]
 
 
@@ -47,6 +44,11 @@ class SubQuestion(Frozen):
     )
     asked_in: int = 1  # the version it came with; a later one is a follow-up question
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is answered by sections rather than by one answer."""
+        return self.form != "fact"
+
 
 class PlanItem(Frozen):
     """One thing to find out, in the words that a person sees and may change: what form its answer has, and what bounds it.
@@ -58,11 +60,6 @@ class PlanItem(Frozen):
     kind: str = ""  # a form of SubQuestion; "" leaves it to the planner
     scope: str = ""
     question: SubQuestion | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is answered by sections rather than by one answer."""
-        return self.form != "fact"
 
 
 class Query(Frozen):
@@ -148,7 +145,7 @@ class ResearchState(Frozen):
     evidence: tuple[Passage, ...] = ()
     withdrawn: tuple[
         Passage, ...
-    ] = ()  # of sources that a person banned: held for what was said of them, never read again
+    ] = ()  # of sources that a person banned: held for what was said of them, not read again
     finds: tuple[Find, ...] = ()
     read: tuple[str, ...] = ()  # "<question id>/<passage id>" pairs already weighed
     fresh: tuple[str, ...] = ()  # ids of passages that came with the last search or from a person

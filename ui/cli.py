@@ -190,7 +190,9 @@ def _may_leave(query: str) -> bool:
 @app.command()
 def resume(
     reference: Reference,
-    model: Annotated[str | None, typer.Option(help="the host that the run asks, if it asks one and you trust it")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="the host that the run asks, if it asks one and you trust it")
+    ] = None,
     out: Out = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
@@ -204,7 +206,12 @@ def resume(
 
     found, own = _find(reference, out, config), _config(config, model=model, out=out)
     _announce(found)
-    _follow(research.resume(found, own=own, approve=_may_leave), as_json, quiet, f"research resume {shlex.quote(str(found.folder))}")
+    _follow(
+        research.resume(found, own=own, approve=_may_leave),
+        as_json,
+        quiet,
+        f"research resume {shlex.quote(str(found.folder))}",
+    )
 
 
 @app.command()

@@ -97,9 +97,7 @@ def check_hosts(record: Record, own: Config | None) -> None:
 def _page(url: str, config: Config, own: Config | None) -> Document:
     from . import web
 
-    if config.offline or (own and own.offline):
-        raise ResearchError(f"{url} cannot be fetched: the run is offline; save the page and give its file", USAGE)
-    return web.fetch_page(own or config, url)
+    return web.fetch_evidence(url, config.model_copy(update={"offline": config.offline or bool(own and own.offline)}))
 
 
 def _checked(state: ResearchState, steering: Steering) -> Steering:

@@ -162,21 +162,3 @@ def _held_back(query: str) -> Failure:
 
 def _not_approved(query: str) -> Call:
     return Call(service="web", query=query, outcome="refused", cause="not approved")
-
-
-def fetch_page(config: Config, url: str) -> Document:
-    """One page that a person names, through the door. ResearchError says why it cannot be had."""
-    asked = config.model_copy(update={"web": "pages", "offline": False, "type": None, "since": None, "services": {}})
-    if not addresses_in(url) == {url}:
-        raise ResearchError(f"{url!r} is no address; give one that begins with https://", USAGE)
-    from .corpus import default_folder, open_embedder
-
-    door = open_door(asked, chosen(asked), (config.index or default_folder()).parent / "web")
-    try:
-        gathered = WebSearch(asked, door, open_embedder(), question=url).web.gather([url])
-    finally:
-        door.close()
-    if not gathered.documents:
-        why = "; ".join(f.message.rstrip(".") for f in gathered.failures) or "it holds no text"
-        raise ResearchError(f"{url} could not be read: {why}; save the page and give its file")
-    return gathered.documents[0]

@@ -638,7 +638,7 @@ def test_a_revision_with_a_missing_file(command: Command, done: Run) -> None:
 
 
 def test_a_revision_with_nothing(command: Command, done: Run) -> None:
-    assert_refused(command("revise", "last"), 2, "give --evidence FILE, --reopen SPAN or --pin SPAN")
+    assert_refused(command("revise", "last"), 2, "give --evidence FILE, --reopen SPAN, --pin SPAN or --ban SOURCE")
 
 
 @pytest.mark.parametrize("option", ["--reopen", "--pin"])
@@ -646,7 +646,7 @@ def test_an_unknown_span(command: Command, done: Run, option: str) -> None:
     assert_refused(
         command("revise", "last", option, "c9.9"),
         2,
-        "there is no span 'c9.9'; some that may be opened or pinned: q1.answer",
+        "there is no span or block 'c9.9'; some that may be opened, pinned or edited: q1.answer",
     )
     assert len(done.record().versions) == 1
 

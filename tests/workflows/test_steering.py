@@ -202,7 +202,7 @@ def test_what_cannot_be_done_is_said_and_nothing_is_begun(run: Run, wish: steeri
 
 def test_an_address_is_not_fetched_by_a_run_that_is_offline(config: Config) -> None:
     run = scripted.finished(config.model_copy(update={"offline": True}))
-    with pytest.raises(ResearchError, match="the run is offline"):
+    with pytest.raises(ResearchError, match="was not fetched: --offline"):
         amend(run, evidence=Evidence(urls=("https://example.org/x",)))
 
 
