@@ -27,11 +27,11 @@ _children: dict[
 ] = {}  # that this process started; each is asked how it ended, or it would linger
 
 
-def begin(question: str, config: Config, plan: Plan | None = None) -> Run:
+def begin(question: str, config: Config, plan: Plan | None = None, name: str = "") -> Run:
     """A run that has a folder and waits for a process. ResearchError for a question or documents that cannot be used."""
     asked = research.checked(question, config)
     chosen = config.model_copy(update={"plan": plan.items}) if plan else config
-    return Run.create(asked, chosen, model="")
+    return Run.create(asked, chosen, model="", name=name)
 
 
 def spawn(run: Run, own: Config | None = None) -> int:
