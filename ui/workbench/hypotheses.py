@@ -85,8 +85,7 @@ def graph(state: ResearchState) -> dict[str, Any]:
     numbered = [{**link, "source": order[link["source"]], "target": order[link["target"]]} for link in links]
     data = [{**node, "id": str(n)} for n, node in enumerate(nodes.values())]
     series = {
-        "type": "graph", "layout": "none", "data": data, "links": numbered, "roam": False,
-        "left": 10, "right": 190, "top": 16, "bottom": 16,
+        "type": "graph", "coordinateSystem": "cartesian2d", "data": data, "links": numbered, "right": 190, "top": 16, "bottom": 16,
         "label": {"show": True, "position": "right", "formatter": "{b}", "width": 170, "overflow": "break", "fontSize": 12},
         "emphasis": {"focus": "adjacency"},
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,8 @@ def script(name: str) -> str:
 def icon() -> str:
     """The sign of the page in a browser's tab: a letter with the ghost of an older one under it."""
     return str(ASSETS / "icon.png")
+
+
+def icon_address() -> str:
+    """The same, for a page that has not begun yet."""
+    return "data:image/png;base64," + b64encode(Path(icon()).read_bytes()).decode()

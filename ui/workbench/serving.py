@@ -11,6 +11,9 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from palimpsest.workflows.config import Config, serve_token
 from palimpsest.workflows.errors import USAGE, ResearchError
@@ -19,6 +22,8 @@ from . import look, settings, uploads
 from .guard import Guard, is_loopback
 
 SCRIPT = Path(__file__).with_name("app.py")
+PAGES = ("research", "runs", "library", "model", "run")
+ICON = "./favicon.png"
 
 
 def serve(config: Config, host: str, port: int, *, browser: bool, say: Callable[[str], None]) -> None:
@@ -30,13 +35,25 @@ def serve(config: Config, host: str, port: int, *, browser: bool, say: Callable[
             f"{host} can be reached by others; set RESEARCH_SERVE_TOKEN, which every page then asks for", USAGE
         )
     settings.hold(settings.Settings(config, Path.cwd(), local))
-    app = st.App(SCRIPT, middleware=[Middleware(Guard, token=token, host=host)], on_script_error=_calm)
+    routes = [Route(path, _index) for path in ("/", *(f"/{name}" for name in PAGES))]
+    app = st.App(SCRIPT, routes=routes, middleware=[Middleware(Guard, token=token, host=host)], on_script_error=_calm)
     address = f"http://{'127.0.0.1' if local else host}:{port}"
     if browser:
         Timer(1.5, webbrowser.open, (address,)).start()
     Thread(target=_warm, daemon=True).start()
     say(f"research: the workbench is at {address} (Ctrl-C ends it; runs go on)")
     app.run(config=options(host, port))
+
+
+def index() -> str:
+    """Streamlit's page with our name and sign, which knows where its server is: else it asks under each page's own path, in vain."""
+    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    here = "<script>window.__streamlit = { BACKEND_BASE_URL: window.location.origin + '/' };</script>"
+    return page.replace("<title>Streamlit</title>", f"<title>Palimpsest</title>{here}").replace(ICON, look.icon_address())
+
+
+async def _index(request: Request) -> Response:
+    return HTMLResponse(index(), headers={"Cache-Control": "no-cache"})
 
 
 def _warm() -> None:
