@@ -138,7 +138,10 @@ def _thread(version: int) -> dict[str, Any]:
 
 
 def history(path: Path, version: int) -> list[ResearchState]:
-    """The states at the checkpoints of a version, the oldest first; read beside whoever writes. DamagedError for what is none."""
+    """The states at the checkpoints of a version, the oldest first; read beside whoever writes. DamagedError for what is none.
+
+    Where it cannot be read at this moment (its writer is just making it) there is nothing to see yet.
+    """
     if not path.exists():
         return []
     try:
@@ -150,5 +153,7 @@ def history(path: Path, version: int) -> list[ResearchState]:
                 for c in saver.list(RunnableConfig(configurable=_thread(version)["configurable"]))
             ]
         return [_state(values) for values in reversed(kept) if "state" in values]
+    except sqlite3.OperationalError:
+        return []
     except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"{type(error).__name__} on reading it") from error

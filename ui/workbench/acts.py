@@ -1,54 +1,35 @@
-"""What a page can do to a run: each is one call of what the command does, in a process of its own."""
+"""What a page can do to a run: each is one call of what the command does, and the work is done in a process of its own."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-
+from palimpsest.agent.plans import Plan
+from palimpsest.agent.steering import NOTHING, Steering
+from palimpsest.workflows import processes
+from palimpsest.workflows.amending import NO_EVIDENCE, Evidence, amend
 from palimpsest.workflows.config import Config
-from palimpsest.workflows.runs import Run, fresh_name
+from palimpsest.workflows.runs import Run
 
-LOG = "process.log"
+from . import settings
 
 
-def begin(question: str, config: Config, name: str = "") -> Run:
-    """Start a run; it is not stopped by whatever becomes of this page."""
-    run = Run(config.out / (name or fresh_name(question)))
-    run.folder.mkdir(parents=True, exist_ok=True)
-    flags = [
-        "--name",
-        run.folder.name,
-        "--out",
-        str(config.out),
-        "--model",
-        config.model,
-        "--effort",
-        str(config.effort),
-    ]
-    flags += [part for path in config.docs for part in ("--docs", str(path))]
-    _spawn(run, ["run", question, *flags, "--json"])
+def begin(question: str, config: Config, plan: Plan | None = None, name: str = "") -> Run:
+    """Start a run; whatever becomes of this page, it goes on. ResearchError for what cannot be asked or read."""
+    run = processes.begin(question, config, plan, name)
+    processes.spawn(run, settings.current().config)
     return run
 
 
 def go_on(run: Run) -> None:
-    """Go on with a run that was stopped or killed."""
-    _spawn(run, ["resume", str(run.folder), "--json"])
+    """Go on with a run that was stopped, killed, or failed."""
+    processes.spawn(run, settings.current().config)
 
 
-def revise(run: Run, evidence: Sequence[Path] = (), reopen: Sequence[str] = (), pin: Sequence[str] = ()) -> None:
-    """Write the next version."""
-    given = [("--evidence", str(p)) for p in evidence] + [("--reopen", s) for s in reopen] + [("--pin", s) for s in pin]
-    _spawn(run, ["revise", str(run.folder), *(part for pair in given for part in pair), "--json"])
+def stop(run: Run) -> None:
+    """Ask for a report of what is known by now."""
+    processes.stop(run)
 
 
-def _spawn(run: Run, words: Sequence[str]) -> None:
-    with (run.folder / LOG).open("ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "palimpsest.ui.cli", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+def revise(run: Run, steering: Steering = NOTHING, evidence: Evidence = NO_EVIDENCE) -> None:
+    """Write the next version: what a person asks of it, and what they bring. ResearchError for what cannot be done."""
+    amend(run, steering, evidence, settings.current().config)
+    processes.spawn(run, settings.current().config)

@@ -11,7 +11,7 @@ from palimpsest.workflows import research
 from palimpsest.workflows.config import Config, make
 from palimpsest.workflows.runs import fresh_name
 
-from . import acts, navigation, recent, settings, uploads
+from . import acts, navigation, planning, recent, settings, uploads
 from .markup import text
 
 EXAMPLES = (
@@ -25,6 +25,9 @@ EFFORTS = {1: "quick", 2: "brief", 3: "normal", 4: "careful", 5: "thorough"}
 
 def show() -> None:
     with st.container(key="narrow-ask"):
+        if planning.is_open():
+            planning.show()
+            return
         st.html(
             '<div class="pp-brand"><h1 class="pp-title"><span class="pp-ghost" data-under="Palimpsest">Palimpsest</span></h1>'
             "<p>Ask a question of documents. Watch a diffusion language model write the answer out of masks, "
@@ -105,7 +108,7 @@ def _take(example: str) -> None:
 
 
 def _start(question: str, docs: Any, chosen: dict[str, Any], straight: bool) -> None:
-    """Begin a run with what was chosen, and go to its page."""
+    """Find out the plan of a run with what was chosen, or begin it at once and go to its page."""
     if not question.strip():
         navigation.problem("write a question first, or take one of the examples")
         return
@@ -116,5 +119,9 @@ def _start(question: str, docs: Any, chosen: dict[str, Any], straight: bool) -> 
     name = fresh_name(question)
     paths = uploads.keep(held.runs / name / "uploads", docs) if st.session_state.get("where") == UPLOAD else tuple(docs)
     config: Config = make({**held.config.model_dump(), "docs": paths, "out": held.runs, **chosen})
-    run = acts.begin(question, config, name)
-    navigation.go(navigation.RUN, id=run.folder.name)
+    if straight:
+        run = acts.begin(question, config, name=name)
+        navigation.go(navigation.RUN, id=run.folder.name)
+    research.checked(question, config)
+    planning.propose(question, config, name)
+    st.rerun()

@@ -35,7 +35,7 @@ def card(state: ResearchState, conflict: Conflict) -> str:
 
 
 def _side(state: ResearchState, name: str, support: Support, look: str) -> str:
-    passage = next((p for p in state.evidence if p.id == support.passage), None)
+    passage = next((p for p in state.passages if p.id == support.passage), None)
     title = title_of(passage.source) if passage else "a source that is no longer held"
     return element(
         "div", f"<h3>{name}: {escape(title)}</h3><p class='pp-quote'>“{escape(support.quote)}”</p>", class_=look

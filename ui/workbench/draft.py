@@ -9,7 +9,7 @@ from palimpsest.agent.draft import Block, Draft, Span
 from palimpsest.workflows.runs import Run
 from palimpsest.workflows.watching import Watched
 
-from . import components, navigation
+from . import components, live, navigation
 from .evidence import card
 from .look import KINDS
 from .markup import element, escape, text
@@ -20,7 +20,7 @@ def show(run: Run, seen: Watched) -> str:
     """Draw the draft; returns the id of the span that is looked at, or ""."""
     key = f"picked-{run.folder.name}"
     st.html(text("h2", "Draft", class_="pp-title") + legend())
-    if not seen.state.draft.blocks:
+    if not (seen.state.draft.blocks or live.view(run, seen).blocks):
         navigation.empty("The first words appear when the plan is made; nothing has to be done for that.")
         return ""
     picked = str(st.session_state.get(key, ""))
@@ -39,17 +39,17 @@ def legend() -> str:
     return element("ul", "".join(entries), class_="pp-legend", aria_label="Colours of open places")
 
 
-def evidence(run: Run, seen: Watched, picked: str) -> None:
-    """Draw the evidence of the span that is looked at."""
+def evidence(run: Run, seen: Watched, picked: str) -> tuple[Block, Span] | None:
+    """Draw the evidence of the span that is looked at; returns its block and itself."""
     st.html(text("h2", "Evidence", class_="pp-title"))
     found = place(seen.state.draft, picked)
     if found is None:
         navigation.empty(
             "Choose words of the draft, or the number behind a sentence: its source opens here, with the words marked."
         )
-        return
-    block, span = found
-    st.html(card(seen.state, block, span, lambda source: stored(run, source)))
+    else:
+        st.html(card(seen.state, *found, lambda source: stored(run, source)))
+    return found
 
 
 def place(draft: Draft, span_id: str) -> tuple[Block, Span] | None:

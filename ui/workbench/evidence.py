@@ -51,7 +51,7 @@ def _head(block: Block, span: Span) -> str:
 
 
 def _without(span: Span) -> str:
-    if getattr(span, "person", False):
+    if span.person:
         return "<p>Words of a person: no source stands behind them, and the report says so.</p>"
     if span.status == "open":
         return "<p>Still open: no source has filled it yet.</p>"
@@ -61,7 +61,7 @@ def _without(span: Span) -> str:
 
 
 def _source(state: ResearchState, support: Support, read: Callable[[Source], str]) -> str:
-    passage = next((p for p in state.evidence if p.id == support.passage), None)
+    passage = next((p for p in state.passages if p.id == support.passage), None)
     if passage is None:
         return "<p>Its source is no longer held.</p>"
     source = passage.source
@@ -150,7 +150,7 @@ def _found(state: ResearchState, passage: Passage) -> str:
 def _others(state: ResearchState, hypothesis: Hypothesis | None, supports: tuple[Support, ...]) -> str:
     if hypothesis is None:
         return ""
-    held = {p.id: p for p in state.evidence}
+    held = {p.id: p for p in state.passages}
     own = {held[s.passage].source.id for s in supports if s.passage in held}
     agreeing = {held[p].source.id: held[p].source for p in standing.supporting(state, hypothesis) if p in held}
     told = [text("span", title_of(s)) for s in agreeing.values() if s.id not in own]
@@ -160,7 +160,7 @@ def _others(state: ResearchState, hypothesis: Hypothesis | None, supports: tuple
 def _against(state: ResearchState, hypothesis: Hypothesis | None) -> str:
     if hypothesis is None:
         return ""
-    held = {p.id: p for p in state.evidence}
+    held = {p.id: p for p in state.passages}
     told = [
         f"{escape(title_of(held[c.other.passage].source))}: “{escape(c.other.quote)}” – {escape(c.reason)}"
         for c in standing.disputes(state, hypothesis)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from palimpsest.workflows import processes
 from palimpsest.workflows.runs import Run
 from palimpsest.workflows.watching import Watched
 
-from . import acts
+from . import acts, navigation
+from .look import STATUS
 from .markup import element, escape, text
 
-STATUS = {"running": "Working", "done": "Done", "stopped": "Stopped", "failed": "Failed", "waiting": "Waiting for you"}
 DOING = {
     "plan": "finding out what is asked",
     "search": "searching",
@@ -19,33 +20,39 @@ DOING = {
     "check": "checking what is written",
     "finish": "finishing",
 }
+LIVE = ("running", "waiting")
 
 
 def show(run: Run, seen: Watched) -> None:
-    left, right = st.columns([8, 3], vertical_alignment="top")
+    left, right = st.columns([8, 2], vertical_alignment="top")
     with left:
         st.html(text("h1", seen.record.question, class_="pp-title") + facts(seen))
     with right:
         _buttons(run, seen)
+    if seen.status == "failed":
+        navigation.problem(processes.problem(run))
+    if seen.status == "unfinished":
+        navigation.problem("the run broke off in the middle; nothing is lost: Resume goes on from its last step")
 
 
 def facts(seen: Watched) -> str:
     """How the run stands, in a line."""
     told = [
         text("span", STATUS[seen.status], class_="pp-pill", data_status=seen.status),
-        *([doing(seen)] if seen.status == "running" else []),
+        *([doing(seen)] if seen.status in LIVE else []),
         _count(len({p.source.id for p in seen.state.evidence}), "source read", "sources read"),
         _count(len(seen.state.references), "cited", "cited"),
         _count(len(seen.state.revisions), "revision", "revisions"),
         _count(len(seen.state.conflicts), "conflict", "conflicts"),
         _spent(seen),
     ]
-    return element("p", "".join(f"<span>{t}</span>" for t in told if t), class_="pp-facts", role="status")
+    return element("p", "".join(f"<span>{t}</span>" for t in told if t), class_="pp-facts")
 
 
 def doing(seen: Watched) -> str:
     """What the run is at: the step that its last event belongs to."""
-    step = str(seen.events[-1]["step"]) if seen.events else ""
+    now = [e for e in seen.events if e["version"] == seen.version]
+    step = str(now[-1]["step"]) if now else ""
     return escape(DOING.get(step, "opening the documents and the model")) + " …"
 
 
@@ -61,7 +68,16 @@ def _spent(seen: Watched) -> str:
 
 
 def _buttons(run: Run, seen: Watched) -> None:
-    if seen.status == "running":
-        return
-    if seen.status == "stopped":
-        st.button("Resume", type="primary", on_click=acts.go_on, args=(run,), width="stretch", key="resume")
+    if seen.status in LIVE:
+        asked = run.is_stop_asked()
+        help_ = "ends with a report of what is known by then"
+        if st.button("Stop", disabled=asked, width="stretch", key="stop", help=help_):
+            acts.stop(run)
+            st.rerun()
+        if asked:
+            st.html(text("p", "Stopping: the report of what is known is being written.", class_="pp-soft"))
+    elif seen.status in ("stopped", "failed", "unfinished") and st.button(
+        "Resume", type="primary", width="stretch", key="resume"
+    ):
+        navigation.guarded(lambda: acts.go_on(run))
+        st.rerun()

@@ -85,16 +85,24 @@ def graph(state: ResearchState) -> dict[str, Any]:
     numbered = [{**link, "source": order[link["source"]], "target": order[link["target"]]} for link in links]
     data = [{**node, "id": str(n)} for n, node in enumerate(nodes.values())]
     series = {
-        "type": "graph", "coordinateSystem": "cartesian2d", "data": data, "links": numbered, "right": 190, "top": 16, "bottom": 16,
+        "type": "graph", "coordinateSystem": "cartesian2d", "data": data, "links": numbered,
         "label": {"show": True, "position": "right", "formatter": "{b}", "width": 170, "overflow": "break", "fontSize": 12},
         "emphasis": {"focus": "adjacency"},
     }  # fmt: skip
-    return {"tooltip": {"renderMode": "richText", "formatter": "{b}"}, "series": [series], "animation": False}
+    hidden = {"type": "value", "show": False, "min": 0}
+    return {
+        "tooltip": {"renderMode": "richText", "formatter": "{b}"},
+        "grid": {"left": 16, "right": 190, "top": 16, "bottom": 16},
+        "xAxis": {**hidden, "max": 2},
+        "yAxis": {**hidden, "max": max(row, 1), "inverse": True},
+        "series": [series],
+        "animation": False,
+    }
 
 
 def _node(words: str, column: float, row: float, colour: str, size: int) -> dict[str, Any]:
     name = shorten(visible(words), 58, placeholder=" …")
-    return {"name": name, "x": column * 300, "y": row * 60, "symbolSize": size, "itemStyle": {"color": colour}}
+    return {"name": name, "value": [column, row], "symbolSize": size, "itemStyle": {"color": colour}}
 
 
 def _link(source: str, target: str, is_against: bool) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def _link(source: str, target: str, is_against: bool) -> dict[str, Any]:
 
 def _add_sources(state: ResearchState, nodes: dict[str, Any], links: list[dict[str, Any]], rows: int) -> None:
     """The sources of which an edge leads to a drawn hypothesis, or in which it was read; each once."""
-    held = {p.id: p.source for p in state.evidence}
+    held = {p.id: p.source for p in state.passages}
     pairs = [
         (e.source, e.target, e.relation is Relation.REFUTES)
         for e in state.graph.edges
@@ -178,7 +186,7 @@ def over_time(seen: Watched, curves: dict[str, Curve]) -> dict[str, Any]:
 
 
 def _question(state: ResearchState, question: str, asked: str) -> str:
-    held = {p.id: p.source for p in state.evidence}
+    held = {p.id: p.source for p in state.passages}
     entries = []
     for rival in chosen(state, question):
         edges = [e for e in state.graph.edges if e.target == rival.id and e.source in held]

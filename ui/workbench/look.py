@@ -18,6 +18,15 @@ KINDS = {  # the kind of a place, as data-mask tells it, and what a reader calls
     "CHOICE": "a verdict",
 }
 
+STATUS = {  # how a run stands, by its word in processes
+    "waiting": "Beginning",
+    "running": "Working",
+    "done": "Done",
+    "stopped": "Stopped by you",
+    "failed": "Failed",
+    "unfinished": "Broken off",
+}
+
 _LIGHT = {
     "primaryColor": "#1f5f5b",
     "backgroundColor": "#fbfaf6",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from palimpsest.workflows import processes
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.runs import Record, Run
 
 from . import navigation, settings
+from .look import STATUS
 from .markup import label, text
 
 SHOWN = 6
@@ -44,7 +46,5 @@ def when(created: str) -> str:
 
 
 def standing(run: Run, record: Record) -> str:
-    if run.is_being_written():
-        return "running"
     versions = len(record.versions)
-    return ("done" if record.current.done else "not finished") + (f" · version {versions}" if versions > 1 else "")
+    return STATUS[processes.status(run)].lower() + (f" · version {versions}" if versions > 1 else "")

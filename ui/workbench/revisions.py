@@ -98,6 +98,6 @@ def told(moment: Moment, before: ResearchState, number: int, count: int) -> str:
 
 def reason(state: ResearchState, revision: Revision) -> str:
     old, new = change(revision)
-    source = next((p.source for p in state.evidence if p.id == revision.evidence), None)
+    source = next((p.source for p in state.passages if p.id == revision.evidence), None)
     why = escape(WHY.get(revision.reason, revision.reason)) + (f": {escape(title_of(source))}" if source else "")
     return f"<li>{between(old, new)}<br><span class='pp-soft'>{why}</span></li>"

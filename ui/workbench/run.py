@@ -9,7 +9,20 @@ import streamlit as st
 from palimpsest.workflows.runs import Run
 from palimpsest.workflows.watching import Watched, watch
 
-from . import conflicts, draft, exports, header, hypotheses, navigation, plan, revisions, steps, timeline
+from . import (
+    changed,
+    conflicts,
+    draft,
+    exports,
+    header,
+    hypotheses,
+    navigation,
+    plan,
+    revisions,
+    steering,
+    steps,
+    timeline,
+)
 from .components import region
 
 LIVE = 0.4  # seconds between two looks at a run that is written; at most five times a second
@@ -22,7 +35,7 @@ def show() -> None:
         navigation.empty("There is no such run in this folder. Choose one on the page “Runs”, or ask a question.")
         return
     seen = watch(run)
-    is_live = seen.status == "running"
+    is_live = seen.status in header.LIVE
     _part(run, seen, _top, LIVE if is_live else None)
     for name, draw in (
         ("Conflicts", conflicts.show),
@@ -40,12 +53,15 @@ def _part(run: Run, seen: Watched, draw: Callable[[Run, Watched], None], every: 
 
     @st.fragment(run_every=every)
     def part() -> None:
+        navigation.guarded(look)
+
+    def look() -> None:
         now = watch(run) if every else seen
         if now.status != seen.status:
             st.rerun()
         draw(run, now)
 
-    navigation.guarded(part)
+    part()
 
 
 def _framed(name: str, draw: Callable[[Run, Watched], None]) -> Callable[[Run, Watched], None]:
@@ -58,6 +74,7 @@ def _framed(name: str, draw: Callable[[Run, Watched], None]) -> Callable[[Run, W
 
 def _top(run: Run, seen: Watched) -> None:
     header.show(run, seen)
+    navigation.guarded(lambda: changed.show(run, seen))
     with region("Plan"):
         plan.show(run, seen)
     wide, narrow = st.columns([8, 5], gap="large")
@@ -65,6 +82,8 @@ def _top(run: Run, seen: Watched) -> None:
         picked = draft.show(run, seen)
     with narrow, st.container(key="beside"):
         with region("Evidence"):
-            draft.evidence(run, seen, picked)
+            found = draft.evidence(run, seen, picked)
+            steering.of_words(run, seen, found)
+        steering.of_report(run, seen)
         with region("Steps"):
             steps.show(run, seen)

@@ -49,7 +49,9 @@ def index() -> str:
     """Streamlit's page with our name and sign, which knows where its server is: else it asks under each page's own path, in vain."""
     page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     here = "<script>window.__streamlit = { BACKEND_BASE_URL: window.location.origin + '/' };</script>"
-    return page.replace("<title>Streamlit</title>", f"<title>Palimpsest</title>{here}").replace(ICON, look.icon_address())
+    return page.replace("<title>Streamlit</title>", f"<title>Palimpsest</title>{here}").replace(
+        ICON, look.icon_address()
+    )
 
 
 async def _index(request: Request) -> Response:

@@ -7,6 +7,7 @@ from textwrap import shorten
 from typing import Any
 
 from palimpsest.agent.draft import Block, Span, Support
+from palimpsest.agent.frames import Slot
 from palimpsest.agent.state import ResearchState
 from palimpsest.workflows.rendering.text import NOT_ESTABLISHED, WHY, is_listed, marks, title_of, visible
 
@@ -15,27 +16,24 @@ from .look import KINDS
 PLACES = {"ENTITY": 3, "NUMBER": 2, "TEXT": 7, "OUTLINE": 4}  # tiles of an open place of which nothing else is known
 LEFT_OUT = ("title", "revisions")  # sections that stand elsewhere on the page
 
-Tokens = Mapping[str, Sequence[tuple[str, bool]]]  # of an open place: words so far, and whether each is still open
-
 
 def sheet(
     state: ResearchState,
     blocks: Sequence[Block] | None = None,
-    tokens: Tokens | None = None,
-    reasons: Mapping[str, str] | None = None,
+    slots: Mapping[str, Slot] | None = None,
     picked: str = "",
     busy: bool = False,
 ) -> dict[str, Any]:
-    """The draft of a state, or `blocks` that are younger; `tokens` and `reasons` are those of places that are open now, by span."""
-    shown = state.draft.blocks if blocks is None else blocks
-    view = _View(state, tokens or {}, reasons or {})
+    """The draft of a state, or `blocks` that are younger; `slots` are the places that are filled just now, by their spans."""
+    shown = blocks or state.draft.blocks
+    view = _View(state, slots or {})
     return {"blocks": [view.block(b) for b in shown if b.section not in LEFT_OUT], "picked": picked, "busy": busy}
 
 
 class _View:
-    def __init__(self, state: ResearchState, tokens: Tokens, reasons: Mapping[str, str]):
-        self.state, self.tokens, self.reasons = state, tokens, reasons
-        self.sources = {p.id: p.source for p in state.evidence}
+    def __init__(self, state: ResearchState, slots: Mapping[str, Slot]):
+        self.slots = slots
+        self.sources = {p.id: p.source for p in state.passages}
         self.numbers = {source: n for n, source in enumerate(state.references, 1)}
 
     def block(self, block: Block) -> dict[str, Any]:
@@ -60,22 +58,32 @@ class _View:
 
     def span(self, span: Span, block: Block) -> dict[str, Any]:
         told: dict[str, Any] = {"id": span.id, "kind": span.kind, "text": visible(span.text), "title": "", "marks": []}
-        if span.status == "open" or span.id in self.tokens:
+        if span.status == "open" or self.is_filled_now(span):
             return told | self.mask(span)
         if span.status == "unestablished":
             told["text"] = "–" if block.kind == "table" else NOT_ESTABLISHED
         if span.status == "pinned":
             told |= {"marks": ["pinned"], "title": "pinned: never changes"}
-        if getattr(span, "person", False):
+        if span.person:
             told |= {"marks": [*told["marks"], "person"], "title": "written by a person"}
         return told
 
+    def is_filled_now(self, span: Span) -> bool:
+        return span.id in self.slots and any(t.open for t in self.slots[span.id].tokens)
+
     def mask(self, span: Span) -> dict[str, Any]:
-        known = self.tokens.get(span.id, ())
-        why = self.reasons.get(span.id, "")
-        title = f"an open place: {KINDS.get(span.kind, 'words')}" + (f" ({WHY.get(why, why)})" if why else "")
-        words = [visible(text).strip() for text, _ in known]
-        return {"mask": span.kind, "places": len(known) or PLACES.get(span.kind, 1), "words": words, "title": title}
+        """An open place as tiles; of one that is filled just now each tile shows what would be written, paler the less sure it is."""
+        slot = self.slots.get(span.id)
+        why = slot.reason if slot else ""
+        kind = slot.kind if slot else span.kind
+        title = f"an open place: {KINDS.get(kind, 'words')}" + (f" ({WHY.get(why, why)})" if why else "")
+        empty = [{"text": "", "open": True, "sure": 0.0}] * PLACES.get(kind, 1)
+        tiles = (
+            [{"text": visible(t.text).strip(), "open": t.open, "sure": t.certainty or 0.0} for t in slot.tokens]
+            if slot
+            else empty
+        )
+        return {"mask": kind, "tiles": tiles, "title": title}
 
     def leads(self, block: Block) -> dict[str, str]:
         if block.kind != "conflict" or len(block.spans) < 2:

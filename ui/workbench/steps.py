@@ -17,6 +17,8 @@ NAMES = {
     "planned": "planned", "searched": "searched", "found": "found", "failed": "failed", "believed": "believes", "wrote": "wrote",
     "conflict": "sources disagree", "reopened": "reopened", "revised": "revised", "rolled back": "taken back",
     "unestablished": "not established", "routed": "went on", "cut": "cut short", "finished": "finished", "sealed": "sealed",
+    "attached": "evidence brought", "pinned": "pinned", "unpinned": "unpinned", "edited": "edited", "banned": "banned",
+    "asked": "asked", "replanned": "planned anew", "stopped": "stopped",
 }  # fmt: skip
 MOST = 300  # events shown; the whole log is in the run's folder
 

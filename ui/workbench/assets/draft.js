@@ -17,7 +17,10 @@ const showSpan = (span, before, picked) => {
     node.dataset.mask = span.mask;
     node.classList.add("pp-mask");
     node.title = span.title;
-    for (let i = 0; i < span.places; i++) node.append(make("i", i < (span.words || []).length ? "pp-known" : "", (span.words || [])[i] || ""));
+    for (const tile of span.tiles) {
+      const part = node.appendChild(make("i", tile.open ? (tile.text ? "pp-known" : "") : "pp-fixed", tile.text));
+      if (tile.open && tile.text) part.style.opacity = String(0.35 + 0.65 * tile.sure);
+    }
     node.append(make("span", "pp-hidden", span.title));
   } else {
     node.textContent = span.text;
