@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from palimpsest.agent.state import ResearchState, Revision
 from palimpsest.retrieval.types import Frozen
 
 from .errors import DamagedError, ResearchError
 from .graph import history
+from .processes import Status, status
 from .runs import Record, Run
-
-Status = Literal["running", "stopped", "done"]
 
 
 class Watched(Frozen):
@@ -45,9 +44,7 @@ class Moment(Frozen):
 def watch(run: Run) -> Watched:
     """How a run stands now. ResearchError when its record cannot be read."""
     record = run.record()
-    writing = run.is_being_written()
-    status: Status = "done" if record.current.done and not writing else "running" if writing else "stopped"
-    return Watched(record=record, status=status, state=_newest(run, record), events=tuple(_events(run)))
+    return Watched(record=record, status=status(run), state=_newest(run, record), events=tuple(_events(run)))
 
 
 def moments(run: Run) -> list[Moment]:

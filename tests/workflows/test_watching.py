@@ -23,7 +23,7 @@ def test_a_run_is_seen_while_it_is_written_and_when_it_was_stopped(config: Confi
     assert [e["text"] for e in seen.events] == [e.text for e in heard]
     assert [q.id for q in seen.state.questions] == ["q1", "q2"]
     events.close()  # type: ignore[attr-defined]
-    assert watching.watch(run).status == "stopped"
+    assert watching.watch(run).status == "unfinished"
     list(research.resume(run))
     done = watching.watch(run)
     assert (done.status, done.state) == ("done", run.state(1))
@@ -46,7 +46,7 @@ def test_drafts_are_seen_from_the_outline_to_the_end_of_every_version(config: Co
 
 def test_a_damaged_checkpoint_is_a_sentence(config: Config) -> None:
     run = scripted.finished(config)
-    run.checkpoint.write_bytes(b"no database" * 100)
+    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:4096] + b"no database" * 4000)
     with pytest.raises(ResearchError, match="is damaged"):
         watching.moments(run)
     assert watching.watch(run).status == "done"

@@ -10,6 +10,8 @@ from palimpsest.workflows.rendering.text import shown
 
 from .markup import escape
 
+LISTS = ("conflict", "source", "revision")  # that have a region of their own
+
 
 def between(old: str, new: str) -> str:
     """Markup of a word diff."""
@@ -25,8 +27,11 @@ def between(old: str, new: str) -> str:
 
 
 def lines(old: Draft, new: Draft) -> list[tuple[str, str, str]]:
-    """The blocks in which two drafts differ: id, words before, words after; in the order of the new draft, then those that went."""
-    before, after = ({b.id: shown(b) for b in d.blocks if b.spans} for d in (old, new))
+    """The blocks in which two drafts differ: id, words before, words after; in the order of the new draft, then those that went.
+
+    Lists that stand elsewhere on the page are left out.
+    """
+    before, after = ({b.id: shown(b) for b in d.blocks if b.spans and b.kind not in LISTS} for d in (old, new))
     names = [*after, *(name for name in before if name not in after)]
     return [(n, before.get(n, ""), after.get(n, "")) for n in names if before.get(n, "") != after.get(n, "")]
 

@@ -76,7 +76,7 @@ def _moment(run: Run, found: list[Moment], number: int) -> None:
     moment = found[number]
     before = found[number - 1].state if number else ResearchState(question=moment.state.question)
     left, right = st.columns([8, 5], gap="large")
-    with left:
+    with left, st.container(key="moment-draft"):
         components.draft(sheet(moment.state), key=f"moments-{run.folder.name}")
     with right:
         st.html(told(moment, before, number, len(found)))

@@ -40,5 +40,5 @@ def test_a_stopped_run_can_be_resumed(config: Config) -> None:
         next(events)
     events.close()  # type: ignore[attr-defined]
     shown = page("run", id=scripted.only_run(config).folder.name)
-    assert 'data-status="stopped"' in words(shown)
+    assert 'data-status="unfinished"' in words(shown)
     assert [b.label for b in shown.button if b.label == "Resume"] == ["Resume"]
