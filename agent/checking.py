@@ -8,7 +8,7 @@ from palimpsest.dlm_core.kinds import typed_spans
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Passage
 
-from . import blocks, reopening
+from . import blocks, prose, reopening
 from .draft import Block, Span, Support
 from .drafting import (
     believed_answers,
@@ -315,10 +315,13 @@ def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: 
 
 def _refill(state: ResearchState, tools: Tools) -> Events:
     """Places that a person opened, and with new evidence those still open, are denoised from what is held on them."""
-    for block in [b for b in state.draft.blocks if b.kind in ("quotation", "statement")]:
+    for block in [b for b in state.draft.blocks if b.kind in ("quotation", "statement", "prose")]:
         waiting = ("open", "unestablished") if state.fresh else ("open",)
         holes = [n for n, s in enumerate(block.words) if s.status in waiting]
         if not holes:
+            continue
+        if block.kind == "prose" and any(prose.is_written(block.words[n]) for n in holes):
+            state = yield from prose.settle(state, tools, block)
             continue
         wanted = content(block.text)
         own = state.passage(state.graph.get(block.about).support[0].passage)

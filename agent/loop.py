@@ -8,7 +8,7 @@ from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, following, person, sections
+from . import blocks, following, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
 from .drafting import give_up, is_listed, revised, slot_of, write_answers
@@ -29,11 +29,13 @@ def revise(state: ResearchState, tools: Tools) -> Steps:
 
 
 def finish(state: ResearchState, tools: Tools) -> Steps:
-    """Show what stayed open, what conflicts, what was revised and every source; only ever by adding spans."""
+    """Say quotations in prose where somebody writes; show what stayed open, what conflicts, what was revised and every source."""
     state = yield from _mark_open(state)
     for question in (q for q in state.questions if q.is_open and state.version == 1):
         state = yield from sections.missing(state, question)
     state = yield from following.missing(state)
+    if state.version == 1:
+        state = yield from prose.write(state, tools)
     state = yield from _restate(state)
     listed = [blocks.conflict(state, c) for c in state.conflicts]
     listed += [blocks.line(f"unread.{n}", "unread", _unread(f)) for n, f in enumerate(state.failures, 1)]

@@ -250,17 +250,32 @@ class Reader(Protocol):
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
+class ProseError(Exception):
+    """Whoever writes the prose cannot be asked; the message says why. The quotations stand."""
+
+
+class Prose(Protocol):
+    """A model that writes words between words."""
+
+    def compose(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[str] | None]:
+        """For each form (fixed words and open TEXT slots, and the sentences it is to say) the words of its slots, in order; None
+        where nothing that fits the form was written. ProseError when the model cannot be asked.
+        """
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the steps reach for: a model, a search over every source (queries in, `Found` out), and the model's fitted numbers.
 
-    Without a `reader` every question is asked for one answer. `watch` looks on; `stop` tells whether a person wants the report now.
+    Without a `reader` every question is asked for one answer; without somebody to write `prose`, quotations stand. `watch` looks on;
+    `stop` tells whether a person wants the report now.
     """
 
     writer: Writer
     search: Callable[[Sequence[str], int], Found]
     numbers: Numbers = UNCALIBRATED
     reader: Reader | None = None
+    prose: Prose | None = None
     watch: Watch | None = None
     stop: Callable[[], bool] | None = None
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence, Set
 from itertools import pairwise
 
+from palimpsest.agent import prose
 from palimpsest.agent.draft import COPIED, Block, Span, moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.state import ResearchState
@@ -135,9 +136,9 @@ def _draft_problems(run: Run, states: Sequence[ResearchState], written: Set[Edit
     for passage in state.passages:
         if passage.source.id in texts and texts[passage.source.id][passage.start : passage.end] != passage.text:
             problems.append(f"passage {passage.id} is not what {passage.source.title!r} says at {passage.start}")
-    for span in state.draft.spans():
-        problems += _span_problems(span, state, texts)
     for block in state.draft.blocks:
+        for span in block.spans:
+            problems += _span_problems(span, state, texts, written=block.kind == "prose" and prose.is_written(span))
         problems += _block_problems(block, state)
         problems += _person_problems(block, written)
     for old, new in pairwise(states):
@@ -157,7 +158,9 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
         cited = block.span("citation")
         if cited is None or not cited.support or cited.support[0].quote != block.text:
             return [f"quotation {block.id} is not the sentence that it cites: {block.text[:60]!r}"]
-    if block.kind in ("statement", "prose"):
+    if block.kind == "prose":
+        return prose.wrong_with(block)
+    if block.kind == "statement":
         return _statement_problems(block)
     if block.kind == "answer" and block.words[0].status == "filled":
         place = block.words[0]
@@ -207,7 +210,8 @@ def _sources(run: Run, state: ResearchState) -> tuple[dict[str, str], list[str]]
     return texts, problems
 
 
-def _span_problems(span: Span, state: ResearchState, texts: dict[str, str]) -> list[str]:
+def _span_problems(span: Span, state: ResearchState, texts: dict[str, str], written: bool) -> list[str]:
+    """Whether what a span rests on stands in its source; words that are `written` rest on the anchors beside them."""
     problems = []
     held = {p.id: p for p in state.passages}
     for support in span.support:
@@ -218,7 +222,8 @@ def _span_problems(span: Span, state: ResearchState, texts: dict[str, str]) -> l
             problems.append(
                 f"the quote of span {span.id} is not in {passage.source.title!r} at {support.start}: {support.quote[:60]!r}"
             )
-    if span.status in ("filled", "pinned") and span.kind in COPIED and not span.person:
+    copied = span.kind in COPIED and not span.person and not written
+    if span.status in ("filled", "pinned") and copied:
         if not span.support:
             problems.append(f"span {span.id} ({span.text[:40]!r}) has no source")
         elif span.support[0].quote != span.text:

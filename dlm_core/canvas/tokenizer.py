@@ -109,6 +109,16 @@ class ChatTokenizer:
         encoding = self._words.encode(text, add_special_tokens=False)
         return Encoding(encoding.ids, encoding.offsets)
 
+    @property
+    def size(self) -> int:
+        """One more than the largest id."""
+        return 1 + max(self._control.get_vocab(with_added_tokens=True).values())
+
+    def id_of(self, token: str) -> int | None:
+        """The id of a token by its own spelling; None where there is no such token."""
+        found = self._control.token_to_id(token)
+        return None if found is None else int(found)
+
     def control(self, text: str) -> list[int]:
         """Token ids of a piece of the template, whose special tokens are meant."""
         return list(self._control.encode(text, add_special_tokens=False).ids)

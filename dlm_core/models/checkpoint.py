@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..canvas.tokenizer import ChatTokenizer, Template
 from .errors import ModelError
-from .families import Family, Piece, find, read
+from .families import Family, Piece, find, find_causal, read
 from .transformer import Block, Transformer, TransformerConfig
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -38,7 +38,22 @@ def load(
     """
     folder = folder_of(name)
     stored = _facts(folder)
-    family = find(stored)
+    return _loaded(folder, stored, find(stored), dtype, device)
+
+
+def load_causal(folder: Path) -> tuple[Transformer, ChatTokenizer]:
+    """An autoregressive checkpoint in fp32 on the CPU, as a model of blocks of one row; errors as of `load`."""
+    stored = _facts(folder)
+    return _loaded(folder, stored, find_causal(stored), torch.float32, "cpu")
+
+
+def _loaded(
+    folder: Path,
+    stored: Mapping[str, Any],
+    family: Family,
+    dtype: torch.dtype | None,
+    device: Device | Sequence[Device] | Mapping[str, Device | int] | None,
+) -> tuple[Transformer, ChatTokenizer]:
     config = read(stored, family)
     with torch.device("meta"):
         model = Transformer(config)

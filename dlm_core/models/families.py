@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..canvas.tokenizer import Template
@@ -61,8 +61,25 @@ def find(config: Config) -> Family:
         if any(a in family.architectures for a in named) and all(config.get(k) is not None for k in family.marks):
             return family
     found = ", ".join(named) or f"no architecture, model type {config.get('model_type')!r}"
+    if any(a in family.architectures for family in CAUSAL for a in named):
+        raise ModelError(
+            f"config.json names {found}, which writes from left to right; make it a diffusion model with "
+            "python -m palimpsest.dlm_core.training.adapt --from FOLDER --to block"
+        )
     known = ", ".join(f.name for f in FAMILIES)
     raise ModelError(f"config.json names {found}, which is no diffusion language model known here; known are {known}")
+
+
+def find_causal(config: Config) -> Family:
+    """The family of an autoregressive config.json, read as blocks of one row; ModelError for one that cannot be adapted here."""
+    named = [str(a) for a in config.get("architectures") or []]
+    for family in CAUSAL:
+        if any(a in family.architectures for a in named):
+            return family
+    found, known = ", ".join(named) or "no architecture", ", ".join(f.name for f in CAUSAL)
+    raise ModelError(
+        f"config.json names {found}, which cannot be adapted here; the autoregressive families are {known}"
+    )
 
 
 def _architectures(config: Config) -> list[str]:
@@ -298,7 +315,25 @@ def _sdar(config: Config, family: Family) -> TransformerConfig:
 
 
 def _diffcoder(config: Config, family: Family) -> TransformerConfig:
-    return _usual(config, family, block_length=_fact(config, family, "block_length", "block_length", "block_size"))
+    return _usual(config, family, **_blocks(config, family))
+
+
+def _qwen2_blocks(config: Config, family: Family) -> TransformerConfig:
+    return _usual(config, family, qkv_bias=True, output_bias=False, **_blocks(config, family))
+
+
+def _qwen3_blocks(config: Config, family: Family) -> TransformerConfig:
+    return _usual(config, family, qk_norm=True, **_blocks(config, family))
+
+
+def _blocks(config: Config, family: Family) -> dict[str, int]:
+    """How long blocks are, and whether a place is read off the row before it, as of a model that `training.adapt` made."""
+    length = _fact(config, family, "block_length", "block_length", "block_size")
+    return {"block_length": length, "shift": int(config.get("shift") or 0)}
+
+
+def _causal(read: Callable[[Config, Family], TransformerConfig]) -> Callable[[Config, Family], TransformerConfig]:
+    return lambda config, family: replace(read(config, family), shift=1)
 
 
 _LAYER = r"model\.layers\.(\d+)\."
@@ -354,6 +389,8 @@ _CHATML = Template("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", 
 _ROLES = Template("<role>HUMAN</role>", "<|role_end|><role>ASSISTANT</role>", "<|role_end|>")
 _PLAIN = Template("", "\n\n")
 
+_ADAPTED = ("mask_token_id", "block_length")
+
 FAMILIES = (
     Family("LLaDA", ("LLaDAModelLM",), _llada, _LLADA, _LLAMA3_CHAT),
     # mask: the model's README; neither config.json nor the tokenizer names it. The head is tied, and may be stored all the same.
@@ -387,10 +424,10 @@ FAMILIES = (
         _PLAIN,
         {"mask": 5, "block_length": 4},
     ),
-    # any Llama whose owner wrote the two facts of diffusion into config.json
-    Family(
-        "Llama with blocks", ("LlamaForCausalLM",), _diffcoder, _USUAL, _PLAIN, {}, ("mask_token_id", "block_length")
-    ),
+    # any of these whose owner, or `training.adapt`, wrote the facts of diffusion into config.json
+    Family("Llama with blocks", ("LlamaForCausalLM",), _diffcoder, _USUAL, _PLAIN, {}, _ADAPTED),
+    Family("Qwen2 with blocks", ("Qwen2ForCausalLM",), _qwen2_blocks, _USUAL, _CHATML, {}, _ADAPTED),
+    Family("Qwen3 with blocks", ("Qwen3ForCausalLM",), _qwen3_blocks, _USUAL, _CHATML, {}, _ADAPTED),
     Family(
         "Fast-dLLM-v2",
         ("Fast_dLLM_QwenForCausalLM",),
@@ -402,4 +439,12 @@ FAMILIES = (
     # mask: the tokenizer's mask token
     Family("A2D Qwen2", ("A2DQwen2LMHeadModel",), _a2d_qwen2, _USUAL, _CHATML),
     Family("A2D Qwen3", ("A2DQwen3LMHeadModel",), _a2d_qwen3, _USUAL, _CHATML, chat={"enable_thinking": False}),
+)
+
+# What writes from left to right is a model of blocks of one row that reads each word off the row before. It has no mask token.
+_ROW_BY_ROW = {"mask": 0, "block_length": 1}
+CAUSAL = (
+    Family("Llama", ("LlamaForCausalLM",), _causal(_diffcoder), _USUAL, _PLAIN, _ROW_BY_ROW),
+    Family("Qwen2", ("Qwen2ForCausalLM",), _causal(_qwen2_blocks), _USUAL, _CHATML, _ROW_BY_ROW),
+    Family("Qwen3", ("Qwen3ForCausalLM",), _causal(_qwen3_blocks), _USUAL, _CHATML, _ROW_BY_ROW),
 )
