@@ -7,9 +7,15 @@ from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
+from palimpsest.dlm_core.cache.span_cache import SPAN_CACHE
 from palimpsest.dlm_core.canvas.canvas import Canvas, Decoder
 from palimpsest.dlm_core.decoding.frame_words import standing_words
+from palimpsest.dlm_core.decoding.profiles import PROFILES
 from palimpsest.dlm_core.decoding.sampler import Frame, Plan, denoise_all, in_batches, threshold
+from palimpsest.dlm_core.decoding.speculative import Tally, speculate
 from palimpsest.dlm_core.denoisers import embedded
 from palimpsest.dlm_core.denoisers.open import shared_denoiser
 from palimpsest.dlm_core.kinds import (
@@ -36,7 +42,8 @@ class ModelWriter:
     """Fills, judges and cites with `model`: "embedded", a folder of weights, or a Hugging Face id of a known family.
 
     Steps, the settling probability and the lengths of slots are those measured of the model. `threads` limits torch's own; None
-    leaves them alone. The same `seed` draws the same words. WeightsError and ModelError name what is missing or damaged.
+    leaves them alone. The same `seed` draws the same words. `denoising` names how prose is denoised (`decoding.profiles`); carefully,
+    each place by itself, with `drafter` to guess ahead. WeightsError and ModelError name what is missing or damaged.
     """
 
     def __init__(
@@ -45,17 +52,24 @@ class ModelWriter:
         threads: int | None = None,
         steps: int | None = None,
         seed: int = 0,
+        denoising: str = "steady",
+        drafter: ModelWriter | None = None,
     ):
         if threads is not None:
-            import torch
-
             torch.set_num_threads(threads)
         self.denoiser = shared_denoiser(model)
         self.name = str(model) if model == "embedded" else Path(model).name
         self.calibration = self.denoiser.calibration
         self.steps = steps or self.calibration.steps
         self.seed = seed
+        self.denoising, self.drafter = denoising, drafter
         self.eye: Eye | None = None
+        self.tallies: list[Tally] = []  # of the sentences that were written with speculation
+
+    @property
+    def writes_prose(self) -> bool:
+        """Whether it can write words that stand in no source."""
+        return self.denoiser.writes_prose
 
     def seeded(self, seed: int) -> ModelWriter:
         """The same model, drawing by another seed."""
@@ -101,6 +115,55 @@ class ModelWriter:
             [self._filled(frames, number, passages) for number in range(len(frames[-1].canvas.slots) - 1)]
             for frames, (_, passages) in zip(denoised, forms, strict=True)
         ]
+
+    def compose(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[str] | None]:
+        """Denoise the free slots of each form in words of the model's own; None for a form that fits on no canvas of it."""
+        canvases = {n: built for n, form in enumerate(forms) if (built := self._sheet(*form)) is not None}
+        if self.denoising == "careful":
+            settled = {n: self._guessed_ahead(canvas, forms[n]) for n, canvas in canvases.items()}
+        else:
+            settled = dict(zip(canvases, in_batches(list(canvases.values()), self._written), strict=True))
+        return [self._words(settled[n]) if n in settled else None for n in range(len(forms))]
+
+    def _sheet(self, pieces: Sequence[Piece], passages: Sequence[Passage]) -> Canvas | None:
+        shown = [(p.id, p.text) for p in passages]
+        try:
+            return self.denoiser.build([], shown[: self.denoiser.fit([], shown, pieces)], pieces)
+        except ValueError:  # longer than what this model reads or writes at once
+            return None
+
+    def _written(self, canvases: list[Canvas]) -> list[Canvas]:
+        plan = PROFILES[self.denoising](max(int(c.open.sum()) for c in canvases))
+        *_, last = denoise_all(
+            self.denoiser, canvases, seed=self.seed, **vars(replace(plan, resize=self.denoiser.resize))
+        )
+        return [frame.canvas for frame in last]
+
+    def _guessed_ahead(self, canvas: Canvas, form: tuple[Sequence[Piece], Sequence[Passage]]) -> Canvas:
+        """One place a step, several steps guessed ahead: by the drafter, which copies, or by the model itself."""
+        draft = self._drafted(canvas, *form) if self.drafter else None
+        steps = speculate(self.denoiser, canvas, cache=SPAN_CACHE, seed=self.seed, draft=draft)
+        while True:
+            try:
+                canvas = next(steps).canvas
+            except StopIteration as stop:
+                self.tallies.append(stop.value)
+                return canvas
+
+    def _drafted(self, canvas: Canvas, pieces: Sequence[Piece], passages: Sequence[Passage]) -> Tensor:
+        """[T] what the drafter copies into the same slots, in this model's tokens; -1 where nothing."""
+        assert self.drafter is not None, "asked only where there is one"
+        copying = [replace(p, free=False, max_length=0) if isinstance(p, SlotSpec) else p for p in pieces]
+        draft = torch.full((len(canvas),), -1)
+        for slot, fill in zip(canvas.slots, self.drafter.fill([(copying, passages)])[0], strict=True):
+            words = self.denoiser.tokenizer.encode(f" {fill.text}").ids if fill.text else []
+            size = min(len(words), slot.end - slot.start)
+            draft[slot.start : slot.start + size] = torch.tensor(words[:size], dtype=torch.long)
+        return draft
+
+    def _words(self, canvas: Canvas) -> list[str]:
+        fills = [canvas.fill(n, self.denoiser.tokenizer) for n in range(len(canvas.slots))]
+        return [fill.text if fill else "" for fill in fills]
 
     def kinds(self, question: str) -> dict[str, float]:
         """The probabilities of the kinds of a question, by the names of `asking.KINDS`."""

@@ -38,6 +38,8 @@ FILLING = (
 )
 JUDGING = f'Does the source below support the claim? Answer "yes", "no" (it contradicts the claim) or "{NOTHING}".'
 
+WRITING = "Say in one plain sentence what the sources below say. Names, figures and the citation stand already."
+
 
 class HostedTokenizer(Protocol):
     template: Template
@@ -132,7 +134,8 @@ class PromptedDenoiser(ABC):
         judged = all(not isinstance(p, SlotSpec) or p.kind is MaskKind.CHOICE for p in draft) and bool(passages)
         prose = any(isinstance(p, SlotSpec) and p.free for p in draft)
         words = "".join(p if isinstance(p, str) else "____" for p in question)
-        asked = words if prose and not passages else f"{JUDGING if judged else FILLING}\n\nQuestion: {words}\n"
+        task = JUDGING if judged else WRITING if prose else FILLING
+        asked = words if prose and not passages else f"{task}\n\n" + (f"Question: {words}\n" if words else "")
         for token in [*self.tokenizer.control(self.tokenizer.template.before_user), *self.tokenizer.encode(asked).ids]:
             sheet.put(token)
         sheet.close(Role.QUESTION, words)
@@ -250,10 +253,11 @@ class PromptedDenoiser(ABC):
     def _slot(self, canvas: Canvas, slot: Slot, read: Reader, limit: Limits) -> Scored:
         """The distribution of one slot; a settled one whose rows were not computed keeps its standing."""
         places, spec = torch.arange(slot.start, slot.end), slot.spec
-        if spec.free or spec.kind is MaskKind.LOGIC:
-            best = read.best(places, None if spec.free else self.logic)
-            best = best if best is None or spec.free else best.as_one()
-            return Scored(words=best or _as_it_stands(canvas, slot))
+        if spec.free:
+            return Scored(words=read.best(places, None) or _open_places(canvas, slot, read))
+        if spec.kind is MaskKind.LOGIC:
+            best = read.best(places, self.logic)
+            return Scored(words=best.as_one() if best else _as_it_stands(canvas, slot))
         words = read.words(places)
         if words is None:
             return Scored(words=_as_it_stands(canvas, slot))
@@ -303,6 +307,20 @@ def _cited(canvas: Canvas, words: Tensor) -> Tensor:
     scores = torch.full((len(canvas), 1), -torch.inf)
     scores[openers, 0] = words[canvas.tokens[openers]].log_softmax(-1)
     return scores
+
+
+def _open_places(canvas: Canvas, slot: Slot, read: Reader) -> Best:
+    """A free slot whose first words were settled and not computed again, with what is kept of their blocks: they stand as they are."""
+    stands = _as_it_stands(canvas, slot)
+    still = canvas.open[slot.start : slot.end].nonzero()[:, 0]
+    found = read.best(still + slot.start, None) if len(still) else None
+    if found is None:
+        return stands
+    size = slot.end - slot.start
+    every = Best(stands.tokens.clone(), stands.source.clone(), torch.ones(size), torch.zeros(size), torch.ones(size))
+    for whole_slot, part in zip(every, found, strict=True):
+        whole_slot[still] = part
+    return every
 
 
 def _as_it_stands(canvas: Canvas, slot: Slot) -> Best:

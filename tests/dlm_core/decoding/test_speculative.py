@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import pytest
 import torch
 
 from palimpsest.dlm_core.cache.span_cache import NO_CACHE, Cache
 from palimpsest.dlm_core.canvas.canvas import Canvas
-from palimpsest.dlm_core.decoding.sampler import Guess, denoise
-from palimpsest.dlm_core.decoding.speculative import one_at_a_time, speculate
+from palimpsest.dlm_core.decoding.sampler import Frame, Guess, denoise
+from palimpsest.dlm_core.decoding.speculative import Tally, one_at_a_time, speculate
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 
 from ..world import ENTITY, sheet
@@ -72,6 +72,34 @@ def test_each_step_has_the_noise_it_would_have_alone(seed: int) -> None:
     assert [f.canvas.tokens.tolist() for f in one] == [f.canvas.tokens.tolist() for f in two]
     other = list(speculate(Fickle(1, 1, noisy=True), canvas, width=4, seed=seed + 1))
     assert other[-1].canvas.tokens.tolist() != two[-1].canvas.tokens.tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_draft_of_another_model_changes_nothing_but_the_number_of_calls(seed: int) -> None:
+    """A perfect draft is accepted wherever the order is right, a wrong one never; the words are the model's own either way."""
+    canvas = sheet(draft=(FREE, " of ", FREE))
+    alone = [f.canvas for f in denoise(Fickle(seed, 1), canvas, schedule=1000, commit=one_at_a_time)]
+    perfect = torch.where(canvas.open, alone[-1].tokens, -1)
+    calls = {}
+    for name, draft in (("perfect", perfect), ("wrong", torch.where(canvas.open, 7, -1)), ("none", None)):
+        model = Fickle(seed, 1)
+        frames, tally = told(speculate(model, canvas, width=4, draft=draft))
+        assert [f.canvas.tokens.tolist() for f in frames] == [c.tokens.tolist() for c in alone]
+        assert (tally.steps, tally.calls) == (len(alone), model.calls)
+        assert 0 <= tally.accepted <= tally.drafted
+        assert name != "wrong" or tally.accepted == 0
+        calls[name] = model.calls
+    assert calls["perfect"] <= calls["none"] <= calls["wrong"]
+
+
+def told(frames: Generator[Frame, None, Tally]) -> tuple[list[Frame], Tally]:
+    """Every frame, and what was tallied."""
+    found = []
+    while True:
+        try:
+            found.append(next(frames))
+        except StopIteration as stop:
+            return found, stop.value
 
 
 def test_a_model_that_changes_little_needs_fewer_calls() -> None:
