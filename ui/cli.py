@@ -123,6 +123,12 @@ def run(
     question: Annotated[str, typer.Argument(help="the question, in quotes")],
     docs: Docs = None,
     model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
+    writer: Annotated[
+        str | None, typer.Option(help="URL#MODEL of a chat endpoint that writes the words between names and figures")
+    ] = None,
+    denoising: Annotated[
+        str | None, typer.Option(help="how a hosted model writes: steady, fast or careful [default: steady]")
+    ] = None,
     effort: Annotated[int | None, typer.Option(help="1 (quick) to 5 (thorough) [default: 3]")] = None,
     budget: Annotated[
         str | None, typer.Option(help="longest time, such as 90s or 5m; the report is written with what is known")
@@ -163,6 +169,7 @@ def run(
     settings = _config(
         config, docs=docs_given, model=model, effort=effort, budget=budget, out=out, seed=seed, web=web, since=since,
         type=kind, offline=offline or None, replay=replay or None, contact=contact, approve_queries=approve_queries or None,
+        writer=writer, denoising=denoising,
     )  # fmt: skip
     if hosts := announcement(settings):
         _say(f"research: {hosts}")

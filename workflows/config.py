@@ -13,7 +13,7 @@ import stat
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -40,6 +40,8 @@ class Config(BaseModel):
 
     docs: tuple[Path, ...] = ()
     model: str = "embedded"
+    writer: str = ""  # URL#MODEL of a chat endpoint that writes prose between anchors; "" leaves it to a model that can
+    denoising: Literal["steady", "fast", "careful"] = "steady"  # how a hosted model denoises what it writes
     effort: int = Field(default=3, ge=1, le=5)
     budget: float = Field(default=0.0, ge=0, le=YEAR, description='seconds, or "90s", "5m", "1h"; 0 for no limit')
     out: Path = Path("runs")
@@ -77,7 +79,14 @@ class Config(BaseModel):
             raise ValueError("write name=address, with commas between several")
         return {name.strip(): address.strip() for name, _, address in pairs}
 
-    @field_validator("services", "proxy")
+    @field_validator("writer")
+    @classmethod
+    def _names_a_model(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s#]+#\S+", value):
+            raise ValueError("write URL#MODEL, such as http://127.0.0.1:11434/v1#qwen3")
+        return value
+
+    @field_validator("services", "proxy", "writer")
     @classmethod
     def _without_logins(cls, value: Any) -> Any:
         """Settings are written into every run: a password would lie there for good."""
@@ -206,7 +215,7 @@ def _from_environment() -> dict[str, Any]:
     found = {
         n.removeprefix("RESEARCH_").lower(): v
         for n, v in os.environ.items()
-        if n.startswith("RESEARCH_") and n not in ("RESEARCH_TRACING", "RESEARCH_SERVE_TOKEN")
+        if n.startswith("RESEARCH_") and n not in ("RESEARCH_TRACING", "RESEARCH_SERVE_TOKEN", "RESEARCH_WRITER_TOKEN")
     }
     if "docs" in found:
         return {**found, "docs": tuple(found["docs"].split(os.pathsep))}
@@ -252,6 +261,11 @@ def _secret(name: str) -> str | None:
         raise ResearchError(
             f"the key ring did not give {name} ({error}); unlock it, or set {name} as a variable"
         ) from error
+
+
+def writer_token() -> str | None:
+    """The token that `--writer URL#MODEL` sends; None when there is none. It stands in no file of settings, run or log."""
+    return os.environ.get("RESEARCH_WRITER_TOKEN") or None
 
 
 def may_trace() -> bool:

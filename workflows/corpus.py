@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from palimpsest.agent.budget import READING, Clock
-from palimpsest.agent.state import Tools, Writer
+from palimpsest.agent.state import Prose, Tools, Writer
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
 from palimpsest.retrieval.index import Index, Progress, Watch
 from palimpsest.retrieval.library import HybridSearcher
@@ -137,9 +137,28 @@ def open_model(config: Config) -> ModelWriter:
     from palimpsest.dlm_core.models.errors import ModelError
 
     try:
-        return Opened(config.model, threads=config.threads, seed=config.seed)
+        opened = Opened(config.model, threads=config.threads, seed=config.seed, denoising=config.denoising)
+        if opened.writes_prose and config.denoising == "careful":
+            opened.drafter = Opened("embedded")
+        return opened
     except (WeightsError, ModelError) as error:
         raise ResearchError(str(error), FAILED) from error
+
+
+def open_prose(config: Config, writer: Writer) -> Prose | None:
+    """Who writes prose: the chat model that `config.writer` names, else the writer itself where it can, else nobody."""
+    if not config.writer:
+        return cast(Prose, writer) if getattr(writer, "writes_prose", False) else None
+    from .serving.guard import is_loopback
+
+    if config.offline and not is_loopback(urlsplit(config.writer).hostname or ""):
+        raise ResearchError(
+            f"--offline, and the writer is at {config.writer}: evidence would leave this machine", USAGE
+        )
+    from .config import writer_token
+    from .serving.chat_writer import ChatWriter
+
+    return ChatWriter(config.writer, writer_token())
 
 
 def open_web(config: Config, approve: Approve | None = None, question: str = "") -> WebSearch:
@@ -228,4 +247,5 @@ def _beside(own: Found, web: Found) -> Found:
 def tools(config: Config, corpus: Corpus) -> Tools:
     writer = open_writer(config)
     numbers = numbers_of(config.model if writer.name != "embedded" else "embedded")
-    return Tools(writer, corpus.search, numbers, SelectingReader(corpus, report_weights()))
+    reader = SelectingReader(corpus, report_weights())
+    return Tools(writer, corpus.search, numbers, reader, open_prose(config, writer))

@@ -36,7 +36,7 @@ def open_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
 
 
 def shared_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoiser:
-    """The one that was opened last, when it is asked for again and its files are as they were: for whoever only reads it.
+    """One of the two that were opened last, when it is asked for again and its files are as they were: for whoever only reads it.
 
     A model loaded for each of many questions is memory that the allocator keeps in pieces: 4.7 GB after 138 of them. Errors as of
     `open_denoiser`.
@@ -44,7 +44,7 @@ def shared_denoiser(name: str | Path = "embedded") -> Denoiser | PromptedDenoise
     return _opened(name, _stamps(Path(name)))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a hosted one, and the embedded one that guesses ahead for it
 def _opened(name: str | Path, stamps: tuple[tuple[str, int, int], ...]) -> Denoiser | PromptedDenoiser:
     return open_denoiser(name)
 

@@ -112,13 +112,14 @@ def opened(folder: Path) -> Adapted:
 
 def _grow(body: Transformer, rows: int) -> None:
     """Give the vocabulary more rows, each the mean of the old ones, in place."""
-    for layer in {id(body.embedding): body.embedding, id(body.head): body.head}.values():
-        weight = layer.weight.detach()
-        more = weight.mean(0, keepdim=True).expand(rows - len(weight), -1)
-        layer.weight = nn.Parameter(torch.cat([weight, more]))
-    if body.config.tied:
-        body.head.weight = body.embedding.weight
+    body.embedding.weight = _longer(body.embedding.weight, rows)
+    body.head.weight = body.embedding.weight if body.config.tied else _longer(body.head.weight, rows)
     body.config = replace(body.config, vocabulary=rows)
+
+
+def _longer(weight: Tensor, rows: int) -> nn.Parameter:
+    more = weight.mean(0, keepdim=True).expand(rows - len(weight), -1)
+    return nn.Parameter(torch.cat([weight, more]).detach())
 
 
 def documents(config: AdaptConfig) -> list[str]:
@@ -221,7 +222,8 @@ def adapt(config: AdaptConfig) -> Iterator[dict[str, float]]:
     model.body.to("cuda" if torch.cuda.is_available() else "cpu")
     trained, held = parted(documents(config))
     optim = torch.optim.AdamW(model.body.parameters(), lr=config.rate, betas=(0.9, 0.95), weight_decay=0.0)
-    progress, start = Progress(), {}
+    progress = Progress()
+    start: dict[str, float] = {}
     config.out.mkdir(parents=True, exist_ok=True)
     kept = config.out / "checkpoint.pt"
     if kept.exists():

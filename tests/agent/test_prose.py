@@ -25,7 +25,7 @@ TOWER = passage("The tower of Orta was built by Pietro Canale in 1901, before tw
 class Scribe:
     """Writes what is enqueued, a list of gaps a form, else the same `usual` words into every gap; `history` keeps the forms."""
 
-    def __init__(self, *queue: list[str] | None | Exception, usual: str = "stays with"):
+    def __init__(self, *queue: list[str] | Exception | None, usual: str = "stays with"):
         self.queue = deque(queue)
         self.usual = usual
         self.history: list[list[Piece]] = []
@@ -74,7 +74,8 @@ def test_names_figures_and_relations_are_anchors_and_the_words_between_are_open(
 def test_the_form_keeps_anchors_in_order_and_the_citation_before_the_stop() -> None:
     pieces = prose.form(prose.scaffold(quoted(TOWER)))
     slots = [p for p in pieces if isinstance(p, SlotSpec)]
-    assert len(slots) == 4 and all(s.free and s.kind is MaskKind.TEXT for s in slots)
+    assert len(slots) == 4
+    assert all(s.free and s.kind is MaskKind.TEXT for s in slots)
     assert "".join(p if isinstance(p, str) else "_" for p in pieces) == "_ Orta_ Pietro Canale_ 1901, before two_ [1]."
 
 
@@ -85,7 +86,8 @@ def test_a_gap_that_failed_gets_fewer_places() -> None:
         [p.max_length for p in prose.form(s) if isinstance(p, SlotSpec)]
         for s in (first, prose.Sentence(again.block, first.parts, first.open, again.tries))
     ]
-    assert sizes[1][0] < sizes[0][0] and min(sizes[1]) == 1
+    assert sizes[1][0] < sizes[0][0]
+    assert min(sizes[1]) == 1
 
 
 GOOD = ["The tower at", "was the work of", "in", "ferries ran"]
@@ -141,7 +143,8 @@ def test_quotations_of_sections_become_prose_that_cites_what_they_cited() -> Non
     assert written
     for block in written:
         cited = block.span("citation")
-        assert cited is not None and prose.wrong_with(block) == []
+        assert cited is not None
+        assert prose.wrong_with(block) == []
         assert all(s.text == s.support[0].quote for s in block.words if s.support)
     salt = next(b for b in written if "Pietro Canale" in b.text)
     assert salt.text == "Salt stays with Pietro Canale stays with 12 stays with."
@@ -182,7 +185,8 @@ def test_what_a_cited_sentence_refutes_is_not_written() -> None:
 
     scribe = Scribe()
     _, state = run(scribe, held, writer=Refuting({}))
-    assert kinds(state) == ["quotation"] and len(scribe.history) == 3
+    assert kinds(state) == ["quotation"]
+    assert len(scribe.history) == 3
 
 
 def test_a_writer_that_cannot_be_asked_is_named_and_asked_no_more() -> None:
@@ -209,7 +213,8 @@ def test_words_that_a_person_opens_are_written_anew_or_give_way_to_the_quotation
     ):
         _, after = finish(amended, Tools(ScriptedWriter({}), Shelf(held), NUMBERS, TopicReader(), scribe))
         now = after.draft.block(block.id)
-        assert now is not None and now.text == text
+        assert now is not None
+        assert now.text == text
         assert after.revisions[-1].reason == "person"
         assert set(after.revisions[-1].reopened) == {s.id for s in block.spans}
 

@@ -49,7 +49,8 @@ class RemoteWriter:
             self._client = operator.client(self.url, headers=headers, below=transport)
         except SourceError as error:
             raise ResearchError(f"the model server's address cannot be used: {error}", USAGE) from error
-        self.name = str(self._send("GET", "/health", None)["model"])
+        health = self._send("GET", "/health", None)
+        self.name, self.writes_prose = str(health["model"]), health.get("writes_prose") is True
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
         found: list[Candidate] = []
@@ -72,6 +73,13 @@ class RemoteWriter:
         for part in _parts(forms, FORMS):
             body = [{"pieces": _pieces(pieces), "passages": _dumped(passages)} for pieces, passages in part]
             found += self._ask("/v1/fill", {"forms": body}, list[list[Filled]])
+        return found
+
+    def compose(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[str] | None]:
+        found: list[list[str] | None] = []
+        for part in _parts(forms, FORMS):
+            body = [{"pieces": _pieces(pieces), "passages": _dumped(passages)} for pieces, passages in part]
+            found += self._ask("/v1/compose", {"forms": body}, list[list[str] | None])
         return found
 
     def _ask(self, path: str, body: dict[str, Any], kind: type[T]) -> T:

@@ -37,8 +37,8 @@ from .replies import all_of, events, items_of
 from .wire import Answers, Chat, Choose, Drawn, Form, Forms, Revise, Verdicts, slices, specs
 
 ENDPOINTS = (
-    "/health", "/metrics", "/v1/models", "/v1/answers", "/v1/choose", "/v1/verdicts", "/v1/fill", "/v1/revise",
-    "/v1/chat/completions",
+    "/health", "/metrics", "/v1/models", "/v1/answers", "/v1/choose", "/v1/verdicts", "/v1/fill", "/v1/compose",
+    "/v1/revise", "/v1/chat/completions",
 )  # fmt: skip
 COMMITS: dict[str, Callable[[float], Rule]] = {
     "threshold": threshold,
@@ -131,8 +131,8 @@ def _errors(app: FastAPI) -> None:
 
 def _facts(app: FastAPI, writer: ModelWriter, metrics: Metrics) -> None:
     @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok", "model": writer.name}
+    async def health() -> dict[str, str | bool]:
+        return {"status": "ok", "model": writer.name, "writes_prose": writer.writes_prose}
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -174,6 +174,19 @@ def _writing(app: FastAPI, writer: ModelWriter, engine: Engine) -> None:
         parts = slices(asked.forms, lambda f: sum(len(p.text) for p in f.passages))
         work = [partial(_fill, _drawing(writer, asked), part) for part in parts]
         return [f for part in await all_of(engine.run(work, _ticket(request)), request) for f in part]
+
+    @app.post("/v1/compose")
+    async def compose(asked: Forms, request: Request) -> list[list[str] | None]:
+        """The free slots of each form in words of the model's own; a model that copies has none."""
+        if not writer.writes_prose:
+            raise ValueError("this model writes no prose, it copies: ask /v1/fill")
+        parts = slices(asked.forms, lambda f: sum(len(p.text) for p in f.passages))
+        work = [partial(_compose, _drawing(writer, asked), part) for part in parts]
+        return [f for part in await all_of(engine.run(work, _ticket(request)), request) for f in part]
+
+
+def _compose(writer: ModelWriter, forms: Sequence[Form]) -> list[list[str] | None]:
+    return writer.compose([(specs(f.pieces), f.passages) for f in forms])
 
 
 def _drawing(writer: ModelWriter, asked: Drawn) -> ModelWriter:

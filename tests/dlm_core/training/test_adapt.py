@@ -110,7 +110,8 @@ def test_every_word_but_the_first_is_open_in_one_copy_and_read_off_the_row_befor
     copies = laid.tokens.reshape(3, 24)
     assert torch.equal(copies[0], words)
     hidden = copies == 3
-    assert not hidden[0].any() and not hidden[:, 0].any()
+    assert not hidden[0].any()
+    assert not hidden[:, 0].any()
     assert torch.equal(hidden[1, 1:], ~hidden[2, 1:])
     assert torch.equal(laid.target, words[1:])
     for place, row in enumerate(laid.row.tolist(), 1):
@@ -129,7 +130,8 @@ def test_no_row_that_a_word_is_read_off_sees_that_word() -> None:
         for place, row in enumerate(laid.row.tolist(), 1):
             assert place not in told[sight[row]].tolist()
     assert torch.equal(seen(32, 8, 0)[:32, :32], torch.ones(32, 32).tril().bool() | _earlier(32, 8))
-    assert bool(seen(32, 8, 7)[0, 7]) and not bool(seen(32, 8, 7)[0, 8])
+    assert bool(seen(32, 8, 7)[0, 7])
+    assert not bool(seen(32, 8, 7)[0, 8])
 
 
 def _earlier(length: int, block: int) -> torch.Tensor:
@@ -148,7 +150,9 @@ def test_adapting_lowers_the_loss_of_open_words_and_leaves_a_model_that_is_hoste
     writer = ModelWriter(asked.out)
     assert writer.writes_prose
     card = (asked.out / "MODEL_CARD.md").read_text()
-    assert "text.jsonl" in card and "do not publish" in card and "masked at start" in card
+    assert "text.jsonl" in card
+    assert "do not publish" in card
+    assert "masked at start" in card
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -172,7 +176,8 @@ def test_what_is_kept_of_settled_blocks_changes_no_word(tmp_path: Path) -> None:
 
     plain, kept = run(cache=None), run()
     assert [f.canvas.tokens.tolist() for f in plain] == [f.canvas.tokens.tolist() for f in kept]
-    assert kept[-1].report is not None and kept[-1].report.recomputed < len(canvas) / 2
+    assert kept[-1].report is not None
+    assert kept[-1].report.recomputed < len(canvas) / 2
     assert isinstance(kept[-1].canvas, Canvas)
 
 
@@ -211,7 +216,8 @@ def test_what_cannot_be_adapted_is_said(tmp_path: Path) -> None:
 def test_texts_are_a_function_of_the_seed_and_nothing_held_out_is_trained_on(tmp_path: Path) -> None:
     asked = config(tmp_path, steps=1)
     trained, held = parted(documents(asked))
-    assert held and not set(trained) & set(held)
+    assert held
+    assert not set(trained) & set(held)
     _, tokenizer = load_causal(asked.source)
 
     def first(seed: int) -> list[list[int]]:
@@ -225,4 +231,5 @@ def test_the_command_says_what_is_wrong_in_a_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "palimpsest.dlm_core.training.adapt", "--from", str(tmp_path), "--to", "block"]
     done = subprocess.run([*command, "--data", "x.txt", "--steps", "1"], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "config.json is missing" in done.stderr and "Traceback" not in done.stderr
+    assert "config.json is missing" in done.stderr
+    assert "Traceback" not in done.stderr

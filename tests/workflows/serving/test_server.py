@@ -220,8 +220,22 @@ def test_a_hosted_model_writes_prose(tmp_path: Path) -> None:
         app.state.engine.close()
 
 
+def test_prose_is_composed_for_whoever_asks_and_not_by_a_model_that_copies(tmp_path: Path, one: httpx.Client) -> None:
+    writer = ModelWriter(write("llada", tmp_path / "llada"))
+    app = application(writer)
+    try:
+        remote = RemoteWriter("http://server", None, InProcess(app))
+        form = ["Lake Orta", SlotSpec(MaskKind.TEXT, 5, free=True), " 12 knots [1]."]
+        assert remote.writes_prose
+        assert remote.compose([(form, [KNOTS])] * 2) == writer.compose([(form, [KNOTS])] * 2)
+    finally:
+        app.state.engine.close()
+    body = {"forms": [{"pieces": ["It reaches ", {"kind": "TEXT", "free": True}], "passages": [SOURCE]}]}
+    assert one.post("/v1/compose", json=body).status_code == 422
+
+
 def test_facts(one: httpx.Client, small: Path) -> None:
-    assert one.get("/health").json() == {"status": "ok", "model": small.name}
+    assert one.get("/health").json() == {"status": "ok", "model": small.name, "writes_prose": False}
     assert one.get("/v1/models").json()["data"][0]["id"] == small.name
     reply = one.get("/v1/nothing")
     assert (reply.status_code, reply.json()["error"]["message"]) == (404, "/v1/nothing: Not Found")
