@@ -46,6 +46,7 @@ DOORS = {
         "retrieval/embed.py",
     ),
     "peft": ("dlm_core/models/lora.py",),
+    "gguf": ("dlm_core/models/gguf.py",),
     "transformers": ("dlm_core/models/", "dlm_core/canvas/tokenizer.py"),
     "tokenizers": (
         "dlm_core/canvas/tokenizer.py",

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..canvas.tokenizer import ChatTokenizer, Template
@@ -260,6 +261,14 @@ def tensors(folder: Path) -> Iterator[tuple[str, Tensor]]:
         with _opened(shard) as opened:
             for name in names or sorted(opened.keys()):
                 yield name, opened.get_tensor(name)
+
+
+def write_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write tensors under their stored names as the one shard of a checkpoint."""
+    path = folder / "model.safetensors"
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    save_file(plain, path, metadata={"format": "pt"})
+    path.chmod(0o644)  # safetensors writes files that only their owner may read
 
 
 @contextmanager

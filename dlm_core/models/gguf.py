@@ -9,6 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
+from .checkpoint import write_weights
 from .errors import ModelError
 
 
@@ -19,7 +20,6 @@ def convert(file: Path, out: Path) -> None:
     except ImportError as error:
         raise ModelError("reading GGUF needs the package gguf; install it with pip install gguf") from error
     import torch
-    from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     where = {"gguf_file": file.name, "local_files_only": True}
@@ -32,8 +32,7 @@ def convert(file: Path, out: Path) -> None:
         raise ModelError(f"{file} cannot be read as GGUF ({error}); fetch it again") from error
     out.mkdir(parents=True, exist_ok=True)
     tied = "lm_head.weight" if model.config.tie_word_embeddings else None
-    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items() if name != tied}
-    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+    write_weights(out, {name: tensor for name, tensor in model.state_dict().items() if name != tied})
     stored = {k: v for k, v in model.config.to_dict().items() if k != "quantization_config"}
     stored["architectures"] = [type(model).__name__]
     tokenizer.save_pretrained(out)

@@ -25,13 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..cache.attention import mix
 from ..canvas.tokenizer import ChatTokenizer
-from ..models.checkpoint import load_causal, read_json, tensors
+from ..models.checkpoint import load_causal, read_json, tensors, write_weights
 from ..models.errors import ModelError
 from ..models.families import find_causal
 from ..models.transformer import Transformer
@@ -306,14 +305,13 @@ def _export(config: AdaptConfig, model: Adapted, progress: Progress, figures: di
     stored = read_json(config.source / "config.json")
     ours = dict(model.body.named_parameters(remove_duplicate=False))
     family = find_causal(stored)
-    weights = {}
+    weights: dict[str, Tensor] = {}
     for name, _ in tensors(config.source):
         for piece in family.place(name, model.body.config):
-            weights[name] = ours[piece.name].detach().cpu().contiguous()
+            weights[name] = ours[piece.name]
     if model.body.config.tied:
         weights.pop("lm_head.weight", None)
-    save_file(weights, config.out / "model.safetensors", metadata={"format": "pt"})
-    (config.out / "model.safetensors").chmod(0o644)
+    write_weights(config.out, weights)
     _write_tokenizer(config, model.mask)
     (config.out / "MODEL_CARD.md").write_text(card(config, progress, figures), encoding="utf-8")
     facts = {
