@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.types import Failure, Passage
@@ -19,7 +20,9 @@ from . import blocks
 from .draft import Block, Kind, Span, Support
 from .drafting import quote_of, revised, sentence_parts
 from .evidence_text import slice_of
-from .state import Event, Piece, ProseError, ResearchState, Revision, Tools, Verdict
+from .frames import Slot, Token
+from .state import Event, Piece, Prose, ProseError, ResearchState, Revision, Tools, Verdict
+from .watching import Seen
 
 Events = Generator[Event, None, ResearchState]
 REMASKED = 2  # times that what fails is opened again
@@ -213,7 +216,7 @@ def faults(sentence: Sentence, cited: str) -> dict[int, str]:
 
 def write(state: ResearchState, tools: Tools) -> Events:
     """Every quotation of the sections that has anchors and words between them is said in prose, where that passes the checks."""
-    if tools.prose is None:
+    if tools.prose is None or state.finished == "stopped":
         return state
     end = time.monotonic() + state.budget.seconds - state.spent if state.budget.seconds else None
     for block in _quotations(state)[:MOST]:
@@ -253,12 +256,12 @@ def _quotations(state: ResearchState) -> list[Block]:
 
 def _composed(state: ResearchState, tools: Tools, sentence: Sentence) -> tuple[Sentence | None, str]:
     """The sentence as it passes the checks, or None and what was wrong with the last try."""
-    assert tools.prose is not None, "asked only where there is somebody to write"
+    writer = shown_at(tools, sentence.block)
     shown = _cited(state, sentence.block)
     cited = " ".join(p.text for p in shown)
     why = ""
     for _ in range(1 + REMASKED):
-        (words,) = tools.prose.compose([(form(sentence), shown)])
+        (words,) = writer.compose([(form(sentence), shown)])
         if words is None:
             why, sentence = "the sentence came back without its anchors", replace(sentence, tries=sentence.tries + 1)
             continue
@@ -270,6 +273,24 @@ def _composed(state: ResearchState, tools: Tools, sentence: Sentence) -> tuple[S
         again = frozenset(wrong) if wrong else sentence.open
         sentence = replace(made, parts=_emptied(made, again), open=again)
     return None, why
+
+
+def shown_at(tools: Tools, block: Block) -> Prose:
+    """Who writes the prose, shown at work on a block where somebody looks on."""
+    assert tools.prose is not None, "asked only where there is somebody to write"
+    if tools.watch is None or not isinstance(tools.prose, Seen):
+        return tools.prose
+    watch = tools.watch
+
+    def eye(number: int, turn: int, slots: Sequence[tuple[Token, ...]]) -> None:
+        watch.slots(
+            *(
+                Slot(span=f"{block.id}.gap{n}", block=block.id, kind="TEXT", reason="prose", turn=turn, tokens=tokens)
+                for n, tokens in enumerate(slots)
+            )
+        )
+
+    return cast(Prose, tools.prose.seen(eye))
 
 
 def _emptied(sentence: Sentence, gaps: Iterable[int]) -> tuple[Part, ...]:
@@ -353,7 +374,7 @@ def _back(state: ResearchState, block: Block) -> tuple[ResearchState, Block]:
 
 def is_written(span: Span) -> bool:
     """Whether the words of a span of prose are the model's own."""
-    return span.role == "words" and not span.support
+    return span.role == "words" and not span.support and not span.person
 
 
 def wrong_with(block: Block) -> list[str]:
@@ -362,7 +383,7 @@ def wrong_with(block: Block) -> list[str]:
     if cited is None or not cited.support:
         return [f"prose {block.id} cites nothing"]
     quotes = " ".join(s.quote for s in cited.support)
-    pairs = [(s.text, bool(s.support)) for s in block.words]
+    pairs = [(s.text, not is_written(s)) for s in block.words]  # a person answers for their own words
     problems = [f"in prose {block.id} {why}" for why in foreign(_with_punctuation(pairs), quotes).values()]
     for span in (s for s in block.words if s.support):
         place = span.support[0]

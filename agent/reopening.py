@@ -19,7 +19,7 @@ SHOWN = 4  # passages on one canvas
 
 def settle(state: ResearchState, tools: Tools) -> Events:
     """Fill what a person opened in headings and tables; where nothing is read in what is held, the words that stood stand."""
-    for block in [b for b in state.draft.blocks if b.kind in ("heading", "table", "prose")]:
+    for block in [b for b in state.draft.blocks if b.kind in ("heading", "table")]:
         for span in [s for s in block.spans if s.status == "open" and s.may_change and s.text]:
             filled = _read(state, tools, block, span)
             state = yield from _settled(state, span, filled)
@@ -30,7 +30,7 @@ def _read(state: ResearchState, tools: Tools, block: Block, span: Span) -> Fille
     """What the model reads for a place; None where there is nothing to read it in, or it reads nothing."""
     asked = HEADING_QUESTION if block.kind == "heading" else _asked_of(block, span)
     passages = _section(state, block) if block.kind == "heading" else _about(state, asked, span)
-    if not passages or block.kind == "prose":
+    if not passages:
         return None
     filled = at(tools, block.id, [[span.id]], "person").choose(asked, span.kind, passages)
     filled = within_kind(filled, span.kind)

@@ -134,9 +134,12 @@ class ModelWriter:
 
     def _written(self, canvases: list[Canvas]) -> list[Canvas]:
         plan = PROFILES[self.denoising](max(int(c.open.sum()) for c in canvases))
-        *_, last = denoise_all(
+        last: list[Frame] = []
+        for last in denoise_all(
             self.denoiser, canvases, seed=self.seed, **vars(replace(plan, resize=self.denoiser.resize))
-        )
+        ):
+            for number, frame in enumerate(last):
+                self._show(number, frame)
         return [frame.canvas for frame in last]
 
     def _guessed_ahead(self, canvas: Canvas, form: tuple[Sequence[Piece], Sequence[Passage]]) -> Canvas:
@@ -145,7 +148,9 @@ class ModelWriter:
         steps = speculate(self.denoiser, canvas, cache=SPAN_CACHE, seed=self.seed, draft=draft)
         while True:
             try:
-                canvas = next(steps).canvas
+                frame = next(steps)
+                self._show(0, frame)
+                canvas = frame.canvas
             except StopIteration as stop:
                 self.tallies.append(stop.value)
                 return canvas
