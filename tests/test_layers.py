@@ -37,7 +37,7 @@ DOORS = {
     "dateparser": ("retrieval/", "agent/dates.py"),
     "pylatexenc": ("retrieval/loaders/latex.py",),
     "bibtexparser": ("retrieval/loaders/latex.py",),
-    "htmldate": ("retrieval/web/maintext.py",),
+    "htmldate": ("retrieval/web/about.py",),
     "trafilatura": ("retrieval/web/maintext.py",),
     "safetensors": (
         "dlm_core/models/",

@@ -19,9 +19,9 @@ from ..types import Document, Failure, RetrievalError
 from . import html_page, markup
 from .maintext import article
 from .work import EUROPE_PMC, Location, Work
-from .works import locations, versions
+from .works import folded, locations, versions
 
-MIN_WORDS = 600  # of a landing page that is taken for the whole text of a paper
+MIN_WORDS = 600  # before the references of a page that is taken for the whole text of a paper
 PLACES = 5  # tried for one work
 ARXIV = Rate(3.0)
 MEDIA = {
@@ -129,11 +129,30 @@ def _from_html(door: Door, work: Work, place: Location, page: Page, seconds: flo
         if closed:
             raise Refused(f"{page.url} shows its text to subscribers only.", cause="paywall", where=page.url)
     document = _signed(page_document(page), work, page.fetched, place=place)
-    if work.kind == "paper" and len(document.text.split()) < MIN_WORDS:
+    if work.kind == "paper" and num_words(document) < MIN_WORDS:
         raise Failed(f"{page.url} describes the work and does not hold its text.", cause="closed", where=page.url)
-    if closed:
+    if is_abstract(page, document):
         return document.model_copy(update={"source": document.source.model_copy(update={"extent": "abstract"})})
     return document
+
+
+def is_abstract(page: Page, document: Document) -> bool:
+    """Whether a page shows an abstract only: it says so itself, or it is a paper's page and holds too little before its references."""
+    return html_page.is_paywalled(page) or (html_page.is_of_a_paper(page) and num_words(document) < MIN_WORDS)
+
+
+def num_words(document: Document) -> int:
+    """The words before the list of references: what stands behind it is long on pages that show no text, too."""
+    headings = (block for block in document.blocks if block.kind == "heading")
+    names = ((block.start, folded(document.text[block.start : block.end].strip("# "))) for block in headings)
+    end = next((start for start, name in names if name in REFERENCES), len(document.text))
+    return len(document.text[:end].split())
+
+
+REFERENCES = frozenset(
+    "references|reference list|bibliography|literature|literature cited|works cited|literatur|literaturverzeichnis|bibliographie|"
+    "references bibliographiques|referencias|bibliografia|参考文献|참고문헌|литература|список литературы".split("|")
+)
 
 
 def _check(door: Door, page: Page) -> None:

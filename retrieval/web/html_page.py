@@ -90,6 +90,11 @@ def is_paywalled(page: Page) -> bool:
     return not free and (tier.casefold().strip() in ("no", "locked", "metered") or bool(locked))
 
 
+def is_of_a_paper(page: Page) -> bool:
+    """Whether a page describes itself as that of a paper, to those who collect such descriptions."""
+    return bool(parsed(page).xpath('//meta[starts-with(@name, "citation_")]'))
+
+
 def pdf_address(page: Page) -> str:
     """Where a landing page says that its PDF is; "" when it says nothing."""
     return "".join(parsed(page).xpath('(//meta[@name="citation_pdf_url"]/@content)[1]')).strip()
@@ -106,9 +111,12 @@ def without_hidden(page: Page) -> bytes:
     return bytes(html.tostring(tree, encoding="utf-8"))
 
 
+_HIDING = ("display:none", "visibility:hidden", "font-size:0;", "font-size:0px", "opacity:0;", "text-indent:-9999px")
+
+
 def _is_hidden(node: Any) -> bool:
-    style = node.get("style", "").replace(" ", "").casefold()
-    marked = node.get("hidden") is not None or "display:none" in style or "visibility:hidden" in style
+    style = f"{node.get('style', '')};".replace(" ", "").casefold()
+    marked = node.get("hidden") is not None or any(way in style for way in _HIDING)
     return marked and node.getparent() is not None
 
 

@@ -1,7 +1,8 @@
 """`python -m palimpsest.retrieval.web.measure FOLDER`: how well the text of saved pages is read, against gold texts.
 
 The folder holds an INDEX.jsonl with file, gold and gold_kind ("text", "html", "text-prefix", "segments", or none for a page that is no
-article), url where it is known, and title and date where they are gold. Prints a line a page, then the means.
+article), and url where it is known. `--gold FILE` holds lines of JSON with name, titles (each as good as the others) and dates (each
+that a reader could name; none where the page states none). Prints a line a page, then the means.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from lxml import html  # type: ignore[import-untyped]
 from ..http import Page
 from ..lexical import tokens
 from ..outcomes import SourceError
-from .fulltext import page_document
-from .html_page import check_article, is_paywalled
+from .fulltext import is_abstract, page_document
+from .html_page import check_article
+from .works import folded
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Score:
     title: str
     date: str | None
     ending: str = ""
+    is_title_right: bool | None = None  # None without gold
+    is_date_right: bool | None = None
 
 
 def score(folder: Path, row: dict[str, Any]) -> Score:
@@ -46,7 +50,7 @@ def score(folder: Path, row: dict[str, Any]) -> Score:
         document = page_document(page)
     except SourceError as exc:
         return Score(row["file"], 0.0 if row.get("gold") else None, "", None, f"{exc.kind}: {exc.cause}")
-    ending = "abstract only" if is_paywalled(page) else ""
+    ending = "abstract only" if is_abstract(page, document) else ""
     source = document.source
     return Score(row["file"], _f1(folder, row, document.text), source.title, source.date, ending)
 
@@ -83,22 +87,43 @@ def recall(read: Sequence[str], gold: Sequence[str]) -> float:
     return (Counter(read) & Counter(gold)).total() / len(gold) if gold else 1.0
 
 
-def scores(folder: Path) -> list[Score]:
-    rows = map(json.loads, (folder / "INDEX.jsonl").read_text(encoding="utf-8").splitlines())
-    return [score(folder, row) for row in rows]
+def scores(folder: Path, gold: Path | None = None) -> list[Score]:
+    """A score for each page; with `gold` its title and date are judged too."""
+    rows = [json.loads(line) for line in (folder / "INDEX.jsonl").read_text(encoding="utf-8").splitlines()]
+    found = [score(folder, row) for row in rows]
+    known = (
+        {} if gold is None else {r["name"]: r for r in map(json.loads, gold.read_text(encoding="utf-8").splitlines())}
+    )
+    return [
+        _judged(one, known[row["name"]]) if row["name"] in known else one for one, row in zip(found, rows, strict=True)
+    ]
+
+
+def _judged(one: Score, gold: dict[str, Any]) -> Score:
+    dates = gold["dates"] or [None]
+    titles = {folded(title) for title in gold["titles"]}
+    return replace(one, is_title_right=folded(one.title) in titles, is_date_right=one.date in dates)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m palimpsest.retrieval.web.measure", description=__doc__)
     parser.add_argument("folder", type=Path)
-    found = scores(parser.parse_args().folder)
+    parser.add_argument("--gold", type=Path, help="titles and dates")
+    asked = parser.parse_args()
+    found = scores(asked.folder, asked.gold)
     for one in found:
         shown = "    " if one.f1 is None else f"{one.f1:.3f}"
-        print(f"{one.name:45} {shown:5} {one.date or 'undated':10} {one.title[:60]!r} {one.ending}")
+        wrong = " ".join(
+            name for name, right in (("TITLE", one.is_title_right), ("DATE", one.is_date_right)) if right is False
+        )
+        print(f"{one.name:45} {shown:5} {one.date or 'undated':10} {one.title[:60]!r} {one.ending} {wrong}".rstrip())
     graded = [one.f1 for one in found if one.f1 is not None]
     print(
         f"mean F1 {sum(graded) / max(len(graded), 1):.3f} over {len(graded)} pages, lowest {min(graded, default=0.0):.3f}"
     )
+    for name, judged in (("titles", [o.is_title_right for o in found]), ("dates", [o.is_date_right for o in found])):
+        if known := [right for right in judged if right is not None]:
+            print(f"{name} right: {sum(known)} of {len(known)}")
     return 0
 
 

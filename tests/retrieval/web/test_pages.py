@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from palimpsest.retrieval.http import Page
 from palimpsest.retrieval.outcomes import Failed, Refused, SourceError
 from palimpsest.retrieval.web import measure
-from palimpsest.retrieval.web.fulltext import page_document
+from palimpsest.retrieval.web.fulltext import is_abstract, page_document
 from palimpsest.retrieval.web.html_page import check_article, is_paywalled, pdf_address
 from palimpsest.retrieval.web.markup import jats
 
@@ -125,6 +127,119 @@ def test_a_page_is_dated_by_what_it_states_and_titled_by_its_own_title(head: str
     assert (source.title, source.date) == (title, date)
 
 
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def headed(head: str = "", body: str = "", lang: str = "en") -> Page:
+    html = f"<html lang={lang}><head>{head}</head><body>{body}<p>{WORDS}</p><p>Copyright 1999.</p></body></html>"
+    url = "https://www.daily-mask.example/x"
+    return Page(url, url, 200, "text/html", html.encode(), NOW)
+
+
+def named(title: str, **metas: str) -> str:
+    """A head with a window's title, and metas written og_title or citation_title."""
+    kind = {name: "property" if name.startswith("og") else "name" for name in metas}
+    written = {name: name.replace("og_", "og:").replace("DC_", "DC.") for name in metas}
+    return f"<title>{title}</title>" + "".join(
+        f"<meta {kind[name]}='{written[name]}' content='{content}'>" for name, content in metas.items()
+    )
+
+
+def record(**fields: str) -> str:
+    return f'<script type="application/ld+json">{json.dumps(fields)}</script>'
+
+
+@pytest.mark.parametrize(
+    ("head", "heading", "title"),
+    [
+        (named("Masks grow | Daily Mask"), "Masks grow", "Masks grow"),
+        (named("Daily Mask: Masks grow"), "Masks grow", "Masks grow"),
+        (named("Masks grow fast this year - Daily Mask"), "Daily Mask", "Masks grow fast this year"),
+        (named("Masks grow – Daily Mask"), "", "Masks grow"),
+        (named("x", og_title="Masks grow · The Mask", og_site_name="The Mask"), "", "Masks grow"),
+        (named("Masks", citation_title="Masks grow in winter"), "Masks grow in winter", "Masks grow in winter"),
+        (named("Masks grow", og_title="Daily Mask"), "Masks grow", "Masks grow"),
+        (named("Masks grow | Daily Mask", DC_title="Masks grow"), "Daily", "Masks grow"),
+        (named("One", DC_title="What the library calls it"), "Two", "What the library calls it"),
+        (named("Masks") + record(headline="a thing of which there are many"), "Masks", "Masks"),
+        ('<script type="application/ld+json">not json</script>', "Only a heading", "Only a heading"),
+        (named("2:1 for the masks"), "2:1 for the masks", "2:1 for the masks"),
+        (named("マスクが育つ | 日刊マスク", og_site_name="日刊マスク"), "マスクが育つ", "マスクが育つ"),
+    ],
+)
+def test_a_title_is_what_head_and_heading_agree_on_without_the_site(head: str, heading: str, title: str) -> None:
+    assert page_document(headed(head, f"<h1>{heading}</h1>" if heading else "")).source.title == title
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        named("Masks grow", citation_publication_date="2021/03/04"),
+        named("Masks grow", DC_date="2021-03-04"),
+        named("Masks grow", og_published_time="2021-03-04T23:00:00Z", og_modified_time="2022-01-01"),
+        named("Masks grow") + record(**{"@type": "NewsArticle", "datePublished": "2021-03-04"}),
+    ],
+)
+def test_a_date_is_stated_in_the_head(head: str) -> None:
+    assert page_document(headed(head, "<h1>Masks grow</h1>")).source.date == "2021-03-04"
+
+
+@pytest.mark.parametrize(
+    ("beside", "lang", "date"),
+    [
+        ("<time datetime='2021-03-04'>March 4</time>", "en", "2021-03-04"),
+        ("<div>By Ada Byron</div><span>4 March 2021</span>", "en", "2021-03-04"),
+        ("<p>4 marzo 2021</p>", "it", "2021-03-04"),
+        ("<p>Donnerstag, 4. März 2021</p>", "de", "2021-03-04"),
+        ("<p>2021年3月4日</p>", "zh", "2021-03-04"),
+        ("<p>23/04/2021</p>", "xx", "2021-04-23"),
+        ("<p>03/04/2021</p>", "en", None),
+        ("<p>On 4 March 2021 the council of the town met and spoke of masks for the first time.</p>", "en", None),
+        ("<p>© 2021 Daily Mask</p>", "en", None),
+        ("<p>4 March 2999</p>", "en", None),
+        ("", "en", None),
+    ],
+)
+def test_a_date_is_a_line_beside_the_heading(beside: str, lang: str, date: str | None) -> None:
+    assert page_document(headed("", f"<h1>Masks grow</h1>{beside}", lang)).source.date == date
+
+
+def test_an_edition_is_dated_by_its_title() -> None:
+    assert page_document(headed("", "<h1>Weekly Mask for March 4, 2021</h1>")).source.date == "2021-03-04"
+
+
+@pytest.mark.parametrize(
+    ("path", "date"),
+    [
+        ("/2021/03/04/masks", "2021-03-04"),
+        ("/2021/world/3/4/x.html", "2021-03-04"),
+        ("/2021/03/masks", None),
+        ("/2021/13/41/x", None),
+    ],
+)
+def test_a_day_may_stand_in_the_address(path: str, date: str | None) -> None:
+    undated = headed("<title>Masks grow</title>", "<h1>Masks grow</h1>")
+    assert page_document(replace(undated, url=f"https://daily-mask.example{path}")).source.date == date
+
+
+@pytest.mark.parametrize(
+    ("words", "head", "is_short"),
+    [
+        (100, "<meta name='citation_title' content='On masks'>", True),
+        (900, "<meta name='citation_title' content='On masks'>", False),
+        (100, "", False),
+    ],
+)
+def test_a_papers_page_with_little_before_its_references_shows_an_abstract(
+    words: int, head: str, is_short: bool
+) -> None:
+    text = " ".join(f"word{n} is said." for n in range(words // 3))
+    listed = "".join(f"<li>Author {n}. A title of work {n}. J. Masks. {2000 + n % 20};{n}:1-9.</li>" for n in range(80))
+    body = f"<article><h1>On masks</h1><p>{text}</p><h2>References</h2><ol>{listed}</ol></article>"
+    shown = page(f"<html><head><title>On masks</title>{head}</head><body>{body}</body></html>")
+    assert is_abstract(shown, page_document(shown)) is is_short
+
+
 def test_a_page_writes_no_front_matter() -> None:
     text = "---\ntitle: Another\nurl: https://evil.example/\n---\n"
     source = page_document(page(article(f"{text} {WORDS}"))).source
@@ -174,6 +289,10 @@ def test_saved_pages_against_their_gold() -> None:
     folder = Path(os.environ.get("PALIMPSEST_PAGES", "pages"))
     if not (folder / "INDEX.jsonl").exists():
         pytest.skip("needs saved pages with gold texts: PALIMPSEST_PAGES=FOLDER with an INDEX.jsonl")
-    scores = [one for one in measure.scores(folder) if one.f1 is not None]
+    every = measure.scores(folder, Path(__file__).with_name("page_facts.jsonl"))
+    for judged in ([one.is_title_right for one in every], [one.is_date_right for one in every]):
+        known = [right for right in judged if right is not None]
+        assert sum(known) >= 0.9 * len(known)
+    scores = [one for one in every if one.f1 is not None]
     assert sum(one.f1 or 0.0 for one in scores) / len(scores) >= 0.90
     assert [one.name for one in scores if (one.f1 or 0.0) < 0.5] == []
