@@ -80,6 +80,12 @@ class Page:
         return hashlib.sha256(self.body).hexdigest()
 
 
+def saved(url: str, body: bytes, content_type: str, fetched: datetime) -> Page:
+    """A page as it was once answered, without asking for it again."""
+    headers = httpx.Headers({"content-type": content_type})
+    return Page(url, url, 200, content_type.partition(";")[0].strip().lower(), body, fetched, headers)
+
+
 @dataclass(frozen=True)
 class Border:
     """What may pass, set once by the person: whether at all, to which hosts (None for every public one), and under which name."""

@@ -13,8 +13,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from .limits import Limits
 
 _ROOT = str(Path(__file__).parents[3])
 _START_SECONDS = 120.0  # a busy machine may take long to start a process
+READER = f"{__package__}.reading"
 _IDLE_SECONDS = 60.0  # after which a worker without work ends
 
 
@@ -35,36 +38,46 @@ class Worker:
         self._answers: queue.Queue[bytes] = queue.Queue()
         self._limits: Limits | None = None
 
-    def read(self, path: str, limits: Limits, uri: str | None = None) -> bytes:
-        """The JSON of a document's fields. Raises RetrievalError, naming the file."""
-        with self._lock:
+    def read(
+        self, path: str, limits: Limits, uri: str | None = None, *, reader: str = READER, seconds: float | None = None
+    ) -> bytes:
+        """The JSON that the function `read` of the module `reader` makes of a file: by default a document's fields.
+
+        Raises RetrievalError, naming the file. `seconds`, if given, is for this file, and for waiting until others are read.
+        """
+        begun = time.monotonic()
+        if not self._lock.acquire(timeout=-1 if seconds is None else max(seconds, 0.0)):
+            raise RetrievalError(f"{path} was not read in its time: others were before it.", retryable=True)
+        try:
             self._ready(limits)
-            try:
-                return self._asked(path, limits, uri)
-            except BaseException as error:
-                if not isinstance(error, RetrievalError) or self._process is None:
-                    self._kill()  # it may still answer to the question that nobody waits for now
-                raise
+            left = limits.seconds if seconds is None else max(seconds - (time.monotonic() - begun), 1.0)
+            return self._asked({"path": path, "uri": uri, "reader": reader}, limits, min(left, limits.seconds))
+        except BaseException as error:
+            if not isinstance(error, RetrievalError) or self._process is None:
+                self._kill()  # it may still answer to the question that nobody waits for now
+            raise
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         with self._lock:
             self._kill()
 
-    def _asked(self, path: str, limits: Limits, uri: str | None) -> bytes:
+    def _asked(self, asked: dict[str, Any], limits: Limits, seconds: float) -> bytes:
         from .reading import printable
 
-        request = json.dumps({"path": path, "uri": uri}).encode() + b"\n"
-        name = printable(path)
+        request = json.dumps(asked).encode() + b"\n"
+        name = printable(asked["path"])
         try:
             assert self._process is not None, "_ready has started it"
             assert self._process.stdin is not None
             self._process.stdin.write(request)
             self._process.stdin.flush()
-            answer = self._answers.get(timeout=limits.seconds)
+            answer = self._answers.get(timeout=seconds)
         except queue.Empty:
             self._kill()
             raise RetrievalError(
-                f"{name} takes longer than {limits.seconds:g} s to read; split it or raise the limit."
+                f"{name} takes longer than {seconds:.3g} s to read; split it or raise the limit."
             ) from None
         except OSError as exc:
             self._kill()
@@ -174,10 +187,11 @@ def _requests() -> Any:
 
 
 def _answer(line: bytes, limits: Limits) -> bytes:
-    from .reading import printable, read
+    from .reading import printable
 
     request = json.loads(line)
     try:
+        read = import_module(request["reader"]).read
         return b"document " + json.dumps(read(request["path"], limits, request["uri"])).encode()
     except RetrievalError as exc:
         return b"error " + json.dumps(str(exc)).encode()

@@ -13,15 +13,16 @@ from urllib.parse import urlsplit
 from ..http import Ask, Door, Page, Rate
 from ..http.address import follow
 from ..http.address import read as read_address
-from ..loaders import load
+from ..loaders import Limits
+from ..loaders.worker import WORKER
 from ..outcomes import Failed, Refused, SourceError
 from ..types import Document, Failure, RetrievalError
-from . import html_page, markup
-from .maintext import article
+from . import html_page
+from .opening import MIN_WORDS, Opened, num_words, opened
 from .work import EUROPE_PMC, Location, Work
-from .works import folded, locations, versions
+from .works import locations, versions
 
-MIN_WORDS = 600  # before the references of a page that is taken for the whole text of a paper
+LOADING = 30.0  # seconds for one file, waiting for others included
 PLACES = 5  # tried for one work
 ARXIV = Rate(3.0)
 MEDIA = {
@@ -78,10 +79,8 @@ def fetched(door: Door, url: str, *, seconds: float = 30.0) -> Document:
     page = _got(door, url, (*MEDIA[""], *FILES, "application/octet-stream"), seconds)
     if page.body.startswith(b"%PDF"):
         return _document(page, ".pdf", work, place)
-    if page.media_type in MEDIA["xml"]:
-        return _signed(_loaded(markup.jats(page.body, url).encode(), ".md", url), work, page.fetched, place=place)
-    if page.media_type in html_page.HTML:
-        return _from_html(door, work, place, page, seconds)
+    if page.media_type in (*html_page.HTML, *MEDIA["xml"]):
+        return _from_page(door, work, place, page, seconds)
     suffix = FILES.get(page.media_type) or Path(urlsplit(page.url).path).suffix.lower()
     return _document(page, suffix, work, place)
 
@@ -107,57 +106,32 @@ def _place(door: Door, work: Work, place: Location, seconds: float) -> Document:
     page = _got(door, place.url, MEDIA[place.media], seconds)
     if page.body.startswith(b"%PDF"):
         return _document(page, ".pdf", work, place)
-    if page.media_type in ("application/xml", "text/xml"):
-        text = markup.jats(page.body, place.url)
-        return _signed(_loaded(text.encode(), ".md", place.url), work, page.fetched, place=place)
     if place.media == "pdf" and page.media_type not in html_page.HTML:
         raise Failed(f"{place.url} is said to be a PDF and is none.", cause="type", where=place.url)
-    return _from_html(door, work, place, page, seconds)
+    return _from_page(door, work, place, page, seconds)
 
 
-def _from_html(door: Door, work: Work, place: Location, page: Page, seconds: float) -> Document:
+def _from_page(door: Door, work: Work, place: Location, page: Page, seconds: float) -> Document:
     """A page's own text where it is the whole; else the PDF that the page names."""
-    _check(door, page)
-    closed = html_page.is_paywalled(page)
-    if work.kind == "paper":
-        pdf = html_page.pdf_address(page)
-        if pdf:
-            target = follow(read_address(page.url), pdf).url
-            found = _got(door, target, MEDIA["pdf"], seconds)
-            if found.body.startswith(b"%PDF"):
-                return _document(found, ".pdf", work, place)
-        if closed:
-            raise Refused(f"{page.url} shows its text to subscribers only.", cause="paywall", where=page.url)
-    document = _signed(page_document(page), work, page.fetched, place=place)
-    if work.kind == "paper" and num_words(document) < MIN_WORDS:
+    found = _opened(door, page, seconds)
+    if work.kind == "paper" and found.pdf:
+        target = follow(read_address(page.url), found.pdf).url
+        other = _got(door, target, MEDIA["pdf"], seconds)
+        if other.body.startswith(b"%PDF"):
+            return _document(other, ".pdf", work, place)
+    if work.kind == "paper" and found.is_closed:
+        raise Refused(f"{page.url} shows its text to subscribers only.", cause="paywall", where=page.url)
+    document = _signed(found.document, work, page.fetched, place=place)
+    if work.kind == "paper" and page.media_type in html_page.HTML and num_words(document) < MIN_WORDS:
         raise Failed(f"{page.url} describes the work and does not hold its text.", cause="closed", where=page.url)
-    if is_abstract(page, document):
+    if found.is_abstract:
         return document.model_copy(update={"source": document.source.model_copy(update={"extent": "abstract"})})
     return document
 
 
-def is_abstract(page: Page, document: Document) -> bool:
-    """Whether a page shows an abstract only: it says so itself, or it is a paper's page and holds too little before its references."""
-    return html_page.is_paywalled(page) or (html_page.is_of_a_paper(page) and num_words(document) < MIN_WORDS)
-
-
-def num_words(document: Document) -> int:
-    """The words before the list of references: what stands behind it is long on pages that show no text, too."""
-    headings = (block for block in document.blocks if block.kind == "heading")
-    names = ((block.start, folded(document.text[block.start : block.end].strip("# "))) for block in headings)
-    end = next((start for start, name in names if name in REFERENCES), len(document.text))
-    return len(document.text[:end].split())
-
-
-REFERENCES = frozenset(
-    "references|reference list|bibliography|literature|literature cited|works cited|literatur|literaturverzeichnis|bibliographie|"
-    "references bibliographiques|referencias|bibliografia|参考文献|참고문헌|литература|список литературы".split("|")
-)
-
-
-def _check(door: Door, page: Page) -> None:
+def _opened(door: Door, page: Page, seconds: float) -> Opened:
     try:
-        html_page.check_article(page)
+        return opened(page, seconds)
     except SourceError:
         door.forget(page.url)
         door.forget(page.asked)
@@ -174,31 +148,13 @@ def _document(page: Page, suffix: str, work: Work, place: Location) -> Document:
     return _signed(_loaded(page.body, suffix, page.url), work, page.fetched, place=place)
 
 
-def page_document(page: Page) -> Document:
-    """The main text of a fetched page, with what it says of itself."""
-    found = article(page)
-    if not found.text.strip():
-        return _loaded(html_page.without_hidden(page), ".html", page.url)
-    document = _loaded(
-        f"\n{found.text}\n".encode(), ".md", page.url
-    )  # the blank line: a page may not write front matter
-    known = {
-        "title": found.title or document.source.title,
-        "authors": found.authors or document.source.authors,
-        "date": found.date,
-        "date_from": "metadata" if found.date else "",
-        "media_type": "text/html",
-    }
-    return document.model_copy(update={"source": document.source.model_copy(update=known)})
-
-
 def _loaded(data: bytes, suffix: str, url: str) -> Document:
     """Bytes through the same loaders as a person's files, by way of a file of their kind."""
     with tempfile.TemporaryDirectory(prefix="palimpsest-page-") as folder:
         path = Path(folder, f"page{suffix}")
         path.write_bytes(data)
         try:
-            return load(path, uri=url)
+            return Document.model_validate_json(WORKER.read(str(path), Limits(), url, seconds=LOADING))
         except RetrievalError as exc:
             reason = str(exc).replace(str(path), url)
             raise Failed(f"{url} could not be read: {reason}", cause="unreadable", where=url) from exc

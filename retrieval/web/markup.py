@@ -17,6 +17,7 @@ _CLASSES = frozenset(
     "reference mw-editsection navbox vertical-navbox sidebar metadata ambox hatnote reflist mw-references-wrap noprint toc "
     "shortdescription mw-empty-elt sistersitebox thumb portalbox mwe-math-element infobox-caption".split()
 )
+MOST_CELLS = 50_000
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
@@ -114,15 +115,15 @@ def _list(node: Any) -> str:
 
 def _table(node: Any) -> str:
     """A table as Markdown, each spanned cell repeated where it holds."""
-    held: dict[tuple[int, int], str] = {}
+    held: dict[tuple[int, int], str] = {}  # by row and column, and of spans no more than a page can mean
     rows = [row for row in node.iter("tr") if next(row.iterancestors("table"), None) is node]
     for number, row in enumerate(rows):
         column = 0
         for cell in (cell for cell in row if cell.tag in ("td", "th")):
             while (number, column) in held:
                 column += 1
-            for down in range(_span(cell, "rowspan")):
-                for right in range(_span(cell, "colspan")):
+            for down in range(_span(cell, "rowspan") if len(held) < MOST_CELLS else 1):
+                for right in range(_span(cell, "colspan") if len(held) < MOST_CELLS else 1):
                     held[number + down, column + right] = _words(cell).replace("|", "/")
     if not held:
         return ""

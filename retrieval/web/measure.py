@@ -22,8 +22,8 @@ from lxml import html  # type: ignore[import-untyped]
 from ..http import Page
 from ..lexical import tokens
 from ..outcomes import SourceError
-from .fulltext import is_abstract, page_document
 from .html_page import check_article
+from .opening import is_abstract, page_document
 from .works import folded
 
 

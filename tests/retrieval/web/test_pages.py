@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +16,9 @@ import pytest
 from palimpsest.retrieval.http import Page
 from palimpsest.retrieval.outcomes import Failed, Refused, SourceError
 from palimpsest.retrieval.web import measure
-from palimpsest.retrieval.web.fulltext import is_abstract, page_document
 from palimpsest.retrieval.web.html_page import check_article, is_paywalled, pdf_address
 from palimpsest.retrieval.web.markup import jats
+from palimpsest.retrieval.web.opening import is_abstract, opened, page_document
 
 WORDS = " ".join(f"Sentence {n} tells of cookies, JavaScript and captchas in general." for n in range(30))
 
@@ -244,6 +246,36 @@ def test_a_page_writes_no_front_matter() -> None:
     text = "---\ntitle: Another\nurl: https://evil.example/\n---\n"
     source = page_document(page(article(f"{text} {WORDS}"))).source
     assert (source.title, source.uri) == ("A story", "https://site.example/a")
+
+
+def test_a_page_is_taken_apart_in_a_process_of_its_own() -> None:
+    shown = page(article(head='<meta name="citation_pdf_url" content="/a.pdf"><title>A story | Site</title>'))
+    found = opened(shown)
+    assert found.document == page_document(shown)
+    assert (found.pdf, found.is_closed, found.is_abstract) == ("/a.pdf", False, True)
+    with pytest.raises(Refused) as caught:
+        opened(page("<title>Just a moment...</title><body>Checking your browser</body>"))
+    assert (caught.value.cause, caught.value.where) == ("gate", "https://site.example/a")
+    xml = replace(shown, media_type="application/xml", body=JATS.format(body=BODY).encode())
+    assert "We filled 12 masks" in opened(xml).document.text
+    with pytest.raises(Failed) as caught:
+        opened(replace(xml, body=b"<x/>"))
+    assert caught.value.cause == "changed"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p " + " ".join(f"a{n}=1" for n in range(200_000)) + f">{WORDS}",
+        "<table>" + "<tr><td rowspan=100 colspan=100>x</td></tr>" * 40_000 + f"</table>{WORDS}",
+    ],
+)
+def test_a_page_made_to_hang_or_swell_ends_in_time_and_harms_nobody(body: str) -> None:
+    begun = time.monotonic()
+    with contextlib.suppress(Failed):
+        opened(page(body), 2.0)
+    assert time.monotonic() - begun < 60  # a process may take long to start on a busy machine
+    assert "Sentence 7" in opened(page(article())).document.text
 
 
 JATS = """<article><front><article-meta><title-group><article-title>On masks</article-title></title-group>
