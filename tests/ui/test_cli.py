@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from palimpsest.agent.state import Event
-from palimpsest.ui import cli, streams
+from palimpsest.ui import cli, progress, streams
 from palimpsest.workflows import corpus, doctor, graph, research
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
@@ -276,7 +276,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
             raise KeyboardInterrupt
         return event.text
 
-    monkeypatch.setattr(cli, "_line", line)
+    monkeypatch.setattr(progress, "line", line)
 
 
 def test_an_interrupted_run_can_be_resumed(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,10 +373,10 @@ def test_a_run_that_nobody_reads_is_closed_before_the_command_ends(
         order.append("shown")
         raise streams.OutputError(BrokenPipeError())
 
-    stop = cli._stop
-    monkeypatch.setattr(cli, "_stop", lambda *arguments: (order.append("stopped"), stop(*arguments)))
+    stop = progress._stop
+    monkeypatch.setattr(progress, "_stop", lambda *arguments: (order.append("stopped"), stop(*arguments)))
     monkeypatch.setattr(research, "research", events)
-    monkeypatch.setattr(cli, "_print_json", unread)
+    monkeypatch.setattr(progress, "print_json", unread)
     assert command("run", "Who?", "--json") == (streams.UNREAD, "", "")
     assert order == ["shown", "closed", "stopped"]
 

@@ -20,7 +20,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 import typer
-from palimpsest.ui import cli, streams
+from palimpsest.ui import cli, saying, streams
 
 app = cli.app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -30,7 +30,7 @@ def text(word: str) -> None:
 
 @app.command("json")
 def row(word: str) -> None:
-    cli._print_json(json.dumps({"answer": streams.typed(word)}, ensure_ascii=False))
+    saying.print_json(json.dumps({"answer": streams.typed(word)}, ensure_ascii=False))
 
 @app.command()
 def long(word: str) -> None:
@@ -39,7 +39,7 @@ def long(word: str) -> None:
 
 @app.command()
 def told(word: str) -> None:
-    cli._say("on the way " + word)
+    saying.say("on the way " + word)
     Path("kept").write_text(word, encoding="utf-8")
     print("done")
 
