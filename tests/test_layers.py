@@ -61,6 +61,7 @@ DOORS = {
     "rich": (
         "ui/progress.py",
         "ui/live.py",
+        "ui/replaying.py",
         "dlm_core/training/train_embedded.py",
         "dlm_core/training/finetune_hosted.py",
     ),

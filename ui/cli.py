@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     help="Deep research on a diffusion language model: cited reports that are revised in place.\n\n"
     'Start with:  research run "Which open diffusion language model is the fastest?"',
 )
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "run": running.run,
     "resume": running.resume,
     "revise": steering.revise,
@@ -42,7 +42,12 @@ COMMANDS = {
 for name, command in COMMANDS.items():
     app.command(name)(command)
 index_app = typer.Typer(no_args_is_help=True, help="The retrieval index on its own.")
-for name, command in {"add": indexing.index_add, "search": indexing.index_search, "info": indexing.index_info}.items():
+INDEX: dict[str, Callable[..., None]] = {
+    "add": indexing.index_add,
+    "search": indexing.index_search,
+    "info": indexing.index_info,
+}
+for name, command in INDEX.items():
     index_app.command(name)(command)
 app.add_typer(index_app, name="index")
 
