@@ -9,12 +9,25 @@ import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from palimpsest.retrieval.types import Found, Passage
 
 from .draft import Kind
-from .state import Candidate, Event, Filled, Piece, Reader, ResearchState, Step, TimedStep, Tools, Verdict, Writer
+from .state import (
+    Candidate,
+    Event,
+    Filled,
+    Piece,
+    Prose,
+    Reader,
+    ResearchState,
+    Step,
+    TimedStep,
+    Tools,
+    Verdict,
+    Writer,
+)
 from .watching import Eye, Seen
 
 # Seconds beyond a budget in which a batch may still begin: a budget too short for anything gets one short look.
@@ -101,12 +114,16 @@ class Watched:
         return self._clock.watch(value) if callable(value) else value
 
 
-class WatchedWriter(Watched):
-    """A writer that also looks between the batches of calls that take many canvases."""
+class WatchedProse(Watched):
+    """A model that the clock is held to, and that can still be looked at while it works."""
 
-    def seen(self, eye: Eye) -> WatchedWriter:
+    def seen(self, eye: Eye) -> Self:
         """The same, showing its steps; one that cannot be looked at so closely is the same as before."""
-        return WatchedWriter(self._tool.seen(eye), self._clock) if isinstance(self._tool, Seen) else self
+        return type(self)(self._tool.seen(eye), self._clock) if isinstance(self._tool, Seen) else self
+
+
+class WatchedWriter(WatchedProse):
+    """A writer that also looks between the batches of calls that take many canvases."""
 
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
         return self._clock.by_batches(lambda some: self._tool.answers(question, kind, some, k), passages)
@@ -122,7 +139,9 @@ def watched(tools: Tools, clock: Clock) -> Tools:
     """The same tools, which raise BudgetSpent once the clock has run down."""
     search: Callable[..., Found] = clock.watch(tools.search)
     reader = cast(Reader, Watched(tools.reader, clock)) if tools.reader else None
-    return replace(tools, writer=cast(Writer, WatchedWriter(tools.writer, clock)), search=search, reader=reader)
+    prose = cast(Prose, WatchedProse(tools.prose, clock)) if tools.prose else None
+    writer = cast(Writer, WatchedWriter(tools.writer, clock))
+    return replace(tools, writer=writer, search=search, reader=reader, prose=prose)
 
 
 def may_read(state: ResearchState) -> bool:
@@ -167,11 +186,10 @@ def _in_step(name: str, state: ResearchState, tools: Tools, start: float, now: C
     """The tools of one step: held to its share of the budget, ended when somebody stops the run, shown under its name."""
     if tools.watch:
         tools = replace(tools, watch=tools.watch.during(name))
-    stop = tools.stop if name != "finish" else None
     if state.budget.seconds:
         allowed = SHARES.get(name, 1.0) * (state.budget.seconds + GRACE)
-        return watched(tools, Clock(start + allowed - state.spent, now, stop or nobody))
-    return watched(tools, Clock(math.inf, now, stop, STOPPABLE)) if stop else tools
+        return watched(tools, Clock(start + allowed - state.spent, now, tools.stop or nobody))
+    return watched(tools, Clock(math.inf, now, tools.stop, STOPPABLE)) if tools.stop else tools
 
 
 def _show(tools: Tools, state: ResearchState) -> None:

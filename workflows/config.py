@@ -123,7 +123,7 @@ class Config(BaseModel):
     @property
     def hosts(self) -> frozenset[str]:
         """The addresses, beyond those of services that the program knows, to which a run of these settings sends something."""
-        named = (self.model, self.proxy or "", *self.services.values())
+        named = (self.model, self.writer.partition("#")[0], self.proxy or "", *self.services.values())
         return frozenset(address.rstrip("/") for address in named if "://" in address)
 
     @staticmethod

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from palimpsest.agent import loop
-from palimpsest.agent.budget import BATCH, GRACE, READING, BudgetSpent, Clock, timed, watched
+from palimpsest.agent.budget import BATCH, GRACE, READING, BudgetSpent, Clock, Stopped, timed, watched
 from palimpsest.agent.state import Budget, Candidate, Event, ResearchState, Step, Tools, Verdict
 from palimpsest.retrieval.types import Found, Passage
 
@@ -215,3 +216,27 @@ def test_a_budget_that_sufficed_is_not_said_to_have_ended_anything(monkeypatch: 
 def test_the_next_version_forgets_that_the_last_one_was_cut() -> None:
     cut = ResearchState(question="Who?", cut=("weigh",), finished="budget", spent=9.0)
     assert (loop.amend(cut, []).cut, loop.amend(cut, []).spent) == ((), 0.0)
+
+
+@pytest.mark.parametrize("name", ["search", "weigh", "check", "finish"])
+@pytest.mark.parametrize("seconds", [0.0, SECONDS])
+def test_a_step_that_a_person_stops_says_what_it_had_saved(name: str, seconds: float) -> None:
+    """No report of a cut step goes into the log: whoever writes one takes what was saved, and the checkpoint stays before the step."""
+    asked = iter([False] * 3 + [True] * 9)
+    given = replace(tools(Hands(cost=0.1)), stop=lambda: next(asked))
+    with pytest.raises(Stopped) as stopped:
+        drained(timed(name, reading), state(seconds), given)
+    assert stopped.value.known.round == 3
+    assert stopped.value.known.cut == ()
+
+
+def test_who_writes_prose_is_stopped_too() -> None:
+    class Poet:
+        def compose(self, forms: object) -> list[list[str]]:
+            return [["never"]]
+
+    clock = Clock(1e9, stop=lambda: True)
+    prose = watched(replace(tools(Hands(1.0)), prose=Poet()), clock).prose
+    assert prose is not None
+    with pytest.raises(Stopped):
+        prose.compose([])
