@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
 import regex  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Frozen
@@ -20,6 +22,7 @@ from .wording import LinearText
 
 AskedKind = Literal["fact", "yes-no", "comparison", "list", "effect", "open"]
 Classify = Callable[[str], Mapping[str, float]]  # a question to probabilities of KINDS
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]  # texts to rows of length 1
 Occurs = Callable[[str], bool]  # whether a phrase stands in the evidence, or wherever the caller looks
 
 KINDS = ("fact", "polar", "compare", "reason", "how", "survey", "debate")
@@ -32,6 +35,9 @@ MAX_THING_WORDS = 5
 
 _TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[-–'’./+][\p{L}\p{M}\p{N}]+)*|[,;:?!()]|\.(?=\s|$)")
 _CLAUSE = regex.compile(r"(?<=[:;?.])\s+")
+_PIECE = regex.compile(r"\s*(?:[,;:?.](?=\s|$)|\b(?:and|or)\b)\s*")
+_COMPARING = frozenset("compare compares compared comparing differ differs differed better best worse worst".split())
+MAX_ATTRIBUTES, MAX_ATTRIBUTE_WORDS = 5, 7
 _COORDINATORS = frozenset("and or versus vs nor".split())
 FUNCTION_WORDS = frozenset(  # the closed classes of English that no name of a thing begins or ends with
     """a an the this that these those each every both either neither some any no all which what who whom whose how why when where
@@ -71,14 +77,14 @@ def asked(question: str, classify: Classify, occurs: Occurs | None = None) -> As
     label = max(found, key=lambda kind: found[kind])
     probability = float(found[label])
     groups = coordinations(question, occurs)
-    things, attributes = _roles(groups)
+    things = _things(groups)
     kind: AskedKind = FORM[label] if probability >= SURE else "open"
     if kind == "comparison" and len(things) < 2:
         kind = "open"
     compares = kind == "comparison"
     return Asked(
         question=question, kind=kind, probability=probability, things=things if compares else (),
-        attributes=attributes if compares else (), scope=_scope(question), parts=tuple(parts(question)),
+        attributes=attributes(question, groups[0]) if compares else (), scope=_scope(question), parts=tuple(parts(question)),
     )  # fmt: skip
 
 
@@ -87,21 +93,42 @@ def plain_question(question: str) -> str:
     return question.lower().rstrip(" ?.") + "?"
 
 
-def by_wording(kinds: LinearText) -> Classify:
+def by_wording(kinds: LinearText, vectors: Embed | None = None) -> Classify:
     """The classifier of a model that has no slot for kinds: the mean over the question and its opening clause."""
 
     def classify(question: str) -> Mapping[str, float]:
         opening = _CLAUSE.split(question.strip(), maxsplit=1)[0]
-        found = kinds.probabilities([plain_question(question), plain_question(opening)]).mean(axis=0)
+        texts = [plain_question(question), plain_question(opening)]
+        found = kinds.probabilities(texts, vectors(texts) if vectors else None).mean(axis=0)
         return dict(zip(kinds.labels, map(float, found), strict=True))
 
     return classify
 
 
-def _roles(groups: Sequence[Sequence[Thing]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The first coordination names the things, the others what is asked of them."""
-    named = [tuple(dict.fromkeys(thing.text for thing in group)) for group in groups]
-    return (named[0] if named else ()), tuple(text for group in named[1:] for text in group)
+def _things(groups: Sequence[Sequence[Thing]]) -> tuple[str, ...]:
+    """The first coordination names the things."""
+    return tuple(dict.fromkeys(thing.text for thing in groups[0])) if groups else ()
+
+
+def attributes(question: str, things: Sequence[Thing]) -> tuple[str, ...]:
+    """What is asked of the things: the pieces between commas and coordinators behind them, without the small words ahead of each.
+
+    Where a colon or a full stop closes the clause that names the things, the pieces begin behind it.
+    """
+    behind = question[things[-1].end :] if things else ""
+    clause, *rest = _CLAUSE.split(behind, maxsplit=1)
+    pieces = [_bare(piece) for piece in _PIECE.split(rest[0] if rest else clause)]
+    names = {thing.text.casefold() for thing in things}
+    fit = (p for p in pieces if 1 <= len(p.split()) <= MAX_ATTRIBUTE_WORDS and p.casefold() not in names)
+    return tuple(dict.fromkeys(fit))[:MAX_ATTRIBUTES]
+
+
+def _bare(piece: str) -> str:
+    """A piece without the function words, and the words of comparing, that it begins with."""
+    found = piece.split()
+    while found and found[0].casefold() in FUNCTION_WORDS | _COMPARING | {"ways", "like"}:
+        found.pop(0)
+    return " ".join(found)
 
 
 def _scope(question: str) -> tuple[str, ...]:
@@ -172,7 +199,7 @@ def _run(tokens: Sequence[Thing], at: int, step: int) -> list[Thing]:
 
 def _is_name_word(text: str) -> bool:
     word = text.lower()
-    return word[0].isalnum() and word not in FUNCTION_WORDS and word not in _COORDINATORS
+    return word[0].isalnum() and word not in FUNCTION_WORDS | _COORDINATORS | _COMPARING
 
 
 def _name(question: str, run: Sequence[Thing], occurs: Occurs | None) -> Thing | None:
@@ -236,3 +263,8 @@ def parts(question: str) -> list[str]:
     """The sentences of a question, at most MAX_PARTS; what is beyond stays with the last. One sentence stays whole."""
     found = [part.strip() for part in _SENTENCE.split(question.strip()) if part.strip()]
     return found if len(found) <= MAX_PARTS else [*found[: MAX_PARTS - 1], " ".join(found[MAX_PARTS - 1 :])]
+
+
+def pieces(question: str) -> list[str]:
+    """The question parted at its punctuation and coordinators, each piece without the small words ahead of it."""
+    return list(dict.fromkeys(bare for piece in _PIECE.split(question) if (bare := _bare(piece))))

@@ -10,10 +10,11 @@ from .draft import Block, Draft, Span, Support
 from .evidence_text import Part
 from .state import Conflict, ResearchState, SubQuestion
 
-SHORT, MOST_SECTIONS = "short", 7
+SHORT, TABLE, MOST_SECTIONS = "short", "table", 7
 SECTIONS = tuple(f"section.{n}" for n in range(1, MOST_SECTIONS + 1))
 HEADINGS = {
     "short": "In short",
+    "table": "Side by side",
     "findings": "Findings",
     "conflicts": "Where sources disagree",
     "open": "Not established",
@@ -25,8 +26,8 @@ HEADINGS = {
 
 def order(state: ResearchState) -> tuple[str, ...]:
     """Section ids as they stand in the report."""
-    lists = [name for name in HEADINGS if name != SHORT]
-    return ("title", *(f"answer.{q.id}" for q in state.facts), SHORT, *SECTIONS, *lists)
+    lists = [name for name in HEADINGS if name not in (SHORT, TABLE)]
+    return ("title", *(f"answer.{q.id}" for q in state.facts), SHORT, TABLE, *SECTIONS, *lists)
 
 
 def heading(name: str, section: str, text: str, level: int) -> Block:
@@ -35,9 +36,15 @@ def heading(name: str, section: str, text: str, level: int) -> Block:
     )
 
 
-def outline(section: str, heading_slot: Span) -> Block:
-    """The heading of a section of an open report: an OUTLINE slot."""
-    return Block(id=f"{section}.heading", kind="heading", section=section, level=2, spans=(heading_slot,))
+def outline(section: str, heading_slot: Span, lead: str = "") -> Block:
+    """The heading of a section of an open report: an OUTLINE slot, behind a `lead` of the program's own."""
+    spans = (Span(id=f"{section}.lead", text=lead), heading_slot) if lead else (heading_slot,)
+    return Block(id=f"{section}.heading", kind="heading", section=section, level=2, spans=spans)
+
+
+def statement(name: str, section: str, text: str) -> Block:
+    """A sentence of the program's own that names nothing and counts in words."""
+    return Block(id=name, kind="statement", section=section, spans=(Span(id=f"{name}.text", text=text),))
 
 
 def skeleton(state: ResearchState) -> Draft:

@@ -21,7 +21,7 @@ from .drafting import (
     slot_of,
     standing_quotation,
 )
-from .evidence_text import content, form, overlap, sentence_at, slice_of, within_kind, without_lead
+from .evidence_text import content, form, overlap, says_the_same, sentence_at, slice_of, within_kind, without_lead
 from .hypotheses import Edge, Hypothesis, Relation
 from .questions import resolved
 from .rivals import Rival, find_rival, same_subject, takes_precedence, why
@@ -31,6 +31,7 @@ from .steps import hypothesis, verdict_edge
 from .watching import at
 
 Events = Generator[Event, None, ResearchState]
+NOT_REOPENED = "Kept: what stood; here nothing is opened for a contradiction."
 
 
 def check(state: ResearchState, tools: Tools) -> Steps:
@@ -54,7 +55,7 @@ def _hold_against(state: ResearchState, tools: Tools, claim: Hypothesis, passage
     if rival is None:
         return state
     if not rival.holes:
-        return _corroborate(state, claim, block, rival)
+        return _corroborate(state, claim, block, rival) if says_the_same(block.text, rival.text) else state
     if not _disputed(tools, block, rival):
         return state
     as_of = _question(state, claim).as_of
@@ -62,6 +63,8 @@ def _hold_against(state: ResearchState, tools: Tools, claim: Hypothesis, passage
         return (yield from _note(state, claim, rival, False, "Kept: words that a person pinned."))
     if not takes_precedence(state, own, passage, as_of):
         return (yield from _note(state, claim, rival, False, why(own, passage, as_of, taken=False)))
+    if "contradicted" not in tools.reopens:
+        return (yield from _note(state, claim, rival, False, NOT_REOPENED))
     return (yield from _revise_claim(state, tools, claim, block, rival))
 
 
@@ -191,7 +194,7 @@ def _revise_claim(state: ResearchState, tools: Tools, claim: Hypothesis, block: 
     for revision in revisions:
         yield revised(revision)
     changed = changed.model_copy(update={"revisions": (*changed.revisions, *revisions)})
-    return (yield from _follow_answers(changed, answers))
+    return (yield from _follow_answers(changed, answers, tools.reopens))
 
 
 def _yield_to(state: ResearchState, claim: Hypothesis, block: Block, rival: Rival, other: Block) -> Events:
@@ -284,7 +287,7 @@ def _fill_places(state: ResearchState, block: Block, rival: Rival, filled: Seque
     return state.model_copy(update={"draft": draft, "graph": state.graph.put(node)})
 
 
-def _follow_answers(state: ResearchState, answers: dict[str, Hypothesis | None]) -> Events:
+def _follow_answers(state: ResearchState, answers: dict[str, Hypothesis | None], reopens: frozenset[Reason]) -> Events:
     """Write what the new sentence answers, where it is another answer; what rests on such an answer is asked again."""
     for question in [q for q in state.facts if q.id in answers]:
         answer, place = answers[question.id], slot_of(state, question)
@@ -295,7 +298,7 @@ def _follow_answers(state: ResearchState, answers: dict[str, Hypothesis | None])
         edges = [Edge(source=answer.id, relation=Relation.REFUTES, target=h.id) for h in stale]
         state = state.model_copy(update={"graph": state.graph.put(answer, *stale).link(*edges)})
         reason: Reason = "dependent" if content(answer.text) == content(place.text) else "contradicted"
-        state = yield from put_answer(state, question, answer, reason, doubted)
+        state = yield from put_answer(state, question, answer, reason, doubted, follows="dependent" in reopens)
     return state
 
 
@@ -366,7 +369,7 @@ def _settle(state: ResearchState, tools: Tools, block: Block, holes: Sequence[in
     )  # fmt: skip
     yield revised(revision)
     changed = changed.model_copy(update={"revisions": (*changed.revisions, revision)})
-    return (yield from _follow_answers(changed, answers))
+    return (yield from _follow_answers(changed, answers, tools.reopens))
 
 
 def _withdraw(state: ResearchState, block: Block, reason: Reason) -> Events:

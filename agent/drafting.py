@@ -122,10 +122,14 @@ def write_answers(state: ResearchState, tools: Tools) -> Steps:
         if answer and question.tentative and answer.probability < TENTATIVE:
             continue
         if place.status != "pinned" and answer and not _stays(state, tools.numbers, place, answer):
-            state = yield from put_answer(state, question, answer, why_open(state, question))
+            reason = why_open(state, question, tools.numbers)
+            if place.text and reason not in tools.reopens:
+                continue
+            state = yield from put_answer(state, question, answer, reason, follows="dependent" in tools.reopens)
             yield state
-    # Findings wait for the second round: by then the answer they speak of has been checked once.
-    if state.version == 1 and state.round >= min(2, state.budget.rounds):
+    # Findings wait for the second round: by then the answer they speak of has been checked once. Sections need none beside them.
+    has_sections = any(q.is_open for q in state.questions)
+    if state.version == 1 and state.round >= min(2, state.budget.rounds) and not has_sections:
         for question in state.facts:
             state = yield from _findings(state, tools.numbers, question)
             yield state
@@ -139,11 +143,14 @@ def _stays(state: ResearchState, numbers: Numbers, place: Span, answer: Hypothes
     return answer.belief <= state.graph.get(place.hypothesis).belief + numbers.margin
 
 
-def why_open(state: ResearchState, question: SubQuestion) -> Reason:
-    """Why an answer slot is filled anew: its source was banned, what it rests on changed, a person opened it, or neither."""
+def why_open(state: ResearchState, question: SubQuestion, numbers: Numbers) -> Reason:
+    """Why an answer slot is filled anew: its source was banned, what it rests on changed, a person opened it, or neither.
+
+    An answer that was believed less than `unsure` when it was written sent the search on: what came of that reopens it as unsure.
+    """
     place, withdrawn = slot_of(state, question), {p.id for p in state.withdrawn}
     if place.status != "open":
-        return "new evidence"
+        return "unsure" if place.confidence is not None and place.confidence < numbers.unsure else "new evidence"
     if any(s.passage in withdrawn for s in place.support):
         return "ban"
     changed = {r.span for r in state.revisions if r.version == state.version}
@@ -151,9 +158,14 @@ def why_open(state: ResearchState, question: SubQuestion) -> Reason:
 
 
 def put_answer(
-    state: ResearchState, question: SubQuestion, answer: Hypothesis, reason: Reason, before: float | None = None
+    state: ResearchState,
+    question: SubQuestion,
+    answer: Hypothesis,
+    reason: Reason,
+    before: float | None = None,
+    follows: bool = True,
 ) -> Generator[Event, None, ResearchState]:
-    """Fill an answer slot; its quote follows. Where something stood, a revision says so, and the questions that rest on it open."""
+    """Fill an answer slot; its quote follows. Where something stood, a revision says so, and what rests on it opens if it `follows`."""
     place, step = slot_of(state, question), "check" if reason == "contradicted" else "revise"
     if not place.text and not is_listed(state, question.id):
         state, _ = _requote(write_answer(state, question, answer), question, answer)
@@ -186,12 +198,14 @@ def put_answer(
     )
     state = state.model_copy(update={"revisions": (*state.revisions, revision)})
     yield revised(revision, step)
-    return state if same_answer(answer.text, place.text) else follow(state, question)
+    return follow(state, question) if follows and not same_answer(answer.text, place.text) else state
 
 
-def give_up(state: ResearchState, question: SubQuestion, why: str) -> Generator[Event, None, ResearchState]:
+def give_up(
+    state: ResearchState, question: SubQuestion, numbers: Numbers, why: str
+) -> Generator[Event, None, ResearchState]:
     """Say of an answer slot that nothing fills it; an answer that stood there falls with its quote, and a revision says so."""
-    place, reason = slot_of(state, question), why_open(state, question)
+    place, reason = slot_of(state, question), why_open(state, question, numbers)
     state, quoted = _unquote(state, question)
     names = (place.id, f"{question.id}.cite", f"{question.id}.standing")
     empty = {"status": "unestablished", "text": "", "support": (), "confidence": None, "hypothesis": None}

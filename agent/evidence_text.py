@@ -115,3 +115,21 @@ def same_answer(one: str, other: str) -> bool:
     """Whether two answers say the same: equal words, or one's words all inside the other's."""
     a, b = content(one), content(other)
     return bool(a and b) and (a <= b or b <= a) if a and b else one.strip().lower() == other.strip().lower()
+
+
+SAME = 0.6  # the share of all words of two sentences that both have, from which they say the same
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Whether two sentences have most of their words in common, and the same words of relation: one "not" makes another statement."""
+    a, b = content(one), content(other)
+    return len(a & b) >= SAME * len(a | b) and _relations(one) == _relations(other)
+
+
+def _relations(text: str) -> set[str]:
+    return {
+        text[s:e].lower() for s, e, kind in typed_spans(text) if kind is MaskKind.LOGIC and text[s:e].lower() in DENYING
+    }
+
+
+DENYING = frozenset("not no never without none neither cannot".split())

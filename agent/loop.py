@@ -13,6 +13,7 @@ from .budget import may_read, timed
 from .checking import check
 from .drafting import give_up, is_listed, revised, slot_of, write_answers
 from .hypotheses import Hypothesis
+from .missing import missing
 from .standing import disputes, standing, supporting
 from .state import Event, ResearchState, Revision, Steps, TimedStep, Tools
 from .steering import NOTHING, Steering
@@ -30,9 +31,9 @@ def revise(state: ResearchState, tools: Tools) -> Steps:
 
 def finish(state: ResearchState, tools: Tools) -> Steps:
     """Say quotations in prose where somebody writes; show what stayed open, what conflicts, what was revised and every source."""
-    state = yield from _mark_open(state)
+    state = yield from _mark_open(state, tools)
     for question in (q for q in state.questions if q.is_open and state.version == 1):
-        state = yield from sections.missing(state, question)
+        state = yield from missing(state, tools, question)
     state = yield from following.missing(state)
     if state.version == 1:
         state = yield from prose.write(state, tools)
@@ -68,7 +69,7 @@ def _unread(failure: Failure) -> str:
     return failure.message if failure.name in failure.message else f"{failure.name}: {failure.message}"
 
 
-def _mark_open(state: ResearchState) -> Generator[Event, None, ResearchState]:
+def _mark_open(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
     """An answer that nothing filled says so in its place and in a section of its own."""
     for question in state.facts:
         place = slot_of(state, question)
@@ -85,7 +86,7 @@ def _mark_open(state: ResearchState) -> Generator[Event, None, ResearchState]:
             named = "; ".join(h.text for h in rivals)
             offered = f"not believed enough: {named}" if rivals else "no passage offered an answer"
             why = f"{question.asked} Read {_count_read(state, question.id)} passages; {offered}."
-            state = yield from give_up(state, question, why)
+            state = yield from give_up(state, question, tools.numbers, why)
     return state
 
 

@@ -22,32 +22,52 @@ AIMED_AT = 4  # quotations a section
 TURNS = 20  # of moving centres; groups of some dozens settle within ten
 LEAST_HEADING_WORDS, MOST_HEADING_WORDS = 2, 4
 ELSEWHERE = 0.7  # how much nearness to another section takes from a heading's nearness to its own
-REPEATED = 0.05  # what each further sentence that holds a heading's words adds to it
+REPEATED, MOST_REPEATED = 0.08, 3  # what each further sentence that holds a heading's words adds to it, up to so many
+TITLED = (
+    0.15  # what it adds that a source of the section has them in its title: titles hold names of things, and few verbs
+)
 
 
 @dataclass(frozen=True)
 class Section:
-    """`chosen` best first under a `heading` of their own words; "" where none says something."""
+    """`chosen` best first under a `heading` of their own words; "" where none says something. `lead` is the program's, ahead of it."""
 
     heading: str
     chosen: tuple[Chosen, ...]
+    lead: str = ""
 
 
-def sections(chosen: Sequence[Chosen], vectors: Vectors, question: str, embed: Embed) -> list[Section]:
+def sections(
+    chosen: Sequence[Chosen],
+    vectors: Vectors,
+    question: str,
+    embed: Embed,
+    fixed: Sequence[tuple[str, Sequence[int]]] = (),
+    rest: Sequence[int] | None = None,
+) -> list[Section]:
     """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, in the order of the best of each.
 
-    `vectors` [n, d] are those of the quotations, of length 1. Too few for LEAST_SECTIONS full groups make fewer groups.
+    `vectors` [n, d] are those of the quotations, of length 1. Too few for LEAST_SECTIONS full groups make fewer groups. Groups that are
+    `fixed` beforehand, each with its lead and rows, come first; then only the `rest` is grouped.
     """
     if not chosen:
         return []
-    groups = grouped(vectors, _how_many(len(chosen)))
-    texts = [[" ".join(s.text for s in chosen[n].sentences) for n in group] for group in groups]
-    names = headings(texts, np.array([_unit(vectors[group].mean(axis=0)) for group in groups]), question, embed)
-    return [Section(name, tuple(chosen[n] for n in group)) for name, group in zip(names, groups, strict=True)]
+    rows = list(range(len(chosen))) if rest is None else list(rest)
+    found = grouped(vectors[rows], _how_many(len(rows), len(fixed))) if rows else []
+    groups = [list(group) for _, group in fixed] + [[rows[n] for n in group] for group in found]
+    leads = [lead for lead, _ in fixed] + [""] * len(found)
+    texts = [[chosen[n].text for n in group] for group in groups]
+    titles = [[chosen[n].sentences[0].passage.source.title for n in group] for group in groups]
+    centres = np.array([_unit(vectors[group].mean(axis=0)) for group in groups])
+    names = headings(texts, titles, centres, question, embed)
+    return [
+        Section(name, tuple(chosen[n] for n in group), lead)
+        for name, group, lead in zip(names, groups, leads, strict=True)
+    ]
 
 
-def _how_many(count: int) -> int:
-    wanted = min(max(round(count / AIMED_AT), LEAST_SECTIONS), MOST_SECTIONS)
+def _how_many(count: int, fixed: int = 0) -> int:
+    wanted = min(max(round(count / AIMED_AT), LEAST_SECTIONS - fixed, 1), MOST_SECTIONS - fixed)
     return max(min(wanted, count // PER_SECTION), 1)
 
 
@@ -89,29 +109,46 @@ def _thickened(groups: list[list[int]], vectors: Vectors) -> list[list[int]]:
 # Headings
 
 
-def headings(texts: Sequence[Sequence[str]], centres: Vectors, question: str, embed: Embed) -> list[str]:
-    """For each group of texts the phrase of its own nearest to its centre [d] and far from the others'.
+def headings(
+    texts: Sequence[Sequence[str]],
+    titles: Sequence[Sequence[str]],
+    centres: Vectors,
+    question: str,
+    embed: Embed,
+) -> list[str]:
+    """For each group of texts the phrase of its own, or of its sources' titles, nearest to its centre [d] and far from the others'.
 
     A phrase of nothing but the question's words says nothing that the title does not say, nor does one that heads another section.
     """
     asked = set(words(question))
-    found = [{p: n for p, n in phrases(own).items() if not set(words(p)) <= asked} for own in texts]
+    found = [_worded(own, named, asked) for own, named in zip(texts, titles, strict=True)]
     every = list(dict.fromkeys(p for own in found for p in own))
     if not every:
         return [""] * len(texts)
     near = embed(every) @ centres.T  # [phrases, groups]
-    named: list[str] = []
+    chosen: list[str] = []
     for number, own in enumerate(found):
-        free = [p for p in own if p.casefold() not in {name.casefold() for name in named}]
-        value = {p: _worth(near[every.index(p)], number, own[p]) for p in free}
+        free = [p for p in own if p.casefold() not in {name.casefold() for name in chosen}]
+        value = {p: _distinct(near[every.index(p)], number) + own[p] for p in free}
         best = max(free, key=lambda p: (value[p], p), default="")
-        named.append(best[:1].upper() + best[1:])
-    return named
+        chosen.append(best[:1].upper() + best[1:])
+    return chosen
 
 
-def _worth(near: Vectors, own: int, count: int) -> float:
+def _worded(texts: Sequence[str], titles: Sequence[str], asked: set[str]) -> dict[str, float]:
+    """The phrases of a section, each with what its being repeated and its standing in a title are worth."""
+    entitled = {p.casefold() for p in phrases(titles)}
+    counts = {**dict.fromkeys(phrases(titles), 1), **phrases(texts)}
+    return {
+        phrase: REPEATED * min(count - 1, MOST_REPEATED) + TITLED * (phrase.casefold() in entitled)
+        for phrase, count in counts.items()
+        if not set(words(phrase)) <= asked
+    }
+
+
+def _distinct(near: Vectors, own: int) -> float:
     others = np.delete(near, own)
-    return float(near[own] - ELSEWHERE * (others.max() if len(others) else 0.0)) + REPEATED * (count - 1)
+    return float(near[own] - ELSEWHERE * (others.max() if len(others) else 0.0))
 
 
 def phrases(texts: Sequence[str]) -> dict[str, int]:

@@ -10,18 +10,18 @@ from collections.abc import Generator, Iterable, Sequence
 
 import numpy as np
 
-from palimpsest.retrieval.types import Hit, Passage
+from palimpsest.retrieval.types import Hit
 
-from . import blocks, outline
+from . import blocks, forms, outline
 from .draft import Block, Span, Support
-from .drafting import ask, list_open, quote, refer, replace_quotation, revised, sentence_parts
+from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .outline import Vectors
-from .selection import Chosen, Sentence
-from .state import Event, Query, Reader, ResearchState, Revision, SubQuestion, Tools
+from .selection import Chosen, Sentence, overlapping
+from .state import Event, Query, Reader, ResearchState, Revision, Side, SubQuestion, Tools
 
 Events = Generator[Event, None, ResearchState]
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
-IN_SHORT = 3  # statements ahead of the sections
+IN_SHORT, BRIEF = 4, 350  # statements ahead of the sections, and how many characters each may have
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
 
 
@@ -53,31 +53,15 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     hits = found(state, question)
     if reader is None or not hits:
         return state
-    chosen = [piece for c in reader.choose(question.text, hits, state.budget.characters) for piece in _whole(c)]
+    chosen = reader.choose(question.text, hits, state.budget.characters)
     if not chosen:
         return state
-    if not _quotations(state):
-        return (yield from _begin(state, reader, question, chosen))
-    return (yield from _grow(state, reader, question, chosen))
+    if not quotations(state):
+        return (yield from _begin(state, reader, question, hits, chosen))
+    return (yield from _grow(state, tools, question, hits, chosen))
 
 
-def _whole(chosen: Chosen) -> list[Chosen]:
-    """A run of sentences parted where it crosses from one passage into the next."""
-    parted: list[list[Sentence]] = []
-    for sentence in chosen.sentences:
-        if parted and parted[-1][-1].passage.id == sentence.passage.id:
-            parted[-1].append(sentence)
-        else:
-            parted.append([sentence])
-    return [Chosen(tuple(run), chosen.score, chosen.also if n == 0 else ()) for n, run in enumerate(parted)]
-
-
-def _text(chosen: Chosen) -> str:
-    first = chosen.sentences[0].passage
-    return first.text[chosen.start - first.start : chosen.end - first.start]
-
-
-def _quotations(state: ResearchState) -> list[Block]:
+def quotations(state: ResearchState) -> list[Block]:
     return [b for b in state.draft.blocks if b.kind == "quotation" and _is_open(b.section)]
 
 
@@ -85,15 +69,24 @@ def _is_open(section: str) -> bool:
     return section == blocks.SHORT or section in blocks.SECTIONS
 
 
-def _begin(state: ResearchState, reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> Events:
-    """The outline first, then its sections, then *In short*: the best of what no section needs."""
-    vectors = reader.vectors([_text(c) for c in chosen])
-    parts = outline.sections(chosen, vectors, question.text, reader.vectors)
+def _begin(
+    state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit], chosen: Sequence[Chosen]
+) -> Events:
+    """The outline first, then its sections, then *In short*: the best of what no section needs. A comparison has its table ahead."""
+    chosen = _not_standing(state, chosen)
+    if question.form == "comparison":
+        columns = question.attributes or _columns(reader, question, chosen)
+        state, used = forms.table(state, reader, question, columns, hits)
+        chosen = [c for c in chosen if not any(overlapping(c, other) for other in used)]
+    sides = reader.sides(question.text, [c.text for c in chosen]) if question.form == "balance" else []
+    parts = _outlined(reader, question, chosen, sides)
     short = _in_short(parts)
+    if sides:
+        state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, forms.verdict(sides, chosen))])
     for number, part in enumerate(parts, 1):
         section = f"section.{number}"
         slot = _heading(section, part)
-        state = blocks.put(state, [blocks.outline(section, slot)])
+        state = blocks.put(state, [blocks.outline(section, slot, part.lead)])
         yield Event(
             step="revise", kind="wrote", text=f"outline: {slot.text}", data={"span": slot.id, "text": slot.text}
         )
@@ -107,9 +100,36 @@ def _begin(state: ResearchState, reader: Reader, question: SubQuestion, chosen: 
     return state
 
 
+def _not_standing(state: ResearchState, chosen: Sequence[Chosen]) -> list[Chosen]:
+    """Without what an answer quotes already."""
+    places = [_place_of(b) for b in state.draft.blocks if b.kind == "quotation"]
+    return [c for c in chosen if not any(_overlap(c, place) for place in places)]
+
+
+def _columns(reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> tuple[str, ...]:
+    """Where the question names no attributes, the topics of what was chosen are what things are compared by."""
+    topics = outline.sections(chosen, reader.vectors([c.text for c in chosen]), question.text, reader.vectors)
+    return tuple(t.heading for t in topics if t.heading)[: forms.MOST_COLUMNS]
+
+
+def _outlined(
+    reader: Reader, question: SubQuestion, chosen: Sequence[Chosen], sides: Sequence[Side]
+) -> list[outline.Section]:
+    """Sections of like meaning; of a balance, what speaks for and what against stand first, each under its own heading."""
+    if not chosen:
+        return []
+    vectors = reader.vectors([c.text for c in chosen])
+    groups = [[n for n, held in enumerate(sides) if held == side] for side in forms.LEADS]
+    apart = [(side, group) for side, group in zip(forms.LEADS, groups, strict=True) if len(group) >= LEAST_SECTION]
+    rest = [n for n in range(len(chosen)) if not any(n in group for _, group in apart)]
+    fixed = [(forms.LEADS[side], group) for side, group in apart]
+    return outline.sections(chosen, vectors, question.text, reader.vectors, fixed, rest)
+
+
 def _in_short(parts: Sequence[outline.Section]) -> list[Chosen]:
-    """The best statement of each of the best sections that keep at least two without it, best first."""
-    best = [max(part.chosen, key=lambda c: c.score) for part in parts if len(part.chosen) > LEAST_SECTION]
+    """The best short statement of each of the best sections that keep enough without it, best first."""
+    brief = [[c for c in part.chosen if len(c.text) <= BRIEF] for part in parts if len(part.chosen) > LEAST_SECTION]
+    best = [max(pieces, key=lambda c: c.score) for pieces in brief if pieces]
     return sorted(best, key=lambda c: -c.score)[:IN_SHORT]
 
 
@@ -156,16 +176,24 @@ def _merge(state: ResearchState, block: Block, also: Iterable[Sentence]) -> Rese
     return state.model_copy(update={"draft": state.draft.replace([merged])}) if more else state
 
 
-def _grow(state: ResearchState, reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> Events:
+def _grow(
+    state: ResearchState, tools: Tools, question: SubQuestion, hits: Sequence[Hit], chosen: Sequence[Chosen]
+) -> Events:
     """What is chosen now and does not stand yet joins the section it is nearest to; what is no longer chosen gives way to it."""
-    standing = {_place_of(b): b for b in _quotations(state)}
-    wanted = {(c.sentences[0].passage.source.id, c.start, c.end): c for c in chosen}
-    fresh = [c for c in chosen if not any(_overlap(c, place) for place in standing)]
-    stale = [b for place, b in standing.items() if not any(_overlap(c, place) for c in wanted.values())]
-    stale = [b for b in stale if not any(s.status == "pinned" for s in b.spans)]
+    reader = tools.reader
+    assert reader is not None, "only a reader chooses"
+    wanted = list(chosen)
+    if question.form == "comparison":
+        state, filled = forms.fill(state, reader, question, hits, wanted)
+        for span in filled:
+            yield Event(step="revise", kind="wrote", text=span.text, data={"span": span.id, "text": span.text})
+    held = [s.support[0] for s in cells(state)]
+    fresh = [c for c in _not_standing(state, wanted) if not any(_shares(c, cell) for cell in held)]
+    stale = [b for b in quotations(state) if not any(_overlap(c, _place_of(b)) for c in wanted)]
+    stale = [b for b in stale if not any(s.status == "pinned" for s in b.spans)] if "unsure" in tools.reopens else []
     if not fresh:
         return state
-    vectors = reader.vectors([_text(c) for c in fresh])
+    vectors = reader.vectors([c.text for c in fresh])
     centres = _centres(state, reader)
     for row, piece in enumerate(fresh):
         section = max(centres, key=lambda s: float(centres[s] @ vectors[row]))
@@ -176,6 +204,15 @@ def _grow(state: ResearchState, reader: Reader, question: SubQuestion, chosen: S
         else:
             state = yield from _place(state, question, section, piece)
     return state
+
+
+def cells(state: ResearchState) -> list[Span]:
+    block = state.draft.block(forms.TABLE)
+    return [s for s in block.spans if s.support] if block else []
+
+
+def _shares(chosen: Chosen, cell: Support) -> bool:
+    return _overlap(chosen, (cell.passage.rpartition("-")[0], cell.start, cell.end))
 
 
 def _place_of(block: Block) -> tuple[str, int, int]:
@@ -242,29 +279,7 @@ def without(state: ResearchState, question: SubQuestion) -> ResearchState:
     return state.model_copy(update={"draft": state.draft.swap(kept, [])})
 
 
-def missing(state: ResearchState, question: SubQuestion) -> Events:
-    """Name what the report lacks: an answer, or a thing that nothing quoted speaks of, with the searches that were tried."""
-    quoted = _quotations(state)
-    asked = [q.text for q in state.queries if q.question == question.id and q.asked]
-    searched = f"searched: {'; '.join(asked)}"
-    if not quoted:
-        why = f"Nothing that was found answers this; {searched}."
-        state = list_open(state, question.id, why)
-        yield Event(step="finish", kind="unestablished", text=why, data={"question": question.id})
-        return state
-    spoken = " ".join((*(b.text for b in quoted), *(_title(state, b) for b in quoted))).casefold()
-    for number, thing in enumerate(t for t in question.things if t.casefold() not in spoken):
-        why = f"{thing}: no source that was found says anything of it that is quoted here; {searched}."
-        state = list_open(state, f"{question.id}.thing{number}", why)
-        yield Event(step="finish", kind="unestablished", text=why, data={"question": question.id, "thing": thing})
-    return state
-
-
-def _title(state: ResearchState, block: Block) -> str:
-    return _passage(state, block).source.title
-
-
-def _passage(state: ResearchState, block: Block) -> Passage:
+def source_title(state: ResearchState, block: Block) -> str:
     cited = block.span("citation")
     assert cited is not None, "every quotation cites"
-    return state.passage(cited.support[0].passage)
+    return state.passage(cited.support[0].passage).source.title

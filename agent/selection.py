@@ -1,7 +1,8 @@
 """Which sentences of the passages found a report is made of: scored by fitted weights, told apart, and stopped in time.
 
-Three plain steps: `sentences_of` cuts the passages, `features` describes every sentence by numbers that mean the same for every
-question, and `select` takes sentences by score until what is left is not worth its characters. The weights are fitted by
+Plain steps: `sentences_of` cuts the passages, `described` gives every sentence numbers that mean the same for every question,
+`scores` weighs them twice, the second time with what the first said of the sentences around it and of those like it, and `select`
+takes sentences by score until what is left is not worth its characters. The weights are fitted by
 `palimpsest.workflows.evaluation.fit_selection`; without weights nothing is selected by guess: the caller must have some.
 """
 
@@ -28,6 +29,7 @@ Vectors = NDArray[np.float32]
 Split = Callable[[str], Sequence[tuple[int, int]]]  # a text to the [start, end) of its sentences
 
 RESULT, CONCLUSION = "result", "conclusion"  # labels of the classifier that tells the parts of an abstract
+EFFECT, NO_EFFECT = "effect", "no effect"  # labels of the classifier that tells what a finding comes to
 LEAST_CLAUSE = 4  # words, the question mark among them
 MANY_CLAUSES = 8  # of a question that are held against sentences; each is an embedding
 _PLAIN_WORD = regex.compile(r"\w+(?:[.,]\d+)*")
@@ -36,12 +38,21 @@ LEAST_CHARACTERS = 25  # what is shorter states nothing: a heading, a label
 MANY_LABEL_WORDS = 4
 MANY_CHARACTERS = 700  # what is longer is no sentence but a block that could not be parted
 NEIGHBOURS = 3  # sentences of other sources that a sentence is compared with for agreement
+AGREEING, NEIGHBOUR_POWER, NEIGHBOUR_PRIOR = (
+    5,
+    6.0,
+    0.3,
+)  # of what is likely: how many, how steeply near, how slowly sure
 CENTRE_POWER = 4.0  # how strongly the centre of what was found leans to the sentences nearest to the question
 
 FEATURES = (
     "cosine", "paragraph", "source", "centre", "before", "after", "agreement", "overlap", "paragraph_overlap",
     "title_overlap", "density", "rank", "sources_share", "first", "last", "place", "alone", "length", "short", "figures",
-    "names", "asks", "contrast", "finding", "conclusion", "part", "depth", "relevance",
+    "names", "asks", "contrast", "finding", "conclusion", "part", "depth", "titled", "titled_part", "titled_source", "relevance",
+)  # fmt: skip
+CONTEXT = (
+    "score", "probability", "score_before", "score_after", "best_of_passage", "sum_of_passage", "best_of_source", "sum_of_source",
+    "likely_centre", "likely_agreement", "likely_neighbours", "order",
 )  # fmt: skip
 
 
@@ -88,6 +99,18 @@ class Chosen:
     def end(self) -> int:
         return self.sentences[-1].end
 
+    @property
+    def text(self) -> str:
+        """The source's text[start:end]; all its sentences stand in one passage."""
+        passage = self.sentences[0].passage
+        return passage.text[self.start - passage.start : self.end - passage.start]
+
+
+def overlapping(one: Chosen, other: Chosen) -> bool:
+    """Whether two quotations share words of a source."""
+    is_same_source = one.sentences[0].passage.source.id == other.sentences[0].passage.source.id
+    return is_same_source and one.start < other.end and other.start < one.end
+
 
 def sentences_of(found: Sequence[Hit], split: Split) -> list[Sentence]:
     """The sentences of the passages found, best passage first, each place of a source once."""
@@ -119,31 +142,61 @@ def asking(question: str) -> list[str]:
     return list(dict.fromkeys([question, *(c for c in clauses if len(words(c)) >= LEAST_CLAUSE)]))[: MANY_CLAUSES + 1]
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """Vectors of length 1: of the `asking` texts [m, d], the whole question first, of the sentences [n, d], and of the sentences
+    with the title of their source ahead of them [n, d].
+    """
+
+    asked: Vectors
+    alone: Vectors
+    titled: Vectors
+
+
+def titled(sentence: Sentence) -> str:
+    """A sentence with the title of its source ahead: what "it" is about often stands there alone."""
+    return f"{sentence.passage.source.title}. {sentence.text}"
+
+
+def embedded(question: str, sentences: Sequence[Sentence], embed: Callable[[Sequence[str]], Vectors]) -> Embedded:
+    return Embedded(embed(asking(question)), embed([s.text for s in sentences]), embed(list(map(titled, sentences))))
+
+
 def described(
     question: str,
     sentences: Sequence[Sentence],
-    asked: Vectors,
-    vectors: Vectors,
+    vectors: Embedded,
     parts: LinearText,
     relevance: Sequence[float] | None = None,
 ) -> Matrix:
-    """A row of `FEATURES` for each sentence [n, len(FEATURES)]; NaN in the column of a model that was not asked.
+    """A row of `FEATURES` for each sentence [n, len(FEATURES)].
 
-    `asked` [m, d] are the vectors of the `asking` texts, the whole question first, and `vectors` [n, d] those of the sentences, of
-    length 1; `parts` tells by its wording whether a sentence states what was found, what it comes to, or what was meant to be done.
+    `parts` tells by its wording whether a sentence states what was found, what it comes to, or what was meant to be done; `relevance`
+    are probabilities of a model, of which the log-odds are taken; the column of a model that was not asked is NaN.
     """
     if not sentences:
         return np.zeros((0, len(FEATURES)))
-    judged = np.full(len(sentences), np.nan) if relevance is None else np.asarray(relevance, dtype=np.float64)
+    sources = [s.passage.source.id for s in sentences]
+    near = (vectors.titled @ vectors.asked[0]).astype(np.float64)
     columns = {
-        **_nearness(sentences, asked[0], vectors),
-        "part": (vectors @ asked.T).max(axis=1).astype(np.float64),
+        **_nearness(sentences, vectors.asked[0], vectors.alone),
+        "part": (vectors.alone @ vectors.asked.T).max(axis=1).astype(np.float64),
+        "titled": near,
+        "titled_part": (vectors.titled @ vectors.asked.T).max(axis=1).astype(np.float64),
+        "titled_source": _group_best(sources, near),
         **_wording(question, sentences),
         **_shape(sentences),
         **_findings(sentences, parts),
-        "relevance": judged,
+        "relevance": _log_odds(relevance, len(sentences)),
     }
     return np.column_stack([columns[name] for name in FEATURES])
+
+
+def _log_odds(probabilities: Sequence[float] | None, count: int) -> Matrix:
+    if probabilities is None:
+        return np.full(count, np.nan)
+    held = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(held / (1 - held)))
 
 
 def _nearness(sentences: Sequence[Sentence], asked: Vectors, vectors: Vectors) -> dict[str, Matrix]:
@@ -152,7 +205,7 @@ def _nearness(sentences: Sequence[Sentence], asked: Vectors, vectors: Vectors) -
     paragraph = _group_cosine([s.passage.id for s in sentences], asked, vectors)
     source = _group_best([s.passage.source.id for s in sentences], paragraph)
     weights = np.maximum(cosine, 0.0) ** CENTRE_POWER
-    before, after = _beside(sentences, cosine)
+    before, after = _beside(sentences, cosine, cosine)
     return {
         "cosine": cosine,
         "paragraph": paragraph,
@@ -182,13 +235,13 @@ def _group_best(groups: Sequence[str], values: Matrix) -> Matrix:
     return np.array([best[group] for group in groups])
 
 
-def _beside(sentences: Sequence[Sentence], cosine: Matrix) -> tuple[Matrix, Matrix]:
-    """The cosine of the sentence before and after in the same passage; that of the sentence itself at an edge."""
+def _beside(sentences: Sequence[Sentence], values: Matrix, edge: Matrix) -> tuple[Matrix, Matrix]:
+    """The value of the sentence before and after in the same passage; that of `edge` where there is none."""
     order = sorted(range(len(sentences)), key=lambda i: (sentences[i].passage.id, sentences[i].start))
-    before, after = cosine.copy(), cosine.copy()
+    before, after = edge.copy(), edge.copy()
     for one, other in pairwise(order):
         if sentences[one].passage.id == sentences[other].passage.id:
-            before[other], after[one] = cosine[one], cosine[other]
+            before[other], after[one] = values[one], values[other]
     return before, after
 
 
@@ -265,12 +318,11 @@ def _has_digit(word: str) -> bool:
     return any(map(str.isdigit, word))
 
 
-class SelectionWeights(Frozen):
-    """Fitted: a sentence's score is the log-odds that it belongs in the report.
+class Weighing(Frozen):
+    """Fitted: a row's score is the log-odds that its sentence belongs in the report.
 
     `mean`, `scale` and `weights` are for the features as they are, `relative` for how far a sentence stands from the others of its
-    question, in standard deviations. `passages` is how many were read to fit them. Taking stops where a sentence is `stop` times as
-    likely as the best ones.
+    question, in standard deviations.
     """
 
     features: tuple[str, ...]
@@ -279,6 +331,23 @@ class SelectionWeights(Frozen):
     weights: tuple[float, ...]
     relative: tuple[float, ...]
     offset: float
+
+    def scores(self, table: Matrix, columns: Sequence[str]) -> Matrix:
+        """[n] for the rows of a table [n, len(columns)]."""
+        kept = table[:, [columns.index(name) for name in self.features]]
+        raw = (kept - np.array(self.mean)) / np.array(self.scale)
+        found: Matrix = raw @ np.array(self.weights) + relative(kept) @ np.array(self.relative) + self.offset
+        return found
+
+
+class SelectionWeights(Frozen):
+    """`first` weighs FEATURES, `second` CONTEXT. `passages` is how many were read to fit them.
+
+    Taking stops where a sentence is `stop` times as likely as the best ones.
+    """
+
+    first: Weighing
+    second: Weighing
     stop: float = Field(ge=0, le=1)
     passages: int
 
@@ -290,14 +359,65 @@ class ReportWeights(Frozen):
     kinds: LinearText
     selection: SelectionWeights
     with_relevance: SelectionWeights | None = None
+    effects: LinearText | None = None  # whether a finding states an effect or NO_EFFECT
     measured: dict[str, float] = Field(default_factory=dict)
 
 
-def scores(table: Matrix, weights: SelectionWeights) -> Matrix:
-    """[n] log-odds of the rows of `described` for the sentences of one question."""
-    kept = table[:, [FEATURES.index(name) for name in weights.features]]
-    raw = (kept - np.array(weights.mean)) / np.array(weights.scale)
-    found: Matrix = raw @ np.array(weights.weights) + relative(kept) @ np.array(weights.relative) + weights.offset
+def scores(table: Matrix, sentences: Sequence[Sentence], vectors: Vectors, weights: SelectionWeights) -> Matrix:
+    """[n] log-odds of the rows of `described` for the sentences of one question, with their vectors [n, d]."""
+    first = weights.first.scores(table, FEATURES)
+    return weights.second.scores(in_context(sentences, vectors, first), CONTEXT)
+
+
+def in_context(sentences: Sequence[Sentence], vectors: Vectors, first: Matrix) -> Matrix:
+    """A row of `CONTEXT` for each sentence [n, len(CONTEXT)]: its first score beside those of what surrounds it and is like it."""
+    if not sentences:
+        return np.zeros((0, len(CONTEXT)))
+    likely = 1.0 / (1.0 + np.exp(-first))
+    passages, sources = [s.passage.id for s in sentences], [s.passage.source.id for s in sentences]
+    before, after = _beside(sentences, first, first - 1.0)
+    alike = (vectors @ vectors.T).astype(np.float64)
+    np.fill_diagonal(alike, 0.0)
+    columns = {
+        "score": first,
+        "probability": likely,
+        "score_before": before,
+        "score_after": after,
+        **dict(zip(("best_of_passage", "sum_of_passage"), _others(passages, likely), strict=True)),
+        **dict(zip(("best_of_source", "sum_of_source"), _others(sources, likely), strict=True)),
+        "likely_centre": vectors @ _unit((likely**2) @ vectors),
+        "likely_agreement": _likely_agreement(alike, sources, likely),
+        "likely_neighbours": _likely_neighbours(alike, likely),
+        "order": 1.0 / (1.0 + np.argsort(np.argsort(-first, kind="stable"), kind="stable") / 10.0),
+    }
+    return np.column_stack([columns[name] for name in CONTEXT])
+
+
+def _others(groups: Sequence[str], values: Matrix) -> tuple[Matrix, Matrix]:
+    """For each row the best and the sum of the values of the others of its group; 0 where it is alone."""
+    members: dict[str, list[int]] = {}
+    for row, group in enumerate(groups):
+        members.setdefault(group, []).append(row)
+    best, total = np.zeros(len(values)), np.zeros(len(values))
+    for rows in members.values():
+        for row in rows:
+            others = [values[other] for other in rows if other != row]
+            best[row], total[row] = max(others, default=0.0), sum(others)
+    return best, total
+
+
+def _likely_agreement(alike: Matrix, sources: Sequence[str], likely: Matrix) -> Matrix:
+    """How near the sentences of other sources are that are themselves likely."""
+    names = np.array(sources)
+    across = np.where(names[:, None] != names[None, :], alike, 0.0)
+    found: Matrix = np.sort(across * likely[None, :], axis=1)[:, -AGREEING:].mean(axis=1)
+    return found
+
+
+def _likely_neighbours(alike: Matrix, likely: Matrix) -> Matrix:
+    """How likely the sentences nearest in meaning are."""
+    weights = np.maximum(alike, 0.0) ** NEIGHBOUR_POWER
+    found: Matrix = (weights * likely[None, :]).sum(axis=1) / (weights.sum(axis=1) + NEIGHBOUR_PRIOR)
     return found
 
 
@@ -363,7 +483,7 @@ def _quotations(taken: Sequence[Scored], beside: Mapping[int, Sequence[Sentence]
     place = {id(candidate): n for n, candidate in enumerate(taken)}
     runs: list[list[Scored]] = []
     for candidate in sorted(taken, key=lambda c: (c.sentence.passage.source.id, c.sentence.start)):
-        if runs and _touch(runs[-1][-1].sentence, candidate.sentence):
+        if runs and _touch(runs[-1][-1].sentence, candidate.sentence) and _length(runs[-1]) < MANY_CHARACTERS:
             runs[-1].append(candidate)
         else:
             runs.append([candidate])
@@ -378,9 +498,16 @@ def _quotations(taken: Sequence[Scored], beside: Mapping[int, Sequence[Sentence]
     ]
 
 
+def _length(run: Sequence[Scored]) -> int:
+    return run[-1].sentence.end - run[0].sentence.start
+
+
 def _touch(one: Sentence, other: Sentence) -> bool:
-    is_same_source = one.passage.source.id == other.passage.source.id
-    return is_same_source and 0 <= other.start - one.end <= JOINED
+    """Whether two sentences follow each other in one paragraph of one passage."""
+    if one.passage.id != other.passage.id or not 0 <= other.start - one.end <= JOINED:
+        return False
+    start = one.passage.start
+    return "\n\n" not in one.passage.text[one.end - start : other.start - start]
 
 
 REACH = 2  # sentences that may be taken before one that leans on them
@@ -405,6 +532,40 @@ def standing(chosen: Chosen, split: Split) -> Chosen:
         before = Sentence(first.passage, *earlier[-1], rank=first.rank)
         chosen = Chosen((before, *chosen.sentences), chosen.score, chosen.also)
     return chosen
+
+
+def speaks_of(thing: str, sentence: Sentence, others: Sequence[str]) -> bool:
+    """Whether a sentence names a thing, or stands in a source whose title names it and names none of the others itself."""
+    if _names(sentence.text, thing):
+        return True
+    elsewhere = any(_names(sentence.text, other) for other in others)
+    return not elsewhere and _names(sentence.passage.source.title, thing)
+
+
+def _names(text: str, thing: str) -> bool:
+    return regex.search(rf"(?<![\w-]){regex.escape(thing)}(?!\w)", text, regex.IGNORECASE) is not None
+
+
+def told_once(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """The quotations, those that share words made one, in the order of the best of them."""
+    found: list[Chosen] = []
+    for piece in chosen:
+        shared = [n for n, other in enumerate(found) if overlapping(piece, other)]
+        if not shared:
+            found.append(piece)
+            continue
+        passage = found[shared[0]].sentences[0].passage.id
+        whole = found[shared[0]]
+        for other in (*(found[n] for n in shared[1:]), piece):
+            whole = _union(whole, other) if other.sentences[0].passage.id == passage else whole
+        found = [whole if n == shared[0] else other for n, other in enumerate(found) if n not in shared[1:]]
+    return found
+
+
+def _union(one: Chosen, other: Chosen) -> Chosen:
+    by_start = {s.start: s for s in (*one.sentences, *other.sentences)}
+    sentences = tuple(by_start[start] for start in sorted(by_start))
+    return Chosen(sentences, max(one.score, other.score), (*one.also, *other.also))
 
 
 def leans(text: str) -> bool:

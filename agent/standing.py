@@ -8,7 +8,29 @@ from .dates import is_later
 from .hypotheses import Hypothesis, Relation
 from .state import Conflict, ResearchState
 
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+)
 
 
 def supporting(state: ResearchState, hypothesis: Hypothesis) -> list[str]:
@@ -25,12 +47,16 @@ def independent(state: ResearchState, hypothesis: Hypothesis) -> int:
     return len(set(number.values()))
 
 
-def standing(state: ResearchState, hypothesis: Hypothesis) -> str:
-    """How a statement stands: its independent sources counted, and what other sources say of it."""
-    count = independent(state, hypothesis)
+def counted(count: int) -> str:
+    """So many independent sources, in words."""
     several = count != 1
     number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
-    words = f"{number} {'independent ' if several else ''}source{'s' if several else ''}"
+    return f"{number} {'independent ' if several else ''}source{'s' if several else ''}"
+
+
+def standing(state: ResearchState, hypothesis: Hypothesis) -> str:
+    """How a statement stands: its independent sources counted, and what other sources say of it."""
+    words = counted(independent(state, hypothesis))
     against = disputes(state, hypothesis)
     if not against:
         return words

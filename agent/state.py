@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from palimpsest.dlm_core.kinds import SlotSpec
-from palimpsest.retrieval.types import Failure, Found, Frozen, Hit, Passage
+from palimpsest.retrieval.types import Failure, Found, Frozen, Hit, Passage, Source
 
 from .draft import Draft, Kind, Support
 from .frames import Watch
@@ -21,6 +21,7 @@ from .selection import Chosen
 from .steering import NOTHING, Steering
 
 Piece = str | SlotSpec
+Side = Literal["for", "against", ""]  # which way a sentence speaks of what is asked; "" where it does not say
 Form = Literal["fact", "open", "balance", "comparison", "list"]
 
 
@@ -96,6 +97,7 @@ class Conflict(Frozen):
 
 
 Reason = Literal["contradicted", "unsure", "dependent", "person", "new evidence", "edit", "ban"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 class Revision(Frozen):
@@ -247,6 +249,16 @@ class Reader(Protocol):
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]: ...
 
+    def sides(self, question: str, texts: Sequence[str]) -> list[Side]: ...
+
+    def cells(
+        self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
+    ) -> dict[tuple[str, str], Chosen]: ...
+
+    def is_near(self, words: str, texts: Sequence[str]) -> bool: ...
+
+    def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]: ...
+
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
@@ -269,6 +281,7 @@ class Tools:
 
     Without a `reader` every question is asked for one answer; without somebody to write `prose`, quotations stand. `watch` looks on;
     `stop` tells whether a person wants the report now.
+    What stands is opened again only for reasons that `reopens` names: the measurement of what each is worth leaves one out.
     """
 
     writer: Writer
@@ -278,6 +291,7 @@ class Tools:
     prose: Prose | None = None
     watch: Watch | None = None
     stop: Callable[[], bool] | None = None
+    reopens: frozenset[Reason] = frozenset(REASONS)
 
 
 Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps

@@ -1,4 +1,6 @@
-"""Texts told apart by their wording: a linear classifier over hashed words and pairs of words, small enough for JSON."""
+"""Texts told apart by their wording and meaning: a linear classifier over hashed words and pairs of words, and vectors, small enough
+for JSON.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +20,30 @@ START, FIGURE = "^", "0"
 
 
 class LinearText(Frozen):
-    """`weights[label]` is a row of one weight a bucket, in hundredths; `offsets` are in the same order as `labels`."""
+    """`weights[label]` is a row of one weight a bucket, in hundredths; `offsets` are in the same order as `labels`.
+
+    `meaning[label]` is a row of one weight for each number of a text's vector, in hundredths; without it only words tell.
+    """
 
     labels: tuple[str, ...]
     offsets: tuple[float, ...]
     weights: tuple[tuple[int, ...], ...]
+    meaning: tuple[tuple[int, ...], ...] = ()
 
     @property
     def num_buckets(self) -> int:
         return len(self.weights[0])
 
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """[len(texts), len(labels)]; rows sum to 1."""
+    def probabilities(self, texts: Sequence[str], vectors: NDArray[np.float32] | None = None) -> NDArray[np.float64]:
+        """[len(texts), len(labels)]; rows sum to 1. `vectors` [len(texts), d], of length 1, where it was fitted with them.
+
+        Vectors of another width are another embedder's, and say nothing to it.
+        """
         table = np.array(self.weights, dtype=np.float64).T / 100.0  # [buckets, labels]
         rows = [buckets(text, self.num_buckets) for text in texts]
         logits = np.array([table[row].sum(axis=0) * scale(row) for row in rows]).reshape(-1, len(self.labels))
+        if self.meaning and vectors is not None and vectors.shape[1] == len(self.meaning[0]):
+            logits = logits + vectors @ np.array(self.meaning, dtype=np.float64).T / 100.0
         return softmax(logits + np.array(self.offsets))
 
     def log_odds(self, texts: Sequence[str], *labels: str) -> NDArray[np.float64]:

@@ -9,14 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.agent import asking, questions, selection
-from palimpsest.agent.selection import Chosen, ReportWeights, Scored
-from palimpsest.agent.state import SubQuestion
+from palimpsest.agent.selection import NO_EFFECT, Chosen, ReportWeights, Scored
+from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.retrieval.chunks import sentences
-from palimpsest.retrieval.types import Hit
+from palimpsest.retrieval.types import Hit, Source
 
-# Probabilities that a question does not ask for a fact, as the classifier of its wording gives them: below the first it is asked for
-# one answer, from the second only for sections, between them for both, and what is sure stays.
-MAYBE_OPEN, SURELY_OPEN = 0.6, 0.95
+# Probabilities that a question does not ask for a fact, as the classifier gives them: below the first it is asked for one answer, from
+# the second only for sections, between them for both, and what is sure stays.
+MAYBE_OPEN, SURELY_OPEN = 0.45, 0.95
+SIDED = 0.75  # probability from which a sentence is taken to find an effect, or to find none
+NEAR_PART = 0.4  # cosine from which something quoted speaks of a part of the question
+LEAST_READ, PLANNED = (
+    4,
+    0.5,
+)  # sentences read of a study, none of which states a finding at this probability: it is only planned
+NEAR_CELL = 0.5  # cosine from which a sentence fills a cell of a table
+REMEMBERED = 20_000  # vectors, 30 MB
+FORMS: dict[asking.AskedKind, Form] = {
+    "fact": "open", "yes-no": "balance", "effect": "balance", "comparison": "comparison", "list": "list", "open": "open",
+}  # fmt: skip
 
 
 class Embeds(Protocol):
@@ -28,7 +39,8 @@ class SelectingReader:
 
     def __init__(self, embedder: Embeds, fitted: ReportWeights):
         self._embedder, self._fitted = embedder, fitted
-        self._classify = asking.by_wording(fitted.kinds)
+        self._known: dict[str, NDArray[np.float32]] = {}
+        self._classify = asking.by_wording(fitted.kinds, self.vectors if fitted.kinds.meaning else None)
 
     def plan(self, question: str) -> list[SubQuestion]:
         """The parts that ask for a fact, an open question for the whole, or both where the wording leaves it unsure."""
@@ -38,7 +50,10 @@ class SelectingReader:
             return facts
         parts = asking.asked(question, self._classify)
         tentative = [q.model_copy(update={"tentative": True}) for q in facts]
-        whole = SubQuestion(id=f"q{len(facts) + 1}", text=question, asked=question, form="open", things=parts.things)
+        whole = SubQuestion(
+            id=f"q{len(facts) + 1}", text=question, asked=question, form=FORMS[parts.kind], things=parts.things,
+            attributes=parts.attributes,
+        )  # fmt: skip
         return [*tentative, whole]
 
     def _openness(self, clause: str) -> float:
@@ -50,13 +65,77 @@ class SelectingReader:
         pieces = selection.sentences_of(found, sentences)
         if not pieces:
             return []
-        asked = self.vectors(selection.asking(question))
-        vectors = self.vectors([p.text for p in pieces])
-        table = selection.described(question, pieces, asked, vectors, self._fitted.parts)
-        scores = selection.scores(table, self._fitted.selection)
-        scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors, strict=True)]
+        vectors = selection.embedded(question, pieces, self.vectors)
+        table = selection.described(question, pieces, vectors, self._fitted.parts)
+        scores = selection.scores(table, pieces, vectors.alone, self._fitted.selection)
+        scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
         chosen = selection.select(scored, characters, self._fitted.selection.stop)
-        return [selection.standing(c, sentences) for c in chosen]
+        return selection.told_once([selection.standing(c, sentences) for c in chosen])
+
+    def sides(self, question: str, texts: Sequence[str]) -> list[Side]:
+        """Which way each text speaks of an effect, by its wording: only what states a finding, and clearly one, takes a side."""
+        effects = self._fitted.effects
+        if effects is None or not texts:
+            return [""] * len(texts)
+        vectors = self.vectors(texts) if effects.meaning else None
+        none = effects.probabilities(texts, vectors)[:, effects.labels.index(NO_EFFECT)]
+        states = self._fitted.parts.log_odds(texts, selection.RESULT, selection.CONCLUSION) > 0
+        return [_side(float(n)) if is_finding else "" for n, is_finding in zip(none, states, strict=True)]
+
+    def cells(
+        self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
+    ) -> dict[tuple[str, str], Chosen]:
+        """For each thing and attribute the sentence about that thing that is nearest to it, each sentence once, where one is near."""
+        pieces = [p for p in selection.sentences_of(found, sentences) if not selection.leans(p.text)]
+        names = [(thing, attribute) for thing in things for attribute in attributes]
+        if not pieces or not names:
+            return {}
+        near = (
+            self.vectors([f"{thing}: {attribute}" for thing, attribute in names])
+            @ self.vectors(list(map(selection.titled, pieces))).T
+        )
+        about = np.array([[selection.speaks_of(thing, p, things) for p in pieces] for thing, _ in names])
+        near = np.where(about, near, -1.0)
+        taken: dict[tuple[str, str], Chosen] = {}
+        for flat in np.argsort(-near, axis=None, kind="stable"):
+            row, column = divmod(int(flat), len(pieces))
+            if near[row, column] < NEAR_CELL:
+                break
+            piece = Chosen((pieces[column],), float(near[row, column]))
+            if names[row] not in taken and not any(selection.overlapping(piece, other) for other in taken.values()):
+                taken[names[row]] = piece
+        return taken
+
+    def is_near(self, words: str, texts: Sequence[str]) -> bool:
+        """Whether one of the texts comes near to a part of a question."""
+        return bool(texts) and float((self.vectors(texts) @ self.vectors([words])[0]).max()) >= NEAR_PART
+
+    def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
+        """Sources near to the question no sentence of which states a result or a conclusion, the nearest first."""
+        pieces = selection.sentences_of(found, sentences)
+        near = self.vectors(list(map(selection.titled, pieces))) @ self.vectors([question])[0] if pieces else []
+        held: dict[str, list[tuple[float, str, Source]]] = {}
+        for piece, value in zip(pieces, near, strict=True):
+            held.setdefault(piece.passage.source.id, []).append((float(value), piece.text, piece.passage.source))
+        plans = [rows for rows in held.values() if len(rows) >= LEAST_READ and self._is_plan([r[1] for r in rows])]
+        best = sorted(((max(r[0] for r in rows), rows[0][2]) for rows in plans), key=lambda b: -b[0])
+        return [source for value, source in best if value >= NEAR_CELL]
+
+    def _is_plan(self, texts: Sequence[str]) -> bool:
+        found = self._fitted.parts.probabilities(texts)
+        labels = self._fitted.parts.labels
+        states = [labels.index(label) for label in (selection.RESULT, selection.CONCLUSION)]
+        return float(found[:, states].sum(axis=1).max()) < PLANNED
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self._embedder.embed(list(texts))
+        """Rows of length 1; what was embedded lately is remembered, for the same sentences come in every round."""
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if len(self._known) + len(fresh) > REMEMBERED:
+            self._known, fresh = {}, list(dict.fromkeys(texts))
+        if fresh:
+            self._known.update(zip(fresh, self._embedder.embed(fresh), strict=True))
+        return np.array([self._known[text] for text in texts], dtype=np.float32)
+
+
+def _side(none: float) -> Side:
+    return "against" if none >= SIDED else "for" if none <= 1 - SIDED else ""

@@ -28,6 +28,7 @@ def chosen(text: str, number: int) -> Chosen:
     return Chosen((Sentence(passage, 0, len(text), 1),), 1.0 - number / 100)
 
 
+NO_TITLES = [[""], [""]]
 TEXTS = [
     "The market price of oak rose.", "Wood decay sets in after years.", "The dry weight of alder is low.",
     "A high market price was paid for oak.", "Slow wood decay was seen in bogs.", "Its dry weight fell further.",
@@ -43,9 +44,15 @@ def test_like_goes_with_like_and_the_best_section_comes_first() -> None:
 def test_a_heading_says_more_than_the_question_and_heads_one_section_only() -> None:
     groups = [["Slow wood decay was seen."], ["Fast wood decay was seen."]]
     centres = embed(["decay", "decay"])
-    assert "Wood decay" not in headings(groups, centres, "What is known of wood decay?", embed)
-    assert len(set(headings(groups, centres, "What is known?", embed))) == 2
-    assert headings([["It is so."], ["So it was."]], centres, "?", embed) == ["", ""]
+    assert "Wood decay" not in headings(groups, NO_TITLES, centres, "What is known of wood decay?", embed)
+    assert len(set(headings(groups, NO_TITLES, centres, "What is known?", embed))) == 2
+    assert headings([["It is so."], ["So it was."]], NO_TITLES, centres, "?", embed) == ["", ""]
+
+
+def test_a_heading_of_a_title_is_better_than_one_of_a_sentence() -> None:
+    groups = [["Slow wood decay was seen."], ["Market price rose."]]
+    found = headings(groups, [["Years of rapid decay"], [""]], embed(["decay", "price"]), "What is known?", embed)
+    assert found[0] == "Rapid decay"
 
 
 def test_phrases_end_at_function_words_and_marks() -> None:

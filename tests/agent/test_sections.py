@@ -11,8 +11,8 @@ from palimpsest.agent import blocks, sections
 from palimpsest.agent.draft import moved
 from palimpsest.agent.loop import amend
 from palimpsest.agent.selection import Chosen, Sentence
-from palimpsest.agent.state import Budget, ResearchState, SubQuestion, Tools
-from palimpsest.retrieval.types import Hit, Passage
+from palimpsest.agent.state import Budget, Form, ResearchState, Side, SubQuestion, Tools
+from palimpsest.retrieval.types import Hit, Passage, Source
 
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
 
@@ -27,11 +27,14 @@ QUESTION = "What shapes the trade on the lake?"
 class TopicReader:
     """Chooses sentences that name a topic, but for the `unwanted` once four passages are found; vectors tell the topics of a text."""
 
-    def __init__(self, things: tuple[str, ...] = (), unwanted: str = "") -> None:
-        self.things, self.unwanted = things, unwanted
+    def __init__(
+        self, things: tuple[str, ...] = (), unwanted: str = "", form: Form = "open", attributes: tuple[str, ...] = ()
+    ) -> None:
+        self.things, self.unwanted, self.form, self.attributes = things, unwanted, form, attributes
 
     def plan(self, question: str) -> list[SubQuestion]:
-        return [SubQuestion(id="q1", text=question, asked=question, form="open", things=self.things)]
+        whole = SubQuestion(id="q1", text=question, asked=question, form=self.form, things=self.things)
+        return [whole.model_copy(update={"attributes": self.attributes})]
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
         pieces = [Sentence(h.passage, a, b, n) for n, h in enumerate(found, 1) for a, b in h.passage.sentences]
@@ -39,6 +42,26 @@ class TopicReader:
         if self.unwanted and len(found) > 3:
             wanted = [p for p in wanted if self.unwanted not in p.text]
         return [Chosen((p,), 1.0 - 0.01 * n) for n, p in enumerate(wanted)]
+
+    def sides(self, question: str, texts: Sequence[str]) -> list[Side]:
+        return ["against" if " stops " in t else "for" if " pays " in t else "" for t in texts]
+
+    def cells(
+        self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
+    ) -> dict[tuple[str, str], Chosen]:
+        pieces = [Sentence(h.passage, a, b, n) for n, h in enumerate(found, 1) for a, b in h.passage.sentences]
+        held: dict[tuple[str, str], Chosen] = {}
+        for thing in things:
+            for attribute in attributes:
+                fit = [p for p in pieces if thing in p.text.lower() and attribute in p.text.lower()]
+                held.update({(thing, attribute): Chosen((fit[0],), 1.0)} if fit else {})
+        return held
+
+    def is_near(self, words: str, texts: Sequence[str]) -> bool:
+        return "lake" in words
+
+    def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
+        return [h.passage.source for h in found if "is planned" in h.passage.text]
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.array([[0.01 + 1.0 * (t in text.lower()) for t in TOPICS] for text in texts], dtype=np.float32)

@@ -7,19 +7,25 @@ import pytest
 
 from palimpsest.agent.selection import (
     CONCLUSION,
+    CONTEXT,
     FEATURES,
     RESULT,
     Chosen,
+    Embedded,
     Scored,
     SelectionWeights,
     Sentence,
+    Weighing,
     asking,
     described,
+    in_context,
     leans,
     scores,
     select,
     sentences_of,
+    speaks_of,
     standing,
+    told_once,
 )
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.types import Hit, Passage, Source
@@ -82,7 +88,7 @@ def test_a_label_on_a_line_of_its_own_is_no_part_of_the_sentence() -> None:
 
 def table(question: str, found: list[Sentence], relevance: list[float] | None = None) -> np.ndarray:
     vectors = np.eye(len(found), dtype=np.float32)
-    return described(question, found, vectors[:1], vectors, PARTS, relevance)
+    return described(question, found, Embedded(vectors[:1], vectors, vectors[::-1]), PARTS, relevance)
 
 
 def column(name: str, found: np.ndarray) -> list[float]:
@@ -101,7 +107,11 @@ def test_features_are_what_they_are_called() -> None:
     assert overlap[1] > overlap[2] == 0
     assert len(set(column("finding", features))) > 1
     assert np.isnan(column("relevance", features)).all()
-    assert column("relevance", table("?", found, [0.1, 0.2, 0.3, 0.4, 0.5])) == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert column("titled", features) == [0, 0, 0, 0, 1]
+    assert column("titled_source", features) == [0, 0, 0, 1, 1]
+    judged = column("relevance", table("?", found, [0.0, 0.2, 0.5, 0.8, 1.0]))
+    assert judged[1:4] == pytest.approx([-np.log(4), 0, np.log(4)])
+    assert np.isfinite(judged).all()
 
 
 def test_words_that_every_passage_holds_tell_nothing() -> None:
@@ -113,10 +123,8 @@ def test_words_that_every_passage_holds_tell_nothing() -> None:
 
 
 def test_nothing_found_is_a_table_without_rows() -> None:
-    assert described("?", [], np.ones((1, 3), dtype=np.float32), np.zeros((0, 3), dtype=np.float32), PARTS).shape == (
-        0,
-        len(FEATURES),
-    )
+    nothing = Embedded(*(np.zeros((n, 3), dtype=np.float32) for n in (1, 0, 0)))
+    assert described("?", [], nothing, PARTS).shape == (0, len(FEATURES))
     assert select([], 4000, 0.2) == []
 
 
@@ -126,33 +134,44 @@ def test_a_question_is_asked_whole_and_by_its_clauses() -> None:
     assert asking("Who won?") == ["Who won?"]
 
 
-def weights(**chosen: float) -> SelectionWeights:
+def weighing(**chosen: float) -> Weighing:
     names = tuple(chosen)
     zeros, ones = (0.0,) * len(names), (1.0,) * len(names)
-    return SelectionWeights(
-        features=names,
-        mean=zeros,
-        scale=ones,
-        weights=tuple(chosen.values()),
-        relative=zeros,
-        offset=-1,
-        stop=0,
-        passages=1,
-    )
+    return Weighing(features=names, mean=zeros, scale=ones, weights=tuple(chosen.values()), relative=zeros, offset=-1)
 
 
-def test_scores_are_linear_in_the_features_and_their_distance_from_the_others() -> None:
+def test_a_weighing_is_linear_in_the_features_and_their_distance_from_the_others() -> None:
+    features = table("alder?", sentences(ALDER, OAK))
+    assert list(weighing(cosine=2.0).scores(features, FEATURES)) == [1, -1, -1, -1, -1]
+    relative = weighing(cosine=0.0).model_copy(update={"relative": (1.0,)})
+    assert list(relative.scores(features, FEATURES)) == pytest.approx([1, -1.5, -1.5, -1.5, -1.5], abs=1e-4)
+
+
+def test_the_second_weighing_sees_what_stands_around_a_sentence_and_what_is_like_it() -> None:
+    """The first says that only the first sentence of ALDER is likely: its passage is raised, OAK's is not."""
     found = sentences(ALDER, OAK)
-    features = table("alder?", found)
-    assert list(scores(features, weights(cosine=2.0))) == [1, -1, -1, -1, -1]
-    relative = weights(cosine=0.0).model_copy(update={"relative": (1.0,)})
-    assert list(scores(features, relative)) == pytest.approx([1, -1.5, -1.5, -1.5, -1.5], abs=1e-4)
+    vectors = np.array([[1, 0], [0, 1], [0, 1], [1, 0], [0, 1]], dtype=np.float32)
+    first = np.array([2.0, -4.0, -4.0, -4.0, -4.0])
+    likely, unlikely = 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(4))
+    context = dict(zip(CONTEXT, in_context(found, vectors, first).T, strict=True))
+    assert list(context["score_before"]) == [1, 2, -4, -5, -4]
+    assert list(context["best_of_passage"]) == pytest.approx([unlikely, likely, likely, unlikely, unlikely])
+    assert list(context["sum_of_source"]) == pytest.approx(
+        [2 * unlikely, likely + unlikely, likely + unlikely, unlikely, unlikely]
+    )
+    assert context["likely_agreement"][3] > context["likely_agreement"][4]
+    assert context["likely_neighbours"][3] > 10 * context["likely_neighbours"][4]
+    assert context["order"][0] == 1
+    weights = SelectionWeights(first=weighing(cosine=1.0), second=weighing(best_of_passage=1.0), stop=0, passages=1)
+    whole = scores(table("alder?", found), found, vectors, weights)
+    assert whole[1] > whole[3]
 
 
 def test_the_best_come_first_and_neighbours_become_one_quotation() -> None:
     found = sentences(ALDER, OAK)
     chosen = select(scored(found, [1.0, 3.0, -9.0, 2.0, -9.0]), 120, stop=0.0)
     assert [[s.text[:5] for s in c.sentences] for c in chosen] == [["Alder", "Under"], ["Posts"]]
+    assert chosen[0].text == ALDER.text[:68]
     assert (chosen[0].start, chosen[0].end, chosen[0].score) == (0, 68, 3.0)
 
 
@@ -204,3 +223,29 @@ def test_a_quotation_that_leans_takes_the_sentence_before_it() -> None:
     assert standing(Chosen((found[0],), 1.0), split).sentences == (found[0],)
     alone = sentences(passage("c", "It was never built again after that."))
     assert len(standing(Chosen((alone[0],), 1.0), split).sentences) == 1
+
+
+def test_a_quotation_ends_with_its_paragraph() -> None:
+    parted = passage("d", "Alder rots in the air here.\n\nUnder water it lasts for long.").model_copy(
+        update={"sentences": ((0, 27), (29, 59))}
+    )
+    chosen = select(scored(sentences(parted), [1.0, 2.0]), 4000, stop=0.0)
+    assert [len(c.sentences) for c in chosen] == [1, 1]
+
+
+def test_no_sentence_is_told_twice() -> None:
+    found = sentences(ALDER, OAK)
+    one, other = Chosen(tuple(found[:2]), 1.0), Chosen((found[1], found[2]), 2.0)
+    (whole,) = told_once([one, other])
+    assert ([s.start for s in whole.sentences], whole.score) == ([s.start for s in found[:3]], 2.0)
+    assert told_once([one, Chosen((found[3],), 1.0)]) == [one, Chosen((found[3],), 1.0)]
+
+
+def test_a_sentence_speaks_of_the_thing_that_it_names_or_that_its_title_names_alone() -> None:
+    (one,) = sentences(passage("e", "Proto-stars glow in the infrared alone."))
+    assert speaks_of("proto-stars", one, ("proto-stars", "stars"))
+    assert not speaks_of("stars", one, ("proto-stars", "stars"))
+    (two,) = sentences(passage("alder", "It lasts for centuries under water."))  # its title is "Note alder"
+    assert speaks_of("Alder", two, ("Alder", "Oak"))
+    (three,) = sentences(passage("alder", "The wood of oak lasts for centuries."))
+    assert not speaks_of("Alder", three, ("Alder", "Oak"))

@@ -22,7 +22,10 @@ from palimpsest.agent import selection
 from palimpsest.agent.asking import plain_question
 from palimpsest.agent.selection import (
     CONCLUSION,
+    CONTEXT,
+    EFFECT,
     FEATURES,
+    NO_EFFECT,
     RESULT,
     Chosen,
     Matrix,
@@ -31,6 +34,7 @@ from palimpsest.agent.selection import (
     SelectionWeights,
     Sentence,
     Vectors,
+    Weighing,
 )
 from palimpsest.agent.wording import LinearText
 from palimpsest.dlm_core.training.examples import read_rows
@@ -48,11 +52,13 @@ PASSAGES = 40
 BUDGET = 4_000
 FOLDS = 10
 PENALTY = 100.0
-STOPS = (0.0, 0.05, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.3)
+STOPS = (0.0, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.16, 0.2)
 LEAST_PRECISION = 0.35
+INNER_FOLDS = 5  # by which the first scores are made that the second weighing is fitted on
+SECOND_PENALTY = 300.0
 CHOSEN = (  # what also served collections that no weight had seen; the other features helped only where they were fitted
     "cosine", "source", "centre", "density", "overlap", "paragraph_overlap", "title_overlap", "rank", "sources_share", "finding",
-    "conclusion", "part", "length", "contrast", "first", "last", "place", "depth",
+    "conclusion", "part", "length", "contrast", "first", "last", "place", "depth", "titled", "titled_part", "titled_source",
 )  # fmt: skip
 
 
@@ -83,6 +89,20 @@ def part_of(heading: str) -> str:
     return next((part for part, stems in PARTS.items() if any(stem in heading for stem in stems)), "")
 
 
+_EFFECTS = {
+    "no significant difference": NO_EFFECT,
+    "significantly increased": EFFECT,
+    "significantly decreased": EFFECT,
+}
+
+
+def effect_rows(rows: Iterable[dict[str, Any]], kept_apart: set[str]) -> Iterator[tuple[str, str]]:
+    """Sentences of trial reports that state whether there was an effect, as people judged them."""
+    for row in rows:
+        if str(row["pmcid"]).removeprefix("PMC") not in kept_apart:
+            yield from ((quote, _EFFECTS[row["label"]]) for quote in row["evidence"] if row["label"] in _EFFECTS)
+
+
 # Kinds of questions
 
 _CATEGORIES = {
@@ -92,7 +112,7 @@ _CATEGORIES = {
     "REASON": "reason",
     "COMPARISON": "compare",
 }
-NUM_FACTS = 4_000
+NUM_OF_A_KIND, NUM_HOPS = 2_000, 1_200
 _MEDICAL = {"information": "survey", "outlook": "survey", "treatment": "how", "causes": "reason"}
 NUM_MEDICAL = 300  # of each: thousands of them have one wording
 
@@ -121,12 +141,16 @@ FRAMES = {  # what the sets hold too few of, put around names of pages and of il
 
 
 def kind_rows(train: Path) -> list[tuple[str, str]]:
-    """Questions of people and their kinds, and framed ones; what a set says of no kind is left out."""
+    """Questions of people and their kinds, and framed ones, at most NUM_OF_A_KIND of each large set.
+
+    What a set says of no kind is left out.
+    """
     labelled = read_rows(train / "question_types.jsonl.gz")
     rows = [(row["question"], _CATEGORIES[row["category"]]) for row in labelled if row["category"] in _CATEGORIES]
-    rows += [(row["question"], "polar") for row in read_rows(train / "boolean_qa.jsonl.gz")]
-    facts = [row for row in read_rows(train / "squad_train.jsonl.gz") if _is_fact(row)]
-    rows += [(row["question"], "fact") for row in random.Random(0).sample(facts, NUM_FACTS)]
+    rows += _some([(row["question"], "polar") for row in read_rows(train / "boolean_qa.jsonl.gz")])
+    rows += _some([(row["question"], "fact") for row in read_rows(train / "squad_train.jsonl.gz") if _is_fact(row)])
+    rows += _some([(row["question"], "fact") for row in read_rows(train / "qed_train.jsonl.gz") if _is_short(row)])
+    rows += _some([(r["question"], "fact") for r in read_rows(train / "multihop_qa.jsonl.gz") if _is_hop(r)], NUM_HOPS)
     medical = random.Random(0).sample(read_rows(train / "medquad.jsonl.gz"), 15_000)
     for name, kind in _MEDICAL.items():
         rows += [(row["question"], kind) for row in medical if row["qtype"] == name][:NUM_MEDICAL]
@@ -134,6 +158,20 @@ def kind_rows(train: Path) -> list[tuple[str, str]]:
         r["focus"] for r in medical[:500]
     ]
     return [(plain_question(question), kind) for question, kind in (*rows, *_framed(names))]
+
+
+def _some(rows: list[tuple[str, str]], most: int = NUM_OF_A_KIND) -> list[tuple[str, str]]:
+    return random.Random(0).sample(rows, min(most, len(rows)))
+
+
+def _is_short(row: dict[str, Any]) -> bool:
+    """A search query with an answer of a few words, that does not ask why or how."""
+    return len(str(row["answers"][0]).split()) <= 4 and not _asks_why(row)
+
+
+def _is_hop(row: dict[str, Any]) -> bool:
+    """A question of several steps with an answer of a few words; yes and no are another kind."""
+    return row["answer"].lower() not in ("yes", "no") and len(row["answer"].split()) <= 5
 
 
 def _is_fact(row: dict[str, Any]) -> bool:
@@ -151,19 +189,23 @@ def _framed(names: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _asks_why(row: dict[str, Any]) -> bool:
-    return bool(row["question"].lower().startswith(("why", "how do", "how can", "how is")))
+    return bool(row["question"].lower().startswith(("why", "how do", "how did", "how can", "how is")))
 
 
-def held_out_accuracy(rows: Sequence[tuple[str, str]], num_buckets: int) -> dict[str, float]:
+def held_out_accuracy(rows: Sequence[tuple[str, str]], vectors: Vectors, num_buckets: int) -> dict[str, float]:
     """The share of each kind that is known again among the last fifth of the shuffled rows, by a model of the others."""
-    mixed = random.Random(1).sample(rows, len(rows))
+    mixed = random.Random(1).sample(range(len(rows)), len(rows))
     cut = len(mixed) * 4 // 5
-    model = linear_text([q for q, _ in mixed[:cut]], [k for _, k in mixed[:cut]], num_buckets)
-    guessed = model.probabilities([q for q, _ in mixed[cut:]]).argmax(axis=1)
+    model = _kinds([rows[n] for n in mixed[:cut]], vectors[mixed[:cut]], num_buckets)
+    guessed = model.probabilities([rows[n][0] for n in mixed[cut:]], vectors[mixed[cut:]]).argmax(axis=1)
     right: dict[str, list[bool]] = {}
-    for (_, kind), guess in zip(mixed[cut:], guessed, strict=True):
-        right.setdefault(kind, []).append(model.labels[guess] == kind)
+    for n, guess in zip(mixed[cut:], guessed, strict=True):
+        right.setdefault(rows[n][1], []).append(model.labels[guess] == rows[n][1])
     return {kind: round(sum(found) / len(found), 4) for kind, found in sorted(right.items())}
+
+
+def _kinds(rows: Sequence[tuple[str, str]], vectors: Vectors, num_buckets: int) -> LinearText:
+    return linear_text([q for q, _ in rows], [k for _, k in rows], num_buckets, vectors)
 
 
 # Candidates of the open questions
@@ -190,12 +232,11 @@ def pools(
     searcher, corpus, ids = HybridSearcher(index), data.corpus(), {d.source.id: document_id(d) for d in data.documents}
     for question in data.questions:
         found = selection.sentences_of(searcher.search(question.question, PASSAGES), split)
-        asked = embedder.embed(selection.asking(question.question))
-        vectors = embedder.embed([s.text for s in found])
+        vectors = selection.embedded(question.question, found, embedder.embed)
         judged = relevance(question.question, found) if relevance else None
-        table = selection.described(question.question, found, asked, vectors, parts, judged)
+        table = selection.described(question.question, found, vectors, parts, judged)
         right = [_is_right(question, corpus, ids[s.passage.source.id], s) for s in found]
-        yield Pool(question, tuple(found), vectors, table, np.array(right, dtype=np.float64))
+        yield Pool(question, tuple(found), vectors.alone, table, np.array(right, dtype=np.float64))
 
 
 def _is_right(question: OpenQuestion, corpus: Corpus, doc: str, sentence: Sentence) -> bool:
@@ -212,22 +253,42 @@ def _shared(place: Place, start: int, end: int) -> int:
 # Fitting and measuring
 
 
-def fit(pooled: Sequence[Pool], names: Sequence[str], stop: float = 0.0) -> SelectionWeights:
-    """Logistic regression on the features as they are and relative to the question's; every question weighs the same."""
-    columns = [FEATURES.index(name) for name in names]
-    tables = [pool.table[:, columns] for pool in pooled]
-    table, beside = np.vstack(tables), np.vstack([selection.relative(t) for t in tables])
+def weighing(
+    tables: Sequence[Matrix], rights: Sequence[Matrix], columns: Sequence[str], names: Sequence[str], penalty: float
+) -> Weighing:
+    """Logistic regression on the named columns as they are and relative to the question's; every question weighs the same."""
+    kept = [table[:, [columns.index(name) for name in names]] for table in tables]
+    table, beside = np.vstack(kept), np.vstack([selection.relative(t) for t in kept])
     mean, scale = table.mean(axis=0), table.std(axis=0) + 1e-6
-    right = np.concatenate([pool.right for pool in pooled])
-    importance = np.concatenate([np.full(len(p.right), 1.0 / max(p.right.sum(), 1.0)) for p in pooled])
-    weights, offset = logistic(
-        np.hstack([(table - mean) / scale, beside]), right, importance / importance.mean(), PENALTY
-    )
-    count = len(names)
-    return SelectionWeights(
-        features=tuple(names), mean=_rounded(mean), scale=_rounded(scale), weights=_rounded(weights[:count]),
-        relative=_rounded(weights[count:]), offset=round(offset, 5), stop=stop, passages=PASSAGES,
+    right = np.concatenate(rights)
+    importance = np.concatenate([np.full(len(r), 1.0 / max(r.sum(), 1.0)) for r in rights])
+    rows = np.hstack([(table - mean) / scale, beside])
+    weights, offset = logistic(rows, right, importance / importance.mean(), penalty)
+    return Weighing(
+        features=tuple(names), mean=_rounded(mean), scale=_rounded(scale), weights=_rounded(weights[: len(names)]),
+        relative=_rounded(weights[len(names) :]), offset=round(offset, 5),
     )  # fmt: skip
+
+
+def _first(pooled: Sequence[Pool], names: Sequence[str]) -> Weighing:
+    return weighing([p.table for p in pooled], [p.right for p in pooled], FEATURES, names, PENALTY)
+
+
+def fit(pooled: Sequence[Pool], names: Sequence[str], stop: float = 0.0) -> SelectionWeights:
+    """Both weighings; the second learns from first scores of weights that had not seen the question."""
+    order = random.Random(1).sample(range(len(pooled)), len(pooled))
+    contexts: dict[int, Matrix] = {}
+    for fold in range(min(INNER_FOLDS, len(pooled))):
+        held = order[fold::INNER_FOLDS]
+        others = [pool for n, pool in enumerate(pooled) if n not in held]
+        first = _first(others or pooled, names)
+        for n in held:
+            pool = pooled[n]
+            contexts[n] = selection.in_context(pool.sentences, pool.vectors, first.scores(pool.table, FEATURES))
+    second = weighing(
+        [contexts[n] for n in range(len(pooled))], [p.right for p in pooled], CONTEXT, CONTEXT, SECOND_PENALTY
+    )
+    return SelectionWeights(first=_first(pooled, names), second=second, stop=stop, passages=PASSAGES)
 
 
 def _rounded(values: Matrix) -> tuple[float, ...]:
@@ -241,7 +302,7 @@ def cross_validated(pooled: Sequence[Pool], names: Sequence[str], seed: int = 0)
     for fold in range(min(FOLDS, len(pooled))):
         tested = order[fold::FOLDS]
         weights = fit([pool for n, pool in enumerate(pooled) if n not in tested], names)
-        found |= {n: selection.scores(pooled[n].table, weights) for n in tested}
+        found |= {n: selection.scores(p.table, p.sentences, p.vectors, weights) for n in tested for p in [pooled[n]]}
     return [found[n] for n in range(len(pooled))]
 
 
@@ -306,22 +367,25 @@ def weights(
 ) -> ReportWeights:
     """Everything fitted, with the figures of cross-validation and of held-out rows."""
     data, kinds = read_data(open_folder), kind_rows(train)
-    accuracies = {f"kind_{kind}": share for kind, share in held_out_accuracy(kinds, KIND_BUCKETS).items()}
+    asked = embedder.embed([question for question, _ in kinds])
+    accuracies = {f"kind_{kind}": share for kind, share in held_out_accuracy(kinds, asked, KIND_BUCKETS).items()}
     say(f"kinds of questions known again: {accuracies}")
     rows = list(part_rows(read_rows(train / "pmc_articles.jsonl.xz"), trial_numbers(data)))
     parts = linear_text([text for text, _ in rows], [label for _, label in rows], PART_BUCKETS)
+    findings = list(effect_rows(read_rows(train / "evidence_inference.jsonl.gz"), trial_numbers(data)))
+    effects = linear_text([text for text, _ in findings], [label for _, label in findings], EFFECT_BUCKETS)
     with Index.open(indexes / "fit-selection", embedder) as index:
         index.add_documents(data.documents)
         pooled = list(pools(data, index, embedder, parts))
     chosen, _, means = fitted(pooled, CHOSEN, data)
     say(f"sentences chosen, by cross-validation: {means}")
     return ReportWeights(
-        parts=parts, kinds=linear_text([q for q, _ in kinds], [k for _, k in kinds], KIND_BUCKETS), selection=chosen,
+        parts=parts, kinds=_kinds(kinds, asked, KIND_BUCKETS), selection=chosen, effects=effects,
         measured={**accuracies, **means},
     )  # fmt: skip
 
 
-PART_BUCKETS, KIND_BUCKETS = 4096, 2048
+PART_BUCKETS, KIND_BUCKETS, EFFECT_BUCKETS = 4096, 2048, 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -34,23 +34,37 @@ def logistic(table: Matrix, right: Matrix, importance: Matrix, penalty: float) -
     return found[:-1], float(found[-1])
 
 
-def linear_text(texts: Sequence[str], labels: Sequence[str], num_buckets: int, penalty: float = 1e-5) -> LinearText:
-    """Softmax regression over hashed words, every label weighing the same, by accelerated gradient descent."""
+def linear_text(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    num_buckets: int,
+    vectors: NDArray[np.float32] | None = None,
+    penalty: float = 1e-5,
+) -> LinearText:
+    """Softmax regression over hashed words and, where given, `vectors` [n, d] of length 1; every label weighs the same.
+
+    By accelerated gradient descent.
+    """
     names = tuple(sorted(set(labels)))
-    rows = _hashed(texts, num_buckets)
+    rows = _hashed(texts, num_buckets) if vectors is None else np.hstack([vectors, _hashed(texts, num_buckets)])
     wanted = np.eye(len(names), dtype=np.float32)[[names.index(label) for label in labels]]
     importance = (wanted / wanted.sum(axis=0)).sum(axis=1, keepdims=True) / len(names)  # sums to 1
-    weights = np.zeros((num_buckets + 1, len(names)), dtype=np.float32)
-    ahead, rate = weights, 1.0  # rows have length sqrt(2) with the offset's one: the curvature is at most 1
+    weights = np.zeros((rows.shape[1], len(names)), dtype=np.float32)
+    rate = (
+        1.0 if vectors is None else 2 / 3
+    )  # rows have length sqrt(2), or sqrt(3): half its square bounds the curvature
+    ahead = weights
     for number in range(ASCENT_STEPS):
         slope = rows.T @ (importance * (softmax(rows @ ahead) - wanted)) + penalty * ahead
         moved = ahead - rate * slope
         ahead = moved + number / (number + 3) * (moved - weights)
         weights = moved
     table = np.round(100 * weights[:-1].T).astype(int)
+    width = rows.shape[1] - num_buckets - 1
     return LinearText(
-        labels=names, offsets=tuple(map(float, np.round(weights[-1], 4))), weights=tuple(map(tuple, table.tolist()))
-    )
+        labels=names, offsets=tuple(map(float, np.round(weights[-1], 4))),
+        weights=tuple(map(tuple, table[:, width:].tolist())), meaning=tuple(map(tuple, table[:, :width].tolist())) if width else (),
+    )  # fmt: skip
 
 
 def _hashed(texts: Sequence[str], num_buckets: int) -> NDArray[np.float32]:

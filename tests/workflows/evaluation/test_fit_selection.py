@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from palimpsest.agent.selection import FEATURES, ReportWeights
+from palimpsest.agent.selection import CONTEXT, EFFECT, FEATURES, NO_EFFECT, ReportWeights
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
@@ -17,6 +17,7 @@ from palimpsest.workflows.evaluation.fit_selection import (
     average_precision,
     best_stop,
     cross_validated,
+    effect_rows,
     fit,
     fitted,
     measured,
@@ -64,6 +65,24 @@ def test_sentences_take_the_part_their_authors_gave_them() -> None:
     assert list(part_rows([article], {"1"})) == []
 
 
+def test_words_and_vectors_are_learnt_together() -> None:
+    """Both texts are the same words; only their vectors tell them apart."""
+    vectors = np.array([[1, 0], [0, 1]] * 20, dtype=np.float32)
+    model = linear_text(["it fell"] * 40, ["one", "other"] * 20, 64, vectors)
+    assert model.probabilities(["it fell"] * 2, vectors[:2]).argmax(axis=1).tolist() == [0, 1]
+    assert model.probabilities(["it fell"])[0] == pytest.approx([0.5, 0.5], abs=0.02)
+
+
+def test_findings_are_effects_or_none_as_people_judged_them() -> None:
+    rows = [
+        {"pmcid": "PMC1", "label": "no significant difference", "evidence": ["Both did the same."]},
+        {"pmcid": "PMC2", "label": "significantly increased", "evidence": ["It rose.", "It rose again."]},
+        {"pmcid": "PMC3", "label": "invalid prompt", "evidence": ["?"]},
+    ]
+    assert [label for _, label in effect_rows(rows, set())] == [NO_EFFECT, EFFECT, EFFECT]
+    assert [text for text, _ in effect_rows(rows, {"2"})] == ["Both did the same."]
+
+
 @pytest.fixture
 def data(folder: Path) -> OpenData:  # noqa: F811
     return read_data(folder)
@@ -85,13 +104,13 @@ def test_pools_know_which_sentences_are_gold(data: OpenData, index: Index) -> No
         TEXTS["c"],
     }  # "Oak posts last in air." is shorter than any sentence that is read
     assert pool.table.shape == (len(pool.sentences), len(FEATURES))
-    assert set(pool.table[:, FEATURES.index("relevance")]) == {0.5}
+    assert set(pool.table[:, FEATURES.index("relevance")]) == {0.0}  # log-odds
 
 
 def test_fitted_weights_put_gold_first_and_are_measured_by_the_scorer(data: OpenData, index: Index) -> None:
     pooled = list(pools(data, index, HashEmbedder(), PARTS)) * 2
     weights, rows, told = fitted(pooled, NAMES, data)
-    assert weights.features == NAMES
+    assert (weights.first.features, weights.second.features) == (NAMES, CONTEXT)
     assert 0 < told["average_precision"] <= 1
     assert told["vital_recall"] == pytest.approx(np.mean([r.vital_recall for r in rows]))
     scored = cross_validated(pooled, NAMES)
@@ -118,8 +137,11 @@ def test_the_stop_is_the_earliest_that_keeps_the_precision(data: OpenData, index
 def test_the_shipped_weights_load_and_know_every_feature(tmp_path: Path) -> None:
     weights = report_weights.load()
     assert isinstance(weights, ReportWeights)
-    assert set(weights.selection.features) <= set(FEATURES)
+    assert set(weights.selection.first.features) <= set(FEATURES)
+    assert weights.selection.second.features == CONTEXT
     assert {"result", "conclusion"} <= set(weights.parts.labels)
+    assert weights.effects is not None
+    assert set(weights.effects.labels) == {EFFECT, NO_EFFECT}
     assert weights.measured["vital_recall"] > 0.6
     with pytest.raises(ResearchError, match="is missing"):
         report_weights.load(tmp_path)

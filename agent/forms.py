@@ -1,0 +1,131 @@
+"""Report forms beyond plain sections: the balance of what speaks for and against, and the table of things by what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from palimpsest.retrieval.copies import clusters
+from palimpsest.retrieval.types import Hit
+
+from . import blocks
+from .draft import Block, Span, Support
+from .drafting import ask, refer
+from .selection import Chosen, overlapping
+from .standing import counted
+from .state import Query, Reader, ResearchState, Side, SubQuestion
+
+TABLE = blocks.TABLE
+LEADS: dict[Side, str] = {"for": "In support: ", "against": "Against, or without effect: "}
+LEAST_COLUMNS, MOST_COLUMNS = (
+    1,
+    4,
+)  # where the question names no attributes, the headings of the evidence make the columns
+
+
+def verdict(sides: Sequence[Side], chosen: Sequence[Chosen]) -> str:
+    """How what is quoted stands to the question, in words: who supports, who refutes, by independent sources."""
+    ours = _independent([c for c, side in zip(chosen, sides, strict=True) if side == "for"])
+    theirs = _independent([c for c, side in zip(chosen, sides, strict=True) if side == "against"])
+    if not ours and not theirs:
+        return "Not established: nothing that is quoted here says clearly yes or no."
+    if ours and theirs:
+        return f"Disputed: {counted(ours)} in support, {counted(theirs)} against or without effect."
+    if ours:
+        return f"Supported by {counted(ours)} quoted here; none that was found speaks against it."
+    return f"Not supported: {counted(theirs)} against or without effect; none that was found supports it."
+
+
+def _independent(chosen: Sequence[Chosen]) -> int:
+    number = clusters([c.sentences[0].passage for c in chosen])
+    return len(set(number.values()))
+
+
+# The table of a comparison
+
+
+def table(
+    state: ResearchState, reader: Reader, question: SubQuestion, columns: Sequence[str], found: Sequence[Hit]
+) -> tuple[ResearchState, list[Chosen]]:
+    """Things by attributes, each cell the sentence that says it or open; an open cell becomes a query. Also what the cells quote."""
+    cells = reader.cells(question.things, columns, found)
+    used: list[Chosen] = []
+    spans: list[Span] = [_fixed(f"{TABLE}.0.0", " "), *_header(columns)]
+    rows = [tuple(s.id for s in spans)]
+    for row, thing in enumerate(question.things, 1):
+        line = [_fixed(f"{TABLE}.{row}.0", thing)]
+        for column, attribute in enumerate(columns, 1):
+            name, held = f"{TABLE}.{row}.{column}", cells.get((thing, attribute))
+            if held is not None:
+                used.append(held)
+                state = refer(state, held.sentences[0].passage)
+            else:
+                words = f"{thing}: {attribute}"
+                state = ask(state, [Query(text=words, question=question.id, reason="outline", slots=(name,))])
+            line.append(_cell(name, held))
+        spans += line
+        rows.append(tuple(s.id for s in line))
+    if not used:
+        return state, []
+    block = Block(id=TABLE, kind="table", section=TABLE, about=question.id, spans=tuple(spans), rows=tuple(rows))
+    return blocks.put(state, [block]), used
+
+
+def fill(
+    state: ResearchState, reader: Reader, question: SubQuestion, found: Sequence[Hit], standing: Sequence[Chosen]
+) -> tuple[ResearchState, list[Span]]:
+    """The open cells filled from what was found since, with sentences that stand nowhere else; also the spans that were filled."""
+    block = state.draft.block(TABLE)
+    if block is None or not (waiting := list(open_cells(block))):
+        return state, []
+    columns = tuple(block_text(block, name) for name in block.rows[0][1:])
+    cells = reader.cells(question.things, columns, found)
+    filled: list[Span] = []
+    for name, thing, attribute in waiting:
+        held = cells.get((thing, attribute))
+        if held is None or any(overlapping(held, other) for other in standing):
+            continue
+        state = refer(state, held.sentences[0].passage)
+        filled.append(_cell(name, held))
+    return state.model_copy(update={"draft": state.draft.replace(filled)}), filled
+
+
+def open_cells(block: Block) -> Iterator[tuple[str, str, str]]:
+    """Span id, thing and attribute of each cell that waits."""
+    spans = {s.id: s for s in block.spans}
+    header = [spans[name].text for name in block.rows[0]]
+    for row in block.rows[1:]:
+        for name, attribute in zip(row[1:], header[1:], strict=True):
+            if spans[name].status == "open":
+                yield name, spans[row[0]].text, attribute
+
+
+def close(state: ResearchState) -> tuple[ResearchState, list[tuple[str, str]]]:
+    """Cells that nothing fills are shown as such; also which these are, as things and attributes."""
+    block = state.draft.block(TABLE)
+    if block is None:
+        return state, []
+    waiting = list(open_cells(block))
+    spans = {s.id: s for s in block.spans}
+    empty = [spans[name].model_copy(update={"status": "unestablished"}) for name, _, _ in waiting]
+    draft = state.draft.replace(empty)
+    return state.model_copy(update={"draft": draft}), [(thing, attribute) for _, thing, attribute in waiting]
+
+
+def block_text(block: Block, name: str) -> str:
+    return next(s.text for s in block.spans if s.id == name)
+
+
+def _fixed(name: str, text: str) -> Span:
+    return Span(id=name, text=text)
+
+
+def _header(columns: Sequence[str]) -> list[Span]:
+    return [_fixed(f"{TABLE}.0.{n}", name[:1].upper() + name[1:]) for n, name in enumerate(columns, 1)]
+
+
+def _cell(name: str, chosen: Chosen | None) -> Span:
+    """A sentence of one source, verbatim, or a place that waits for one."""
+    if chosen is None:
+        return Span(id=name, text="", kind="TEXT", status="open")
+    whole = Support(passage=chosen.sentences[0].passage.id, quote=chosen.text, start=chosen.start, end=chosen.end)
+    return Span(id=name, text=chosen.text, kind="TEXT", status="filled", support=(whole,))

@@ -1,0 +1,72 @@
+"""What an open report lacks, each with the searches that were tried: a thing, a part of the question, a cell, a result."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from . import asking, forms
+from .drafting import list_open
+from .evidence_text import content
+from .sections import cells, found, quotations, source_title
+from .state import Event, Reader, ResearchState, SubQuestion, Tools
+
+MOST_NAMED = 5  # lines of one kind: what is beyond says no more
+
+
+def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Generator[Event, None, ResearchState]:
+    """Name what the report on an open question lacks."""
+    asked = [q.text for q in state.queries if q.question == question.id and q.asked]
+    searched = f"searched: {'; '.join(asked)}"
+    state, empty = forms.close(state)
+    for number, why in enumerate(_lacks(state, tools.reader, question, empty)):
+        line = f"{why}; {searched}." if number == 0 else f"{why}."
+        state = list_open(state, f"{question.id}.lack{number}", line)
+        yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id})
+    return state
+
+
+def _lacks(
+    state: ResearchState, reader: Reader | None, question: SubQuestion, empty: Sequence[tuple[str, str]]
+) -> list[str]:
+    quoted = quotations(state)
+    if not quoted and not cells(state):
+        return ["Nothing that was found answers this"]
+    texts = [*(b.text for b in quoted), *(s.text for s in cells(state))]
+    titles = [source_title(state, b) for b in quoted]
+    spoken = " ".join((*texts, *titles)).casefold()
+    lacks = [
+        f"{thing}: no source that was found says anything of it that is quoted here"
+        for thing in question.things
+        if thing.casefold() not in spoken
+    ]
+    silent = [t for t in question.things if t.casefold() not in spoken]
+    lacks += [f"{thing}, {attribute}: no sentence found says it" for thing, attribute in empty if thing not in silent]
+    if reader is not None:
+        lacks += _uncovered(reader, question, [*texts, *titles])
+        lacks += _unreported(state, reader, question)
+    if question.form == "list":
+        lacks.append("The list holds what the passages that were read name; it may be incomplete")
+    return lacks
+
+
+def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> list[str]:
+    """Parts of the question of whose own words none stands in what is quoted, and to which nothing quoted comes near."""
+    pieces = asking.pieces(question.text)
+    words = [content(piece) for piece in pieces]
+    held = set().union(*map(content, texts))
+    alone = [
+        piece
+        for number, piece in enumerate(pieces)
+        if (own := words[number] - set().union(*words[:number], *words[number + 1 :])) and not own & held
+    ]
+    far = [piece for piece in alone if not reader.is_near(piece, texts)]
+    return [f"“{piece}”: nothing that is quoted here speaks of it" for piece in far[:MOST_NAMED]]
+
+
+def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> list[str]:
+    """Studies of what is asked whose texts tell what was meant to be done and no result."""
+    if question.form != "balance":
+        return []
+    plans = reader.unreported(question.text, found(state, question))
+    names = [f"“{source.title}” ({source.date or 'undated'})" for source in plans[:MOST_NAMED]]
+    return [f"{name} describes a study; its text found here reports no result" for name in names]
