@@ -155,7 +155,7 @@ def _revise_claim(state: ResearchState, tools: Tools, claim: Hypothesis, block: 
     Nothing changes when the rival sentence does not answer a question that rests on the claim, or supports the new words less.
     """
     if block.kind == "quotation" and (other := standing_quotation(state, _support(rival), block)):
-        return (yield from _yield_to(state, claim, block, rival, other))
+        return (yield from _yield_to(state, tools, claim, block, rival, other))
     answers = _answers(state, tools, block, rival)
     if any(answer is None for answer in answers.values()):
         return (
@@ -197,21 +197,38 @@ def _revise_claim(state: ResearchState, tools: Tools, claim: Hypothesis, block: 
     return (yield from _follow_answers(changed, answers, tools.reopens))
 
 
-def _yield_to(state: ResearchState, claim: Hypothesis, block: Block, rival: Rival, other: Block) -> Events:
-    """A contradicted quotation goes where the sentence that contradicts it stands in the report already."""
-    if any(quoted.id == block.id for q in state.facts if (quoted := quote_of(state, q))):
+def _yield_to(
+    state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, rival: Rival, other: Block
+) -> Events:
+    """A contradicted quotation goes where the sentence that contradicts it stands in the report already.
+
+    An answer that rests on it is read in the other sentence; where that one gives none, both stay.
+    """
+    answers = _answers(state, tools, block, rival)
+    if any(answer is None for answer in answers.values()) or _rests_pinned(state, block):
         reason = "Kept: what an answer rests on; the other stands in the report too."
         return (yield from _note(state, claim, rival, False, reason))
     own, as_of = state.passage(claim.support[0].passage), _question(state, claim).as_of
     state = yield from _note(state, claim, rival, True, why(own, rival.passage, as_of, taken=True))
     spans = tuple(s.id for s in block.spans)
+    yield Event(
+        step="check", kind="reopened", text=f"reopened “{block.text}”: contradicted by {blocks.named(rival.passage)}",
+        data={"spans": list(spans), "evidence": rival.passage.id, "reason": "contradicted"},
+    )  # fmt: skip
     revision = Revision(
         version=state.version, span=spans[0], reopened=spans, old=block.text, new=other.text, reason="contradicted",
         evidence=rival.passage.id, steps=0,
     )  # fmt: skip
     yield revised(revision)
-    draft = state.draft.swap([block.id], [])
-    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
+    state = state.model_copy(update={"revisions": (*state.revisions, revision)})
+    state = yield from _follow_answers(state, answers, tools.reopens)
+    return state.model_copy(update={"draft": state.draft.swap([block.id], [])})
+
+
+def _rests_pinned(state: ResearchState, block: Block) -> bool:
+    """Whether an answer that a person pinned rests on a quotation."""
+    resting = [q for q in state.facts if (quoted := quote_of(state, q)) and quoted.id == block.id]
+    return any(slot_of(state, q).status == "pinned" for q in resting)
 
 
 def _answers(state: ResearchState, tools: Tools, block: Block, rival: Rival) -> dict[str, Hypothesis | None]:
