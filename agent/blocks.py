@@ -27,7 +27,9 @@ HEADINGS = {
 def order(state: ResearchState) -> tuple[str, ...]:
     """Section ids as they stand in the report."""
     lists = [name for name in HEADINGS if name not in (SHORT, TABLE)]
-    return ("title", *(f"answer.{q.id}" for q in state.facts), SHORT, TABLE, *SECTIONS, *lists)
+    answers = [f"answer.{q.id}" for q in state.facts if q.asked_in == 1]
+    follow_ups = [f"answer.{q.id}" for q in state.questions if q.asked_in > 1]
+    return ("title", *answers, SHORT, TABLE, *SECTIONS, *follow_ups, *lists)
 
 
 def heading(name: str, section: str, text: str, level: int) -> Block:

@@ -164,6 +164,8 @@ def timed(name: str, step: Step, now: Callable[[], float] = time.monotonic) -> T
             while True:
                 item = next(running)
                 if isinstance(item, Event):
+                    if tools.watch:
+                        tools.watch.told()
                     yield item
                 else:
                     saved = item

@@ -40,12 +40,17 @@ class Frame(Frozen):
     text: str = ""
 
 
+def nothing() -> None:
+    """Nobody counts."""
+
+
 @dataclass(frozen=True)
 class Watch:
     """Whoever looks on, and the step that is shown to them."""
 
     show: Callable[[Frame], None]
     step: str = ""
+    told: Callable[[], None] = nothing  # that an event came: frames stand between events
 
     def during(self, step: str) -> Watch:
         return replace(self, step=step)

@@ -35,6 +35,8 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
     for question in (q for q in state.questions if q.is_open and state.version == 1):
         state = yield from missing(state, tools, question)
     state = yield from following.missing(state)
+    for question in (q for q in state.questions if q.is_open and q.asked_in < state.version and not state.finished):
+        state = yield from sections.join(state, tools, question)  # by now it took the place of what it contradicts
     if state.version == 1:
         state = yield from prose.write(state, tools)
     state = yield from _restate(state)
@@ -73,7 +75,7 @@ def _mark_open(state: ResearchState, tools: Tools) -> Generator[Event, None, Res
     """An answer that nothing filled says so in its place and in a section of its own."""
     for question in state.facts:
         place = slot_of(state, question)
-        if question.tentative and place.status == "open":
+        if question.tentative and place.status == "open" and not place.text:
             state = sections.without(state, question)
             why = f"“{question.asked}” has no one answer in what was read; the sections answer it"
             dropped = {"added": [], "dropped": [question.id], "why": why}

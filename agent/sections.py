@@ -6,7 +6,7 @@ longer belongs in the report is reopened as unsure and gives way.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -17,9 +17,9 @@ from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .outline import Vectors
 from .selection import Chosen, Sentence, overlapping
-from .state import Event, Query, Reader, ResearchState, Revision, Side, SubQuestion, Tools
+from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
 
-Events = Generator[Event, None, ResearchState]
+Events = Steps
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
 IN_SHORT, BRIEF = 4, 350  # statements ahead of the sections, and how many characters each may have
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
@@ -53,6 +53,8 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     hits = found(state, question)
     if reader is None or not hits:
         return state
+    if tools.watch:
+        tools.watch.note(f"weighing the sentences of {len(hits)} passages")
     chosen = reader.choose(question.text, hits, state.budget.characters)
     if not chosen:
         return state
@@ -90,13 +92,16 @@ def _begin(
         yield Event(
             step="revise", kind="wrote", text=f"outline: {slot.text}", data={"span": slot.id, "text": slot.text}
         )
+        yield state
         if len(part.chosen) < LEAST_SECTION:  # the heading asks for what its section lacks
             words = f"{slot.text}: {question.text}"
             state = ask(state, [Query(text=words, question=question.id, reason="outline", slots=(slot.id,))])
         for piece in (c for c in part.chosen if c not in short):
             state = yield from _place(state, question, section, piece)
+            yield state
     for piece in short:
         state = yield from _place(state, question, blocks.SHORT, piece)
+        yield state
     return state
 
 
@@ -203,6 +208,22 @@ def _grow(
             state = yield from _give_way(state, leaving, piece)
         else:
             state = yield from _place(state, question, section, piece)
+    return state
+
+
+def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
+    """What a person brought to a finished report joins the section it is nearest to, where it belongs in the report at all."""
+    hits = found(state, question)
+    if tools.reader is None or not state.fresh or not quotations(state):
+        return state
+    chosen = tools.reader.choose(question.text, hits, state.budget.characters)
+    fresh = [c for c in _not_standing(state, chosen) if c.sentences[0].passage.id in state.fresh]
+    if not fresh:
+        return state
+    vectors, centres = tools.reader.vectors([c.text for c in fresh]), _centres(state, tools.reader)
+    for row, piece in enumerate(fresh):
+        section = max(centres, key=lambda s: float(centres[s] @ vectors[row]))
+        state = yield from _place(state, question, section, piece)
     return state
 
 

@@ -75,6 +75,8 @@ def search(state: ResearchState, tools: Tools) -> Steps:
     """Ask every source all queries not yet asked; what is new joins the evidence, what failed is kept by name."""
     state = state.model_copy(update={"round": state.round + 1, "fresh": ()})
     for query in [q for q in state.queries if not q.asked]:
+        if tools.watch:
+            tools.watch.note(f"asking “{query.text}”")
         found = tools.search([query.text], _depth(state, query))
         held, banned = {p.id for p in state.evidence}, state.banned
         fresh = tuple(h.passage for h in found.hits if h.passage.id not in held and h.passage.source.id not in banned)

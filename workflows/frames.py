@@ -24,7 +24,7 @@ Show = Callable[[Frame], None]
 
 
 class Line(Frozen):
-    """A frame as it is written. `n` counts from 0 in the file, `after` are the events logged before it, `at` seconds of its process.
+    """A frame as it is written. `n` counts from 0 in the file, `after` are the events before it, `at` seconds of its process.
 
     A draft's line holds only the `blocks` that changed, and in `order` the ids of all.
     """
@@ -66,7 +66,11 @@ class FrameLog:
         self._shown: dict[str, Block] = {}
         self._order: tuple[str, ...] = ()
         self._n, self._size = _extent(run)
-        self.events = 0  # logged so far
+        self.events = 0  # that came so far, those included which the log has still to be given
+
+    def told(self) -> None:
+        """An event came."""
+        self.events += 1
 
     def show(self, frame: Frame) -> None:
         if self._watcher:

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,7 +179,7 @@ def _advance(run: Run, tools: Tools, held: corpus.Corpus, frames: FrameLog, spen
     record = run.record()
     version = record.current
     search = _keeping(run, tools.search, held)
-    tools = replace(tools, search=search, watch=Watch(frames.show), stop=run.is_stop_asked)
+    tools = replace(tools, search=search, watch=Watch(frames.show, told=frames.told), stop=run.is_stop_asked)
     try:
         with Checkpointed(run.checkpoint) as graph:
             reached = graph.reached(version.number)
@@ -189,39 +189,46 @@ def _advance(run: Run, tools: Tools, held: corpus.Corpus, frames: FrameLog, spen
             run.cut_events(version.number, count)
             frames.events = count
             begun = None if reached else start(run, version, record).model_copy(update={"spent": spent})
+            log = EventLog(run, version.number, count)
             try:
                 if not (reached and reached[0].finished):
-                    yield from _logged(run, version.number, graph.stream(version.number, begun, tools), frames)
+                    yield from log.kept(graph.stream(version.number, begun, tools))
                 final = graph.reached(version.number)
             except Stopped as stopped:
-                final = yield from _concluded(run, version.number, stopped.known, tools, frames)
+                final = (yield from _concluded(log, stopped.known, tools)), log.count
+                run.forget_stop()
     except (sqlite3.DatabaseError, DamagedError) as error:
         raise _unusable(run, record, error) from error
     assert final is not None, "a finished graph has a checkpoint"
     yield _finish(run, record, *final)
 
 
-def _logged(run: Run, version: int, events: Iterator[Event], frames: FrameLog) -> Events:
-    """The events, each in the log before it is told; `finished` is told when the files are written."""
-    for event in events:
-        run.log(version, frames.events, event)
-        frames.events += 1
-        if event.kind != "finished":
-            yield event
+@dataclass
+class EventLog:
+    """The log of one version: `count` events are in it."""
+
+    run: Run
+    version: int
+    count: int
+
+    def kept(self, events: Iterator[Event]) -> Events:
+        """The events, each in the log before it is told; `finished` is told when the files are written."""
+        for event in events:
+            self.run.log(self.version, self.count, event)
+            self.count += 1
+            if event.kind != "finished":
+                yield event
 
 
-def _concluded(
-    run: Run, version: int, known: ResearchState, tools: Tools, frames: FrameLog
-) -> Generator[Event, None, tuple[ResearchState, int]]:
+def _concluded(log: EventLog, known: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
     """A report of what a stopped run knows. Its events are logged beyond the checkpoint: whoever goes on takes them back."""
     reached = [known]
 
     def concluding() -> Events:
         reached.append((yield from loop.conclude(known, tools)))
 
-    yield from _logged(run, version, concluding(), frames)
-    run.forget_stop()
-    return reached[-1], frames.events
+    yield from log.kept(concluding())
+    return reached[-1]
 
 
 def _keeping(

@@ -82,7 +82,7 @@ def test_a_newer_document_reopens_only_what_it_contradicts(config: Config, tmp_p
     text, sources = before.split("## Sources")[0], before.split("## Sources")[1]
     gone = sorted(set(text.splitlines()) - set(after.splitlines()))
     assert [line.split(" (")[0] for line in gone] == ["**12** [1]", "**Marisa** [1]", "> " + quote.format(12, 1)]
-    kept = [line for line in text.splitlines() if line not in gone]
+    kept = [line for line in text.splitlines() if line and line not in gone]
     assert [line for line in after.splitlines() if line in kept][: len(kept)] == kept
     assert sources.strip() in after
 

@@ -173,6 +173,17 @@ def test_an_unanswerable_follow_up_is_named(run: Run) -> None:
     assert_holds(run)
 
 
+def test_what_a_person_brings_joins_the_sections_of_an_open_report(config: Config) -> None:
+    run = scripted.finished(config, "How are the barges and the harbour of Lake Orta used?")
+    told = "The harbour of Lake Orta is used by barges that carry salt and guests."
+    list(steering.add_evidence(run, texts=[f"{told} Tulips want a sunny bed."]))
+    shown = body(run).split("## Sources")[0]
+    assert f"- {told} [" in shown
+    assert "Tulips" not in shown
+    assert diff(run) == []
+    assert_holds(run)
+
+
 def test_several_wishes_make_one_version(run: Run) -> None:
     wish = steering.Steering(pin=("q1.answer",), edits=(steering.Edit(span="q2.answer", words="a dozen"),))
     list(steering.revise(run, Evidence(texts=("Bread is best warm.",)), steering=wish))
@@ -221,8 +232,11 @@ def test_a_folder_of_somebody_else_sends_nothing_to_a_host_of_its_own(run: Run, 
 
 def test_a_plan_is_shown_changed_and_followed(config: Config) -> None:
     plan = steering.plan(scripted.QUESTION, config)
-    assert [i.words for i in plan.items] == ["What is the fastest barge on Lake Orta?", "How many knots does it reach?"]
-    chosen = plan.without(1).plus("Who built the harbour of Lake Orta?").moved(1, 0)
+    words = [i.words for i in plan.items]
+    assert words[:2] == ["What is the fastest barge on Lake Orta?", "How many knots does it reach?"]
+    for _ in words[1:]:
+        plan = plan.without(1)
+    chosen = plan.plus("Who built the harbour of Lake Orta?", "fact").moved(1, 0)
     events = list(research.research(scripted.QUESTION, config, plan=chosen))
     planned = events[0]
     assert planned.data["approved"] is True
