@@ -345,7 +345,7 @@ def _refill(state: ResearchState, tools: Tools) -> Events:
             continue
         wanted = content(block.text)
         own = state.passage(state.graph.get(block.about).support[0].passage)
-        others = sorted((p for p in state.evidence if p.id != own.id), key=lambda p: -overlap(wanted, p.text))[:2]
+        others = sorted((p for p in state.firm if p.id != own.id), key=lambda p: -overlap(wanted, p.text))[:2]
         opened = any(block.words[n].status == "open" for n in holes)
         (filled,) = _fills(tools, block, [holes], [own, *others], "person" if opened else "new evidence")
         state = yield from _settle(state, tools, block, holes, filled)

@@ -77,7 +77,7 @@ def meant(state: ResearchState, words: str) -> str:
 
 def to_read(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> list[Passage]:
     """Of what a follow-up has not been held against: first the nearest of all that the run holds, then what was searched for it."""
-    unread = [p for p in state.evidence if f"{question.id}/{p.id}" not in state.read]
+    unread = [p for p in state.firm if f"{question.id}/{p.id}" not in state.read]
     if state.round:
         return [p for p in unread if p.id in state.fresh]
     return nearest(tools, text, unread, READING * state.budget.passages)

@@ -58,7 +58,7 @@ def _about(state: ResearchState, asked: str, cell: Span) -> list[Passage]:
     """The passages that a cell rests on, then those that share most words with what it says."""
     own = {s.passage for s in cell.support}
     wanted = content(asked)
-    ranked: Sequence[Passage] = sorted(state.evidence, key=lambda p: (p.id not in own, -overlap(wanted, p.text)))
+    ranked: Sequence[Passage] = sorted(state.firm, key=lambda p: (p.id not in own, -overlap(wanted, p.text)))
     return list(ranked[:SHOWN])
 
 

@@ -73,6 +73,8 @@ def stands(words: str, text: str) -> bool:
 
 def takes_precedence(state: ResearchState, own: Passage, other: Passage, as_of: str) -> bool:
     """Whether the other source decides: by its date, or, where dates do not decide, as what a person brought last."""
+    if other.source.retracted and not own.source.retracted:
+        return False  # it may not be the only support of what would be written
     by_date = supersedes(own, other, as_of)
     both_dated = own.source.date and other.source.date
     return bool(by_date) or (not both_dated and state.version > 1 and other.id in state.fresh)
@@ -80,6 +82,8 @@ def takes_precedence(state: ResearchState, own: Passage, other: Passage, as_of: 
 
 def why(own: Passage, other: Passage, as_of: str, taken: bool) -> str:
     """Why one of two sources was kept, in a sentence."""
+    if other.source.retracted and not taken:
+        return "Kept: the other source was corrected, or is doubted."
     by_date = supersedes(own, other, as_of)
     if by_date is None:
         return "Kept: the evidence brought last." if taken else "Kept: what was written first; the dates do not decide."

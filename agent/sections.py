@@ -32,9 +32,9 @@ def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
     for find in (f for f in state.finds if f.query in queries):
         scores[find.passage] = scores.get(find.passage, 0.0) + 1.0 / (FUSION + find.rank)
     searched = {f.passage for f in state.finds}
-    brought = [p.id for p in state.evidence if p.id not in searched]
-    ranked = [*brought, *sorted(scores, key=lambda p: (-scores[p], p))][: state.budget.reading]
-    held = {p.id: p for p in state.evidence}
+    held = {p.id: p for p in state.firm}
+    brought = [p for p in held if p not in searched]
+    ranked = [*brought, *sorted(held.keys() & scores.keys(), key=lambda p: (-scores[p], p))][: state.budget.reading]
     return [Hit(passage=held[p], score=scores.get(p, 1.0), rank=n) for n, p in enumerate(ranked, 1)]
 
 

@@ -166,6 +166,14 @@ class ResearchState(Frozen):
         """Every passage that the report may speak of."""
         return self.evidence + self.withdrawn
 
+    @property
+    def firm(self) -> tuple[Passage, ...]:
+        """The evidence that may be the only support of a statement: none of works that were retracted, corrected or are doubted.
+
+        The rest may corroborate what another source says, and dispute it.
+        """
+        return tuple(p for p in self.evidence if not p.source.retracted)
+
     def passage(self, passage_id: str) -> Passage:
         return next(p for p in self.passages if p.id == passage_id)
 

@@ -148,7 +148,7 @@ def weigh(state: ResearchState, tools: Tools) -> Steps:
 
 
 def unread(state: ResearchState, question: SubQuestion) -> list[Passage]:
-    return [p for p in state.evidence if f"{question.id}/{p.id}" not in state.read]
+    return [p for p in state.firm if f"{question.id}/{p.id}" not in state.read]
 
 
 def read(
@@ -334,7 +334,7 @@ def _together(state: ResearchState, tools: Tools, question: SubQuestion, text: s
 def _bridge(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:
     """An ENTITY slot over the passages found: the names it holds that the question does not become the next hop's queries."""
     words = content(text)
-    passages = [p for p in state.evidence if p.id in state.fresh][:JOINT]
+    passages = [p for p in state.firm if p.id in state.fresh][:JOINT]
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.bridge"]], "bridge")
     names = sorted(writer.answers(text, "ENTITY", passages, 3), key=lambda c: -c.probability)
     fresh = [c.text for c in names if content(c.text) and not content(c.text) <= words]

@@ -108,7 +108,7 @@ class Web:
         return enriched
 
     def _texts(self, works: list[Work], deadline: float) -> tuple[list[Document], list[Failure]]:
-        failures = [_withdrawn(work) for work in works if work.retracted == "retracted"]
+        failures = [_doubted(work) for work in works if work.retracted]
         works = [work for work in works if work.retracted != "retracted"]
         new = [work for work in works if work.url not in self._read and work.url not in self._failed]
         left = max(deadline - time.monotonic(), 0.5)
@@ -218,11 +218,18 @@ def _call(service: str, query: str, answer: Answer, spent: float) -> Call:
     )
 
 
-def _withdrawn(work: Work) -> Failure:
+def _doubted(work: Work) -> Failure:
+    """What became of a work, and what follows for its use."""
+    became, follows = _DOUBTS[work.retracted]
     return Failure(
-        name=work.title,
-        message=f"“{work.title}” was retracted and is not used as evidence ({work.url}).",
-        kind="refused",
-        cause="retracted",
-        where=work.url,
-    )
+        name=work.title, message=f"“{work.title}” {became} and {follows} ({work.url}).", kind="refused",
+        cause=work.retracted, where=work.url,
+    )  # fmt: skip
+
+
+_ALONE = "supports nothing by itself, only what another source says too"
+_DOUBTS = {
+    "retracted": ("was retracted", "is not used as evidence"),
+    "concern": ("is doubted by its publisher", _ALONE),
+    "corrected": ("was corrected since", _ALONE),
+}

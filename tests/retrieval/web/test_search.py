@@ -102,6 +102,68 @@ def test_retracted_works_are_named_and_are_no_evidence(net: Internet) -> None:
     assert [(f.cause, f.name) for f in found.failures] == [("retracted", "Masks filled in parallel, part 1")]
 
 
+def test_a_corrected_work_is_named_marked_and_read(net: Internet) -> None:
+    def crossref(request: internet.Request) -> Reply:
+        if request.path == "/works":
+            return library.told({"message": {"items": []}})
+        number = request.path[-1]
+        item = {"DOI": f"10.1000/masks.{number}", "title": [f"Masks filled in parallel, part {number}"]}
+        mark = {"1": "correction", "2": "expression_of_concern"}[number]
+        return library.told({"message": {**item, "updated-by": [{"DOI": "10.1/n", "type": mark}]}})
+
+    net.hosts["api.crossref.org"] = crossref
+    found = web(net, "openalex", "crossref").gather([library.QUESTION])
+    assert {d.source.doi: d.source.retracted for d in found.documents} == {
+        "10.1000/masks.1": "corrected",
+        "10.1000/masks.2": "concern",
+    }
+    assert {f.cause for f in found.failures} == {"corrected", "concern"}
+    assert all("supports nothing by itself" in f.message for f in found.failures)
+
+
+def test_a_preprint_and_its_paper_are_one_work_in_two_versions(net: Internet) -> None:
+    """The closed paper of one service is read by the open preprint of the other, and the reference names both."""
+    entry = (
+        "<entry><id>http://arxiv.org/abs/2101.00001v2</id><title>Masks filled in parallel, part 1</title><published>"
+        "2020-12-01T00:00:00Z</published><summary>Short.</summary><author><name>A. Number1</name></author></entry>"
+    )
+    feed = (
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:o="http://a9.com/-/spec/opensearch/1.1/"><o:totalResults>1</o:totalResults>'
+        f"{entry}</feed>"
+    )
+    closed = {"best_oa_location": None, "primary_location": {"version": "publishedVersion"}}
+    net.hosts["api.openalex.org"] = library.openalex(library.openalex_item(1, **closed))
+    net.hosts["export.arxiv.org"] = always(Reply(feed.encode(), media_type="application/atom+xml"))
+    net.hosts["arxiv.org"] = internet.paths({"/html/2101.00001v2": library.page("Masks filled in parallel, part 1", 7)})
+    (document,) = web(net, "openalex", "arxiv").gather([library.QUESTION]).documents
+    source = document.source
+    assert source.uri == "https://arxiv.org/html/2101.00001v2"
+    assert (source.doi, source.version, source.extent) == ("10.1000/masks.1", "preprint v2", "")
+    assert source.versions == ("published doi:10.1000/masks.1", "preprint arXiv:2101.00001v2")
+
+
+def test_ten_edited_copies_of_a_press_release_are_one_voice_and_a_reporter_is_another(net: Internet) -> None:
+    lines = [f"The council of town {n} will fill {100 + n} masks by spring, its speaker said today." for n in range(40)]
+    own = [f"Our reporter counted {n} masks at the depot near gate {n} and asked whoever passed." for n in range(40)]
+
+    def told(n: int, kept: list[str]) -> Reply:
+        words = [line for at, line in enumerate(kept) if n > 10 or at % 11 != n] + [f"Editor {n} added this line."]
+        body = "".join(f"<p>{word}</p>" for word in words)
+        html = f"<html><head><title>Masks {n}</title></head><body><article><h1>Masks {n}</h1>{body}</article></body></html>"
+        return Reply(html.encode(), media_type="text/html")
+
+    hosts = {f"paper{n}.example": told(n, own if n == 11 else lines) for n in range(1, 12)}
+    net.hosts |= {host: always(reply) for host, reply in hosts.items()}
+    listed = [{"url": f"https://{host}/story", "title": f"Masks {n}"} for n, host in enumerate(hosts, 1)]
+    net.hosts["searx.example"] = always(library.told({"results": listed}))
+    door = net.door()
+    chosen = services.choose("searxng", {}, {"searxng": "https://searx.example"})
+    found = Web(door, services.open_services(chosen, door), Filters(limit=20), texts=20, seconds=60.0).gather(["masks"])
+    assert len(found.documents) == 11
+    assert len({d.source.id for d in found.documents}) == 11
+    assert len({d.source.origin for d in found.documents}) == 2
+
+
 def test_works_older_than_wanted_are_left_out_whatever_a_service_filters(net: Internet) -> None:
     found = web(net, "openalex", filters=Filters(since=2022)).gather([library.QUESTION])
     assert [d.source.doi for d in found.documents] == ["10.1000/masks.2"]
