@@ -134,9 +134,12 @@ def open_writer(config: Config) -> Writer:
 def open_model(config: Config) -> ModelWriter:
     from palimpsest.agent.writer import ModelWriter as Opened
     from palimpsest.dlm_core.denoisers.embedded_weights import WeightsError
+    from palimpsest.dlm_core.models.checkpoint import folder_of
     from palimpsest.dlm_core.models.errors import ModelError
 
     try:
+        if config.offline and config.model != "embedded":
+            folder_of(config.model, fetch=False)
         opened = Opened(config.model, threads=config.threads, seed=config.seed, denoising=config.denoising)
         if opened.writes_prose and config.denoising == "careful":
             opened.drafter = Opened("embedded")

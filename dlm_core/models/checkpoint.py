@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,11 @@ def _loaded(
     return model.eval().requires_grad_(False), open_tokenizer(folder, family.template, family.chat)
 
 
-def folder_of(name: str | Path) -> Path:
-    """The folder itself, or where the Hugging Face id is kept on this machine, fetched if need be; only data files are fetched."""
+def folder_of(name: str | Path, *, fetch: bool = True) -> Path:
+    """The folder itself, or where the Hugging Face id is kept on this machine; what is there whole asks nobody.
+
+    Else it is fetched, data files alone; without `fetch` nothing is, and ModelError says so.
+    """
     if Path(name).is_dir():
         return Path(name)
     if str(name).count("/") != 1 or str(name).startswith(("/", ".")):
@@ -74,11 +77,35 @@ def folder_of(name: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
+        if kept := _kept(str(name)):
+            return kept
+        if not fetch:
+            raise ModelError(
+                f"{name} is not whole on this machine, and offline nothing is fetched; give --model a folder"
+            )
         return Path(snapshot_download(str(name), allow_patterns=list(_FILES)))
     except RepositoryNotFoundError as error:
         raise ModelError(f"{name} is not on Hugging Face; check its name") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise ModelError(f"{name} could not be fetched; download it elsewhere and give --model its folder") from error
+
+
+def _kept(name: str) -> Path | None:
+    """Where a checkpoint of the hub is kept whole; None when it is not. Nobody is asked."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    with suppress(LocalEntryNotFoundError):
+        folder = Path(snapshot_download(name, allow_patterns=list(_FILES), local_files_only=True))
+        return folder if _is_whole(folder) else None
+    return None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a kept checkpoint has its description and every file of weights that its index names."""
+    index = folder / "model.safetensors.index.json"
+    shards = set(read_json(index)["weight_map"].values()) if index.exists() else {"model.safetensors"}
+    return (folder / "config.json").exists() and all((folder / name).exists() for name in shards)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import transformers
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-from palimpsest.dlm_core.models.checkpoint import load
+from palimpsest.dlm_core.models.checkpoint import folder_of, load
 from palimpsest.dlm_core.models.errors import ModelError
 from palimpsest.dlm_core.models.families import FAMILIES, find, read
 from palimpsest.dlm_core.models.transformer import Transformer
@@ -260,18 +260,45 @@ def test_auto_is_the_cpu_where_there_is_no_gpu(tmp_path: Path, monkeypatch: pyte
     assert model.embedding.weight.device.type == "cpu"
 
 
+class Hub:
+    """In the place of the hub: `kept` is what this machine holds already, `history` what was asked for, and whether over the net."""
+
+    def __init__(self, held: Path, kept: Path | None = None):
+        self.held, self.kept = held, kept
+        self.history: list[tuple[str, list[str], bool]] = []
+
+    def __call__(self, name: str, allow_patterns: list[str], local_files_only: bool = False) -> str:
+        self.history.append((name, allow_patterns, local_files_only))
+        if local_files_only and self.kept is None:
+            raise LocalEntryNotFoundError("not kept")
+        return str(self.kept if local_files_only else self.held)
+
+
 def test_only_data_is_fetched_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
-
-    def fetched(name: str, allow_patterns: list[str]) -> str:
-        asked.append((name, allow_patterns))
-        return str(write("llada", tmp_path))
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetched)
+    hub = Hub(write("llada", tmp_path))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", hub)
     load("someone/model")
-    ((name, patterns),) = asked
-    assert name == "someone/model"
+    name, patterns, is_local = hub.history[-1]
+    assert (name, is_local) == ("someone/model", False)
     assert all(p.endswith((".json", ".safetensors", ".jinja", ".txt")) for p in patterns)
+
+
+def test_what_is_kept_whole_asks_nobody_and_what_is_not_is_fetched_unless_forbidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = write("llada", tmp_path / "whole"), write("llada", tmp_path / "cut")
+    for file in cut.glob("*.safetensors"):
+        file.unlink()
+    hub = Hub(whole, kept=whole)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", hub)
+    assert folder_of("someone/model", fetch=False) == folder_of("someone/model") == whole
+    assert {is_local for *_, is_local in hub.history} == {True}
+    hub.kept = cut
+    with pytest.raises(ModelError, match="not whole on this machine, and offline nothing is fetched"):
+        folder_of("someone/model", fetch=False)
+    assert {is_local for *_, is_local in hub.history} == {True}
+    assert folder_of("someone/model") == whole
+    assert hub.history[-1][2] is False
 
 
 @pytest.mark.parametrize(
