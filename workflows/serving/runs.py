@@ -55,6 +55,19 @@ class RunStatus(BaseModel):
     problem: str = ""
 
 
+Statuses = dict[int | str, dict[str, Any]]
+UNKNOWN: Statuses = {404: {"description": "There is no such run"}}
+NO_REPORT: Statuses = {409: {"description": "There is no report yet"}}
+
+
+class Log(StreamingResponse):
+    media_type = "text/event-stream"
+
+
+class Markdown(PlainTextResponse):
+    media_type = "text/markdown"
+
+
 def router(jobs: Jobs) -> APIRouter:
     """The endpoints over one set of jobs."""
     made = APIRouter(tags=["runs"])
@@ -76,12 +89,12 @@ def router(jobs: Jobs) -> APIRouter:
         """The runs there are, the oldest first."""
         return await anyio.to_thread.run_sync(lambda: [_status(jobs, run) for run in Run.all(jobs.config.out)])
 
-    @made.get("/v1/runs/{run}", response_model=RunStatus)
+    @made.get("/v1/runs/{run}", response_model=RunStatus, responses=UNKNOWN)
     async def one(run: str) -> Any:
         found = _found(jobs, run)
         return found if isinstance(found, Response) else _status(jobs, found)
 
-    @made.delete("/v1/runs/{run}", response_model=RunStatus)
+    @made.delete("/v1/runs/{run}", response_model=RunStatus, responses=UNKNOWN)
     async def cancel(run: str) -> Any:
         """Stop a run after the event under way; it can be resumed."""
         found = _found(jobs, run)
@@ -93,7 +106,7 @@ def router(jobs: Jobs) -> APIRouter:
             await anyio.to_thread.run_sync(job.over.wait, abandon_on_cancel=True)
         return _status(jobs, found)
 
-    @made.get("/v1/runs/{run}/report", response_class=PlainTextResponse)
+    @made.get("/v1/runs/{run}/report", response_class=Markdown, responses=UNKNOWN | NO_REPORT)
     async def report(run: str) -> Response:
         """The newest report, in Markdown."""
         found = _found(jobs, run)
@@ -101,18 +114,18 @@ def router(jobs: Jobs) -> APIRouter:
             return found
         if not found.report.exists():
             return refusal(409, f"{found.folder.name} has no report yet", "not_finished")
-        return PlainTextResponse(found.report.read_text(encoding="utf-8"), media_type="text/markdown; charset=utf-8")
+        return Markdown(found.report.read_text(encoding="utf-8"))
 
-    @made.get("/v1/runs/{run}/events", response_class=StreamingResponse)
+    @made.get("/v1/runs/{run}/events", response_class=Log, responses=UNKNOWN)
     async def events(request: Request, run: str, last_event_id: str | None = Header(default=None)) -> Response:
         """The log of a run as server-sent events, from after Last-Event-ID on, until the run stands still."""
         found = _found(jobs, run)
         if isinstance(found, Response):
             return found
         after = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else 0
-        return StreamingResponse(_log(jobs, found, after, request), media_type="text/event-stream")
+        return Log(_log(jobs, found, after, request))
 
-    @made.post("/v1/runs/{run}/revise", status_code=202, response_model=RunStatus)
+    @made.post("/v1/runs/{run}/revise", status_code=202, response_model=RunStatus, responses=UNKNOWN)
     async def revise(run: str, asked: Revision) -> Any:
         """Write the next version of a finished report."""
         found = _found(jobs, run)

@@ -31,6 +31,7 @@ from ..errors import FAILED, USAGE, ResearchError
 from ..jobs import Jobs
 from . import runs
 from .chat import canvas_of, chunks, completion, said
+from .description import describe
 from .guard import Guard, client_of, is_loopback, refusal
 from .metrics import Measured, Metrics
 from .replies import all_of, events, items_of
@@ -86,6 +87,7 @@ def application(
     _revising(app, writer, engine)
     if jobs:
         app.include_router(runs.router(jobs))
+    describe(app, is_guarded=token is not None)
     return app
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from palimpsest.retrieval.http.check import verdicts, why_refused
 
+OWN = Path(__file__).with_name("addresses.jsonl")  # 247 rows of the kinds that an attacker tries
 PUBLIC, PRIVATE = ["93.184.215.14"], ["192.168.3.4"]
 
 
@@ -80,9 +81,13 @@ def test_the_command_prints_a_verdict_a_line(tmp_path: Path) -> None:
     assert "line 1" in done.stderr
 
 
-def test_a_whole_table() -> None:
-    path = Path(os.environ.get("PALIMPSEST_ADDRESSES", "addresses.jsonl"))
-    if not path.exists():
-        pytest.skip("needs a table of addresses: PALIMPSEST_ADDRESSES=FILE with id, url and expect in each row")
+@pytest.mark.parametrize("table", [OWN, os.environ.get("PALIMPSEST_ADDRESSES")])
+def test_a_whole_table_without_a_connection(table: Path | str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if table is None:
+        pytest.skip("another table of addresses: PALIMPSEST_ADDRESSES=FILE with id, url and expect in each row")
+    path, made = Path(table), list[Any]()
+    monkeypatch.setattr("socket.socket.connect", lambda *place: made.append(place))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *name, **how: made.append(name))
     expected = {r["id"]: r["expect"].split("-")[0] for r in map(json.loads, path.read_text("utf-8").splitlines())}
     assert {row["id"]: row["verdict"] for row in verdicts(path)} == expected
+    assert made == []

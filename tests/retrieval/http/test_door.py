@@ -202,6 +202,41 @@ def test_no_such_name_and_nobody_there(net: Internet) -> None:
         assert outcome(door, ask("http://dead.example/")).cause == "unreachable"
 
 
+HEAD = b"HTTP/1.1 200 x\r\nContent-Type: text/html\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "cause"),
+    [
+        ((HEAD, *[b"X-%d: %s\r\n" % (n, b"a" * 900) for n in range(2000)]), "cut"),
+        ((HEAD + b"X: " + b"a" * 5_000_000,), "cut"),
+        ((b"HTTP/1.1 103 x\r\nLink: a\r\n\r\n",) * 50_000, "timeout"),
+        ((HEAD + b"Content-Length: -5\r\n\r\nx",), "cut"),
+        ((HEAD + b"Content-Length: 5\r\nContent-Length: 9\r\n\r\nxxxxxxxxx",), "cut"),
+        ((HEAD + b"Content-Length: 0x10\r\n\r\nx",), "cut"),
+        ((HEAD + b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n", *[b"a" * 65536] * 60), "large"),
+        ((HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"2\r\naa\r\n"] * 600_000), "large"),
+        ((HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n",), "cut"),
+        ((HEAD + b"\r\n", *[b"a" * 65536] * 60), "large"),
+    ],
+)
+def test_floods_and_wrong_lengths_end_small_and_soon(net: Internet, raw: tuple[bytes, ...], cause: str) -> None:
+    net.hosts["a.example"] = always(Reply(raw=raw))
+    begun = time.monotonic()
+    with net.door() as door:
+        assert outcome(door, ask("http://a.example/", max_bytes=1_000_000, seconds=5.0)).cause in (cause, "timeout")
+    assert time.monotonic() - begun < 20
+
+
+def test_more_bytes_than_were_promised_are_not_read_as_another_answer(net: Internet) -> None:
+    """What follows an answer on its connection is nobody's answer, whoever asks next."""
+    smuggled = b"HTTP/1.1 200 x\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nevil"
+    net.hosts["a.example"] = in_turn([Reply(raw=(HEAD + b"Content-Length: 4\r\n\r\ngood" + smuggled,)), Reply(b"next")])
+    with net.door() as door:
+        assert door.get(ask("http://a.example/1")).body == b"good"
+        assert door.get(ask("http://a.example/2")).body == b"next"
+
+
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\n", b"HTTP/1.1 200 x\r\nX: "])
 def test_an_answer_that_drips_ends_at_the_deadline(net: Internet, head: bytes) -> None:
     """A byte every 0.1 s never runs into a read timeout; the whole request has one."""

@@ -13,9 +13,13 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from httpx_sse import connect_sse
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
 
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.jobs import Jobs
+from palimpsest.workflows.serving.description import describe
 from palimpsest.workflows.serving.runs import router
 from tests.workflows import scripted
 
@@ -27,6 +31,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Cl
     jobs = Jobs(Config(docs=(docs,), out=tmp_path / "runs", index=tmp_path / "index", effort=1))
     app = FastAPI()
     app.include_router(router(jobs))
+    describe(app)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -47,15 +52,10 @@ def begun(client: httpx.Client, **more: Any) -> str:
 
 
 def stream(client: httpx.Client, run: str, after: int | None = None) -> list[tuple[int, str, dict[str, Any]]]:
+    """Events as a client of server-sent events reads them."""
     headers = {"Last-Event-ID": str(after)} if after is not None else {}
-    found = []
-    with client.stream("GET", f"/v1/runs/{run}/events", headers=headers) as answer:
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        for block in answer.read().decode().strip().split("\n\n"):
-            lines = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
-            if lines:
-                found.append((int(lines["id"]), lines["event"], json.loads(lines["data"])))
-    return found
+    with connect_sse(client, "GET", f"/v1/runs/{run}/events", headers=headers) as source:
+        return [(int(event.id), event.event, event.json()) for event in source.iter_sse()]
 
 
 def finished(client: httpx.Client) -> str:
@@ -140,3 +140,32 @@ def test_openapi_names_every_endpoint_and_its_answers(client: httpx.Client) -> N
     }  # fmt: skip
     assert described["paths"]["/v1/runs"]["post"]["responses"].keys() >= {"201", "422"}
     assert "RunStatus" in described["components"]["schemas"]
+    assert "HTTPValidationError" not in json.dumps(described)
+
+
+def test_openapi_is_valid_and_answers_are_what_it_says(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()
+    validate(described)
+    run = finished(client)
+    asked = {
+        ("post", "/v1/runs", 422): client.post("/v1/runs", json={"question": " "}),
+        ("get", "/v1/runs", 200): client.get("/v1/runs"),
+        ("get", "/v1/runs/{run}", 200): client.get(f"/v1/runs/{run}"),
+        ("get", "/v1/runs/{run}", 404): client.get("/v1/runs/none"),
+        ("get", "/v1/runs/{run}/report", 200): client.get(f"/v1/runs/{run}/report"),
+        ("get", "/v1/runs/{run}/report", 404): client.get("/v1/runs/none/report"),
+        ("get", "/v1/runs/{run}/events", 404): client.get("/v1/runs/none/events"),
+        ("post", "/v1/runs/{run}/revise", 422): client.post(f"/v1/runs/{run}/revise", json={"reopen": ["no"]}),
+        ("post", "/v1/runs/{run}/revise", 404): client.post("/v1/runs/none/revise", json={}),
+        ("delete", "/v1/runs/{run}", 200): client.delete(f"/v1/runs/{run}"),
+        ("post", "/v1/runs", 201): client.post("/v1/runs", json={"question": scripted.QUESTION}),
+    }
+    for (method, path, status), answer in asked.items():
+        told = described["paths"][path][method]["responses"]
+        assert answer.status_code == status, (method, path, answer.text)
+        assert str(status) in told, f"{method} {path} answers {status}, which is not described"
+        kind = answer.headers["content-type"].partition(";")[0]
+        assert kind in told[str(status)]["content"], f"{method} {path} {status} sends {kind}"
+        if kind == "application/json":
+            schema = told[str(status)]["content"][kind]["schema"]
+            Draft202012Validator({**schema, "components": described["components"]}).validate(answer.json())

@@ -16,6 +16,8 @@ import pytest
 import torch
 import uvicorn
 from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
 
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.dlm_core.denoisers import embedded_weights
@@ -419,3 +421,27 @@ def test_a_run_over_http_writes_the_same_report(app: FastAPI, small: Path) -> No
     writer = RemoteWriter("http://server", None, InProcess(app))
     there = research(question, writer, Shelf(KNOTS, OAK), rounds=2)[1]  # type: ignore[arg-type]
     assert there.draft == here.draft
+
+
+def test_openapi_is_valid_and_refusals_are_what_it_says(small: Path) -> None:
+    """The whole server, with a token: every operation is described with its refusals, and each that is asked for has that shape."""
+    made = application(ModelWriter(small), token="t0ken")
+    asked = client(made)
+    own = {"Authorization": "Bearer t0ken"}
+    described = asked.get("/openapi.json", headers=own).json()
+    validate(described)
+    assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    answers = {
+        ("get", "/health", 200): asked.get("/health"),
+        ("get", "/v1/models", 401): asked.get("/v1/models"),
+        ("get", "/v1/models", 200): asked.get("/v1/models", headers=own),
+        ("post", "/v1/revise", 422): asked.post("/v1/revise", headers=own, json={"draft": 3}),
+        ("post", "/v1/revise", 411): asked.post("/v1/revise", headers=own, content=iter([b"{}"])),
+    }
+    for (method, path, status), answer in answers.items():
+        assert answer.status_code == status, answer.text
+        told = described["paths"][path][method]
+        assert ("security" in told) is (path != "/health")
+        schema = told["responses"][str(status)]["content"]["application/json"]["schema"]
+        Draft202012Validator({**schema, "components": described["components"]}).validate(answer.json())
+    made.state.engine.close()
