@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Hit
@@ -10,29 +10,28 @@ from palimpsest.retrieval.types import Hit
 from . import blocks
 from .draft import Block, Span, Support
 from .drafting import ask, refer
-from .selection import Chosen, overlapping
+from .selection import Chosen
 from .standing import counted
 from .state import Query, Reader, ResearchState, Side, SubQuestion
 
 TABLE = blocks.TABLE
 LEADS: dict[Side, str] = {"for": "In support: ", "against": "Against, or without effect: "}
-LEAST_COLUMNS, MOST_COLUMNS = (
-    1,
-    4,
-)  # where the question names no attributes, the headings of the evidence make the columns
+SEVERAL = 2  # independent sources without which one side alone is no verdict
+MOST_COLUMNS = 4  # where the question names no attributes, the topics of the evidence make the columns
 
 
 def verdict(sides: Sequence[Side], chosen: Sequence[Chosen]) -> str:
-    """How what is quoted stands to the question, in words: who supports, who refutes, by independent sources."""
-    ours = _independent([c for c, side in zip(chosen, sides, strict=True) if side == "for"])
-    theirs = _independent([c for c, side in zip(chosen, sides, strict=True) if side == "against"])
-    if not ours and not theirs:
-        return "Not established: nothing that is quoted here says clearly yes or no."
+    """How what is quoted stands to the question, in words: how many independent sources read each way; "" where too few take a side."""
+    by_side = list(zip(chosen, sides, strict=False))
+    ours = _independent([c for c, side in by_side if side == "for"])
+    theirs = _independent([c for c, side in by_side if side == "against"])
     if ours and theirs:
-        return f"Disputed: {counted(ours)} in support, {counted(theirs)} against or without effect."
-    if ours:
-        return f"Supported by {counted(ours)} quoted here; none that was found speaks against it."
-    return f"Not supported: {counted(theirs)} against or without effect; none that was found supports it."
+        return f"Disputed: of what is quoted, {counted(ours)} read in support, {counted(theirs)} against or as without effect."
+    if ours >= SEVERAL:
+        return f"Of what is quoted, {counted(ours)} read in support, and none clearly against."
+    if theirs >= SEVERAL:
+        return f"Of what is quoted, {counted(theirs)} read against or as without effect, and none clearly in support."
+    return ""
 
 
 def _independent(chosen: Sequence[Chosen]) -> int:
@@ -71,18 +70,23 @@ def table(
 
 
 def fill(
-    state: ResearchState, reader: Reader, question: SubQuestion, found: Sequence[Hit], standing: Sequence[Chosen]
+    state: ResearchState,
+    reader: Reader,
+    question: SubQuestion,
+    found: Sequence[Hit],
+    is_free: Callable[[Chosen], bool],
 ) -> tuple[ResearchState, list[Span]]:
-    """The open cells filled from what was found since, with sentences that stand nowhere else; also the spans that were filled."""
+    """The open cells filled from what was found since, with sentences that are free; also the spans that were filled."""
     block = state.draft.block(TABLE)
     if block is None or not (waiting := list(open_cells(block))):
         return state, []
-    columns = tuple(block_text(block, name) for name in block.rows[0][1:])
+    shown = [block_text(block, name) for name in block.rows[0][1:]]
+    columns = question.attributes or tuple(shown)
     cells = reader.cells(question.things, columns, found)
     filled: list[Span] = []
     for name, thing, attribute in waiting:
-        held = cells.get((thing, attribute))
-        if held is None or any(overlapping(held, other) for other in standing):
+        held = cells.get((thing, columns[shown.index(attribute)]))
+        if held is None or not is_free(held):
             continue
         state = refer(state, held.sentences[0].passage)
         filled.append(_cell(name, held))

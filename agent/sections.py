@@ -21,7 +21,7 @@ from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, S
 
 Events = Steps
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
-IN_SHORT, BRIEF = 4, 350  # statements ahead of the sections, and how many characters each may have
+IN_SHORT, BRIEF = 4, 240  # statements ahead of the sections, and how many characters each may have
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
 
 
@@ -80,11 +80,11 @@ def _begin(
         columns = question.attributes or _columns(reader, question, chosen)
         state, used = forms.table(state, reader, question, columns, hits)
         chosen = [c for c in chosen if not any(overlapping(c, other) for other in used)]
-    sides = reader.sides(question.text, [c.text for c in chosen]) if question.form == "balance" else []
+    sides = reader.sides(chosen) if question.form == "balance" else []
     parts = _outlined(reader, question, chosen, sides)
     short = _in_short(parts)
-    if sides:
-        state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, forms.verdict(sides, chosen))])
+    if verdict := forms.verdict(sides, chosen):
+        state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, verdict)])
     for number, part in enumerate(parts, 1):
         section = f"section.{number}"
         slot = _heading(section, part)
@@ -149,7 +149,7 @@ def _heading(section: str, part: outline.Section) -> Span:
                 start = sentence.start + at
                 support = Support(passage=sentence.passage.id, quote=quoted, start=start, end=start + len(quoted))
                 return Span(id=name, text=part.heading, kind="OUTLINE", status="filled", support=(support,))
-    title = part.chosen[0].sentences[0].passage.source.title
+    title = part.heading or part.chosen[0].sentences[0].passage.source.title
     return Span(id=name, text=title, kind="OUTLINE", status="filled")
 
 
@@ -189,7 +189,8 @@ def _grow(
     assert reader is not None, "only a reader chooses"
     wanted = list(chosen)
     if question.form == "comparison":
-        state, filled = forms.fill(state, reader, question, hits, wanted)
+        before = state
+        state, filled = forms.fill(state, reader, question, hits, lambda piece: bool(_not_standing(before, [piece])))
         for span in filled:
             yield Event(step="revise", kind="wrote", text=span.text, data={"span": span.id, "text": span.text})
     held = [s.support[0] for s in cells(state)]

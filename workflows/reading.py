@@ -12,18 +12,18 @@ from palimpsest.agent import asking, questions, selection
 from palimpsest.agent.selection import NO_EFFECT, Chosen, ReportWeights, Scored
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.retrieval.chunks import sentences
-from palimpsest.retrieval.types import Hit, Source
+from palimpsest.retrieval.types import Hit, Passage, Source
 
 # Probabilities that a question does not ask for a fact, as the classifier gives them: below the first it is asked for one answer, from
 # the second only for sections, between them for both, and what is sure stays.
-MAYBE_OPEN, SURELY_OPEN = 0.45, 0.95
-SIDED = 0.75  # probability from which a sentence is taken to find an effect, or to find none
+MAYBE_OPEN, SURELY_OPEN = 0.35, 0.95
+SIDED = 0.85  # probability from which a sentence is taken to find an effect, or to find none
+SHARED_CELL = 0.02  # how much nearer a sentence may be to another attribute of the same thing
 NEAR_PART = 0.4  # cosine from which something quoted speaks of a part of the question
-LEAST_READ, PLANNED = (
-    4,
-    0.5,
-)  # sentences read of a study, none of which states a finding at this probability: it is only planned
-NEAR_CELL = 0.5  # cosine from which a sentence fills a cell of a table
+STATED = 0.7  # probability from which a sentence is taken to state a finding
+# Sentences read of a study none of which states a finding, and the mean of that probability below which it is only planned.
+LEAST_READ, PLANNED = 4, 0.25
+NEAR_CELL = 0.45  # cosine from which a sentence fills a cell of a table
 REMEMBERED = 20_000  # vectors, 30 MB
 FORMS: dict[asking.AskedKind, Form] = {
     "fact": "open", "yes-no": "balance", "effect": "balance", "comparison": "comparison", "list": "list", "open": "open",
@@ -72,15 +72,23 @@ class SelectingReader:
         chosen = selection.select(scored, characters, self._fitted.selection.stop)
         return selection.told_once([selection.standing(c, sentences) for c in chosen])
 
-    def sides(self, question: str, texts: Sequence[str]) -> list[Side]:
-        """Which way each text speaks of an effect, by its wording: only what states a finding, and clearly one, takes a side."""
+    def sides(self, chosen: Sequence[Chosen]) -> list[Side]:
+        """Which way each quotation speaks of an effect, by its wording: only what states a finding of a study, and clearly one."""
         effects = self._fitted.effects
-        if effects is None or not texts:
-            return [""] * len(texts)
-        vectors = self.vectors(texts) if effects.meaning else None
-        none = effects.probabilities(texts, vectors)[:, effects.labels.index(NO_EFFECT)]
-        states = self._fitted.parts.log_odds(texts, selection.RESULT, selection.CONCLUSION) > 0
-        return [_side(float(n)) if is_finding else "" for n, is_finding in zip(none, states, strict=True)]
+        if effects is None or not chosen:
+            return [""] * len(chosen)
+        texts = [c.text for c in chosen]
+        none = effects.probabilities(texts)[:, effects.labels.index(NO_EFFECT)]
+        states = self._states(texts) >= STATED
+        return [
+            _side(float(n)) if is_stated and self._is_study(c.sentences[0].passage) else ""
+            for n, is_stated, c in zip(none, states, chosen, strict=True)
+        ]
+
+    def _is_study(self, passage: Passage) -> bool:
+        """Whether a passage tells what was meant or done beside what was found, as an abstract does."""
+        places = [passage.text[a - passage.start : b - passage.start] for a, b in passage.sentences]
+        return len(places) >= LEAST_READ and float(self._states(places).min()) <= 1 - STATED
 
     def cells(
         self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
@@ -95,7 +103,11 @@ class SelectingReader:
             @ self.vectors(list(map(selection.titled, pieces))).T
         )
         about = np.array([[selection.speaks_of(thing, p, things) for p in pieces] for thing, _ in names])
-        near = np.where(about, near, -1.0)
+        rival = near.reshape(len(things), len(attributes), -1).max(
+            axis=1
+        )  # of each thing and sentence, over its attributes
+        fits = near >= np.repeat(rival, len(attributes), axis=0) - SHARED_CELL
+        near = np.where(about & fits, near, -1.0)
         taken: dict[tuple[str, str], Chosen] = {}
         for flat in np.argsort(-near, axis=None, kind="stable"):
             row, column = divmod(int(flat), len(pieces))
@@ -122,10 +134,15 @@ class SelectingReader:
         return [source for value, source in best if value >= NEAR_CELL]
 
     def _is_plan(self, texts: Sequence[str]) -> bool:
-        found = self._fitted.parts.probabilities(texts)
+        states = self._states(texts)
+        return float(states.max()) < STATED and float(states.mean()) < PLANNED
+
+    def _states(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """[n], the probability that each text states what was found or what that comes to."""
         labels = self._fitted.parts.labels
-        states = [labels.index(label) for label in (selection.RESULT, selection.CONCLUSION)]
-        return float(found[:, states].sum(axis=1).max()) < PLANNED
+        columns = [labels.index(label) for label in (selection.RESULT, selection.CONCLUSION)]
+        states: NDArray[np.float64] = self._fitted.parts.probabilities(texts)[:, columns].sum(axis=1)
+        return states
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Rows of length 1; what was embedded lately is remembered, for the same sentences come in every round."""

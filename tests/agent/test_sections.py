@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.agent import blocks, sections
+from palimpsest.agent import blocks, forms, sections
 from palimpsest.agent.draft import moved
 from palimpsest.agent.loop import amend
 from palimpsest.agent.selection import Chosen, Sentence
@@ -43,8 +43,8 @@ class TopicReader:
             wanted = [p for p in wanted if self.unwanted not in p.text]
         return [Chosen((p,), 1.0 - 0.01 * n) for n, p in enumerate(wanted)]
 
-    def sides(self, question: str, texts: Sequence[str]) -> list[Side]:
-        return ["against" if " stops " in t else "for" if " pays " in t else "" for t in texts]
+    def sides(self, chosen: Sequence[Chosen]) -> list[Side]:
+        return ["against" if "wind" in c.text else "for" if "Salt" in c.text else "" for c in chosen]
 
     def cells(
         self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
@@ -140,6 +140,78 @@ def test_what_nothing_speaks_of_is_named_with_the_searches() -> None:
     shown = report(state)
     assert "Zanzibar: no source that was found says anything of it" in shown
     assert f"Zanzibar: {QUESTION}" in shown.split("## Not established")[1]
+
+
+def test_a_balance_has_its_sides_apart_and_a_verdict_in_words() -> None:
+    more = passage("Salt cargo pays taxes for the lake.", "Taxes", "2024")
+    shown = report(run(TopicReader(form="balance"), SALT, WIND, CREW, more))
+    assert "of what is quoted, two independent sources read in support, one source against" in shown
+    assert shown.index("## In support: ") < shown.index("## Against, or without effect: ")
+    support = shown.split("## In support: ")[1].split("## ")[0]
+    assert "Salt cargo" in support
+    assert "wind" not in support
+
+
+def test_a_comparison_is_a_table_whose_open_cells_become_queries() -> None:
+    reader = TopicReader(things=("salt", "wind"), form="comparison", attributes=("lake", "price"))
+    state = run(reader, SALT, WIND, CREW)
+    table = state.draft.block(forms.TABLE)
+    assert table is not None
+    cells = {s.id: s for s in table.spans}
+    assert cells["table.1.1"].text == "Salt cargo pays well on the lake."
+    assert state.passage(cells["table.1.1"].support[0].passage).source.id in state.references
+    assert cells["table.2.2"].status == "unestablished"
+    assert "wind: price" in [q.text for q in state.queries]
+    shown = report(state)
+    assert shown.count("Salt cargo pays well on the lake.") == 1
+    assert "wind, Price: no sentence found says it" in shown
+
+
+def test_an_open_cell_is_filled_by_what_is_found_later() -> None:
+    reader = TopicReader(things=("salt", "wind"), form="comparison", attributes=("lake", "price"))
+    before = run(reader, SALT, WIND)
+    opened = before.draft.mark("table.1.2", "open")
+    grown = before.model_copy(update={"evidence": (*before.evidence, MORE_SALT), "draft": opened})
+    writing = sections.write(grown, Tools(ScriptedWriter({}), Shelf(), NUMBERS, reader), before.questions[0])
+    *_, after = _states(writing)
+    assert after.draft.span("table.1.2").text == MORE_SALT.text
+
+
+def _states(writing: sections.Events) -> list[ResearchState]:
+    while True:
+        try:
+            next(writing)
+        except StopIteration as stop:
+            return [stop.value]
+
+
+def test_a_list_says_that_it_may_not_be_whole_and_a_plan_that_it_has_no_result() -> None:
+    plan = passage("A study of salt cargo on the lake trade is planned.", "The salt study", "2026")
+    assert "it may be incomplete" in report(run(TopicReader(form="list"), SALT, WIND, CREW))
+    assert "“The salt study” (2026) describes a study" in report(run(TopicReader(form="balance"), SALT, WIND, plan))
+
+
+def test_a_part_of_the_question_that_nothing_speaks_of_is_named() -> None:
+    plan = SubQuestion(id="q1", text="What shapes salt on the lake, and monsoon rain?", asked="?", form="open")
+
+    class Parts(TopicReader):
+        def plan(self, question: str) -> list[SubQuestion]:
+            return [plan]
+
+    shown = report(run(Parts(), SALT, WIND, CREW))
+    assert "“monsoon rain”: nothing that is quoted here speaks of it" in shown
+    assert "“shapes salt on the lake”" not in shown
+
+
+def test_with_a_reason_left_out_nothing_is_opened_for_it() -> None:
+    reader = TopicReader(unwanted="Salt cargo fills")
+    before = run(reader, SALT, WIND, CREW)
+    grown = before.model_copy(update={"evidence": (*before.evidence, MORE_SALT)})
+    tools = Tools(ScriptedWriter({}), Shelf(), NUMBERS, reader, reopens=frozenset({"contradicted"}))
+    (after,) = _states(sections.write(grown, tools, before.questions[0]))
+    assert after.revisions == ()
+    assert MORE_SALT.text in report(after)
+    assert "Salt cargo fills most barges" in report(after)
 
 
 def test_a_question_that_nothing_answers_says_so() -> None:
