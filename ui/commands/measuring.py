@@ -27,6 +27,9 @@ def evaluate(
         typer.Option("--out", help="open: file for one row a question; a run that was stopped goes on from it"),
     ] = None,
     to: Annotated[Path | None, typer.Option("--json", help="file for settings, figures and every row")] = None,
+    lift: Annotated[
+        bool, typer.Option("--lift", help="open: what each reason to reopen is worth, by runs without it")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
     """Measure the whole program: index a suite's documents, ask its questions, score the reports.
@@ -34,12 +37,18 @@ def evaluate(
     research eval wikipedia --data eval/ --pages train/wikipedia_pages.jsonl.xz --limit 100
 
     research eval open --data open/ --out rows.jsonl
+
+    research eval open --data open/ --lift --limit 12
     """
     from palimpsest.workflows.errors import USAGE, ResearchError
     from palimpsest.workflows.evaluation import suites as measure
 
     chosen = configured(config, effort=effort, seed=seed)
-    if suite == "open":
+    if lift:
+        if suite != "open":
+            raise ResearchError("--lift is measured on the suite open", USAGE)
+        _evaluate_lift(chosen, data, collection, limit)
+    elif suite == "open":
         if pages or rows is None:
             raise ResearchError(
                 "the suite open takes no --pages, and wants a file for its rows: --out rows.jsonl", USAGE
@@ -106,3 +115,23 @@ def _evaluate_open(config: Config, data: Path, collection: str, limit: int, out:
             print(f"  {name:22} {figure.mean:9.3f}  [{figure.low:.3f}, {figure.high:.3f}]  of {figure.n}")
     if to:
         write(to, measure.to_json(scored, settings))
+
+
+def _evaluate_lift(config: Config, data: Path, collection: str, limit: int) -> None:
+    from palimpsest.workflows.calibration import numbers_of
+    from palimpsest.workflows.corpus import default_folder, open_embedder, open_writer
+    from palimpsest.workflows.evaluation import lift
+    from palimpsest.workflows.evaluation import open_questions as measure
+    from palimpsest.workflows.evaluation.suites import Progress
+
+    rows = []
+    for item in measure.lift_open(
+        measure.read_data(data, collection), config.index or default_folder(), limit, config.seed,
+        writer=open_writer(config), embedder=open_embedder(), budget=config.limits, numbers=numbers_of(config.model),
+    ):  # fmt: skip
+        if isinstance(item, Progress):
+            say(f"indexed {item.done} of {item.total} documents")
+        else:
+            rows.append(item)
+            say(f"{item.variant}: {item.worth:.3f}")
+    print(lift.table(rows, "vital recall"))

@@ -31,6 +31,7 @@ from ..errors import FAILED, USAGE, ResearchError
 from ..reading import SelectingReader
 from ..rendering import markdown
 from ..report_weights import load as report_weights
+from .lift import Lift, Worth, measure
 from .open_score import Citation, Corpus, OpenFigures, OpenQuestion, OpenRow, by_group, figures
 from .suites import Progress, fill, last, sample
 
@@ -130,16 +131,43 @@ def evaluate_open(
     questions = sample(data.questions, settings["limit"], settings["seed"])
     with Index.open(indexes / f"eval-open-{_key(data.documents)}", embedder) as index:
         yield from fill(index, data.documents)
-        searcher = HybridSearcher(index)
-        tools = Tools(
-            writer,
-            lambda queries, k: search_all([searcher], queries, k),
-            numbers,
-            SelectingReader(embedder, report_weights()),
-        )
+        tools = _tools(index, writer, embedder, numbers)
         yield from ask_all(
             questions, lambda text: last(run(ResearchState(question=text, budget=budget), tools)), out, settings
         )
+
+
+def _tools(index: Index, writer: Writer, embedder: Embedder, numbers: Numbers) -> Tools:
+    searcher = HybridSearcher(index)
+    reader = SelectingReader(embedder, report_weights())
+    return Tools(writer, lambda queries, k: search_all([searcher], queries, k), numbers, reader)
+
+
+def lift_open(
+    data: OpenData,
+    indexes: Path,
+    limit: int,
+    seed: int,
+    *,
+    writer: Writer,
+    embedder: Embedder,
+    budget: Budget,
+    numbers: Numbers = UNCALIBRATED,
+) -> Iterator[Progress | Lift]:
+    """What each reason to reopen is worth to the vital recall of open questions."""
+    corpus = data.corpus()
+
+    def worth(question: OpenQuestion) -> Worth:
+        def vital(state: ResearchState) -> float | None:
+            row = OpenRow(id=question.id, report="", citations=tuple(shown(state)), seconds=0.0)
+            return figures(question, row, corpus).vital_recall
+
+        return vital
+
+    questions = [(q.question, worth(q)) for q in sample(data.questions, limit, seed)]
+    with Index.open(indexes / f"eval-open-{_key(data.documents)}", embedder) as index:
+        yield from fill(index, data.documents)
+        yield from measure(questions, _tools(index, writer, embedder, numbers), budget)
 
 
 def _key(documents: Sequence[Document]) -> str:
