@@ -18,10 +18,21 @@ from .drafting import (
     refer,
     replace_quotation,
     revised,
+    sentence_parts,
     slot_of,
     standing_quotation,
 )
-from .evidence_text import content, form, overlap, says_the_same, sentence_at, slice_of, within_kind, without_lead
+from .evidence_text import (
+    content,
+    form,
+    overlap,
+    says_the_same,
+    sentence_at,
+    sentences_of,
+    slice_of,
+    within_kind,
+    without_lead,
+)
 from .hypotheses import Edge, Hypothesis, Relation
 from .questions import resolved
 from .rivals import Rival, find_rival, same_subject, takes_precedence, why
@@ -47,17 +58,44 @@ def check(state: ResearchState, tools: Tools) -> Steps:
 
 
 def _hold_against(state: ResearchState, tools: Tools, claim: Hypothesis, passage: Passage) -> Events:
+    """Each sentence of a claim against a passage; the claim stands as long as no sentence of it is reopened."""
     block = state.draft.block(claim.id)
     own = state.passage(claim.support[0].passage)
     if block is None or own.source.id == passage.source.id:
         return state
-    rival = find_rival(block.words, passage, tools.numbers)
+    for told in _sentences(block, own):
+        state = yield from _hold_sentence(state, tools, claim, block, told, passage)
+        if state.draft.block(claim.id) != block:
+            break
+    return state
+
+
+def _sentences(block: Block, own: Passage) -> list[Block]:
+    """A quotation of several sentences as one block for each; a block of one sentence as it is."""
+    cited = block.span("citation")
+    if block.kind != "quotation" or cited is None:
+        return [block]
+    whole = cited.support[0]
+    places = [(a, b) for a, b in sentences_of(own) if whole.start <= a and b <= whole.end]
+    if len(places) < 2:
+        return [block]
+    turn = blocks.turn_of(block)
+    return [blocks.quotation(block.id, block.section, sentence_parts(own, *p), own, block.about, turn) for p in places]
+
+
+def _hold_sentence(
+    state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, told: Block, passage: Passage
+) -> Events:
+    own = state.passage(claim.support[0].passage)
+    rival = find_rival(told.words, passage, tools.numbers)
     if rival is None:
         return state
     if not rival.holes:
         return _corroborate(state, claim, block, rival) if says_the_same(block.text, rival.text) else state
-    if not _disputed(tools, block, rival):
+    if not _disputed(tools, told, rival):
         return state
+    said = told.span("citation")
+    rival = rival._replace(own=said.support[0] if said and told is not block else None)
     as_of = _question(state, claim).as_of
     if any(s.status == "pinned" for s in block.words):
         return (yield from _note(state, claim, rival, False, "Kept: words that a person pinned."))
@@ -65,7 +103,7 @@ def _hold_against(state: ResearchState, tools: Tools, claim: Hypothesis, passage
         return (yield from _note(state, claim, rival, False, why(own, passage, as_of, taken=False)))
     if "contradicted" not in tools.reopens:
         return (yield from _note(state, claim, rival, False, NOT_REOPENED))
-    return (yield from _revise_claim(state, tools, claim, block, rival))
+    return (yield from _revise_claim(state, tools, claim, block, told, rival))
 
 
 def _question(state: ResearchState, claim: Hypothesis) -> SubQuestion:
@@ -129,7 +167,7 @@ def _support(rival: Rival) -> Support:
 
 def _note(state: ResearchState, claim: Hypothesis, rival: Rival, taken: bool, reason: str) -> Events:
     """Keep the disagreement itself: it is shown in the report, whoever wins."""
-    own, other = claim.support[0], _support(rival)
+    own, other = rival.own or claim.support[0], _support(rival)
     kept, lost = (other, own) if taken else (own, other)
     known = {frozenset((c.kept.quote, c.other.quote)) for c in state.conflicts}
     edge = Edge(source=rival.passage.id, relation=Relation.REFUTES, target=claim.id)
@@ -149,7 +187,9 @@ def _note(state: ResearchState, claim: Hypothesis, rival: Rival, taken: bool, re
     return state.model_copy(update={"conflicts": (*state.conflicts, conflict)})
 
 
-def _revise_claim(state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, rival: Rival) -> Events:
+def _revise_claim(
+    state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, told: Block, rival: Rival
+) -> Events:
     """Open what is contradicted and settle it from the rival sentence: a quotation whole, a statement in its places.
 
     Nothing changes when the rival sentence does not answer a question that rests on the claim, or supports the new words less.
@@ -163,8 +203,8 @@ def _revise_claim(state: ResearchState, tools: Tools, claim: Hypothesis, block: 
                 state, claim, rival, False, "Kept: what stood; the other sentence does not answer the question."
             )
         )
-    opened = [block.words[n].id for n in rival.holes] if block.kind != "quotation" else [s.id for s in block.spans]
-    places = ", ".join(f"“{block.words[n].text}”" for n in rival.holes)
+    opened = [told.words[n].id for n in rival.holes] if block.kind != "quotation" else [s.id for s in block.spans]
+    places = ", ".join(f"“{told.words[n].text}”" for n in rival.holes)
     yield Event(
         step="check",
         kind="reopened",

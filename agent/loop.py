@@ -32,6 +32,8 @@ def revise(state: ResearchState, tools: Tools) -> Steps:
 def finish(state: ResearchState, tools: Tools) -> Steps:
     """Say quotations in prose where somebody writes; show what stayed open, what conflicts, what was revised and every source."""
     state = yield from _mark_open(state, tools)
+    for question in (q for q in state.questions if q.is_open):
+        state = yield from sections.follow(state, tools, question)
     for question in (q for q in state.questions if q.is_open and state.version == 1):
         state = yield from missing(state, tools, question)
     state = yield from following.missing(state)

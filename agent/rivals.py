@@ -10,20 +10,24 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Passage
 
 from .dates import supersedes
-from .draft import Span
+from .draft import Span, Support
 from .evidence_text import content, overlap, sentences_of, superlatives
 from .numbers import Numbers
 from .state import ResearchState
 
 
 class Rival(NamedTuple):
-    """A sentence [start, end) of a source that says something else in the places `holes` (indices of the claim's words)."""
+    """A sentence [start, end) of a source that says something else in the places `holes` (indices of the words it is held against).
+
+    `own` is the sentence that it is held against, where that is one of several of a claim.
+    """
 
     passage: Passage
     start: int
     end: int
     text: str
     holes: tuple[int, ...]
+    own: Support | None = None
 
 
 def find_rival(words: Sequence[Span], passage: Passage, numbers: Numbers) -> Rival | None:
@@ -44,12 +48,28 @@ def find_rival(words: Sequence[Span], passage: Passage, numbers: Numbers) -> Riv
         figures = [n for n in holes if words[n].kind == "NUMBER"]
         differing = [n for n in holes if words[n].kind == "ENTITY"]
         first = next((n for n, s in enumerate(words) if s.is_place), None)
+        ahead = _ahead_of_copula(words)
+        if any(n < ahead for n in differing):
+            continue  # "the highest speed of A is": of another name it is another question
         unique = bool(superlatives("".join(s.text for s in words)) & superlatives(text))
         shared = len(names) - len({words[n].text.lower() for n in differing})
         one_name = len(differing) == 1 and shared and not figures and first not in differing
         if unique or not differing or one_name:
             return Rival(passage, start, end, text, holes)
     return None
+
+
+_COPULA = re.compile(r"\b(?:is|are|was|were)\b", re.IGNORECASE)
+
+
+def _ahead_of_copula(words: Sequence[Span]) -> int:
+    """How many of a sentence's spans stand ahead of its first "is" or "was", where it has a superlative to say it of; else 0."""
+    for number, span in enumerate(words):
+        match = None if span.is_place else _COPULA.search(span.text)
+        if match:
+            said = "".join(s.text for s in words[:number]) + span.text[: match.start()]
+            return number if superlatives(said) else 0
+    return 0
 
 
 def _sentences(passage: Passage) -> list[tuple[int, int, str]]:

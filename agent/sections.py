@@ -193,13 +193,11 @@ def _grow(
         state, filled = forms.fill(state, reader, question, hits, lambda piece: bool(_not_standing(before, [piece])))
         for span in filled:
             yield Event(step="revise", kind="wrote", text=span.text, data={"span": span.id, "text": span.text})
-    held = [s.support[0] for s in cells(state)]
+    held = [*(s.support[0] for s in cells(state)), *(c.other for c in state.conflicts)]  # what lost does not come back
     fresh = [c for c in _not_standing(state, wanted) if not any(_shares(c, cell) for cell in held)]
     stale = [b for b in quotations(state) if not any(_overlap(c, _place_of(b)) for c in wanted)]
     stale = [b for b in stale if not any(s.status == "pinned" for s in b.spans)] if "unsure" in tools.reopens else []
-    if not fresh:
-        return state
-    vectors = reader.vectors([c.text for c in fresh])
+    vectors = reader.vectors([c.text for c in fresh]) if fresh else np.zeros((0, 0), dtype=np.float32)
     centres = _centres(state, reader)
     for row, piece in enumerate(fresh):
         section = max(centres, key=lambda s: float(centres[s] @ vectors[row]))
@@ -209,6 +207,9 @@ def _grow(
             state = yield from _give_way(state, leaving, piece)
         else:
             state = yield from _place(state, question, section, piece)
+    for block in stale:
+        if sum(b.section == block.section for b in quotations(state)) > LEAST_SECTION:
+            state = yield from _withdraw(state, block)
     return state
 
 
@@ -226,6 +227,86 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         section = max(centres, key=lambda s: float(centres[s] @ vectors[row]))
         state = yield from _place(state, question, section, piece)
     return state
+
+
+def _withdraw(state: ResearchState, block: Block) -> Events:
+    """A quotation that would not be chosen beside what was found since, and for which nothing else is, leaves the report."""
+    spans = tuple(s.id for s in block.spans)
+    told = "unsure beside what was found since, and nothing takes its place"
+    yield Event(
+        step="revise", kind="reopened", text=f"reopened “{block.text}”: {told}",
+        data={"spans": list(spans), "evidence": None, "reason": "unsure"},
+    )  # fmt: skip
+    revision = Revision(
+        version=state.version, span=spans[0], reopened=spans, old=block.text, new="", reason="unsure", evidence=None
+    )
+    yield revised(revision, "revise")
+    draft = state.draft.swap([block.id], [])
+    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
+
+
+def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
+    """What rests on quotations that changed is settled again: headings whose words went with them."""
+    if tools.reader is None or "dependent" not in tools.reopens:
+        return state
+    for block in _orphaned(state):
+        texts = [b.text for b in quotations(state) if b.section == block.section]
+        if not texts:
+            continue
+        slot = next(s for s in block.spans if s.kind == "OUTLINE")
+        centre = _centre(tools.reader.vectors(texts))[None, :]
+        taken = [s.text for b in _headings(state) if b.id != block.id for s in b.spans]
+        (words,) = outline.headings([texts], [[""]], centre, " ".join((question.text, *taken)), tools.reader.vectors)
+        support = next((s for b in quotations(state) if b.section == block.section for s in _where(b, words)), None)
+        if not words or support is None or words == slot.text:
+            continue
+        state = yield from _reword(state, slot, words, support)
+    return state
+
+
+def _headings(state: ResearchState) -> list[Block]:
+    return [b for b in state.draft.blocks if b.kind == "heading" and b.section in blocks.SECTIONS]
+
+
+def _orphaned(state: ResearchState) -> list[Block]:
+    """Headings whose words were taken from a quotation that stands in the report no more."""
+    places = [_place_of(b) for b in quotations(state)]
+    return [
+        b
+        for b in _headings(state)
+        if any(s.support and not any(_lies_in(s.support[0], p) for p in places) for s in b.spans)
+    ]
+
+
+def _lies_in(support: Support, place: tuple[str, int, int]) -> bool:
+    source, start, end = place
+    return support.passage.rpartition("-")[0] == source and start <= support.start and support.end <= end
+
+
+def _where(block: Block, words: str) -> list[Support]:
+    """Where a quotation has these words, as support of a heading."""
+    whole, at = block.span("citation"), block.text.casefold().find(words.casefold())
+    if whole is None or at < 0 or not words or len(block.text) != len(block.text.casefold()):
+        return []
+    cited = whole.support[0]
+    start = cited.start + at
+    quoted = block.text[at : at + len(words)]
+    return [Support(passage=cited.passage, quote=quoted, start=start, end=start + len(words))]
+
+
+def _reword(state: ResearchState, slot: Span, words: str, support: Support) -> Events:
+    yield Event(
+        step="revise", kind="reopened", text=f"reopened the heading “{slot.text}”: what it was read in changed",
+        data={"spans": [slot.id], "evidence": support.passage, "reason": "dependent"},
+    )  # fmt: skip
+    changed = slot.model_copy(update={"text": words, "support": (support,)})
+    revision = Revision(
+        version=state.version, span=slot.id, reopened=(slot.id,), old=slot.text, new=words, reason="dependent",
+        evidence=support.passage, steps=1,
+    )  # fmt: skip
+    yield revised(revision, "revise")
+    draft = state.draft.replace([changed])
+    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
 
 
 def cells(state: ResearchState) -> list[Span]:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from palimpsest.agent import blocks, forms, sections
 from palimpsest.agent.draft import moved
+from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.loop import amend
+from palimpsest.agent.rivals import find_rival
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.state import Budget, Form, ResearchState, Side, SubQuestion, Tools
 from palimpsest.retrieval.types import Hit, Passage, Source
@@ -235,3 +237,48 @@ def test_the_passages_of_several_queries_are_fused_by_rank() -> None:
     hits = sections.found(state, state.questions[0])
     assert [h.rank for h in hits] == [1, 2, 3]
     assert hits[0].score >= hits[1].score >= hits[2].score
+
+
+def test_a_sentence_among_several_is_held_against_what_contradicts_it() -> None:
+    """The quotation gives way to the newer sentence; the conflict names the one sentence that differs."""
+    old = passage("The crew of Marisa counts 4 men on the lake. They sing.", "Crews of 2024", "2024")
+    newer = passage("The crew of Marisa counts 9 men on the lake.", "Crews of 2026", "2026")
+
+    class Whole(TopicReader):
+        def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+            hits = [
+                (h.passage, n) for n, h in enumerate(found, 1) if "crew" in h.passage.text and h.passage.id == old.id
+            ]
+            return [Chosen(tuple(Sentence(p, a, b, n) for a, b in p.sentences), 1.0) for p, n in hits]
+
+    state = run(Whole(), old, newer)
+    (conflict,) = state.conflicts
+    assert {conflict.kept.quote, conflict.other.quote} == {newer.text, "The crew of Marisa counts 4 men on the lake."}
+    first, heading = state.revisions
+    assert (first.reason, first.new) == ("contradicted", newer.text)
+    assert (heading.reason, state.draft.span(heading.span).kind) == ("dependent", "OUTLINE")
+    assert heading.new.casefold() in newer.text.casefold()
+    assert "They sing" not in report(state).split("## What was revised")[0]
+
+
+def test_a_quotation_that_is_no_longer_chosen_leaves_where_nothing_takes_its_place() -> None:
+    reader = TopicReader(unwanted="Salt cargo fills")
+    prices = passage("The price of salt cargo rose on the lake. The salt cargo of spring sold well.", "Prices", "2025")
+    before = run(reader, SALT, prices, WIND)
+    more = [passage(f"Bread rises {n} times.", "Kitchen") for n in range(3)]
+    assert "Salt cargo fills most barges" in report(before)
+    grown = before.model_copy(
+        update={"evidence": (*before.evidence, *more), "finds": (), "queries": ()}
+    )  # found anew: a fourth passage, and nothing in it
+    tools = Tools(ScriptedWriter({}), Shelf(), NUMBERS, reader)
+    (after,) = _states(sections.write(grown, tools, before.questions[0]))
+    assert [(r.reason, r.new) for r in after.revisions] == [("unsure", "")]
+    assert "Salt cargo fills most barges" not in report(after)
+
+
+def test_a_record_of_another_thing_is_no_rival() -> None:
+    one = passage("The highest speed of the barge Marisa is 12 knots.", "A", "2024")
+    other = passage("The highest speed of the barge Tolomeo is 15 knots.", "B", "2026")
+    words = sentence_parts(one, 0, len(one.text))
+    claim = blocks.quotation("c1", "section.1", words, one, "c1")
+    assert find_rival(claim.words, other, NUMBERS) is None

@@ -69,7 +69,7 @@ def contradicted_left(state: ResearchState) -> int:
     refuted = {e.target for e in state.graph.edges if e.relation is Relation.REFUTES}
     as_of = {q.id: q.as_of for q in state.questions}
     return sum(
-        standing.get(conflict.hypothesis) == conflict.kept.quote
+        conflict.kept.quote in standing.get(conflict.hypothesis, "")
         and conflict.hypothesis in refuted
         and takes_precedence(
             state, state.passage(conflict.kept.passage), state.passage(conflict.other.passage),
