@@ -215,11 +215,16 @@ def _grow(
 
 def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     """What a person brought to a finished report joins the section it is nearest to, where it belongs in the report at all."""
+    if tools.reader is None or not state.fresh or not (quotations(state) or cells(state)):
+        return state
     hits = found(state, question)
-    if tools.reader is None or not state.fresh or not quotations(state):
+    state = yield from _fill_cells(state, tools.reader, question, [h for h in hits if h.passage.id in state.fresh])
+    if not quotations(state):
         return state
     chosen = tools.reader.choose(question.text, hits, state.budget.characters)
+    held = [s.support[0] for s in cells(state)]
     fresh = [c for c in _not_standing(state, chosen) if c.sentences[0].passage.id in state.fresh]
+    fresh = [c for c in fresh if not any(_shares(c, cell) for cell in held)]
     if not fresh:
         return state
     vectors, centres = tools.reader.vectors([c.text for c in fresh]), _centres(state, tools.reader)
@@ -274,7 +279,9 @@ def _orphaned(state: ResearchState) -> list[Block]:
     return [
         b
         for b in _headings(state)
-        if any(s.support and not any(_lies_in(s.support[0], p) for p in places) for s in b.spans)
+        if any(
+            s.status != "pinned" and s.support and not any(_lies_in(s.support[0], p) for p in places) for s in b.spans
+        )
     ]
 
 
@@ -307,6 +314,26 @@ def _reword(state: ResearchState, slot: Span, words: str, support: Support) -> E
     yield revised(revision, "revise")
     draft = state.draft.replace([changed])
     return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
+
+
+def _fill_cells(state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit]) -> Events:
+    """Cells that nothing had filled, filled from what a person brought; each is a revision."""
+    block = state.draft.block(forms.TABLE)
+    if question.form != "comparison" or block is None:
+        return state
+    empty = [s.model_copy(update={"status": "open"}) for s in block.spans if s.status == "unestablished"]
+    state = state.model_copy(update={"draft": state.draft.replace(empty)})
+    before = state
+    state, filled = forms.fill(state, reader, question, hits, lambda piece: bool(_not_standing(before, [piece])))
+    state, _ = forms.close(state)
+    for span in filled:
+        revision = Revision(
+            version=state.version, span=span.id, reopened=(span.id,), old="", new=span.text, reason="new evidence",
+            evidence=span.support[0].passage, steps=1,
+        )  # fmt: skip
+        yield revised(revision, "finish")
+        state = state.model_copy(update={"revisions": (*state.revisions, revision)})
+    return state
 
 
 def cells(state: ResearchState) -> list[Span]:

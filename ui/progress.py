@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import textwrap
@@ -47,10 +48,10 @@ def follow(
     except (KeyboardInterrupt, OSError, streams.OutputError) as error:
         _stop(error, mend if runs or last is not None else "give the same command again")
     if last is not None and last.kind == "finished":
-        _end(last, as_json, mend, seal)
+        _end(last, as_json, seal)
 
 
-def _end(last: Event, as_json: bool, mend: str, seal: Path | None) -> None:
+def _end(last: Event, as_json: bool, seal: Path | None) -> None:
     """The report of a run that came to its end, and the exit code of one that was made to."""
     from palimpsest.workflows.errors import BUDGET
 
@@ -63,7 +64,8 @@ def _end(last: Event, as_json: bool, mend: str, seal: Path | None) -> None:
         say("research: the time budget was spent; the report holds what was known by then")
         raise SystemExit(BUDGET)
     if last.data.get("stopped") == "stopped":
-        say(f"research: stopped; the report holds what was known by then. Go on with: {mend}")
+        again = f"research resume {shlex.quote(str(last.data['folder']))}"
+        say(f"research: stopped; the report holds what was known by then. Go on with: {again}")
         raise SystemExit(BUDGET)
 
 

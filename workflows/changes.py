@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from palimpsest.agent.draft import Draft, moved
+from palimpsest.agent.draft import Block, Draft, moved
 from palimpsest.agent.evidence_text import sentences_of
 from palimpsest.agent.state import Revision
 from palimpsest.retrieval.types import Frozen, Passage
@@ -14,9 +14,14 @@ from .runs import Run
 
 
 class Change(Frozen):
-    """A revision between two versions, with the passage it rests on and the words quoted from it."""
+    """A revision between two versions: in which block, with the passage it rests on and the words quoted from it.
+
+    `block` and `kind` are those of the block in which its span stood, or stands.
+    """
 
     revision: Revision
+    block: str
+    kind: str
     passage: Passage | None
     sentence: str
 
@@ -38,7 +43,10 @@ def diff(run: Run, first: int | None = None, last: int | None = None) -> list[Ch
     first, last = _between(run, first, last)
     state = run.state(last)
     held = {p.id: p for p in state.passages}
-    return [_change(r, held.get(r.evidence or "")) for r in state.revisions if first < r.version <= last]
+    drafts = [run.state(n).draft for n in range(last, max(first, 1) - 1, -1)]
+    places = {s.id: b for draft in drafts for b in draft.blocks for s in b.spans}
+    made = [r for r in state.revisions if first < r.version <= last]
+    return [_change(r, places.get(r.span), held.get(r.evidence or "")) for r in made]
 
 
 def untouched(run: Run, first: int | None = None, last: int | None = None) -> Untouched:
@@ -79,10 +87,11 @@ def _between(run: Run, first: int | None, last: int | None) -> tuple[int, int]:
     return first, last
 
 
-def _change(revision: Revision, passage: Passage | None) -> Change:
+def _change(revision: Revision, block: Block | None, passage: Passage | None) -> Change:
+    name, kind = (block.id, block.kind) if block else (revision.span.split(".")[0], "")
     if passage is None:
-        return Change(revision=revision, passage=None, sentence="")
+        return Change(revision=revision, block=name, kind=kind, passage=None, sentence="")
     spans = sentences_of(passage)
     found = [passage.text[a - passage.start : b - passage.start] for a, b in spans]
     sentence = next((s for s in found if revision.new in s), passage.text[:200])
-    return Change(revision=revision, passage=passage, sentence=sentence)
+    return Change(revision=revision, block=name, kind=kind, passage=passage, sentence=sentence)

@@ -107,7 +107,7 @@ def test_a_terminated_run_prints_its_report_and_goes_on(command: Command, monkey
         result = asked(command, "--quiet")
     assert result.code == 3
     assert "# What is the fastest barge" in result.out
-    assert "Go on with: research resume last" in result.err
+    assert "Go on with: research resume runs/what-is" in result.err
     run = Run.find("last", Path("runs"))
     assert verify(run) == []
     assert command("list").out.split()[1] == "stopped"

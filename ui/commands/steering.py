@@ -181,7 +181,7 @@ def print_changes(found: Run, first: int | None, last: int | None, as_json: bool
 def _change(change: Change) -> str:
     revision = change.revision
     lines = [
-        f"{revision.span}  (version {revision.version}, {revision.reason})",
+        f"{change.kind} {change.block}, {revision.span}  (version {revision.version}, {revision.reason})".lstrip(),
         f"  {_inline(revision.old, revision.new)}",
     ]
     if change.passage:
