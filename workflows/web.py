@@ -9,6 +9,8 @@ from palimpsest.retrieval.embed import Embedder
 from palimpsest.retrieval.http import Border, Door, Guard
 from palimpsest.retrieval.http.address import read
 from palimpsest.retrieval.http.door import Reach
+from palimpsest.retrieval.loaders import Limits
+from palimpsest.retrieval.loaders.worker import WORKER
 from palimpsest.retrieval.outcomes import Refused, SourceError
 from palimpsest.retrieval.types import Call, Document, Failure, Found, RetrievalError
 from palimpsest.retrieval.web import services
@@ -120,6 +122,7 @@ class WebSearch:
             door, found, filters, texts=_WORKS[config.effort], seconds=self._round(), addresses=addresses_in(question)
         )
         self.ranker = Ranker(embedder)
+        WORKER.warm(Limits())  # pages come in seconds, and a process takes as long to start
         self._first: dict[tuple[str, str, str], Failure] = {}
 
     def _round(self) -> float:

@@ -59,6 +59,15 @@ class Worker:
         finally:
             self._lock.release()
 
+    def warm(self, limits: Limits) -> None:
+        """Start the process in the background, so that the first file does not wait for it."""
+
+        def start() -> None:
+            with self._lock, suppress(RetrievalError):  # whoever needs it then hears why it does not start
+                self._ready(limits)
+
+        threading.Thread(target=start, daemon=True).start()
+
     def close(self) -> None:
         with self._lock:
             self._kill()

@@ -18,10 +18,11 @@ from ..loaders.worker import WORKER
 from ..outcomes import Failed, Refused, SourceError
 from ..types import Document, Failure, RetrievalError
 from . import html_page
-from .opening import MIN_WORDS, Opened, num_words, opened
+from .opening import MIN_WORDS, Opened, fields_of, num_words, opened
 from .work import EUROPE_PMC, Location, Work
 from .works import locations, versions
 
+FEW = 300_000  # letters
 LOADING = 30.0  # seconds for one file, waiting for others included
 PLACES = 5  # tried for one work
 ARXIV = Rate(3.0)
@@ -58,7 +59,7 @@ class Reading:
 def read(door: Door, work: Work, *, seconds: float = 20.0) -> Reading:
     """A work's text. SourceError when nothing of it can be read, saying what was tried."""
     if work.text:
-        return Reading(_signed(_loaded(work.text.encode(), ".md", work.url), work, datetime.now(UTC)))
+        return Reading(_signed(_told(work.text, work.url), work, datetime.now(UTC)))
     tried: list[SourceError] = []
     for attempt in _attempts(door, work, seconds):
         if isinstance(attempt, SourceError):
@@ -88,7 +89,7 @@ def fetched(door: Door, url: str, *, seconds: float = 30.0) -> Document:
 def abstract_of(work: Work) -> Document:
     """The abstract of a work, marked as one."""
     text = f"# {work.title}\n\n{work.abstract}\n"
-    return _signed(_loaded(text.encode(), ".md", work.url), work, datetime.now(UTC), abstract=True)
+    return _signed(_told(text, work.url), work, datetime.now(UTC), abstract=True)
 
 
 def _attempts(door: Door, work: Work, seconds: float) -> Iterator[Document | SourceError]:
@@ -146,6 +147,13 @@ def _got(door: Door, url: str, accept: tuple[str, ...], seconds: float) -> Page:
 
 def _document(page: Page, suffix: str, work: Work, place: Location) -> Document:
     return _signed(_loaded(page.body, suffix, page.url), work, page.fetched, place=place)
+
+
+def _told(text: str, url: str) -> Document:
+    """Words that a service gave at once, made a document here: they are few, and need not wait for the process that reads files."""
+    if len(text) > FEW:
+        return _loaded(text.encode(), ".md", url)
+    return Document.model_validate(fields_of(text, url))
 
 
 def _loaded(data: bytes, suffix: str, url: str) -> Document:

@@ -70,7 +70,7 @@ def read(path: str, limits: Limits, uri: str | None = None) -> dict[str, Any]:
         return (
             _page(page)
             if page.media_type in html_page.HTML
-            else {"document": _fields(markup.jats(body, page.url), page.url)}
+            else {"document": fields_of(markup.jats(body, page.url), page.url)}
         )
     except SourceError as exc:
         return {"ending": [exc.kind, str(exc), exc.cause, exc.where]}
@@ -104,9 +104,9 @@ def page_document(page: Page) -> Document:
     """The main text of a fetched page, with what it says of itself; in this process."""
     found = article(page)
     if not found.text.strip():
-        return Document.model_validate(_fields(html_page.without_hidden(page), page.url, ".html"))
+        return Document.model_validate(fields_of(html_page.without_hidden(page), page.url, ".html"))
     # The blank line: a page may not write front matter.
-    document = Document.model_validate(_fields(f"\n{found.text}\n", page.url))
+    document = Document.model_validate(fields_of(f"\n{found.text}\n", page.url))
     known = {
         "title": found.title or document.source.title,
         "authors": found.authors or document.source.authors,
@@ -117,7 +117,7 @@ def page_document(page: Page) -> Document:
     return document.model_copy(update={"source": document.source.model_copy(update=known)})
 
 
-def _fields(text: str | bytes, url: str, suffix: str = ".md") -> dict[str, Any]:
+def fields_of(text: str | bytes, url: str, suffix: str = ".md") -> dict[str, Any]:
     """A document's fields, of a text in a file of its kind."""
     with tempfile.TemporaryDirectory(prefix="palimpsest-page-") as folder:
         path = Path(folder, f"page{suffix}")

@@ -20,6 +20,7 @@ SERVICES = {
     "wikipedia": "Wikipedia",
     "wikidata": "Wikidata",
     "doaj": "Doaj",
+    "core": "Core",
     "unpaywall": "Unpaywall",
     "searxng": "Searxng",
     "brave": "Brave",

@@ -72,7 +72,14 @@ def page_range(first: str | None, last: str | None) -> str:
 
 
 def one_line(text: str | None) -> str:
-    return " ".join((text or "").split())
+    """Words on one line, without what no reader sees: a terminal would obey it, or print the letters in another order."""
+    return " ".join("".join(letter for letter in text or "" if _is_seen(letter)).split())
+
+
+def _is_seen(letter: str) -> bool:
+    return (
+        letter.isprintable() or letter.isspace() or letter in "\u200c\u200d"
+    )  # these two join letters of many scripts
 
 
 def plain(markup: str | None) -> str:

@@ -14,7 +14,7 @@ import stamina
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.http import Border, Door, Guard, Rate
 from palimpsest.retrieval.web import services
-from palimpsest.workflows import research, web
+from palimpsest.workflows import audit, research, web
 from palimpsest.workflows.config import Config, make
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.runs import Run
@@ -46,8 +46,8 @@ def net(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
         yield made
 
 
-def ran(config: Config, **how: Any) -> tuple[Run, str, dict[str, Any]]:
-    last = list(research.research(library.QUESTION, config, **how))[-1]
+def ran(config: Config, question: str = library.QUESTION, **how: Any) -> tuple[Run, str, dict[str, Any]]:
+    last = list(research.research(question, config, **how))[-1]
     run = Run(Path(last.data["folder"]))
     return run, run.report.read_text(encoding="utf-8"), last.data
 
@@ -65,15 +65,23 @@ def test_a_run_reads_the_web_and_keeps_what_it_read(net: Internet, tmp_path: Pat
     assert {request.path for request in net.asked("api.openalex.org")} == {"/works"}
 
 
+def barges(request: internet.Request) -> Reply:
+    if request.query.get("list") == "search":
+        return library.told({"query": {"search": [{"title": "Lake Orta", "pageid": 1, "snippet": "barges"}]}})
+    text = "<p>The fastest barge on Lake Orta is Marisa, which reaches 12 knots.</p>"
+    return library.told({"parse": {"title": "Lake Orta", "pageid": 1, "revid": 42, "text": text, "properties": {}}})
+
+
 def test_half_of_the_services_lie_and_the_run_says_so_in_time(net: Internet, tmp_path: Path) -> None:
     net.hosts["api.openalex.org"] = library.lying("slow")
     net.hosts["api.crossref.org"] = library.lying("changed")
     net.hosts["api.semanticscholar.org"] = library.lying("limited")
     net.hosts["www.ebi.ac.uk"] = library.lying("inside")
     net.hosts["doaj.org"] = library.lying("captcha")
+    net.hosts["en.wikipedia.org"] = barges
     names = "openalex,crossref,semantic_scholar,europe_pmc,doaj,wikipedia"
     begun = time.monotonic()
-    run, _, last = ran(settings(tmp_path, web=names, budget=20.0))
+    run, report, last = ran(settings(tmp_path, web=names, budget=20.0), scripted.QUESTION)
     assert time.monotonic() - begun < 60
     assert any("wikipedia.org" in source.uri for source in run.sources())
     endings = {call.service: (call.outcome, call.cause) for call in run.calls()}
@@ -83,6 +91,12 @@ def test_half_of_the_services_lie_and_the_run_says_so_in_time(net: Internet, tmp
     assert endings["doaj"] == ("failed", "type")
     assert endings["openalex"][0] == "failed"
     assert endings["wikipedia"] == ("found", "")
+    assert "**Marisa** [1]" in report
+    assert "**12** [1]" in report
+    unread = report.partition("## What could not be read")[2]
+    for name in ("openalex", "crossref", "semantic", "ebi.ac.uk", "doaj"):
+        assert name in unread.casefold(), name
+    assert audit.verify(run) == []
     told = [json.dumps(e["data"]) for e in run.events() if e["kind"] == "failed"]
     for name in ("openalex", "crossref", "semantic_scholar", "europe_pmc", "doaj"):
         assert any(name in line for line in told), name

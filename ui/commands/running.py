@@ -190,11 +190,19 @@ def show(
 
 
 def _print_sources(found: Run) -> None:
-    """Sources as a table, then what was asked, service by service."""
+    """Sources as a table with the numbers that they have in the newest report, then what was asked, service by service."""
+    from palimpsest.workflows.rendering.text import visible
+
+    done = [v.number for v in found.record().versions if v.done]
+    numbers = {name: f"[{n}]" for n, name in enumerate(found.state(done[-1]).references, 1)} if done else {}
+    print(f"{'cited':5}  {'source':12}  {'date':10}  {'read':8}  {'title':60}  where, and what to know of it")
     for source in found.sources():
-        marks = " ".join(filter(None, (source.extent, source.retracted, source.version, source.licence)))
-        when = source.date or "undated"
-        print(f"{source.id}  {when:10}  {source.title[:60]:60}  {source.doi or source.uri}  {marks}".rstrip())
+        marks = ", ".join(filter(None, (source.retracted, source.version, source.licence)))
+        place = f"doi:{source.doi}" if source.doi else source.uri
+        fields = (
+            f"{numbers.get(source.id, ''):5}  {source.id}  {source.date or 'undated':10}  {source.extent or 'whole':8}"
+        )
+        print(visible(f"{fields}  {source.title[:60]:60}  {place}  {marks}").rstrip())
     for service, endings in found.count_calls().items():
         print(f"asked {service}: " + ", ".join(f"{count} {ending}" for ending, count in endings.items()))
 

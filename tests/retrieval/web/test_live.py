@@ -14,7 +14,7 @@ from palimpsest.retrieval.web.service import Filters
 KEYS = {
     name: os.environ[name] for name in ("OPENALEX_API_KEY", "BRAVE_API_KEY", "TAVILY_API_KEY") if name in os.environ
 }
-NAMES = ("arxiv", "openalex", "crossref", "semantic_scholar", "europe_pmc", "wikipedia", "wikidata", "doaj")
+NAMES = ("arxiv", "openalex", "crossref", "semantic_scholar", "europe_pmc", "wikipedia", "wikidata", "doaj", "core")
 
 
 @pytest.mark.live

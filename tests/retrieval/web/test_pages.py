@@ -173,6 +173,11 @@ def test_a_title_is_what_head_and_heading_agree_on_without_the_site(head: str, h
     assert page_document(headed(head, f"<h1>{heading}</h1>" if heading else "")).source.title == title
 
 
+def test_a_title_commands_no_terminal() -> None:
+    title = page_document(headed("<title>Masks &#27;[31m grow &#x202e; fast&#7;</title>")).source.title
+    assert title == "Masks [31m grow fast"
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -130,6 +130,22 @@ DOAJ = {
         }
     ],
 }
+CORE: dict[str, Any] = {
+    "totalHits": 1,
+    "results": [
+        {
+            "id": 7,
+            "title": "Denoising in parallel",
+            "doi": "10.1000/Journal.7",
+            "authors": [{"name": "Byron, Ada"}],
+            "yearPublished": 2025,
+            "publishedDate": None,
+            "journals": [],
+            "language": {"code": "en"},
+            "downloadUrl": "https://core.example/download/7.pdf",
+        }
+    ],
+}
 WEB = {"results": [{"url": "https://news.example/a", "title": "A <b>mask</b>", "content": "words"}]}
 BRAVE = {
     "type": "search",
@@ -145,6 +161,7 @@ FOUND: dict[str, Any] = {
     "semantic_scholar": SCHOLAR,
     "wikipedia": WIKI,
     "doaj": DOAJ,
+    "core": CORE,
     "searxng": WEB,
     "tavily": WEB,
     "brave": BRAVE,
@@ -158,6 +175,7 @@ EMPTY: dict[str, Any] = {
     "semantic_scholar": {"total": 0, "offset": 0},
     "wikipedia": {"query": {"search": []}},
     "doaj": {"total": 0, "results": []},
+    "core": {"totalHits": 0, "results": []},
     "searxng": {"results": [], "unresponsive_engines": []},
     "tavily": {"results": []},
     "brave": {"type": "search"},
