@@ -39,17 +39,14 @@ def legend() -> str:
     return element("ul", "".join(entries), class_="pp-legend", aria_label="Colours of open places")
 
 
-def evidence(run: Run, seen: Watched, picked: str) -> tuple[Block, Span] | None:
-    """Draw the evidence of the span that is looked at; returns its block and itself."""
-    st.html(text("h2", "Evidence", class_="pp-title"))
-    found = place(seen.state.draft, picked)
+def evidence(run: Run, seen: Watched, found: tuple[Block, Span] | None) -> None:
+    """Draw the evidence of a block's span that is looked at."""
     if found is None:
         navigation.empty(
             "Choose words of the draft, or the number behind a sentence: its source opens here, with the words marked."
         )
     else:
         st.html(card(seen.state, *found, lambda source: stored(run, source)))
-    return found
 
 
 def place(draft: Draft, span_id: str) -> tuple[Block, Span] | None:

@@ -65,7 +65,8 @@ def _source(state: ResearchState, support: Support, read: Callable[[Source], str
     if passage is None:
         return "<p>Its source is no longer held.</p>"
     source = passage.source
-    place = " › ".join(filter(None, (*passage.path, f"page {passage.page}" if passage.page else "")))
+    above = [heading for heading in passage.path if heading != source.title]
+    place = " › ".join(filter(None, (*above, f"page {passage.page}" if passage.page else "")))
     when = (
         f"{escape(source.date)} – {ORIGINS.get(source.date_from, 'the source does not say from where')}"
         if source.date

@@ -38,7 +38,7 @@ def show(run: Run, seen: Watched) -> None:
 def facts(seen: Watched) -> str:
     """How the run stands, in a line."""
     told = [
-        text("span", STATUS[seen.status], class_="pp-pill", data_status=seen.status),
+        text("span", word(seen), class_="pp-pill", data_status=seen.status),
         *([doing(seen)] if seen.status in LIVE else []),
         _count(len({p.source.id for p in seen.state.evidence}), "source read", "sources read"),
         _count(len(seen.state.references), "cited", "cited"),
@@ -47,6 +47,11 @@ def facts(seen: Watched) -> str:
         _spent(seen),
     ]
     return element("p", "".join(f"<span>{t}</span>" for t in told if t), class_="pp-facts")
+
+
+def word(seen: Watched) -> str:
+    """The standing in a word; a process that has written all that it had to write is just ending."""
+    return "Ending" if seen.status == "waiting" and seen.record.current.done else STATUS[seen.status]
 
 
 def doing(seen: Watched) -> str:

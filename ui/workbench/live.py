@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
+from palimpsest.agent.frames import Slot, Token
 from palimpsest.workflows.frames import View, fold, read
 from palimpsest.workflows.runs import Run
 from palimpsest.workflows.watching import Watched
+
+
+def opened(seen: Watched) -> dict[str, Slot]:
+    """The places that a person opened, before the run's first frame shows them."""
+    named = seen.record.current.steering.reopen
+    mask = (Token(text="", open=True),) * 3
+    spans = {s.id: s for s in seen.state.draft.spans() if s.id in named}
+    return {
+        name: Slot(span=name, block="", kind=span.kind, reason="person", tokens=mask) for name, span in spans.items()
+    }
 
 
 def view(run: Run, seen: Watched) -> View:

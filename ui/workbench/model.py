@@ -76,7 +76,7 @@ def _measured() -> None:
         )
         return
     rows = "".join(
-        f"<tr><td>{escape(name)}<br><span class='pp-soft'>{escape(unit)}</span></td><td><b>{measured[key]:.2f}</b></td></tr>"
+        f"<tr><td>{escape(name)}<br><span class='pp-soft'>{escape(unit)}</span></td><td><b>{measured[key]:.3g}</b></td></tr>"
         for key, (name, unit) in MEASURES.items()
         if isinstance(measured.get(key), int | float)
     )

@@ -23,53 +23,51 @@ def show(run: Run, seen: Watched) -> None:
     if not found:
         navigation.empty("Every draft will stand here, from the outline to the end. There is none yet.")
         return
-    key = f"moment-{run.folder.name}"
-    st.session_state[key] = min(st.session_state.get(key, len(found) - 1), len(found) - 1)
-    if len(found) > 1:
-        _controls(run, found, key)
-    _play(run, found, key)
+    _play(run, found)
 
 
-def _controls(run: Run, found: list[Moment], key: str) -> None:
+def _play(run: Run, found: list[Moment]) -> None:
+    """The slider and the draft it is at; while they are played, a draft further with each look."""
+    key, playing = f"moment-{run.folder.name}", f"playing-{run.folder.name}"
+    on = bool(st.session_state.get(playing))
+
+    @st.fragment(run_every=PACE if on else None)
+    def part() -> None:
+        number = _place(key, len(found))
+        if on and number >= len(found) - 1:
+            st.session_state[playing] = False
+            st.rerun()
+        st.session_state[key] = number + 1 if on else number
+        if len(found) > 1:
+            _controls(found, key, playing)
+        _moment(run, found, st.session_state[key])
+
+    part()
+
+
+def _place(key: str, count: int) -> int:
+    """The draft that is looked at; who looks at the newest is led on to newer ones."""
+    number, before = st.session_state.get(key, count - 1), st.session_state.get(f"{key}-of", count)
+    st.session_state[f"{key}-of"] = count
+    return count - 1 if number >= before - 1 and count != before else min(number, count - 1)
+
+
+def _controls(found: list[Moment], key: str, playing: str) -> None:
     left, right = st.columns([6, 1], vertical_alignment="bottom")
     with left:
         st.select_slider(
             "Drafts, from the outline to the end", range(len(found)), key=key, format_func=lambda n: str(n + 1)
         )
-    with right:
-        playing = f"playing-{run.folder.name}"
-        on = bool(st.session_state.get(playing))
-        st.button(
-            "Pause" if on else "Play",
-            key=f"play-{run.folder.name}",
-            on_click=_turn,
-            args=(key, playing, len(found)),
-            width="stretch",
-        )
+    name = "Pause" if st.session_state.get(playing) else "Play"
+    if right.button(name, key=f"turn-{playing}", on_click=_turn, args=(key, playing, len(found)), width="stretch"):
+        st.rerun()
 
 
 def _turn(key: str, playing: str, count: int) -> None:
     """Start or stop playing; from the end it starts again."""
     st.session_state[playing] = not st.session_state.get(playing)
-    if st.session_state[playing] and st.session_state[key] >= count - 1:
+    if st.session_state[playing] and st.session_state.get(key, 0) >= count - 1:
         st.session_state[key] = 0
-
-
-def _play(run: Run, found: list[Moment], key: str) -> None:
-    playing = f"playing-{run.folder.name}"
-    on = bool(st.session_state.get(playing)) and len(found) > 1
-
-    @st.fragment(run_every=PACE if on else None)
-    def shown() -> None:
-        number = st.session_state[key]
-        _moment(run, found, number)
-        if on and number < len(found) - 1:
-            st.session_state[key] = number + 1
-        elif on:
-            st.session_state[playing] = False
-            st.rerun()
-
-    shown()
 
 
 def _moment(run: Run, found: list[Moment], number: int) -> None:

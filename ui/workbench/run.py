@@ -24,6 +24,7 @@ from . import (
     timeline,
 )
 from .components import region
+from .markup import text
 
 LIVE = 0.4  # seconds between two looks at a run that is written; at most five times a second
 SLOW = 2.0  # for what changes with a step
@@ -82,8 +83,10 @@ def _top(run: Run, seen: Watched) -> None:
         picked = draft.show(run, seen)
     with narrow, st.container(key="beside"):
         with region("Evidence"):
-            found = draft.evidence(run, seen, picked)
+            found = draft.place(seen.state.draft, picked)
+            st.html(text("h2", "Evidence", class_="pp-title"))
             steering.of_words(run, seen, found)
+            draft.evidence(run, seen, found)
         steering.of_report(run, seen)
         with region("Steps"):
             steps.show(run, seen)

@@ -28,3 +28,15 @@ def page(name: str, **query: str) -> AppTest:
 def words(shown: AppTest) -> str:
     """Everything of ours on a page, as markup."""
     return "\n".join(str(element.proto.body) for element in shown.get("html"))
+
+
+def press(shown: AppTest, label: str) -> AppTest:
+    """Press the first button of this label, and show the page again."""
+    next(b for b in shown.button if b.label == label and not b.disabled).click()
+    return shown.run()
+
+
+def chosen(shown: AppTest, span: str) -> AppTest:
+    """The page of a run with a span chosen in its draft."""
+    shown.session_state[f"picked-{shown.query_params['id'][0]}"] = span
+    return shown.run()
