@@ -96,22 +96,21 @@ def toggled(held: dict[str, str], first: int, last: int, kind: str) -> dict[str,
 
 
 def pieces(words: list[str], held: dict[str, str]) -> list[str | Mask]:
-    """The text as the model gets it: words between masks. Commas and stops behind a masked word stay."""
+    """The text as the model gets it: words between masks. A comma or stop behind a masked word stays."""
+    masks = {_range(key)[0]: (_range(key)[1], kind) for key, kind in held.items() if _range(key)[1] <= len(words)}
     found: list[str | Mask] = []
-    at = 0
-    for key, kind in sorted(held.items(), key=lambda item: _range(item[0])):
-        first, end = _range(key)
-        if end > len(words):
-            continue
-        last = words[end - 1]
-        tail = last[len(last.rstrip(".,;:!?)")) :]
-        found += [
-            " ".join([*words[at:first], ""]) if not found else f" {' '.join([*words[at:first], ''])}".replace("  ", " ")
-        ]
-        found += [Mask(kind=kind)]
-        words, at = [*words[: end - 1], tail, *words[end:]] if tail else words, end - 1 if tail else end
-    rest = " ".join(words[at:])
-    return [*found, rest if rest[:1] in ".,;:!?)" else f" {rest}"] if rest else found
+    said, at = "", 0
+    while at < len(words):
+        end, kind = masks.get(at, (at + 1, ""))
+        gap = " " if end < len(words) else ""
+        if kind:
+            last = words[end - 1]
+            found += [said, Mask(kind=kind)]  # type: ignore[arg-type]
+            said = last[len(last.rstrip(".,;:!?)")) :] + gap
+        else:
+            said += words[at] + gap
+        at = end
+    return [*found, said] if said else found
 
 
 def _denoise(words: list[str], evidence: str) -> None:

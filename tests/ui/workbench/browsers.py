@@ -25,6 +25,14 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+def lay_documents(folder: Path) -> Path:
+    """A few documents of the bundled library in a folder, two of which disagree."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in DOCUMENTS:
+        shutil.copy(LIBRARY / name, folder)
+    return folder
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -34,10 +42,6 @@ def free_port() -> int:
 @contextmanager
 def workbench(folder: Path, *flags: str) -> Iterator[str]:
     """`research ui` on a free port, its address; ended with the block."""
-    docs = folder / "docs"
-    docs.mkdir(parents=True, exist_ok=True)
-    for name in DOCUMENTS:
-        shutil.copy(LIBRARY / name, docs)
     port = free_port()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RESEARCH_")}
     surroundings = {**clean, "PYTHONPATH": str(ROOT), "RESEARCH_INDEX": str(folder / "index")}

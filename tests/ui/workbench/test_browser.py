@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.ui.workbench.browsers import QUESTION, Visit, chromium, workbench
+from tests.ui.workbench.browsers import QUESTION, Visit, chromium, lay_documents, workbench
 
 pytest.importorskip("playwright", reason="the walk in a browser needs playwright: pip install playwright")
 pytestmark = [
@@ -30,7 +30,9 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with workbench(tmp_path_factory.mktemp("workbench")) as found:
+    folder = tmp_path_factory.mktemp("workbench")
+    lay_documents(folder / "docs")
+    with workbench(folder, "--docs", "docs") as found:
         yield found
 
 
