@@ -40,7 +40,7 @@ def serve(config: Config, host: str, port: int, *, browser: bool, say: Callable[
     address = f"http://{'127.0.0.1' if local else host}:{port}"
     if browser:
         Timer(1.5, webbrowser.open, (address,)).start()
-    Thread(target=_warm, daemon=True).start()
+    Thread(target=_warm, args=(config,), daemon=True).start()
     say(f"research: the workbench is at {address} (Ctrl-C ends it; runs go on)")
     app.run(config=options(host, port))
 
@@ -58,10 +58,14 @@ async def _index(request: Request) -> Response:
     return HTMLResponse(index(), headers={"Cache-Control": "no-cache"})
 
 
-def _warm() -> None:
-    """Import in the background what pages behind the first one need."""
+def _warm(config: Config) -> None:
+    """Do in the background what would else be waited for: import what pages behind the first one need, and open the model here."""
     for name in ("run", "runs", "library", "model"):
         import_module(f"palimpsest.ui.workbench.{name}")
+    if config.model == "embedded":
+        corpus = import_module("palimpsest.workflows.corpus")
+        corpus.open_embedder().embed(["palimpsest"])
+        corpus.open_writer(config)
 
 
 def options(host: str, port: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ pytest.importorskip("playwright", reason="the walk in a browser needs playwright
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="the walk in a browser needs Chromium: apt-get install chromium"),
     pytest.mark.enable_socket,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
 ]
 
 

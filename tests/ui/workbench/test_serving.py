@@ -19,7 +19,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """What Streamlit was told, instead of being started."""
     told: dict[str, Any] = {}
     monkeypatch.setattr(st.App, "run", lambda self, config: told.update(config))
-    monkeypatch.setattr(serving, "_warm", lambda: None)
+    monkeypatch.setattr(serving, "_warm", lambda config: None)
     monkeypatch.chdir(tmp_path)
     return told
 
