@@ -55,6 +55,7 @@ DOORS = {
         "retrieval/embed.py",
     ),
     "torch": ("dlm_core/", "kernels/", "retrieval/embed.py", "agent/writer.py", "workflows/doctor.py"),
+    "typst": ("workflows/rendering/pdf.py",),
     "langgraph": ("workflows/graph.py",),
     "streamlit": ("ui/workbench/",),
     "typer": ("ui/cli.py", "ui/options.py", "ui/commands/"),

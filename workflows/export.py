@@ -12,6 +12,7 @@ from palimpsest.retrieval.types import Source
 
 from .rendering import html as page
 from .rendering import markdown as plain
+from .rendering import pdf as pages
 from .rendering.text import number_of, shown, visible
 from .runs import Record
 
@@ -46,6 +47,11 @@ def markdown(record: Record, state: ResearchState, log: str) -> str:
 def html(state: ResearchState, log: str) -> str:
     """A page on its own."""
     return page.render(state, log)
+
+
+def pdf(state: ResearchState, log: str) -> bytes:
+    """Pages for paper."""
+    return pages.render(state, log)
 
 
 def report_json(record: Record, state: ResearchState, log: str) -> str:

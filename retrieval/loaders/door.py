@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,11 +16,12 @@ from ..types import Document, Failure, RetrievalError, Source
 from .dates import iso_date
 from .limits import Limits
 from .reading import READERS, printable, refusal
-from .structure import clean, one_line
+from .structure import Box, clean, one_line
 from .worker import WORKER
 
 _NAMED = 20  # files of one unknown kind named one by one; the rest is counted
 _DEFAULT = Limits()
+PAGE = f"{__package__}.page"
 
 
 def load(path: str | os.PathLike[str], *, limits: Limits = _DEFAULT, uri: str | None = None) -> Document:
@@ -29,6 +32,12 @@ def load(path: str | os.PathLike[str], *, limits: Limits = _DEFAULT, uri: str | 
     if reason := refusal(path):
         raise RetrievalError(reason)
     return Document.model_validate_json(WORKER.read(os.path.abspath(path), limits, uri))
+
+
+def page_picture(path: str | os.PathLike[str], page: int, box: Box, *, limits: Limits = _DEFAULT) -> bytes:
+    """A page (from 1) of a PDF as a PNG, with a frame around a block's `box`, made in the worker process. RetrievalError as `load`."""
+    wanted = json.dumps([page, box])
+    return b64decode(json.loads(WORKER.read(os.path.abspath(path), limits, wanted, reader=PAGE)))
 
 
 def document(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
+
+from PIL import ImageDraw
 
 from ..types import RetrievalError
 from .image import ocr
@@ -18,6 +22,7 @@ _BATCH = 25  # pages parsed at a time, so that memory stays bounded
 _LEADERS = re.compile(r"(?: ?\.){5,100} ?")  # of a table of contents
 _NAMED_PAGES = 20
 _OCR_DPI = 200
+_SHOWN_DPI = 110
 
 
 def load_pdf(data: bytes, name: str, limits: Limits) -> Extracted:
@@ -169,14 +174,29 @@ def _pages(numbers: list[int]) -> str:
     return f"Page {shown}" if len(numbers) == 1 else f"Pages {shown}"
 
 
-def _picture(pdf: Any, number: int) -> bytes:
-    import io
+def page_picture(path: str, number: int, box: Box) -> str:
+    """A page (from 1) as a PNG in base64, with a frame around `box`. RetrievalError where there is no such page."""
+    import pypdfium2
 
+    with open(path, "rb") as file:
+        pdf = _opened(pypdfium2, file.read(), path)
+    if not 0 < number <= len(pdf):
+        raise RetrievalError(f"{path} has no page {number}; it has {len(pdf)}.")
+    picture = _picture(pdf, number, _SHOWN_DPI, box)
+    pdf.close()
+    return b64encode(picture).decode()
+
+
+def _picture(pdf: Any, number: int, dpi: int = _OCR_DPI, box: Box | None = None) -> bytes:
     page = pdf[number - 1]
-    scale = min(_OCR_DPI / 72, 4_000 / max(1, *page.get_size()))
-    data = io.BytesIO()
-    page.render(scale=scale).to_pil().save(data, "PNG")
+    scale = min(dpi / 72, 4_000 / max(1, *page.get_size()))
+    image = page.render(scale=scale).to_pil()
     page.close()
+    if box:
+        left, top, right, bottom = (edge * scale for edge in box)
+        ImageDraw.Draw(image).rectangle((left - 4, top - 4, right + 4, bottom + 4), outline="#b0445e", width=3)
+    data = io.BytesIO()
+    image.save(data, "PNG")
     return data.getvalue()
 
 

@@ -50,9 +50,23 @@ def verify(
     print(held)
 
 
+def _write_pdf(to: Path | None, data: bytes) -> None:
+    from palimpsest.workflows.errors import USAGE, ResearchError
+
+    if to is None:
+        raise ResearchError("a PDF is no text for a terminal; name a file: -o report.pdf", USAGE)
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(data)
+    except OSError as error:
+        raise ResearchError(f"cannot write {to} ({error.strerror}); name another place", USAGE) from error
+
+
 def export(
     reference: Reference,
-    form: Annotated[str, typer.Option("--format", help="md, html, json, bib, csl, ris, references or seal")] = "md",
+    form: Annotated[
+        str, typer.Option("--format", help="md, html, json, bib, pdf, csl, ris, references or seal")
+    ] = "md",
     style: Annotated[
         str | None, typer.Option(help="references: a citation style by name, or a .csl file [default: Harvard]")
     ] = None,
@@ -60,7 +74,7 @@ def export(
     out: Out = None,
     config: ConfigFile = None,
 ) -> None:
-    """A report as markdown, HTML or JSON; its sources as BibTeX, CSL-JSON, RIS or in a style; or its seal.
+    """A report as markdown, HTML, JSON or PDF; its sources as BibTeX, CSL-JSON, RIS or in a style; or its seal.
 
     The seal is the head of its log, to keep elsewhere for `verify --seal`.
 
@@ -87,8 +101,11 @@ def export(
         "references": lambda: forms.references_in(state, style),
         "seal": lambda: f"{log}\n",
     }
+    if form == "pdf":
+        _write_pdf(to, forms.pdf(state, log))
+        return
     if form not in makers:
-        raise ResearchError(f"there is no format {form!r}; the formats are {', '.join(makers)}", USAGE)
+        raise ResearchError(f"there is no format {form!r}; the formats are {', '.join(makers)} and pdf", USAGE)
     text = makers[form]()
     if to is None:
         escape = {"json": streams.escaped_json, "html": streams.escaped_html}.get(form)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from palimpsest.agent.blocks import Source
 from palimpsest.agent.draft import Block, Draft, Span
+from palimpsest.workflows import pictures
 from palimpsest.workflows.runs import Run
 from palimpsest.workflows.watching import Watched
 
@@ -47,6 +48,24 @@ def evidence(run: Run, seen: Watched, found: tuple[Block, Span] | None) -> None:
         )
     else:
         st.html(card(seen.state, *found, lambda source: stored(run, source)))
+        _page(seen, *found)
+
+
+def _page(seen: Watched, block: Block, span: Span) -> None:
+    """Of words in a PDF that still lies where it was read: its page, when somebody wants to see it."""
+    support = next(iter(span.support or (cited.support if (cited := block.span("citation")) else ())), None)
+    passage = next((p for p in seen.state.passages if support and p.id == support.passage), None)
+    if support is None or passage is None or not pictures.has_pages(passage.source):
+        return
+    shown = st.expander("The page, as it looks", key=f"page-{span.id}", on_change="rerun")
+    if not shown.open:
+        return
+    with shown, st.spinner("Opening the page"):
+        picture = pictures.page_of(passage.source, support.start, support.end)
+        if picture is None:
+            navigation.empty("The file is not the one that was read any more, so its page is not shown.")
+        else:
+            st.image(picture.png, caption=f"Page {picture.page}, a frame around the words")
 
 
 def place(draft: Draft, span_id: str) -> tuple[Block, Span] | None:

@@ -26,8 +26,8 @@ from . import (
 from .components import region
 from .markup import text
 
-LIVE = 0.4  # seconds between two looks at a run that is written; at most five times a second
-SLOW = 2.0  # for what changes with a step
+LIVE = 0.5  # seconds between two looks at a run that is written; at most five times a second
+SLOW = 3.0  # for what changes with a step
 
 
 def show() -> None:

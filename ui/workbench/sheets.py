@@ -83,7 +83,7 @@ class _View:
             if slot
             else empty
         )
-        return {"mask": kind, "tiles": tiles, "title": title}
+        return {"mask": kind, "tiles": tiles, "title": title, "why": WHY.get(why, why) if why in WHY else ""}
 
     def leads(self, block: Block) -> dict[str, str]:
         if block.kind != "conflict" or len(block.spans) < 2:

@@ -30,6 +30,8 @@ def of_words(run: Run, seen: Watched, found: tuple[Block, Span] | None) -> None:
             _revise(run, Steering(unpin=(_id(span),)) if pinned else Steering(pin=(_id(span),)))
         with st.popover("Edit", disabled=not opens, key="edit"):
             _edit(run, span)
+        with st.popover("Ask", disabled=not ready, key="ask-about"):
+            _ask(run, block, span)
         with st.popover("Ban source", disabled=not (ready and _source(seen, block, span)), key="ban"):
             _ban(run, seen, block, span)
 
@@ -43,6 +45,13 @@ def _edit(run: Run, span: Span | None) -> None:
     st.caption("They are pinned, and marked as a person's in every form of the report.")
     if st.button("Put them there", key="put") and span:
         _revise(run, Steering(edits=(Edit(span=span.id, words=words),)))
+
+
+def _ask(run: Run, block: Block | None, span: Span | None) -> None:
+    question = st.text_input("Ask about this", key=f"about-{_id(span)}", placeholder="since when?")
+    if st.button("Ask about these words", key="ask-it"):
+        words = " ".join((block.text if block else "").split())
+        _revise(run, Steering(question=f"{question.rstrip(' ?.')} (“{words}”)?"))
 
 
 def _source(seen: Watched, block: Block | None, span: Span | None) -> str:
@@ -63,7 +72,7 @@ def _ban(run: Run, seen: Watched, block: Block | None, span: Span | None) -> Non
 def of_report(run: Run, seen: Watched) -> None:
     """A question that follows on the report, and evidence that a person brings."""
     ready = seen.status in READY
-    with st.expander("Ask a follow-up question, or about the chosen words"):
+    with st.expander("Ask a follow-up question"):
         question = st.text_input(
             "Follow-up question", key="follow-up", placeholder="and what about …", disabled=not ready
         )

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "retrieval" / "library"
 DOCUMENTS = ("fastest-open-model-2025.md", "fastest-open-model-2026.md", "diffusiongemma.md", "llada-moe.md")
 QUESTION = "Which open diffusion language model is the fastest, and how many tokens per second does it reach?"
+SETTLED = """() => !document.querySelector('[data-stale="true"]') &&
+  document.querySelector('[data-testid="stApp"]').dataset.testScriptState !== "running" """
 PATIENCE = 300_000  # milliseconds: the machine may be busy with other tests
 
 
@@ -83,6 +85,7 @@ class Visit:
         """What axe finds that keeps somebody from using the page."""
         from axe_playwright_python.sync_playwright import Axe
 
+        self.page.wait_for_function(SETTLED)  # what is about to be replaced is shown pale for a moment
         found = Axe().run(self.page, options={"resultTypes": ["violations"]}).response["violations"]
         return [
             f"{v['id']}: {n['target']} {n['html'][:160]} {n['failureSummary'][:300]}"

@@ -22,6 +22,7 @@ const showSpan = (span, before, picked) => {
       if (tile.open && tile.text) part.style.opacity = String(0.35 + 0.65 * tile.sure);
     }
     node.append(make("span", "pp-hidden", span.title));
+    if (span.why) node.append(make("span", "pp-why", span.why));
   } else {
     node.textContent = span.text;
     if (span.kind !== "FIXED") node.dataset.kind = span.kind;
