@@ -12,6 +12,7 @@ from palimpsest.workflows.watching import Watched
 
 from . import components, live, navigation
 from .evidence import card
+from .header import LIVE
 from .look import KINDS
 from .markup import element, escape, text
 from .sheets import sheet
@@ -21,13 +22,14 @@ def show(run: Run, seen: Watched) -> str:
     """Draw the draft; returns the id of the span that is looked at, or ""."""
     key = f"picked-{run.folder.name}"
     st.html(text("h2", "Draft", class_="pp-title") + legend())
-    if not (seen.state.draft.blocks or live.view(run, seen).blocks):
+    view, busy = live.view(run, seen), seen.status in LIVE
+    if not (seen.state.draft.blocks or view.blocks):
         navigation.empty("The first words appear when the plan is made; nothing has to be done for that.")
         return ""
     picked = str(st.session_state.get(key, ""))
-    clicked = components.draft(
-        sheet(seen.state, picked=picked, busy=seen.status == "running"), key=f"draft-{run.folder.name}"
-    )
+    slots = {**({} if view.blocks else live.opened(seen)), **view.slots} if busy else {}
+    shown = sheet(seen.state, blocks=view.blocks if busy else None, slots=slots, picked=picked, busy=busy)
+    clicked = components.draft(shown, key=f"draft-{run.folder.name}")
     if clicked and clicked != picked:
         st.session_state[key] = clicked
         st.rerun(scope="fragment")

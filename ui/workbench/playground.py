@@ -105,7 +105,7 @@ def pieces(words: list[str], held: dict[str, str]) -> list[str | Mask]:
         gap = " " if end < len(words) else ""
         if kind:
             last = words[end - 1]
-            found += [said, Mask(kind=kind)]  # type: ignore[arg-type]
+            found += [said, Mask(kind=kind)]
             said = last[len(last.rstrip(".,;:!?)")) :] + gap
         else:
             said += words[at] + gap

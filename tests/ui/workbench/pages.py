@@ -38,5 +38,5 @@ def press(shown: AppTest, label: str) -> AppTest:
 
 def chosen(shown: AppTest, span: str) -> AppTest:
     """The page of a run with a span chosen in its draft."""
-    shown.session_state[f"picked-{shown.query_params['id'][0]}"] = span
+    shown.session_state[f"picked-{shown.query_params['id']}"] = span
     return shown.run()
