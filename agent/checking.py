@@ -6,10 +6,10 @@ from collections.abc import Generator, Sequence
 
 from palimpsest.dlm_core.kinds import typed_spans
 from palimpsest.retrieval.copies import clusters
-from palimpsest.retrieval.types import Passage
+from palimpsest.retrieval.types import Cell, Passage
 
 from . import blocks, prose, reopening
-from .draft import Block, Span, Support
+from .draft import Block, Kind, Span, Support
 from .drafting import (
     believed_answers,
     list_open,
@@ -26,19 +26,22 @@ from .evidence_text import (
     content,
     form,
     overlap,
+    same_answer,
     says_the_same,
     sentence_at,
     sentences_of,
     slice_of,
+    tidy,
+    whole_figure,
     within_kind,
-    without_lead,
 )
 from .hypotheses import Edge, Hypothesis, Relation
 from .questions import resolved
 from .rivals import Rival, find_rival, same_subject, takes_precedence, why
 from .standing import supporting
-from .state import Conflict, Event, Filled, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
+from .state import Candidate, Conflict, Event, Filled, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
 from .steps import hypothesis, verdict_edge
+from .tabling import IN_RECORDS
 from .watching import at
 
 Events = Generator[Event, None, ResearchState]
@@ -87,7 +90,8 @@ def _hold_sentence(
     state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, told: Block, passage: Passage
 ) -> Events:
     own = state.passage(claim.support[0].passage)
-    rival = find_rival(told.words, passage, tools.numbers)
+    beside = _comparable(own, told, passage)
+    rival = find_rival(told.words, beside, tools.numbers) if beside else None
     if rival is None:
         return state
     if not rival.holes:
@@ -104,6 +108,22 @@ def _hold_sentence(
     if "contradicted" not in tools.reopens:
         return (yield from _note(state, claim, rival, False, NOT_REOPENED))
     return (yield from _revise_claim(state, tools, claim, block, told, rival))
+
+
+def _comparable(own: Passage, block: Block, passage: Passage) -> Passage | None:
+    """What of a passage may contradict a claim: of a row the row of the same name in another table, and no row of a sentence."""
+    if own.kind not in IN_RECORDS:
+        return None if passage.kind in IN_RECORDS else passage
+    if passage.kind != own.kind or not passage.cells:
+        return None
+    cited = block.words[0].support[0]
+    called = next((_cell(own, c) for c in own.cells if c.start >= cited.start), "")
+    same = next((c for c in passage.cells if _cell(passage, c) == called), None)
+    return slice_of(passage, *sentence_at(passage, same.start, same.end)) if same else None
+
+
+def _cell(passage: Passage, cell: Cell) -> str:
+    return passage.text[cell.start - passage.start : cell.end - passage.start]
 
 
 def _question(state: ResearchState, claim: Hypothesis) -> SubQuestion:
@@ -134,14 +154,28 @@ def _fills(
     pieces = [(s.text, s.kind) for s in words]
     writer = at(tools, block.id, [[words[n].id for n in holes] for holes in openings], reason)
     filled = writer.fill([(form(pieces, holes), passages) for holes in openings])
+    held = {p.id: p for p in passages}
     return [
-        [within_kind(f, words[n].kind) for f, n in zip(fills, holes, strict=True)]
+        [_whole(within_kind(f, words[n].kind), words[n].kind, held) for f, n in zip(fills, holes, strict=True)]
         for fills, holes in zip(filled, openings, strict=True)
     ]
 
 
+def _whole(filled: Filled, kind: Kind, held: dict[str, Passage]) -> Filled:
+    """What was filled into a figure's place with its unit: a place holds both, and they change together."""
+    if filled.passage is None or kind != "NUMBER":
+        return filled
+    read = Candidate(
+        text=filled.text, passage=filled.passage, start=filled.start, end=filled.end, probability=filled.probability
+    )
+    whole = whole_figure(read, held[filled.passage])
+    return filled.model_copy(update={"text": whole.text, "start": whole.start, "end": whole.end})
+
+
 def _differs(filled: Filled, span: Span) -> bool:
     if filled.passage is None or content(filled.text) == content(span.text):
+        return False
+    if span.kind == "NUMBER" and same_answer(filled.text, span.text):
         return False
     return any(kind.name == span.kind for _, _, kind in typed_spans(filled.text))
 
@@ -363,7 +397,7 @@ def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: 
     """The answer that the rival sentence gives to a sub-question; None when it gives none."""
     shown = slice_of(rival.passage, rival.start, rival.end)
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "dependent")
-    answers = map(without_lead, writer.answers(text, question.kind, [shown], 1))
+    answers = [tidy(c, shown, text) for c in writer.answers(text, question.kind, [shown], 1)]
     found = sorted(answers, key=lambda c: -c.probability)
     if not found or found[0].probability < tools.numbers.disputed:
         return None

@@ -10,8 +10,10 @@ from typing import Literal
 
 from palimpsest.retrieval.types import Frozen
 
+from .computing import Computation
+
 Status = Literal["fixed", "open", "filled", "pinned", "unestablished"]
-Kind = Literal["FIXED", "TEXT", "ENTITY", "NUMBER", "LOGIC", "CITE", "CHOICE", "OUTLINE"]
+Kind = Literal["FIXED", "TEXT", "ENTITY", "NUMBER", "LOGIC", "CITE", "CHOICE", "OUTLINE", "COMPUTED"]
 BlockKind = Literal[
     "heading", "answer", "quotation", "statement", "prose", "table", "conflict", "open", "revision", "source", "unread"
 ]
@@ -49,7 +51,7 @@ class Span(Frozen):
     @property
     def may_change(self) -> bool:
         """Whether a person may open, pin or edit it: an answer, words of a claim, a section's heading; not what follows from them."""
-        return self.kind not in ("FIXED", "CITE")
+        return self.kind not in ("FIXED", "CITE", "COMPUTED")
 
     @property
     def is_place(self) -> bool:
@@ -71,6 +73,7 @@ class Block(Frozen):
     level: int = 0
     about: str = ""
     rows: tuple[tuple[str, ...], ...] = ()
+    computation: Computation | None = None  # of a statement that says what was computed over rows
 
     @property
     def words(self) -> tuple[Span, ...]:

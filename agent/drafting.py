@@ -15,6 +15,7 @@ from .numbers import Numbers
 from .questions import resolved
 from .standing import standing
 from .state import Event, Query, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
+from .tabling import is_verbatim, lay_under
 
 _LEANS = re.compile(
     r"^(?:It|Its|They|Their|This|That|These|Those|He|She|His|Her|But|However|Also|Such)\b|\b(?:therefore|thus|also|hence|this)\b"
@@ -55,16 +56,17 @@ def refer(state: ResearchState, passage: Passage) -> ResearchState:
 
 def write_answer(state: ResearchState, question: SubQuestion, answer: Hypothesis) -> ResearchState:
     """Fill the answer slot of a sub-question, its citation and its standing from a hypothesis."""
-    support = answer.support[0]
-    state = refer(state, state.passage(support.passage))
-    filled = {"status": "filled", "hypothesis": answer.id}
+    support = answer.support[:1] if is_verbatim(answer) else answer.support
+    state = refer(state, state.passage(support[0].passage))
+    filled = {"status": "filled", "hypothesis": answer.id, "support": support}
     place = slot_of(state, question)
+    kind = question.kind if is_verbatim(answer) else "COMPUTED"
     spans = [
-        place.model_copy(
-            update={**filled, "text": answer.text, "support": (support,), "confidence": answer.probability}
+        place.model_copy(update={**filled, "kind": kind, "text": answer.text, "confidence": answer.probability}),
+        state.draft.span(f"{question.id}.cite").model_copy(update=filled),
+        state.draft.span(f"{question.id}.standing").model_copy(
+            update={**filled, "support": (), "text": standing(state, answer)}
         ),
-        state.draft.span(f"{question.id}.cite").model_copy(update={**filled, "support": (support,)}),
-        state.draft.span(f"{question.id}.standing").model_copy(update={**filled, "text": standing(state, answer)}),
     ]
     return state.model_copy(update={"draft": state.draft.replace(spans)})
 
@@ -241,6 +243,8 @@ def list_open(state: ResearchState, name: str, text: str) -> ResearchState:
 
 def _requote(state: ResearchState, question: SubQuestion, answer: Hypothesis) -> tuple[ResearchState, list[str]]:
     """Lay under an answer the sentence it was read from, unless it stands in the draft; the ids of old spans that went for it."""
+    if answer.computation:
+        return _recompute(state, question, answer)
     support = answer.support[0]
     quoted, own = quote_of(state, question), _own_quote(state, question)
     if quoted and holds(quoted, support):
@@ -260,6 +264,22 @@ def _requote(state: ResearchState, question: SubQuestion, answer: Hypothesis) ->
     return _ask_about(_rest_on(state, question, block), block), gone
 
 
+def _recompute(state: ResearchState, question: SubQuestion, answer: Hypothesis) -> tuple[ResearchState, list[str]]:
+    """Lay under an answer the sentence that says how it was computed, and the row it stands in, if it stands in one."""
+    state, gone = _unquote(state, question)
+    if is_verbatim(answer):
+        passage, support = state.passage(answer.support[0].passage), answer.support[0]
+        row = sentence_at(passage, support.start, support.end)
+        block = standing_quotation(state, support)
+        if block is None:
+            state, claim = quote(state, f"answer.{question.id}", question.id, passage, *row)
+            block = state.draft.block(claim.id)
+        assert block is not None, "it was put there just now"
+        return lay_under(_rest_on(state, question, block), question, answer), gone
+    state = lay_under(state, question, answer)
+    return _rest_on(state, question, state.draft.section(f"answer.{question.id}")[-1]), gone
+
+
 def _own_quote(state: ResearchState, question: SubQuestion) -> Block | None:
     """The quotation of an answer where it may go with it: no other answer rests on it, and no word of it is pinned."""
     quoted = quote_of(state, question)
@@ -272,9 +292,11 @@ def _own_quote(state: ResearchState, question: SubQuestion) -> Block | None:
 def _unquote(state: ResearchState, question: SubQuestion) -> tuple[ResearchState, list[str]]:
     """Take an answer's own quotation out of the draft; the ids of the spans that went."""
     quoted = _own_quote(state, question)
+    stated = [b for b in state.draft.section(f"answer.{question.id}") if b.computation]
+    going = {b.id: b for b in ([quoted] if quoted else []) + stated}
     place = slot_of(state, question).model_copy(update={"depends_on": ()})
-    draft = state.draft.swap([quoted.id] if quoted else [], []).replace([place])
-    return state.model_copy(update={"draft": draft}), [s.id for s in quoted.spans] if quoted else []
+    draft = state.draft.swap(list(going), []).replace([place])
+    return state.model_copy(update={"draft": draft}), [s.id for b in going.values() for s in b.spans]
 
 
 def revised(revision: Revision, step: str = "check") -> Event:

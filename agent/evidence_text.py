@@ -9,10 +9,12 @@ from typing import NamedTuple
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.types import Passage
 
+from . import figures
 from .draft import Kind
 from .state import Candidate, Filled, Piece
 
 _LEAD = re.compile(r"(?:(?:is|are|was|were|been|by|of|and|or|that|which)\s+)+(?=\S)")
+_POSSESSIVE = ("", "'", "’")
 _BRACKETED = re.compile(r"\[\d+(?:[,–-]\s?\d+)*\]")  # a source's own citation is no figure of what it says
 _WORD = re.compile(r"[^\W_]+(?:[-'’.,][^\W_]+)*")
 _STOP = frozenset(
@@ -47,12 +49,41 @@ def without_lead(candidate: Candidate) -> Candidate:
 
 def within_kind(filled: Filled, kind: Kind) -> Filled:
     """Words filled into a typed place, cut to the names or figures in them: the words around stand in the sentence already."""
-    typed = [(s, e) for s, e, k in typed_spans(filled.text) if k.name == kind]
+    typed = _places(filled.text, kind)
     if filled.passage is None or not typed:
         return filled
     start, end = typed[0][0], typed[-1][1]
     place = {"start": filled.start + start, "end": filled.start + end}
     return filled.model_copy(update={**place, "text": filled.text[start:end]})
+
+
+def _places(text: str, kind: Kind) -> list[tuple[int, int]]:
+    """The places of one kind; a figure's unit is a part of it."""
+    return figures.places(text) if kind == "NUMBER" else [(s, e) for s, e, k in typed_spans(text) if k.name == kind]
+
+
+def whole_figure(candidate: Candidate, passage: Passage, question: str = "") -> Candidate:
+    """A candidate with all of the figures that it begins or ends in: their sign, currency, scale and unit.
+
+    A unit that the question names ("how many knots") need not be said again. Words that directly follow a figure are counted by
+    it: "rent" in "three months' rent" says how much with the figure only.
+    """
+    start, end = candidate.start - passage.start, candidate.end - passage.start
+    first, last = (at - passage.start for at in sentence_at(passage, candidate.start, candidate.end))
+    spans = [(s + first, e + first) for s, e in figures.places(passage.text[first:last])]
+    for figure_start, figure_end in spans:
+        is_counted = passage.text[figure_end:start].strip(" \u00a0") in _POSSESSIVE and figure_end <= start
+        if figures.names_unit(question, passage.text[figure_start:figure_end]) and end < figure_end:
+            figure_end = end
+        if (figure_start < end and start < figure_end) or (is_counted and figure_end > start - 4):
+            start, end = min(start, figure_start), max(end, figure_end)
+    place = {"start": start + passage.start, "end": end + passage.start}
+    return candidate.model_copy(update={**place, "text": passage.text[start:end]})
+
+
+def tidy(candidate: Candidate, passage: Passage, question: str) -> Candidate:
+    """A reading without the small words ahead of it, and with the whole of its figures."""
+    return whole_figure(without_lead(candidate), passage, question)
 
 
 class Part(NamedTuple):
@@ -68,11 +99,13 @@ def parts(text: str, offset: int) -> list[Part]:
     """A sentence cut at its names and figures; `offset` is where it starts in its source."""
     found, at = [], 0
     cited = {at for match in _BRACKETED.finditer(text) for at in range(*match.span())}
-    typed = [t for t in typed_spans(text) if t[2] is not MaskKind.LOGIC and t[0] not in cited]
-    for start, end, kind in typed:
+    numbers = [(s, e) for s, e in figures.places(text) if s not in cited]
+    names = [(s, e) for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY]
+    apart = [(s, e) for s, e in names if all(e <= a or b <= s for a, b in numbers)]
+    typed: list[tuple[int, int, Kind]] = [(s, e, "NUMBER") for s, e in numbers] + [(s, e, "ENTITY") for s, e in apart]
+    for start, end, name in sorted(typed):
         if at < start:
             found.append(Part(text[at:start], offset + at, offset + start, "TEXT"))
-        name: Kind = "ENTITY" if kind is MaskKind.ENTITY else "NUMBER"
         found.append(Part(text[start:end], offset + start, offset + end, name))
         at = end
     if at < len(text):
@@ -112,7 +145,9 @@ def slice_of(passage: Passage, start: int, end: int) -> Passage:
 
 
 def same_answer(one: str, other: str) -> bool:
-    """Whether two answers say the same: equal words, or one's words all inside the other's."""
+    """Whether two answers say the same: one figure in whatever unit, equal words, or one's words all inside the other's."""
+    if (said := _same_figure(one, other)) is not None:
+        return said
     a, b = content(one), content(other)
     return bool(a and b) and (a <= b or b <= a) if a and b else one.strip().lower() == other.strip().lower()
 
@@ -133,3 +168,18 @@ def _relations(text: str) -> set[str]:
 
 
 DENYING = frozenset("not no never without none neither cannot".split())
+
+
+def names_several(text: str) -> bool:
+    """Whether words name several things: joined by commas or a conjunction."""
+    return bool(re.search(r"[,;]\s|\s(?:and|or|und|et)\s", text.strip(" ,;")))
+
+
+def _same_figure(one: str, other: str) -> bool | None:
+    """Whether two answers that are one figure each agree; None where the figures do not decide: a number without a unit beside one."""
+    ours, theirs = figures.single(one), figures.single(other)
+    if ours is None or theirs is None or bool(ours.unit) != bool(theirs.unit):
+        return None
+    if not ours.unit and content(one) != content(other):
+        return None
+    return figures.agree(ours, theirs)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from palimpsest.retrieval.types import Frozen
 
+from .computing import Computation
 from .draft import Support
 from .numbers import probability
 
@@ -29,6 +30,7 @@ class Hypothesis(Frozen):
     support: tuple[Support, ...]
     belief: float = 0.0
     status: Literal["open", "held", "refuted"] = "open"
+    computation: Computation | None = None  # of an answer that was computed over the rows of a table
 
     @property
     def probability(self) -> float:

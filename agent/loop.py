@@ -11,11 +11,11 @@ from palimpsest.retrieval.types import Failure, Passage
 from . import blocks, following, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
-from .drafting import give_up, is_listed, revised, slot_of, write_answers
+from .drafting import give_up, is_listed, list_open, revised, slot_of, write_answers
 from .hypotheses import Hypothesis
 from .missing import missing
 from .standing import disputes, standing, supporting
-from .state import Event, ResearchState, Revision, Steps, TimedStep, Tools
+from .state import Event, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
 from .steering import NOTHING, Steering
 from .steps import plan, search, weigh
 
@@ -23,7 +23,7 @@ from .steps import plan, search, weigh
 def revise(state: ResearchState, tools: Tools) -> Steps:
     """Write what is believed into the answers, and what was chosen into the sections of an open report."""
     state = yield from write_answers(state, tools)
-    for question in (q for q in state.questions if q.is_open and state.version == 1):
+    for question in (q for q in state.questions if state.version == 1 and _wants_sections(state, q)):
         state = yield from sections.write(state, tools, question)
         yield state
     return (yield from following.write(state, tools))
@@ -34,13 +34,14 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
     state = yield from _mark_open(state, tools)
     for question in (q for q in state.questions if q.is_open):
         state = yield from sections.follow(state, tools, question)
-    for question in (q for q in state.questions if q.is_open and state.version == 1):
+    for question in (q for q in state.questions if state.version == 1 and _wants_sections(state, q)):
         state = yield from missing(state, tools, question)
     state = yield from following.missing(state)
     for question in (q for q in state.questions if q.is_open and q.asked_in < state.version and not state.finished):
         state = yield from sections.join(state, tools, question)  # by now it took the place of what it contradicts
     if state.version == 1:
         state = yield from prose.write(state, tools)
+    state = _incomplete(state)
     state = yield from _restate(state)
     listed = [blocks.conflict(state, c) for c in state.conflicts]
     listed += [blocks.line(f"unread.{n}", "unread", _unread(f)) for n, f in enumerate(state.failures, 1)]
@@ -77,8 +78,10 @@ def _mark_open(state: ResearchState, tools: Tools) -> Generator[Event, None, Res
     """An answer that nothing filled says so in its place and in a section of its own."""
     for question in state.facts:
         place = slot_of(state, question)
+        notes = " ".join(n.text for n in state.notes if n.question == question.id)
         if question.tentative and place.status == "open" and not place.text:
             state = sections.without(state, question)
+            state = list_open(state, question.id, f"{question.asked} {notes}") if notes else state
             why = f"“{question.asked}” has no one answer in what was read; the sections answer it"
             dropped = {"added": [], "dropped": [question.id], "why": why}
             yield Event(step="finish", kind="replanned", text=why, data=dropped)
@@ -89,9 +92,28 @@ def _mark_open(state: ResearchState, tools: Tools) -> Generator[Event, None, Res
             rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:3]
             named = "; ".join(h.text for h in rivals)
             offered = f"not believed enough: {named}" if rivals else "no passage offered an answer"
-            why = f"{question.asked} Read {_count_read(state, question.id)} passages; {offered}."
+            why = f"{question.asked} Read {_count_read(state, question.id)} passages; {offered}.{' ' * bool(notes)}{notes}"
             state = yield from give_up(state, question, tools.numbers, why)
     return state
+
+
+def _wants_sections(state: ResearchState, question: SubQuestion) -> bool:
+    """Whether an open question is for sections: a list that was made of a table's rows needs none."""
+    written = {
+        b.words[0].hypothesis for b in state.draft.blocks if b.kind == "answer" and b.words[0].status == "filled"
+    }
+    listed = any(h.computation and h.id in written for h in state.graph.hypotheses)
+    return question.is_open and not (question.operation == "list" and listed)
+
+
+def _incomplete(state: ResearchState) -> ResearchState:
+    """A list over prose says that it may lack something: no sentence says that it is whole."""
+    lists = [q for q in state.questions if q.form != "list" and q.is_open and q.operation == "list"]
+    answered = any(slot_of(state, q).status in ("filled", "pinned") for q in state.facts)
+    if not lists or answered or state.version > 1 or not state.references:
+        return state
+    said = "Listed are the sentences that were found; nothing that was read says that the list is whole, and it may be incomplete."
+    return list_open(state, "list", said)
 
 
 def _restate(state: ResearchState) -> Generator[Event, None, ResearchState]:

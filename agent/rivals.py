@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Passage
 
+from . import figures
 from .dates import supersedes
 from .draft import Span, Support
 from .evidence_text import content, overlap, sentences_of, superlatives
@@ -85,10 +85,17 @@ def same_subject(words: Sequence[Span], hole: int, text: str, value: str, number
 
 
 def stands(words: str, text: str) -> bool:
-    """Whether a text says these words, and not a longer figure that begins or ends with them: 12 is not 12,000, nor 12 million."""
+    """Whether a text says these words: 12 is not 12,000, nor 12 million, nor −12; 984 feet are 300 m."""
+    figure = figures.single(words)
+    if figure and figure.unit and any(figures.agree(figure, other) for other in figures.figures(text)):
+        return True
     found = re.finditer(rf"(?<![\w.])(?<!\d,){re.escape(words)}(?!\w)(?![.,]\d)", text, re.IGNORECASE)
-    figures = {start: end for start, end, kind in typed_spans(text) if kind is MaskKind.NUMBER}
-    return any(figures.get(m.start(), m.end()) <= m.end() for m in found)
+    return any(not _cuts(m.start(), m.end(), figures.places(text)) for m in found)
+
+
+def _cuts(start: int, end: int, whole: Sequence[tuple[int, int]]) -> bool:
+    """Whether [start, end) is a part of one of the places, and not all of it."""
+    return any(s < end and start < e and (s < start or end < e) for s, e in whole)
 
 
 def takes_precedence(state: ResearchState, own: Passage, other: Passage, as_of: str) -> bool:

@@ -43,6 +43,8 @@ def supporting(state: ResearchState, hypothesis: Hypothesis) -> list[str]:
 
 def independent(state: ResearchState, hypothesis: Hypothesis) -> int:
     """How many independent sources say it; copies of one text count once."""
+    if hypothesis.computation:
+        return 1  # one table, however many of its rows were used
     number = clusters([state.passage(p) for p in supporting(state, hypothesis)])
     return len(set(number.values()))
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from palimpsest.dlm_core.kinds import SlotSpec
+from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Failure, Found, Frozen, Hit, Passage, Source
 
+from .computing import Operation
 from .draft import Draft, Kind, Support
 from .frames import Watch
 from .hypotheses import HypothesisGraph
 from .numbers import UNCALIBRATED, Numbers
 from .selection import Chosen
 from .steering import NOTHING, Steering
+
+if TYPE_CHECKING:
+    from .lookups import Reading, Undecided
 
 Piece = str | SlotSpec
 Side = Literal["for", "against", ""]  # which way a sentence speaks of what is asked; "" where it does not say
@@ -39,6 +44,8 @@ class SubQuestion(Frozen):
     as_of: str = ""  # ISO date, as precise as asked: later sources do not count; "" for now
     form: Form = "fact"  # one answer, or sections of a report
     things: tuple[str, ...] = ()  # that an open question names: what a comparison compares
+    operation: Operation = "value"  # what is done with the rows of a table that are meant
+    by_record: bool = False  # asked of tables alone: prose is for the sections of the open question beside it
     attributes: tuple[str, ...] = ()  # by which a comparison compares them
     tentative: bool = (
         False  # a fact that may not be asked for: an answer that is not sure is left out rather than listed as open
@@ -75,6 +82,13 @@ class Query(Frozen):
     reason: Literal["question", "bridge", "outline", "check", "person"]
     slots: tuple[str, ...] = ()
     asked: bool = False
+
+
+class Note(Frozen):
+    """Why a sub-question that evidence speaks of stays open, in a sentence."""
+
+    question: str
+    text: str
 
 
 class Find(Frozen):
@@ -157,6 +171,7 @@ class ResearchState(Frozen):
     conflicts: tuple[Conflict, ...] = ()
     revisions: tuple[Revision, ...] = ()
     failures: tuple[Failure, ...] = ()
+    notes: tuple[Note, ...] = ()
     spent: float = 0.0  # seconds, the sum over steps
     cut: tuple[str, ...] = ()  # steps that the budget of seconds ended early
     finished: Literal["", "settled", "budget", "stopped"] = ""
@@ -283,12 +298,25 @@ class Prose(Protocol):
         """
 
 
+class Records(Protocol):
+    """What reads tables: the operation that a question asks for, the tables of passages, what they answer, and how that is believed."""
+
+    belief: float
+
+    def operation(self, question: str) -> Operation: ...
+
+    def tables(self, passages: Sequence[Passage]) -> list[Table]: ...
+
+    def read(self, question: str, operation: Operation, tables: Sequence[Table]) -> Reading | Undecided | None: ...
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the steps reach for: a model, a search over every source (queries in, `Found` out), and the model's fitted numbers.
 
-    Without a `reader` every question is asked for one answer; without somebody to write `prose`, quotations stand. `watch` looks on;
-    `stop` tells whether a person wants the report now.
+    Without a `reader` every question is asked for one answer; without somebody to write `prose`, quotations stand; without `records`
+    tables are read like prose. `watch` looks on; `stop` tells whether a person wants the report now. `foreign` names the language of
+    a text where the model does not read it ("" where it does).
     What stands is opened again only for reasons that `reopens` names: the measurement of what each is worth leaves one out.
     """
 
@@ -300,6 +328,8 @@ class Tools:
     watch: Watch | None = None
     stop: Callable[[], bool] | None = None
     reopens: frozenset[Reason] = frozenset(REASONS)
+    records: Records | None = None
+    foreign: Callable[[str], str] = lambda text: ""
 
 
 Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps

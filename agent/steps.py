@@ -13,13 +13,15 @@ from . import blocks, following, plans
 from .dates import in_force
 from .draft import Support
 from .drafting import ask, believed_answers, best_answer, list_open
-from .evidence_text import content, overlap, same_answer, sentence_at, without_lead
+from .evidence_text import content, names_several, overlap, same_answer, sentence_at, tidy
+from .figures import is_other_measure
 from .hypotheses import Edge, Hypothesis, Relation
 from .numbers import Numbers, log_odds
 from .questions import alternatives, resolved, subquestions
 from .sections import first_queries
 from .standing import supporting
 from .state import Candidate, Event, Find, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
+from .tabling import IN_RECORDS, look_up
 from .watching import at
 
 # Bounds of work, not of belief: a canvas of four passages is denoised in the time that the embedded model was measured with.
@@ -44,14 +46,18 @@ _COUNTED = re.compile(r"\bhow many (?:more |fewer |different |active )?(\w+)", r
 
 def plan(state: ResearchState, tools: Tools) -> Steps:
     """The question becomes sub-questions, a draft of open slots, and the first queries."""
-    plan_of = tools.reader.plan if tools.reader else subquestions
+    language = tools.foreign(state.question)
+    plan_of = _quoting if language and tools.reader else tools.reader.plan if tools.reader else subquestions
     planned = plans.questions(state.plan, plan_of) if state.plan else plan_of(state.question)
-    questions = tuple(planned[:PARTS])
+    questions = tuple(_with_operations(planned[:PARTS], tools))
     state = state.model_copy(update={"questions": questions})
     state = state.model_copy(update={"draft": blocks.skeleton(state)})
     if len(planned) > PARTS:
         left_out = f"The question has {len(planned)} parts; the first {PARTS} were asked. Ask the others by themselves."
         state = list_open(state, "parts", left_out)
+    if language:
+        said = f"The question is in {language}, which the model does not read: what was found is quoted, and no answer is filled in."
+        state = list_open(state, "language", said)
     edges = [Edge(source=q.id, relation=Relation.DEPENDS_ON, target=other) for q in questions for other in q.depends_on]
     state = state.model_copy(update={"graph": state.graph.link(*edges)})
     yield Event(
@@ -62,6 +68,35 @@ def plan(state: ResearchState, tools: Tools) -> Steps:
     )
     state = ask(state, [q for part in questions if part.is_open for q in first_queries(part)])
     return _ask_frontier(state, tools.numbers)
+
+
+def _quoting(question: str) -> list[SubQuestion]:
+    """A question that is not taken apart: its report quotes what was found."""
+    return [SubQuestion(id="q1", text=question, asked=question, form="open")]
+
+
+def _with_operations(questions: Sequence[SubQuestion], tools: Tools) -> list[SubQuestion]:
+    """The parts with what each asks to be done with rows; a question for sections alone is asked of tables beside them."""
+    if tools.records is None:
+        return list(questions)
+    told = [q.model_copy(update={"operation": tools.records.operation(q.text)}) for q in questions]
+    lists = [q for q in told if q.operation == "list" and not q.is_open]
+    if lists and not any(q.is_open for q in told):  # what no table lists is quoted
+        whole = {"id": f"q{len(told) + 1}", "form": "list", "depends_on": ()}
+        tentative = [q.model_copy(update={"tentative": True}) if q in lists else q for q in told]
+        return [*tentative, lists[0].model_copy(update=whole)]
+    if any(not q.is_open for q in told):
+        return told
+    asked = next((q for q in told if q.operation != "value"), told[0])
+    fact = {
+        "id": f"q{len(told) + 1}",
+        "form": "fact",
+        "tentative": True,
+        "by_record": True,
+        "things": (),
+        "attributes": (),
+    }
+    return [asked.model_copy(update=fact), *told]
 
 
 def _ask_frontier(state: ResearchState, numbers: Numbers) -> ResearchState:
@@ -160,9 +195,12 @@ def read(
     state = state.model_copy(update={"read": (*state.read, *(f"{question.id}/{p.id}" for p in passages))})
     before = best_answer(state, tools.numbers, question)
     admitted = in_force(passages, question.as_of)
+    state = yield from look_up(state, tools, question, text, admitted)
+    admitted = [p for p in admitted if _is_prose(p, tools) and not question.by_record]
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "question")
-    answers = map(without_lead, writer.answers(text, question.kind, admitted, 2))
-    candidates = [c for c in answers if _is_news(c, text, tools.numbers)]
+    answers = [tidy(c, state.passage(c.passage), text) for c in writer.answers(text, question.kind, admitted, 2)]
+    candidates = [c for c in answers if _is_news(c, text, tools.numbers) and not _is_other(state, c, text)]
+    candidates = [c for c in candidates if question.operation != "list" or names_several(c.text)]
     state = _hypothesise(state, tools.numbers, question, candidates)
     state = _agree(state, tools.numbers, question, candidates)
     state = _judge(state, tools, question, text)
@@ -188,9 +226,14 @@ def read(
             text=f"belief moved from {before.text} to {best.text}",
             data={"from": before.id, "to": best.id},
         )
-    if best is None or best.probability < tools.numbers.unsure:
+    if not question.by_record and (best is None or best.probability < tools.numbers.unsure):
         state = _bridge(state, tools, question, text)
     return state
+
+
+def _is_prose(passage: Passage, tools: Tools) -> bool:
+    """Whether spans of a passage may answer: rows are read as records."""
+    return tools.records is None or passage.kind not in IN_RECORDS
 
 
 def _is_news(candidate: Candidate, question: str, numbers: Numbers) -> bool:
@@ -201,6 +244,12 @@ def _is_news(candidate: Candidate, question: str, numbers: Numbers) -> bool:
         return any(same_answer(candidate.text, option) for option in options)
     words = content(candidate.text)
     return not (words and words <= content(question))
+
+
+def _is_other(state: ResearchState, candidate: Candidate, question: str) -> bool:
+    """Whether a candidate measures something else than is asked for: a weight for a time, a day of the month for a number."""
+    passage = state.passage(candidate.passage)
+    return is_other_measure(question, passage.text, candidate.start - passage.start, candidate.end - passage.start)
 
 
 def _hypothesise(
@@ -278,9 +327,10 @@ def _agree(
 ) -> ResearchState:
     """Every independent source in which the same answer was read adds belief once; ten copies of one text count as one."""
     graph = state.graph
-    before = [p for h in graph.answers(question.id) for p in supporting(state, h)]
+    read_ones = [h for h in graph.answers(question.id) if h.computation is None]
+    before = [p for h in read_ones for p in supporting(state, h)]
     number = clusters([state.passage(p) for p in dict.fromkeys((*before, *(c.passage for c in candidates)))])
-    for hypothesis in graph.answers(question.id):
+    for hypothesis in read_ones:
         agreeing = {number[p] for p in supporting(state, hypothesis)}
         for c in candidates:
             enough = c.probability >= numbers.agreeing
@@ -299,7 +349,7 @@ def _judge(state: ResearchState, tools: Tools, question: SubQuestion, text: str)
         return state
     judged = {(e.source, e.target) for e in state.graph.edges if e.relation is not Relation.ANSWERS}
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:RIVALS]
-    new = [h for h in rivals if (h.support[0].passage, h.id) not in judged]
+    new = [h for h in rivals if (h.support[0].passage, h.id) not in judged and h.computation is None]
     writer = at(tools, f"{question.id}.block", [[f"{h.id}.verdict"] for h in new], "verdict")
     verdicts = writer.verdicts([(f"{text} {h.text}", state.passage(h.support[0].passage).text) for h in new])
     edges = [verdict_edge(h.support[0].passage, h, v, tools.numbers) for h, v in zip(new, verdicts, strict=True)]

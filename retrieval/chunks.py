@@ -24,6 +24,8 @@ _LINE_ENDS_ITSELF = re.compile(r"[ \t]*(?:#{1,6}[ \t]|\|)")
 _BEFORE_FIGURE = re.compile(
     r"(?:^|[\s(\[])(?:Eqs?|Figs?|Refs?|Secs?|Sect|Tabs?|Nos?|Vols?|Chs?|Chap|App|pp?|ca|approx|cf|vs|al|viz|resp)\.$"
 )
+# "3,2 Mio. EUR": a scale is no end of a sentence where a currency or a small letter follows.
+_AFTER_SCALE = re.compile(r"\d\s?(?:Mio|Mrd|Mill|Tsd|mln|bn|mn)\.$")
 
 
 class Span(NamedTuple):
@@ -222,6 +224,8 @@ def _rejoin(text: str, spans: list[Span]) -> list[Span]:
 def _belongs_together(before: str, after: str) -> bool:
     if not any(map(str.isalnum, after)):
         return True
+    if _AFTER_SCALE.search(before[-12:]):
+        return after[0] in "€$£¥" or after[:3].isupper() or after[0].islower()
     return bool(_BEFORE_FIGURE.search(before[-12:])) and (after[0] in "([0123456789" or after[0].islower())
 
 
@@ -287,6 +291,7 @@ def _passage(document: Document, units: list[Unit]) -> Passage:
         page=first.block.page,
         kind=first.block.kind if len(kinds) == 1 else "paragraph",
         cells=tuple(cell for unit in units for cell in unit.cells),
+        table=first.block.table,
     )
 
 

@@ -86,7 +86,7 @@ class Passage(Frozen):
     """`source`'s text[start:end], verbatim. `id` is "<source id>-<start>" and never changes for the same text.
 
     `path` are the headings above it, `sentences` the [start, end) of its sentences in the source's text, `cells` the fields of the
-    rows it holds; `before` and `after` are the ids of its neighbours in the same section.
+    rows it holds, all of the document's table `table`; `before` and `after` are the ids of its neighbours in the same section.
     """
 
     id: str
@@ -99,6 +99,7 @@ class Passage(Frozen):
     page: int | None = None
     kind: BlockKind = "paragraph"
     cells: tuple[Cell, ...] = ()
+    table: int | None = None
     before: str | None = None
     after: str | None = None
 

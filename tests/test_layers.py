@@ -30,7 +30,13 @@ DOORS = {
     "mammoth": ("retrieval/loaders/docx.py",),
     "clevercsv": ("retrieval/loaders/sheets.py",),
     "python_calamine": ("retrieval/loaders/sheets.py",),
+    "openpyxl": ("retrieval/loaders/formats.py",),
     "pptx": ("retrieval/loaders/slides.py",),
+    "pint": ("agent/figures.py",),
+    "number_parser": ("agent/figures.py",),
+    "babel": ("agent/figures.py", "workflows/corpus.py"),
+    "pandas": ("agent/computing.py",),
+    "dateutil": ("agent/computing.py",),
     "charset_normalizer": ("retrieval/loaders/encoding.py",),
     "ftfy": ("retrieval/loaders/encoding.py",),
     "py3langid": ("retrieval/loaders/language.py",),
@@ -215,7 +221,11 @@ def test_the_scan_for_another_door_sees_one(tmp_path: Path) -> None:
     assert _calls(str(tmp_path / "x.py")) & CALLS == {"open_connection", "fetch_url"}
 
 
-PLAIN = ("palimpsest.retrieval.types", "palimpsest.retrieval.copies")  # nouns, and a function over them
+PLAIN = (
+    "palimpsest.retrieval.types",
+    "palimpsest.retrieval.copies",
+    "palimpsest.retrieval.records",
+)  # nouns, and a function over them
 
 
 def test_the_agent_knows_the_model_only_in_its_writer() -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence, Set
 from itertools import pairwise
 
-from palimpsest.agent import prose
+from palimpsest.agent import prose, tabling
 from palimpsest.agent.draft import COPIED, Block, Span, moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.state import ResearchState
@@ -160,8 +160,12 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
             return [f"quotation {block.id} is not the sentence that it cites: {block.text[:60]!r}"]
     if block.kind == "prose":
         return prose.wrong_with(block)
+    if block.kind == "statement" and any(s.kind == "COMPUTED" for s in block.words):
+        return tabling.problems(state, block)
     if block.kind == "statement":
         return _statement_problems(block)
+    if block.kind == "answer" and block.words[0].status == "filled" and block.words[0].kind == "COMPUTED":
+        return tabling.answer_problems(state, block)
     if block.kind == "answer" and block.words[0].status == "filled":
         place = block.words[0]
         quoted = {s.id: b for b in state.draft.blocks if b.kind == "quotation" for s in b.spans}

@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 from palimpsest.agent.budget import READING, Clock
 from palimpsest.agent.state import Prose, Tools, Writer
+from palimpsest.retrieval.chunks import passages as cut
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
 from palimpsest.retrieval.index import Index, Progress, Watch
 from palimpsest.retrieval.library import HybridSearcher
-from palimpsest.retrieval.loaders import find_files
+from palimpsest.retrieval.loaders import asked_in, find_files
+from palimpsest.retrieval.records import Table, tables_of
 from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where
 
@@ -24,12 +26,20 @@ from .config import Config, default_folder
 from .errors import FAILED, USAGE, ResearchError
 from .reading import SelectingReader
 from .report_weights import load as report_weights
+from .tabling import TableReader
+from .tabling import load as record_weights
 
 if TYPE_CHECKING:
     from palimpsest.agent.writer import ModelWriter
 
     from .web import Approve, WebSearch
 
+TABLED = (
+    "row",
+    "field",
+    "item",
+    "paragraph",
+)  # kinds of passages that may hold records; items share passages with paragraphs
 LIBRARY = Path(__file__).parents[1] / "retrieval" / "library"
 
 
@@ -190,6 +200,7 @@ class Corpus:
         self._index: Index | None = None
         self._web: WebSearch | None = None
         self._failures: tuple[Failure, ...] = ()
+        self._tables: dict[str, list[Table]] = {}
         self.calls: list[Call] = []
 
     def prepare(self) -> None:
@@ -230,6 +241,17 @@ class Corpus:
         fetched = self._web.document(passage.source.id) if self._web else None
         return fetched or self.open().document(passage.source.id)
 
+    def tables(self, passages: Sequence[Passage]) -> list[Table]:
+        """The tables, forms and numbered lists that these passages are a part of, whole."""
+        found: list[Table] = []
+        for source in dict.fromkeys(p.source.id for p in passages if p.kind in TABLED):
+            if source not in self._tables:
+                document = self.document(next(p for p in passages if p.source.id == source))
+                self._tables[source] = tables_of(document, cut(document))
+            named = {p.id for p in passages if p.source.id == source}
+            found += [t for t in self._tables[source] if named & {p.id for p in t.passages}]
+        return found
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors [len(texts), dim] of the index's own embedder."""
         return self.open().embedder.embed(texts)
@@ -250,5 +272,19 @@ def _beside(own: Found, web: Found) -> Found:
 def tools(config: Config, corpus: Corpus) -> Tools:
     writer = open_writer(config)
     numbers = numbers_of(config.model if writer.name != "embedded" else "embedded")
-    reader = SelectingReader(corpus, report_weights())
-    return Tools(writer, corpus.search, numbers, reader, open_prose(config, writer))
+    reader, records = SelectingReader(corpus, report_weights()), TableReader(corpus, record_weights())
+    foreign = unread_language if writer.name == "embedded" else _none
+    prose = open_prose(config, writer)
+    return Tools(writer, corpus.search, numbers, reader, prose, records=records, foreign=foreign)
+
+
+def unread_language(text: str) -> str:
+    """The name of a question's language where the embedded model, which reads English, does not read it; "" where it does."""
+    from babel import Locale
+
+    code = asked_in(text)
+    return "" if code == "en" else str(Locale("en").languages.get(code, code))
+
+
+def _none(text: str) -> str:
+    return ""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.agent import asking, questions, selection
-from palimpsest.agent.selection import NO_EFFECT, Chosen, ReportWeights, Scored
+from palimpsest.agent.selection import NO_EFFECT, Chosen, ReportWeights, Scored, Sentence
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.retrieval.chunks import sentences
 from palimpsest.retrieval.types import Hit, Passage, Source
@@ -32,6 +32,11 @@ FORMS: dict[asking.AskedKind, Form] = {
 
 class Embeds(Protocol):
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+def _once(pieces: Sequence[Sentence]) -> list[Sentence]:
+    """A sentence that one document repeats is a piece once."""
+    return list({(p.passage.source.id, p.text): p for p in reversed(pieces)}.values())[::-1]
 
 
 class SelectingReader:
@@ -62,7 +67,7 @@ class SelectingReader:
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
         """The sentences of the report, best first, with the sentence before where one leans on it."""
-        pieces = selection.sentences_of(found, sentences)
+        pieces = _once(selection.sentences_of(found, sentences))
         if not pieces:
             return []
         vectors = selection.embedded(question, pieces, self.vectors)

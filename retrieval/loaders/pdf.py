@@ -21,7 +21,7 @@ from .text import write_text
 _BATCH = 25  # pages parsed at a time, so that memory stays bounded
 _LEADERS = re.compile(r"(?: ?\.){5,100} ?")  # of a table of contents
 _NAMED_PAGES = 20
-_OCR_DPI = 200
+_OCR_DPI = 300  # what Tesseract is trained for: at 200 it read 38 for 36
 _SHOWN_DPI = 110
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..types import RetrievalError
 from .archive import refuse_bomb
 from .encoding import decode
+from .formats import formats_of, formatted
 from .limits import Limits
 from .structure import Extracted, TooMuch, Writer, broken
 from .tables import write_tables
@@ -109,8 +110,9 @@ def load_workbook(data: bytes, name: str, limits: Limits) -> Extracted:
     writer = Writer(limits)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        formats = formats_of(data) if data.startswith(b"PK") and not name.lower().endswith((".ods", ".xlsb")) else {}
         for sheet in book.sheets_metadata:
-            _write_sheet(writer, book, sheet)
+            _write_sheet(writer, book, sheet, formats.get(sheet.name, {}))
     except PasswordError as exc:
         raise RetrievalError(f"{name} is encrypted; save a copy without a password.") from exc
     except TooMuch as limit:
@@ -124,7 +126,7 @@ def load_workbook(data: bytes, name: str, limits: Limits) -> Extracted:
     )
 
 
-def _write_sheet(writer: Writer, book: Any, sheet: Any) -> None:
+def _write_sheet(writer: Writer, book: Any, sheet: Any, formats: dict[tuple[int, int], str]) -> None:
     if str(sheet.typ).rsplit(".", 1)[-1] != "WorkSheet":
         writer.say(f'The sheet "{sheet.name}" is a chart or macro and is not read')
         return
@@ -132,7 +134,8 @@ def _write_sheet(writer: Writer, book: Any, sheet: Any) -> None:
         writer.say(f'The hidden sheet "{sheet.name}" is left out')
         return
     found = book.get_sheet_by_name(sheet.name)
-    grid = [[shown(value) for value in row] for row in found.to_python(skip_empty_area=False)]
+    rows = found.to_python(skip_empty_area=False)
+    grid = [[shown(v, formats.get((n, column), "")) for column, v in enumerate(row)] for n, row in enumerate(rows)]
     _fill_merged(grid, found.merged_cell_ranges or ())
     if any(any(row) for row in grid):
         writer.heading(sheet.name, 1)
@@ -150,10 +153,12 @@ def _fill_merged(grid: list[list[str]], ranges: Iterable[Sequence[Sequence[int]]
                 row[column] = text
 
 
-def shown(value: object) -> str:
-    """A cell's value as a person would write it; whole numbers without a point."""
+def shown(value: object, pattern: str = "") -> str:
+    """A cell's value as a person would write it, by its number format where that says more; whole numbers without a point."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int | float) and pattern and (text := formatted(float(value), pattern)):
+        return text
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(round(value, 12))
     if isinstance(value, datetime.datetime):

@@ -122,7 +122,7 @@ def test_a_revision_that_the_evidence_supports_less_is_rolled_back() -> None:
 
 def test_a_pinned_span_is_never_changed() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE))
-    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    place = next(s.id for s in before.draft.spans() if s.text == "12 knots" and s.hypothesis == "c1")
     _, after = finish(amend(before, [NEWER], pin=[place, "q2.answer"]), tools(writer(), Shelf()))
     assert "reaches 12 knots" in report(after)
     assert "“The fastest barge on Lake Orta is Marisa, which reaches 17 knots.”" in report(after)
@@ -131,11 +131,11 @@ def test_a_pinned_span_is_never_changed() -> None:
 
 def test_a_span_that_a_person_reopens_is_filled_again_from_what_is_held() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE))
-    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    place = next(s.id for s in before.draft.spans() if s.text == "12 knots" and s.hypothesis == "c1")
     _, after = finish(amend(before, [], reopen=[place]), tools(writer(), Shelf()))
-    assert after.draft.span(place).text == "12"
+    assert after.draft.span(place).text == "12 knots"
     assert after.revisions[-1].reason == "person"
-    assert "- “12” stands: opened by a person, read in Barges of 2024 (2024-05-01) [1]" in report(after)
+    assert "- “12 knots” stands: opened by a person, read in Barges of 2024 (2024-05-01) [1]" in report(after)
 
 
 def test_a_written_answer_does_not_waver() -> None:
@@ -231,20 +231,34 @@ def test_an_answer_read_where_nothing_asked_about_is_named_is_not_believed() -> 
 
 
 @pytest.mark.parametrize(
-    ("question", "wrong", "right"),
+    ("question", "wrong", "right", "found"),
     [
-        ("How fast is the Marisa?", "The Marisa was launched in June 1926.", "The Marisa reaches a speed of 17 knots."),
-        ("How fast is the Marisa?", "The Marisa was launched in June 1926.", "The Marisa makes 9 m/s."),
-        ("How tall is the Orta tower?", "The Orta tower has 300 steps.", "The Orta tower rises 41 metres."),
-        ("How old is the Orta tower?", "The Orta tower has 300 steps.", "The Orta tower has stood for 800 years."),
+        (
+            "How fast is the Marisa?",
+            "The Marisa was launched in June 1926.",
+            "The Marisa reaches a speed of 17 knots.",
+            "17 knots",
+        ),
+        ("How fast is the Marisa?", "The Marisa was launched in June 1926.", "The Marisa makes 9 m/s.", "9 m/s"),
+        (
+            "How tall is the Orta tower?",
+            "The Orta tower has 300 steps.",
+            "The Orta tower rises 41 metres.",
+            "41 metres",
+        ),
+        (
+            "How old is the Orta tower?",
+            "The Orta tower has 300 steps.",
+            "The Orta tower has stood for 800 years.",
+            "800 years",
+        ),
     ],
 )
-def test_how_fast_asks_for_a_speed(question: str, wrong: str, right: str) -> None:
+def test_how_fast_asks_for_a_speed(question: str, wrong: str, right: str, found: str) -> None:
     """ "How fast is it?" was once answered with "June 2026", which stood beside the name."""
     scripted = ScriptedWriter({"How": r"(\d+)"}, sure={"300": 0.9, "1926": 0.9})
     _, state = research(question, scripted, Shelf(passage(wrong, "One"), passage(right, "Two")))
-    found = next(w for w in right.split() if w.isdigit())
-    assert f"**{found}**" in report(state)
+    assert f"**{found}**" in report(state), "a figure is answered with its unit"
 
 
 def test_a_measure_is_asked_for_only_where_one_is_named() -> None:

@@ -180,7 +180,7 @@ class Reader(ScriptedWriter):
 def pin_a_dispute(n: Numbers) -> None:
     rival = rivals.find_rival(spans(BARGE), RIVAL, n)
     assert rival is not None
-    assert [spans(BARGE)[h].text for h in rival.holes] == ["12"]
+    assert [spans(BARGE)[h].text for h in rival.holes] == ["12 knots"]
 
     def disputed(probability: float, supports: float) -> bool:
         claim = Block(id="c", kind="quotation", section="findings", spans=tuple(spans(BARGE)))

@@ -310,7 +310,7 @@ def test_a_place_filled_from_another_source_is_cited_to_it() -> None:
             return super()._fill(pieces, [p for p in passages if p.id == NEWER.id])
 
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
-    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    place = next(s.id for s in before.draft.spans() if s.text == "12 knots" and s.hypothesis == "c1")
     held = before.model_copy(update={"evidence": (*before.evidence, NEWER), "read": (*before.read, f"c1/{NEWER.id}")})
     _, after = finish(amend(held, [], reopen=[place]), tools(Second(PATTERNS), Shelf()))
     assert place not in {s.id for s in after.draft.spans()}, "a quotation gives way whole"
@@ -322,7 +322,7 @@ def test_a_place_filled_from_another_source_is_cited_to_it() -> None:
 def test_a_quotation_whose_opened_place_nothing_fills_falls_and_is_listed() -> None:
     """design.md 1: what is open stays open and is shown as such; the report went on saying 12."""
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
-    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    place = next(s.id for s in before.draft.spans() if s.text == "12 knots" and s.hypothesis == "c1")
     _, after = finish(amend(before, [], reopen=[place]), tools(Silent(PATTERNS), Shelf()))
     body, listed = report(after).split("## Not established")
     assert "**Not established**" in body
@@ -335,7 +335,7 @@ def test_a_quotation_whose_opened_place_nothing_fills_falls_and_is_listed() -> N
 
 def test_a_person_may_open_what_they_pinned() -> None:
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
-    place = next(s.id for s in before.draft.spans() if s.text == "12" and s.hypothesis == "c1")
+    place = next(s.id for s in before.draft.spans() if s.text == "12 knots" and s.hypothesis == "c1")
     _, pinned = finish(amend(before, [], pin=[place]), tools(ScriptedWriter(PATTERNS), Shelf()))
     _, after = finish(amend(pinned, [], reopen=[place]), tools(ScriptedWriter(PATTERNS), Shelf()))
     assert (pinned.draft.span(place).status, after.draft.span(place).status) == ("pinned", "filled")

@@ -95,14 +95,14 @@ def test_a_changed_quote_is_found(run: Run) -> None:
 
 
 def test_changed_words_are_found_even_when_the_report_is_changed_with_them(run: Run) -> None:
-    forge(run, 2, lambda s: span(s, "c1~1.5").update(text="71"))
+    forge(run, 2, lambda s: span(s, "c1~1.5").update(text="71 knots"))
     swap(run.report, "reaches 17 knots. [3]", "reaches 71 knots. [3]")
-    assert "span c1~1.5 says '71', its source '17'" in verify(run)
+    assert "span c1~1.5 says '71 knots', its source '17 knots'" in verify(run)
 
 
 def test_words_without_a_source_are_found(run: Run) -> None:
     forge(run, 2, lambda s: span(s, "c1~1.5").update(support=[]))
-    assert "span c1~1.5 ('17') has no source" in verify(run)
+    assert "span c1~1.5 ('17 knots') has no source" in verify(run)
 
 
 def test_support_from_a_passage_that_is_not_held_is_found(run: Run) -> None:

@@ -1,0 +1,226 @@
+"""Questions read over tables: rows by the names they hold, columns by weights, operations computed over all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+import pytest
+
+from palimpsest.agent.computing import (
+    Computation,
+    Condition,
+    NotComputable,
+    Operation,
+    compute,
+    content_of,
+    dimension_of,
+)
+from palimpsest.agent.lookups import ColumnWeights, Reading, Undecided, read
+from palimpsest.retrieval.chunks import passages
+from palimpsest.retrieval.records import ITEM, NUMBER, Field, Row, Table, tables, tables_of
+from palimpsest.retrieval.types import Block, Cell, Document, Source
+
+WEIGHTS = ColumnWeights(words=1.0, nearness=4.0, none=2.5, least=0.4, clear=2.0)
+STAFF = """Name,Role,Pay 2023,Pay 2024,Office
+Ada Lind,Driver,31000,32400,Brixen
+Bo Maier,Clerk,28500,29100,Brixen
+Cy Ortega,Driver,30200,33900,Bozen
+Dana Pohl,Manager,52000,54500,Bozen"""
+
+
+def table(text: str, title: str = "Staff", date: str | None = None) -> Table:
+    """A table from lines of cells with commas between, as the loaders make one."""
+    names, *rows = [line.split(",") for line in text.split("\n")]
+    written, blocks, at = "", [], 0
+    for number, row in enumerate(rows, 1):
+        start, cells = at, []
+        for place, (name, value) in enumerate(zip(names, row, strict=True)):
+            lead = f"{'; ' if place else ''}{name}: "
+            written += lead + value
+            cells.append(Cell(name=name, start=at + len(lead), end=at + len(lead) + len(value)))
+            at = len(written)
+        blocks.append(Block(kind="row", start=start, end=at, table=1, row=number, cells=tuple(cells)))
+        written += "\n\n"
+        at = len(written)
+    source = Source(id=title.lower(), uri=f"test:{title}", title=title, sha256="0" * 64, date=date)
+    document = Document(source=source, text=written, blocks=tuple(blocks))
+    (found,) = tables_of(document, passages(document))
+    return found
+
+
+class Near:
+    """Nearness by a table of pairs; everything else is far."""
+
+    def __init__(self, **pairs: dict[str, float]):
+        self.pairs, self.asked = pairs, count()
+
+    def __call__(self, question: str, names: Sequence[str]) -> list[float]:
+        next(self.asked)
+        known = next((near for word, near in self.pairs.items() if word in question), {})
+        return [known.get(name, 0.05) for name in names]
+
+
+def ask(
+    question: str, operation: Operation = "value", *held: Table, near: Near | None = None
+) -> Reading | Undecided | None:
+    return read(question, operation, held or (table(STAFF),), WEIGHTS, near or Near())
+
+
+def answer(question: str, operation: Operation = "value", near: Near | None = None) -> str:
+    found = ask(question, operation, near=near)
+    assert isinstance(found, Reading), found
+    return found.text
+
+
+def test_rows_of_passages_are_put_together_again() -> None:
+    found = table(STAFF)
+    assert found.columns == ("Name", "Role", "Pay 2023", "Pay 2024", "Office")
+    assert [row.fields[0].text for row in found.rows] == ["Ada Lind", "Bo Maier", "Cy Ortega", "Dana Pohl"]
+    assert tables(found.passages)[0].rows == found.rows
+
+
+def test_an_answer_is_a_cell_of_the_row_that_holds_the_name() -> None:
+    """It was once the cell of the row before."""
+    found = ask("What was the pay of Cy Ortega in 2024?")
+    assert isinstance(found, Reading)
+    assert found.text == "33900"
+    assert found.computation is None
+    assert [c.name for c in found.cells] == ["Pay 2024"]
+    assert found.rows[0].fields[0].text == "Cy Ortega"
+    assert answer("What was the pay of Ortega in 2023?") == "30200"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What was the pay of Eva Braun in 2024?",  # no such row
+        "What was the pay of Cy Ortega in 2021?",  # no such column
+        "What was the pay of Cy Ortega in Vienna in 2024?",  # nothing is known of Vienna
+        "Who built the bridge?",
+    ],
+)
+def test_a_table_that_does_not_hold_what_is_named_is_not_asked(question: str) -> None:
+    assert not isinstance(ask(question), Reading)
+
+
+def test_a_column_may_be_near_without_being_named() -> None:
+    town = "Town,Population,Area\nKelso,6800,12\nSelm,9100,31"
+    near = Near(inhabitants={"Population": 0.6, "Area": 0.1})
+    found = read("How many inhabitants does Kelso have?", "value", [table(town, "Towns")], WEIGHTS, near)
+    assert isinstance(found, Reading)
+    assert (found.text, found.cells[0].name) == ("6800", "Population")
+
+
+def test_below_the_margin_it_is_left_open_with_the_columns_named() -> None:
+    town = "Town,Population,Area\nKelso,6800,12\nSelm,9100,31"
+    for known in ({"Population": 0.5, "Area": 0.45}, {"Population": 0.2, "Area": 0.1}):
+        found = read("How much does Kelso have?", "value", [table(town, "Towns")], WEIGHTS, Near(much=known))
+        assert isinstance(found, Undecided)
+        assert "“Population”, “Area”" in found.why
+
+
+@pytest.mark.parametrize(
+    ("question", "operation", "text"),
+    [
+        ("List all drivers.", "list", "Ada Lind; Cy Ortega"),
+        ("List all drivers of the Brixen office.", "list", "Ada Lind"),
+        ("How many drivers are there?", "count", "2"),
+        ("How many offices are there?", "count", "2"),
+        ("Who had the highest pay in 2024?", "most", "Dana Pohl"),
+        ("Who had the second highest pay in 2024?", "most", "Cy Ortega"),
+        ("What was the lowest pay 2023?", "least", "28500"),
+        ("What was the total pay 2024 of the drivers?", "total", "66300"),
+        ("What was the average pay 2024?", "average", "37475"),
+        ("How much more pay 2024 had Ada Lind than Bo Maier?", "difference", "3300"),
+        ("Which persons had pay 2024 of more than 33000?", "list", "Cy Ortega; Dana Pohl"),
+    ],
+)
+def test_operations_run_over_the_rows_that_are_meant(question: str, operation: Operation, text: str) -> None:
+    found = ask(question, operation)
+    assert isinstance(found, Reading), found
+    assert found.text == text
+    assert found.computation is not None
+    assert compute(found.computation, found.table).text == text
+
+
+def test_words_that_nothing_accounts_for_leave_a_list_open() -> None:
+    found = ask("List all married drivers.", "list")
+    assert isinstance(found, Undecided)
+    assert "married" in found.why
+
+
+def test_tables_that_differ_are_decided_by_date_or_left_open() -> None:
+    older, newer = (
+        table(f"Name,Desk\nIda,{d}\nJon,B1", t, date) for d, t, date in (("A4", "Old", "2022"), ("C2", "New", "2024"))
+    )
+    undated = table("Name,Desk\nIda,Z9\nJon,B1", "Third")
+    found = ask("What is the desk of Ida?", "value", older, newer)
+    assert isinstance(found, Reading)
+    assert found.text == "C2"
+    left = ask("What is the desk of Ida?", "value", older, undated)
+    assert isinstance(left, Undecided)
+    assert "A4 (Old); Z9 (Third)" in left.why
+    agreed = ask("What is the desk of Jon?", "value", older, undated)
+    assert isinstance(agreed, Reading)
+    assert agreed.text == "B1"
+
+
+def test_an_entry_of_a_numbered_list_is_asked_for_by_its_number() -> None:
+    source = Source(id="s", uri="test:s", title="Starting the pump", sha256="0" * 64)
+    rows = tuple(
+        Row(n, "s-0", n, n, (Field(NUMBER, str(n), "s-0", n, n), Field(ITEM, text, "s-0", n, n)))
+        for n, text in enumerate(("Open the valve.", "Press the button.", "Wait."), 1)
+    )
+    steps = Table("s.list.0", source, (NUMBER, ITEM), rows, (), "Starting the pump")
+    for question in ("What is the second step of starting the pump?", "What is step 2 of starting the pump?"):
+        found = ask(question, "value", steps)
+        assert isinstance(found, Reading)
+        assert found.text == "Press the button."
+    assert ask("What is the second rule of chess?", "value", steps) is None
+
+
+# What is computed
+
+
+def computed(operation: Operation, column: str, held: Table, named: str = "", *conditions: Condition) -> str:
+    return compute(
+        Computation(table=held.id, operation=operation, column=column, named=named, conditions=conditions, title="T"),
+        held,
+    ).text
+
+
+def test_amounts_are_written_as_the_cells_write_theirs() -> None:
+    fees = table("Ticket,Weekend\nAdult,8.00 euros\nChild,4.20 euros\nFamily,19.00 euros", "Fees")
+    assert computed("total", "Weekend", fees) == "31.20 euros"
+    assert computed("average", "Weekend", fees) == "10.4 euros"
+    tons = table("Mine,Yield\nA,1.2 t\nB,800 kg", "Mines")
+    assert computed("total", "Yield", tons) == "2.0 t"
+    assert computed("most", "Yield", tons, "Mine") == "A"
+
+
+def test_what_cannot_be_computed_says_why() -> None:
+    mixed = table("Thing,Size\nA,3 m\nB,2 kg\nC,1 m", "Things")
+    with pytest.raises(NotComputable, match="different units"):
+        computed("total", "Size", mixed)
+    with pytest.raises(NotComputable, match="no figures"):
+        computed("total", "Thing", mixed)
+    with pytest.raises(NotComputable, match="no row"):
+        computed("list", "Thing", mixed, "", Condition(column="Thing", relation="is", values=("Z",)))
+
+
+def test_dates_are_ordered_as_dates() -> None:
+    held = table("Club,Founded\nA,1998\nB,1921\nC,2004", "Clubs")
+    assert computed("first", "Founded", held, "Club") == "B"
+    assert computed("last", "Founded", held, "Club") == "C"
+    days = table("Club,Met\nA,2024-03-01\nB,4 May 2023\nC,2023-11-30", "Clubs")
+    assert computed("first", "Met", days, "Club") == "B"
+
+
+def test_what_a_column_holds_is_told() -> None:
+    assert content_of(["31,000", "28,500", "-"]) == "figure"
+    assert content_of(["1998", "2004"]) == "date"
+    assert content_of(["Apple", "Pear"]) == "words"
+    assert dimension_of("Depth (m)", ["31", "76"]) == "length"
+    assert dimension_of("Length", ["24 m", "31 m"]) == "length"
+    assert dimension_of("Crew", ["6", "9"]) == ""

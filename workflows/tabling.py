@@ -1,0 +1,68 @@
+"""Questions put to tables: what is asked by its wording, which column by an embedder, both with weights fitted beside the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from palimpsest.agent import lookups
+from palimpsest.agent.asking import plain_question
+from palimpsest.agent.computing import Operation
+from palimpsest.agent.lookups import Reading, RecordWeights, Undecided
+from palimpsest.retrieval.records import Table
+from palimpsest.retrieval.types import Passage
+
+from .errors import FAILED, ResearchError
+
+FILE = "records.json"
+EMBEDDED = Path(__file__).parents[1] / "dlm_core" / "weights" / "embedded"
+
+
+class Holds(Protocol):
+    """What holds documents and embeds texts: a `Corpus`."""
+
+    def tables(self, passages: Sequence[Passage]) -> list[Table]: ...
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+@cache
+def load(folder: Path = EMBEDDED) -> RecordWeights:
+    """The weights that lie in a model's folder. ResearchError when they are missing or damaged."""
+    path = folder / FILE
+    try:
+        return RecordWeights.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ResearchError(
+            f"{path} is missing or damaged; fetch it again, or fit it with fit_records", FAILED
+        ) from error
+
+
+class TableReader:
+    """The agent's `Records` over a corpus."""
+
+    def __init__(self, corpus: Holds, fitted: RecordWeights):
+        self._corpus, self._fitted = corpus, fitted
+        self.belief = fitted.belief
+
+    def operation(self, question: str) -> Operation:
+        """What a question asks to be done with rows, by its wording."""
+        found = self._fitted.operations.probabilities([plain_question(question)])[0]
+        label: Operation = self._fitted.operations.labels[int(found.argmax())]  # type: ignore[assignment]
+        return label if found.max() >= self._fitted.sure else "value"
+
+    def tables(self, passages: Sequence[Passage]) -> list[Table]:
+        return self._corpus.tables(passages)
+
+    def read(self, question: str, operation: Operation, tables: Sequence[Table]) -> Reading | Undecided | None:
+        return lookups.read(question, operation, tables, self._fitted.columns, self._near)
+
+    def _near(self, question: str, names: Sequence[str]) -> list[float]:
+        vectors = self._corpus.embed([question, *names])
+        return [float(vectors[0] @ row) for row in vectors[1:]]
