@@ -133,7 +133,7 @@ class ModelWriter:
             return None
 
     def _written(self, canvases: list[Canvas]) -> list[Canvas]:
-        plan = PROFILES[self.denoising](max(int(c.open.sum()) for c in canvases))
+        plan = PROFILES[self.denoising](max(int(c.open.sum()) for c in canvases), self.calibration.doubt)
         last: list[Frame] = []
         for last in denoise_all(
             self.denoiser, canvases, seed=self.seed, **vars(replace(plan, resize=self.denoiser.resize))

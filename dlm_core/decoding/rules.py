@@ -6,7 +6,7 @@ every place stands for itself. Rules see both the same way, through `units`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -141,25 +141,6 @@ def exploring(commit: Rule, share: float = 0.5) -> Rule:
     return rule
 
 
-def either(*rules: Rule) -> Rule:
-    """What any of the rules takes."""
-
-    def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
-        return torch.stack([r(guess, canvas, step) for r in rules]).any(0)
-
-    return rule
-
-
-def within(width: int, commit: Rule) -> Rule:
-    """What `commit` takes among the first `width` open units: block by block, but the block slides."""
-
-    def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
-        found = units(canvas, canvas.open & ready(canvas))
-        return commit(guess, canvas, step) & found.where(torch.arange(len(found.first)) < width)
-
-    return rule
-
-
 def during(first: int, last: int, reopen: Rule) -> Rule:
     """`reopen` at steps [first, last) only, so that no place is opened again more than last - first times.
 
@@ -204,19 +185,3 @@ def _reopened(canvas: Canvas, score: Tensor, below: float, share: float) -> Tens
     worth = score[found.first]
     most = int(share * len(worth) + 1e-9)
     return found.where(_best(-worth, most) & (worth < below))
-
-
-def named(ids: Iterable[int]) -> Rule:
-    """Reopen, at the first step, the filled rows of these `Canvas.ids`: what a checker outside found contradicted or unsupported.
-
-    Slots that are settled whole are opened whole. Rows of other states are left alone.
-    """
-    wanted = torch.tensor(sorted(set(ids)), dtype=torch.long)
-
-    def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
-        found = units(canvas, canvas.state == State.FILLED)
-        hit = torch.zeros(len(found.first), dtype=torch.bool)
-        hit[found.unit[torch.isin(canvas.ids, wanted) & (found.unit >= 0)]] = True
-        return found.where(hit)
-
-    return during(0, 1, rule)

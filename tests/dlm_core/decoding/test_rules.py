@@ -12,7 +12,6 @@ from palimpsest.dlm_core.canvas.canvas import Canvas, State
 from palimpsest.dlm_core.decoding.rules import (
     deferred,
     during,
-    either,
     entropy_bound,
     exploring,
     factor,
@@ -20,8 +19,6 @@ from palimpsest.dlm_core.decoding.rules import (
     low_confidence,
     low_quality,
     margin,
-    named,
-    within,
 )
 from palimpsest.dlm_core.decoding.sampler import Guess, Rule, denoise, keep_all, threshold
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
@@ -86,8 +83,6 @@ PROB = [0.9, 0.2, 0.6, 0.8, 0.7, 0.7, 0.7]  # four free places, one slot of thre
         (deferred(5, 99, 0.5), [0, 2, 3, 4, 5, 6]),
         (deferred(5, 3, 0.5), [0, 2]),  # three rows, be there five units
         (deferred(5, 99, 0.95), [0]),  # none is so sure: the surest of the window
-        (within(3, threshold(0.6)), [0, 2]),
-        (either(margin(0.75), threshold(0.6)), [0, 2, 3, 4, 5, 6]),
     ],
 )
 def test_what_is_committed(rule: Rule, expected: list[int]) -> None:
@@ -148,15 +143,6 @@ def test_the_quality_head_decides_where_there_is_one() -> None:
     assert taken(low_quality(0.65), filled(), judged) == [1, 2]
 
 
-def test_what_a_checker_named_is_opened_once() -> None:
-    canvas, guess = filled(), guessed(CANVAS, [0.99] * 7)
-    first, second = canvas.slots
-    ids = [int(canvas.ids[first.start + 2]), int(canvas.ids[second.start + 1]), int(canvas.ids[0])]
-    assert taken(named(ids), canvas, guess) == [2, 4, 5, 6]
-    assert taken(named(ids), canvas, guess, step=1) == []
-    assert taken(named([]), canvas, guess) == []
-
-
 def test_a_place_is_opened_again_no_more_often_than_the_rule_speaks() -> None:
     canvas, guess = filled(), guessed(CANVAS, [0.1] * 7)
     rule = during(1, 3, low_confidence(0.5))
@@ -186,12 +172,10 @@ class Dice:
 
 
 COMMIT = [fixed_schedule(4), threshold(0.8), factor(0.5), entropy_bound(0.2), margin(0.6), deferred(3, 6, 0.4)]
-COMMIT += [within(2, threshold(0.3)), either(margin(0.9), factor(0.3))]
 REOPEN = [
     keep_all,
     low_confidence(0.4, 0.5),
     low_quality(0.5, 0.3),
-    named(range(0, 60, 2)),
     during(1, 3, low_confidence(0.9)),
 ]
 
