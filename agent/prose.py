@@ -39,6 +39,7 @@ COUNTS = frozenset(
 _COUNT = re.compile(rf"\b(?:{'|'.join(sorted(COUNTS, key=len, reverse=True))})\b", re.IGNORECASE)
 _GAP = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
 _MARKUP = re.compile(r"[<>\[\]{}*_#`|\\\n\r\t]|https?:|www\.")
+_STOP = re.compile(r"[.!?;:…](?:\s|$)")
 _TWICE = re.compile(r"\b(\w+)\W+\1\b", re.IGNORECASE)
 _ENDINGS = ("", "'s", "’s", "'", "’")  # what a name may take on without being another
 _FIRST = re.compile(r"\W*(\w+)")
@@ -206,10 +207,14 @@ def faults(sentence: Sentence, cited: str) -> dict[int, str]:
     for number, part in enumerate(sentence.parts):
         if not part.written or number in found:
             continue
-        source = len(scaffold(sentence.block).parts[number].text)
-        if _TWICE.search(part.text):
+        source = scaffold(sentence.block).parts[number].text
+        if not any(c.isalpha() for c in part.text):
+            found[number] = "nothing is said where the source has words"
+        elif len(_STOP.findall(part.text)) > len(_STOP.findall(source)):
+            found[number] = "the sentence breaks off"
+        elif _TWICE.search(part.text):
             found[number] = "a word stands there twice"
-        elif len(part.text) > LONGEST * source + 20:
+        elif len(part.text) > LONGEST * len(source) + 20:
             found[number] = "it runs on"
     return found
 
@@ -256,18 +261,21 @@ def _quotations(state: ResearchState) -> list[Block]:
 
 def _composed(state: ResearchState, tools: Tools, sentence: Sentence) -> tuple[Sentence | None, str]:
     """The sentence as it passes the checks, or None and what was wrong with the last try."""
-    writer = shown_at(tools, sentence.block)
+    writer, judge = shown_at(tools, sentence.block), tools.judge or tools.writer
     shown = _cited(state, sentence.block)
     cited = " ".join(p.text for p in shown)
     why = ""
     for _ in range(1 + REMASKED):
         (words,) = writer.compose([(form(sentence), shown)])
         if words is None:
-            why, sentence = "the sentence came back without its anchors", replace(sentence, tries=sentence.tries + 1)
+            why, sentence = (
+                "no words came back that fit between the anchors",
+                replace(sentence, tries=sentence.tries + 1),
+            )
             continue
         made = filled(sentence, words)
         wrong = faults(made, cited)
-        if not wrong and _is_carried(tools.writer.verdicts([(made.text, p.text) for p in shown])):
+        if not wrong and _is_carried(judge.verdicts([(made.text, p.text) for p in shown])):
             return made, ""
         why = next(iter(wrong.values()), "the cited sentences do not carry it")
         again = frozenset(wrong) if wrong else sentence.open

@@ -289,6 +289,12 @@ class ProseError(Exception):
     """Whoever writes the prose cannot be asked; the message says why. The quotations stand."""
 
 
+class Judge(Protocol):
+    """A model whose verdicts were measured."""
+
+    def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]: ...
+
+
 class Prose(Protocol):
     """A model that writes words between words."""
 
@@ -316,7 +322,8 @@ class Tools:
 
     Without a `reader` every question is asked for one answer; without somebody to write `prose`, quotations stand; without `records`
     tables are read like prose. `watch` looks on; `stop` tells whether a person wants the report now. `foreign` names the language of
-    a text where the model does not read it ("" where it does).
+    a text where the model does not read it ("" where it does). What is written
+    in prose is judged by `judge`, or by the writer itself.
     What stands is opened again only for reasons that `reopens` names: the measurement of what each is worth leaves one out.
     """
 
@@ -325,6 +332,7 @@ class Tools:
     numbers: Numbers = UNCALIBRATED
     reader: Reader | None = None
     prose: Prose | None = None
+    judge: Judge | None = None
     watch: Watch | None = None
     stop: Callable[[], bool] | None = None
     reopens: frozenset[Reason] = frozenset(REASONS)

@@ -14,7 +14,7 @@ from palimpsest.dlm_core.cache.span_cache import SPAN_CACHE
 from palimpsest.dlm_core.canvas.canvas import Canvas, Decoder
 from palimpsest.dlm_core.decoding.frame_words import standing_words
 from palimpsest.dlm_core.decoding.profiles import PROFILES
-from palimpsest.dlm_core.decoding.sampler import Frame, Plan, denoise_all, in_batches, threshold
+from palimpsest.dlm_core.decoding.sampler import Frame, Plan, denoise_all, in_batches, sureness, threshold
 from palimpsest.dlm_core.decoding.speculative import Tally, speculate
 from palimpsest.dlm_core.denoisers import embedded
 from palimpsest.dlm_core.denoisers.open import shared_denoiser
@@ -117,13 +117,18 @@ class ModelWriter:
         ]
 
     def compose(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[str] | None]:
-        """Denoise the free slots of each form in words of the model's own; None for a form that fits on no canvas of it."""
+        """Denoise the free slots of each form in words of the model's own.
+
+        None for a form that fits on no canvas of it, and for words of which the model is less sure, place by place on the geometric
+        mean, than what it was measured to settle.
+        """
         canvases = {n: built for n, form in enumerate(forms) if (built := self._sheet(*form)) is not None}
         if self.denoising == "careful":
-            settled = {n: self._guessed_ahead(canvas, forms[n]) for n, canvas in canvases.items()}
+            told = {n: self._guessed_ahead(canvas, forms[n]) for n, canvas in canvases.items()}
         else:
-            settled = dict(zip(canvases, in_batches(list(canvases.values()), self._written), strict=True))
-        return [self._words(settled[n]) if n in settled else None for n in range(len(forms))]
+            told = dict(zip(canvases, in_batches(list(canvases.values()), self._written), strict=True))
+        sure = {n: frames for n, frames in told.items() if sureness(frames) >= self.calibration.commit}
+        return [self._words(sure[n][-1].canvas) if n in sure else None for n in range(len(forms))]
 
     def _sheet(self, pieces: Sequence[Piece], passages: Sequence[Passage]) -> Canvas | None:
         shown = [(p.id, p.text) for p in passages]
@@ -132,28 +137,29 @@ class ModelWriter:
         except ValueError:  # longer than what this model reads or writes at once
             return None
 
-    def _written(self, canvases: list[Canvas]) -> list[Canvas]:
+    def _written(self, canvases: list[Canvas]) -> list[list[Frame]]:
         plan = PROFILES[self.denoising](max(int(c.open.sum()) for c in canvases), self.calibration.doubt)
-        last: list[Frame] = []
-        for last in denoise_all(
+        told: list[list[Frame]] = [[] for _ in canvases]
+        for reached in denoise_all(
             self.denoiser, canvases, seed=self.seed, **vars(replace(plan, resize=self.denoiser.resize))
         ):
-            for number, frame in enumerate(last):
+            for number, frame in enumerate(reached):
+                told[number].append(frame)
                 self._show(number, frame)
-        return [frame.canvas for frame in last]
+        return told
 
-    def _guessed_ahead(self, canvas: Canvas, form: tuple[Sequence[Piece], Sequence[Passage]]) -> Canvas:
+    def _guessed_ahead(self, canvas: Canvas, form: tuple[Sequence[Piece], Sequence[Passage]]) -> list[Frame]:
         """One place a step, several steps guessed ahead: by the drafter, which copies, or by the model itself."""
         draft = self._drafted(canvas, *form) if self.drafter else None
         steps = speculate(self.denoiser, canvas, cache=SPAN_CACHE, seed=self.seed, draft=draft)
+        told: list[Frame] = []
         while True:
             try:
-                frame = next(steps)
-                self._show(0, frame)
-                canvas = frame.canvas
+                told.append(next(steps))
+                self._show(0, told[-1])
             except StopIteration as stop:
                 self.tallies.append(stop.value)
-                return canvas
+                return told
 
     def _drafted(self, canvas: Canvas, pieces: Sequence[Piece], passages: Sequence[Passage]) -> Tensor:
         """[T] what the drafter copies into the same slots, in this model's tokens; -1 where nothing."""

@@ -270,12 +270,14 @@ def _beside(own: Found, web: Found) -> Found:
 
 
 def tools(config: Config, corpus: Corpus) -> Tools:
+    """What a run works with. Prose is judged by the embedded model where nobody measured what the writer's verdicts are worth."""
     writer = open_writer(config)
     numbers = numbers_of(config.model if writer.name != "embedded" else "embedded")
     reader, records = SelectingReader(corpus, report_weights()), TableReader(corpus, record_weights())
     foreign = unread_language if writer.name == "embedded" else _none
     prose = open_prose(config, writer)
-    return Tools(writer, corpus.search, numbers, reader, prose, records=records, foreign=foreign)
+    judge = open_model(config.model_copy(update={"model": "embedded"})) if prose and not numbers.verdict else None
+    return Tools(writer, corpus.search, numbers, reader, prose, judge, records=records, foreign=foreign)
 
 
 def unread_language(text: str) -> str:

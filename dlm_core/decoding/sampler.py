@@ -150,6 +150,13 @@ def step_all(model: Model, reached: Sequence[Progress], plans: Sequence[Plan], s
     ]
 
 
+def sureness(frames: Sequence[Frame]) -> float:
+    """The geometric mean of the probabilities at which a trajectory settled its places; 1 where there were none."""
+    settled = [frame.guess.prob[frame.active & ~frame.canvas.open] for frame in frames]
+    every = torch.cat(settled) if settled else torch.empty(0)
+    return float(every.log().mean().exp()) if len(every) else 1.0
+
+
 T = TypeVar("T")
 
 

@@ -189,6 +189,29 @@ def test_what_a_cited_sentence_refutes_is_not_written() -> None:
     assert len(scribe.history) == 3
 
 
+def test_a_judge_that_was_measured_is_asked_rather_than_the_writer() -> None:
+    held = passage("Salt cargo pays Pietro Canale about 12 lire on the lake.", "Salt", "2024")
+
+    class Refuting(ScriptedWriter):
+        def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+            return [Verdict(supports=0.1, refutes=0.8, silent=0.1)] * len(pairs)
+
+    for writer, judge, kind in (
+        (Refuting({}), ScriptedWriter({}), "prose"),
+        (ScriptedWriter({}), Refuting({}), "quotation"),
+    ):
+        tools = Tools(writer, Shelf(held), NUMBERS, TopicReader(), Scribe(), judge)
+        _, state = finish(ResearchState(question=QUESTION, budget=Budget()), tools)
+        assert kinds(state) == [kind]
+
+
+def test_words_without_a_letter_and_sentences_that_break_off_are_opened_again() -> None:
+    sentence = prose.scaffold(quoted(TOWER))
+    for gap, words in ((1, "."), (1, "stood. It was built by"), (2, "")):
+        made = prose.filled(sentence, [words if n == gap else text for n, text in enumerate(GOOD)])
+        assert set(prose.faults(made, TOWER.text)) == {sorted(sentence.open)[gap]}
+
+
 def test_a_writer_that_cannot_be_asked_is_named_and_asked_no_more() -> None:
     scribe = Scribe(ProseError("the writer at http://127.0.0.1:1 answered 500"))
     held = passage(

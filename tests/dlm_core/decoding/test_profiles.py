@@ -10,7 +10,7 @@ import torch
 from palimpsest.dlm_core.cache.span_cache import NO_CACHE, Cache
 from palimpsest.dlm_core.canvas.canvas import Canvas
 from palimpsest.dlm_core.decoding import profiles
-from palimpsest.dlm_core.decoding.sampler import Frame, Guess, denoise
+from palimpsest.dlm_core.decoding.sampler import Frame, Guess, denoise, sureness
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 
 from ..world import sheet
@@ -61,3 +61,9 @@ def test_a_quality_head_opens_again_what_it_doubts_and_only_then() -> None:
     plain, sure, doubtful = (len(run("steady", Even(0.5, quality))) for quality in (None, 0.9, 0.1))
     assert plain == sure == PLACES
     assert PLACES < doubtful <= PLACES + PLACES // 2
+
+
+def test_how_sure_a_trajectory_was_is_the_geometric_mean_of_what_it_settled() -> None:
+    assert sureness(run("careful", Even(0.5))) == pytest.approx(0.5)
+    assert sureness(run("steady", Even(0.95))) == pytest.approx(0.95)
+    assert sureness([]) == 1.0

@@ -199,7 +199,9 @@ def test_only_settings_that_a_person_named_send_evidence_to_a_writer(tmp_path: A
     near = Config.load(writer="http://127.0.0.1:9/v1#m", offline=True)
     assert isinstance(open_prose(near, ScriptedWriter({})), ChatWriter)
     assert "secret" not in near.model_dump_json()
-    assert near.hosts == {"http://127.0.0.1:9/v1"}  # so that a run is not resumed towards a writer that only its folder names
+    assert near.hosts == {
+        "http://127.0.0.1:9/v1"
+    }  # so that a run is not resumed towards a writer that only its folder names
     assert open_prose(Config(), ScriptedWriter({})) is None
 
 
