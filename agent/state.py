@@ -332,12 +332,12 @@ class Tools:
     numbers: Numbers = UNCALIBRATED
     reader: Reader | None = None
     prose: Prose | None = None
-    judge: Judge | None = None
     watch: Watch | None = None
     stop: Callable[[], bool] | None = None
     reopens: frozenset[Reason] = frozenset(REASONS)
     records: Records | None = None
     foreign: Callable[[str], str] = lambda text: ""
+    judge: Judge | None = None
 
 
 Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps

@@ -277,7 +277,7 @@ def tools(config: Config, corpus: Corpus) -> Tools:
     foreign = unread_language if writer.name == "embedded" else _none
     prose = open_prose(config, writer)
     judge = open_model(config.model_copy(update={"model": "embedded"})) if prose and not numbers.verdict else None
-    return Tools(writer, corpus.search, numbers, reader, prose, judge, records=records, foreign=foreign)
+    return Tools(writer, corpus.search, numbers, reader, prose, records=records, foreign=foreign, judge=judge)
 
 
 def unread_language(text: str) -> str:

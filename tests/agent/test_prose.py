@@ -200,7 +200,7 @@ def test_a_judge_that_was_measured_is_asked_rather_than_the_writer() -> None:
         (Refuting({}), ScriptedWriter({}), "prose"),
         (ScriptedWriter({}), Refuting({}), "quotation"),
     ):
-        tools = Tools(writer, Shelf(held), NUMBERS, TopicReader(), Scribe(), judge)
+        tools = Tools(writer, Shelf(held), NUMBERS, TopicReader(), Scribe(), judge=judge)
         _, state = finish(ResearchState(question=QUESTION, budget=Budget()), tools)
         assert kinds(state) == [kind]
 
