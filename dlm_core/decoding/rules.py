@@ -107,40 +107,6 @@ def margin(least: float) -> Rule:
     return _by_units(choose)
 
 
-def deferred(width: int, span: int, least: float) -> Rule:
-    """In a window over the open units, commit those of probability `least`; when none is, the likeliest of the window.
-
-    Deferred commitment with a confidence-aware sliding window (DCD, arXiv 2601.02076): the window begins at the first place that is
-    still open and takes in up to `width` open units and `span` rows; it slides as its head is settled. So an unsure place waits for
-    words on both sides of it, and nothing far ahead is settled before them.
-    """
-
-    def choose(guess: Guess, first: Tensor, canvas: Canvas, step: int) -> Tensor:
-        near = (torch.arange(len(first)) < width) & (first - first[0] < span)
-        sure = near & (guess.prob[first] >= least)
-        return sure if bool(sure.any()) else _best(torch.where(near, guess.prob[first], -1.0), 1)
-
-    return _by_units(choose)
-
-
-def exploring(commit: Rule, share: float = 0.5) -> Rule:
-    """What `commit` takes, and the one place most in doubt when less than `share` of the other open units is above even odds.
-
-    After the exploration of high-entropy positions in Explore-Then-Exploit (arXiv 2511.21103): sure words tell the model little, so
-    where most of the canvas is in doubt, deciding the least known place is what makes the others sure. When to explore is our rule.
-    """
-
-    def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
-        taken = commit(guess, canvas, step)
-        found = units(canvas, canvas.open & ready(canvas) & ~taken)
-        if not len(found.first):
-            return taken
-        stuck = float((guess.prob[found.first] > 0.5).float().mean()) < share
-        return taken | found.where(_best(guess.entropy[found.first], 1)) if stuck else taken
-
-    return rule
-
-
 def during(first: int, last: int, reopen: Rule) -> Rule:
     """`reopen` at steps [first, last) only, so that no place is opened again more than last - first times.
 
@@ -153,21 +119,9 @@ def during(first: int, last: int, reopen: Rule) -> Rule:
     return rule
 
 
-def low_confidence(below: float, share: float = 1.0) -> Rule:
-    """Reopen filled places that the model, asked again, gives less than `below`: the least likely first, at most `share` of them.
-
-    The cap is after ReMDM's (arXiv 2503.00307, max-capped schedule), which draws as large a share at random: without one a doubtful
-    model opens as much as it settles.
-    """
-
-    def rule(guess: Guess, canvas: Canvas, step: int) -> Tensor:
-        return _reopened(canvas, guess.prob, below, share)
-
-    return rule
-
-
 def low_quality(below: float, share: float = 1.0) -> Rule:
-    """Reopen filled places that the model's quality head gives less than `below`, with the same cap (PRISM, arXiv 2510.01384).
+    """Reopen filled places that the model's quality head gives less than `below`, at most `share` of them
+    (PRISM, arXiv 2510.01384; the cap is after ReMDM, arXiv 2503.00307).
 
     Reopens nothing for a model without such a head.
     """

@@ -22,8 +22,8 @@ import torch
 
 from ..cache.span_cache import SPAN_CACHE, Cache
 from ..canvas.canvas import Canvas, Piece
-from ..decoding import profiles, rules
-from ..decoding.sampler import Guess, Model, Plan, denoise, threshold
+from ..decoding import profiles
+from ..decoding.sampler import Guess, Model, Plan, denoise
 from ..decoding.speculative import speculate
 from ..denoisers.hosted import HostedDenoiser
 from ..denoisers.open import open_denoiser
@@ -74,20 +74,12 @@ def guessed_ahead(width: int) -> Way:
     return way
 
 
-def _mended(places: int) -> Plan:
-    reopen = rules.during(places // 2, places, rules.low_confidence(0.2, 0.25))
-    return Plan(2 * places, threshold(0.9), reopen)
-
-
 WAYS: dict[str, Way] = {
     "steady": by(profiles.steady),
     "fast": by(profiles.fast),
     "careful": guessed_ahead(4),
     "careful, not guessed ahead": by(profiles.careful),
     "all at once": by(lambda n: Plan(1)),
-    "deferred, window 8": by(lambda n: Plan(n, rules.deferred(8, 32, 0.9))),
-    "exploring": by(lambda n: Plan(n, rules.exploring(threshold(0.9)))),
-    "reopening what is unlikely": by(_mended),
 }
 
 

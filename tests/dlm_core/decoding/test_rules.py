@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 from palimpsest.dlm_core.cache.span_cache import NO_CACHE, Cache
 from palimpsest.dlm_core.canvas.canvas import Canvas, State
 from palimpsest.dlm_core.decoding.rules import (
-    deferred,
     during,
     entropy_bound,
-    exploring,
     factor,
     fixed_schedule,
-    low_confidence,
     low_quality,
     margin,
 )
@@ -79,27 +76,10 @@ PROB = [0.9, 0.2, 0.6, 0.8, 0.7, 0.7, 0.7]  # four free places, one slot of thre
         (entropy_bound(0.31), [0, 3, 4, 5, 6]),  # .1 + .2
         (entropy_bound(0.61), [0, 2, 3, 4, 5, 6]),  # + .3
         (margin(0.75), [0, 3]),
-        (deferred(2, 99, 0.5), [0]),  # the window ends before the third place
-        (deferred(5, 99, 0.5), [0, 2, 3, 4, 5, 6]),
-        (deferred(5, 3, 0.5), [0, 2]),  # three rows, be there five units
-        (deferred(5, 99, 0.95), [0]),  # none is so sure: the surest of the window
     ],
 )
 def test_what_is_committed(rule: Rule, expected: list[int]) -> None:
     assert taken(rule, CANVAS, guessed(CANVAS, PROB)) == expected
-
-
-def test_the_window_slides_as_its_head_is_settled() -> None:
-    guess = guessed(CANVAS, PROB)
-    head = CANVAS.commit(torch.arange(len(CANVAS)) < CANVAS.slots[0].start + 2, guess.token, guess.source)
-    assert taken(deferred(2, 99, 0.5), head, guess) == [2, 3]
-    assert taken(deferred(2, 99, 0.9), head, guess) == [3]
-
-
-def test_where_none_in_the_window_is_sure_the_surest_of_it_is_taken() -> None:
-    guess = guessed(CANVAS, PROB)
-    head = CANVAS.commit(torch.arange(len(CANVAS)) == CANVAS.slots[0].start, guess.token, guess.source)
-    assert taken(deferred(2, 99, 0.95), head, guess) == [2]  # .6 of .2 and .6; the .8 behind it waits
 
 
 def test_a_schedule_counts_the_steps_that_are_left() -> None:
@@ -107,19 +87,10 @@ def test_a_schedule_counts_the_steps_that_are_left() -> None:
     assert len(taken(fixed_schedule(5), CANVAS, guessed(CANVAS, PROB), step=9)) == 7
 
 
-def test_where_most_is_in_doubt_the_greatest_doubt_is_decided() -> None:
-    doubtful = guessed(CANVAS, [0.1, 0.2, 0.3, 0.4, 0.1, 0.1, 0.1], [2.0, 3.0, 1.0, 0.5, 2.5, 2.5, 2.5])
-    assert taken(exploring(threshold(0.9)), CANVAS, doubtful) == [1]
-    assert taken(exploring(threshold(0.9)), CANVAS, guessed(CANVAS, PROB)) == [0]
-    assert taken(exploring(threshold(0.0)), CANVAS, doubtful) == [0, 1, 2, 3, 4, 5, 6]
-
-
 def test_a_slot_that_waits_is_not_taken() -> None:
     canvas = sheet(draft=(FREE, " ", LATE))
-    for rule in (fixed_schedule(1), factor(100.0), entropy_bound(100.0), margin(0.0), deferred(9, 99, 0.0)):
+    for rule in (fixed_schedule(1), factor(100.0), entropy_bound(100.0), margin(0.0)):
         assert taken(rule, canvas, guessed(canvas, [0.9] * 6)) == [0, 1, 2, 3]
-    doubtful = guessed(canvas, [0.1] * 6, [1.0, 2.0, 1.0, 1.0, 9.0, 9.0])
-    assert taken(exploring(threshold(0.9)), canvas, doubtful) == [1]
 
 
 def filled() -> Canvas:
@@ -127,26 +98,22 @@ def filled() -> Canvas:
     return CANVAS.commit(CANVAS.open, everything, torch.full((len(CANVAS),), -1))
 
 
-def test_the_least_sure_are_opened_again_and_no_more_than_their_share() -> None:
-    guess = guessed(CANVAS, PROB)
-    assert taken(low_confidence(0.65), filled(), guess) == [1, 2]
-    assert taken(low_confidence(0.75), filled(), guess) == [1, 2, 4, 5, 6]
-    assert taken(low_confidence(0.75, share=0.4), filled(), guess) == [1, 2]  # two of five units
-    assert taken(low_confidence(0.75, share=0.1), filled(), guess) == []
-    assert taken(low_confidence(0.75), CANVAS, guess) == []  # what is open is open
-
-
 def test_the_quality_head_decides_where_there_is_one() -> None:
     guess = guessed(CANVAS, [0.99] * 7)
     assert taken(low_quality(0.5), filled(), guess) == []
     judged = Guess(guess.token, guess.prob, guess.entropy, guess.margin, guess.source, guessed(CANVAS, PROB).prob)
     assert taken(low_quality(0.65), filled(), judged) == [1, 2]
+    assert taken(low_quality(0.75), filled(), judged) == [1, 2, 4, 5, 6]
+    assert taken(low_quality(0.75, share=0.4), filled(), judged) == [1, 2]  # two of five units
+    assert taken(low_quality(0.75, share=0.1), filled(), judged) == []
+    assert taken(low_quality(0.75), CANVAS, judged) == []  # what is open is open
 
 
 def test_a_place_is_opened_again_no_more_often_than_the_rule_speaks() -> None:
     canvas, guess = filled(), guessed(CANVAS, [0.1] * 7)
-    rule = during(1, 3, low_confidence(0.5))
-    assert [len(taken(rule, canvas, guess, step)) for step in range(5)] == [0, 7, 7, 0, 0]
+    judged = Guess(guess.token, guess.prob, guess.entropy, guess.margin, guess.source, guess.prob)
+    rule = during(1, 3, low_quality(0.5))
+    assert [len(taken(rule, canvas, judged, step)) for step in range(5)] == [0, 7, 7, 0, 0]
 
 
 class Dice:
@@ -171,22 +138,20 @@ class Dice:
         return found, [NO_CACHE] * len(canvases)
 
 
-COMMIT = [fixed_schedule(4), threshold(0.8), factor(0.5), entropy_bound(0.2), margin(0.6), deferred(3, 6, 0.4)]
+COMMIT = [fixed_schedule(4), threshold(0.8), factor(0.5), entropy_bound(0.2), margin(0.6)]
 REOPEN = [
     keep_all,
-    low_confidence(0.4, 0.5),
     low_quality(0.5, 0.3),
-    during(1, 3, low_confidence(0.9)),
+    during(1, 3, low_quality(0.9)),
 ]
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.sampled_from(COMMIT), st.booleans(), st.sampled_from(REOPEN), st.integers(0, 99), st.integers(1, 6))
-def test_fixed_never_moves_and_the_loop_ends(commit: Rule, explore: bool, reopen: Rule, seed: int, steps: int) -> None:
+@given(st.sampled_from(COMMIT), st.sampled_from(REOPEN), st.integers(0, 99), st.integers(1, 6))
+def test_fixed_never_moves_and_the_loop_ends(commit: Rule, reopen: Rule, seed: int, steps: int) -> None:
     canvas = sheet(draft=("It is ", FREE, " of ", WHOLE, " and ", LATE))
     fixed = canvas.state == State.FIXED
-    rule = exploring(commit) if explore else commit
-    frames = list(denoise(Dice(seed), canvas, schedule=steps, commit=rule, reopen=reopen))
+    frames = list(denoise(Dice(seed), canvas, schedule=steps, commit=commit, reopen=reopen))
     assert len(frames) <= 2 * steps + 2
     assert not frames[-1].canvas.open.any()
     for frame in frames:

@@ -4,9 +4,8 @@ from itertools import islice
 
 import torch
 
-from palimpsest.dlm_core.canvas.canvas import State
-from palimpsest.dlm_core.decoding.rules import low_confidence
-from palimpsest.dlm_core.decoding.sampler import denoise, in_batches, keep_all, threshold
+from palimpsest.dlm_core.canvas.canvas import Canvas, State
+from palimpsest.dlm_core.decoding.sampler import Guess, denoise, in_batches, keep_all, threshold
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 
 from ..world import CITE, NUMBER, TEXT, ToyDenoiser, sheet
@@ -41,12 +40,16 @@ def test_a_slot_waits_for_those_it_comes_after() -> None:
     assert order_of(frames) == [{1}, {0}]
 
 
+def doubted(guess: Guess, canvas: Canvas, step: int) -> torch.Tensor:
+    return (canvas.state == State.FILLED) & (guess.prob < 0.5)
+
+
 def test_a_doubtful_place_is_opened_again() -> None:
     """A slot filled earlier that the model now doubts becomes masks again, and is settled anew."""
     canvas = sheet(draft=(TEXT, " ", NUMBER))
     filled = canvas.commit(canvas.slot_mask([0]), torch.full((len(canvas),), 3000), torch.full((len(canvas),), -1))
     toy = ToyDenoiser({0: 0.1, 1: 0.95}, token=2000)
-    frames = list(denoise(toy, filled, schedule=3, commit=threshold(0.5), reopen=low_confidence(0.5)))
+    frames = list(denoise(toy, filled, schedule=3, commit=threshold(0.5), reopen=doubted))
     assert not frames[0].canvas.is_settled(0)
     assert frames[-1].canvas.tokens[canvas.slots[0].start] == 2000
 
@@ -56,7 +59,7 @@ def test_keep_all_keeps_all() -> None:
     (guess,), _ = ToyDenoiser({0: 0.0, 1: 0.0}).guess([canvas])
     assert not keep_all(guess, canvas, 0).any()
     filled = canvas.commit(canvas.open, guess.token, guess.source)
-    assert low_confidence(0.5)(guess, filled, 0).sum() == (filled.state == State.FILLED).sum()
+    assert doubted(guess, filled, 0).sum() == (filled.state == State.FILLED).sum()
 
 
 def test_in_batches_gives_results_in_the_order_given() -> None:
