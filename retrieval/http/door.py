@@ -213,7 +213,7 @@ class Door:
             content=ask.body,
             extensions={
                 "timeout": httpx.Timeout(left, connect=min(left, 10.0)).as_dict(),
-                "secret": ask.secret,
+                "secret": (self._agent, *ask.secret),
                 "private": ask.private,
                 "keep": ask.keep,
             },
@@ -232,10 +232,14 @@ class Door:
             DEADLINE.reset(tokens[0])
             OWN.reset(tokens[1])
 
-    def _headers(self, ask: Ask) -> list[tuple[str, str]]:
+    @property
+    def _agent(self) -> tuple[str, str]:
+        """Who asks, with the person's contact: below the cache, which would keep it."""
         contact = f"; mailto:{self.border.contact}" if self.border.contact else ""
+        return ("user-agent", f"{AGENT}/0.1 (research for one person{contact})")
+
+    def _headers(self, ask: Ask) -> list[tuple[str, str]]:
         ours = [
-            ("user-agent", f"{AGENT}/0.1 (research for one person{contact})"),
             ("accept", ", ".join(ask.accept) or "*/*"),
             ("accept-encoding", bodies.ENCODINGS),
         ]

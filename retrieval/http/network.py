@@ -182,10 +182,14 @@ def transport(
 ) -> httpx.BaseTransport:
     """httpx over the guard. It has no public hook for a network backend; a test proves that this one is used.
 
+    No connection is used twice: what a server sends behind its answer would be taken for the next one.
+
     A proxy resolves names itself, which the guard cannot see: then only literals and names are checked, and a person is told so.
     """
     context = httpx.create_ssl_context(verify=verify, trust_env=False)
-    made = httpx.HTTPTransport(verify=context, trust_env=False, proxy=proxy, limits=httpx.Limits(keepalive_expiry=20))
+    made = httpx.HTTPTransport(
+        verify=context, trust_env=False, proxy=proxy, limits=httpx.Limits(max_keepalive_connections=0)
+    )
     if proxy is None:
         made._pool._network_backend = PinnedBackend(guard, dial)
     return made
