@@ -128,7 +128,8 @@ def test_a_revision_shows_the_report_and_what_changed(command: Command, done: Ru
     assert "**17** [3]" in result.out
     changes = result.out[result.out.index("quotation c1") :]
     assert re.match(
-        r"quotation c1, c1\.\d+  \(version 2, contradicted\)\n  .*\[-12-\] \{\+17\+\}.*\n  Barges of 2026 \(2026-03-01\): ", changes
+        r"quotation c1, c1\.\d+  \(version 2, contradicted\)\n  .*\[-12-\] \{\+17\+\}.*\n  Barges of 2026 \(2026-03-01\): ",
+        changes,
     )
     for part in ("check !", "check ▢", "check →"):
         assert part in result.err

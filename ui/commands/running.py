@@ -152,7 +152,7 @@ def list_runs(out: Out = None, config: ConfigFile = None, as_json: RowsAsJson = 
 
 def show(
     reference: Reference,
-    spans: Annotated[bool, typer.Option("--spans", help="every filled span: id, confidence, source, words")] = False,
+    spans: Annotated[bool, typer.Option("--spans", help="every filled span: id, kind, words, source")] = False,
     sources: Annotated[
         bool, typer.Option("--sources", help="every source, and what was asked of which service")
     ] = False,
@@ -185,8 +185,7 @@ def show(
         s for s in state.draft.spans() if s.status in ("filled", "pinned", "unestablished") and s.text.strip()
     ):
         source = state.passage(span.support[0].passage).source.title if span.support else ""
-        sure = f"{span.confidence:.2f}" if span.confidence is not None else "    "
-        print(f"{span.id:14} {span.kind:7} {sure} {span.text.strip()[:60]!r}  {source}")
+        print(f"{span.id:14} {span.kind:7} {span.text.strip()[:60]!r}  {source}")
 
 
 def _print_sources(found: Run) -> None:

@@ -122,7 +122,9 @@ def test_a_key_turned_by_the_difference_is_the_key_at_the_other_place(tmp_path: 
 def test_a_plain_language_model_is_refused(tmp_path: Path) -> None:
     """Dispatch is on the architecture that config.json names; Llama with a mask id is still no diffusion model."""
     folder = write("diffcoder", tmp_path, architectures=["LlamaForCausalLM"])
-    with pytest.raises(ModelError, match="LlamaForCausalLM, which writes from left to right; make it a diffusion model"):
+    with pytest.raises(
+        ModelError, match="LlamaForCausalLM, which writes from left to right; make it a diffusion model"
+    ):
         load(folder)
 
 
