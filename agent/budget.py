@@ -18,9 +18,11 @@ from .state import (
     Candidate,
     Event,
     Filled,
+    Judge,
     Piece,
     Prose,
     Reader,
+    Records,
     ResearchState,
     Step,
     TimedStep,
@@ -141,7 +143,9 @@ def watched(tools: Tools, clock: Clock) -> Tools:
     reader = cast(Reader, Watched(tools.reader, clock)) if tools.reader else None
     prose = cast(Prose, WatchedProse(tools.prose, clock)) if tools.prose else None
     writer = cast(Writer, WatchedWriter(tools.writer, clock))
-    return replace(tools, writer=writer, search=search, reader=reader, prose=prose)
+    records = cast(Records, Watched(tools.records, clock)) if tools.records else None
+    judge = cast(Judge, WatchedWriter(tools.judge, clock)) if tools.judge else None
+    return replace(tools, writer=writer, search=search, reader=reader, prose=prose, records=records, judge=judge)
 
 
 def may_read(state: ResearchState) -> bool:

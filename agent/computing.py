@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from palimpsest.retrieval.records import Field, Row, Table
@@ -74,11 +75,23 @@ def content_of(cells: Sequence[str]) -> Content:
 def dimension_of(column: str, cells: Sequence[str]) -> str:
     """What a column of figures measures, by the unit of its cells or in its name; "" where none is given."""
     first = next((figure for cell in cells if (figure := _figure(cell))), None)
-    unit = re.search(r"[(\[]([^()\[\]]+)[)\]]\s*$", column)
-    if first is None or first.unit or unit is None:
+    unit = _unit_in(column)
+    if first is None or first.unit or not unit:
         return first.dimension if first else ""
-    told = figures.single(f"1 {unit[1]}")
+    told = figures.single(f"1 {unit}")
     return told.dimension if told else ""
+
+
+def _unit_in(column: str) -> str:
+    """What a column's name gives in brackets at its end, or ""."""
+    found = re.search(r"[(\[]([^()\[\]]+)[)\]]\s*$", column)
+    return found[1] if found else ""
+
+
+def _with_unit(text: str, unit: str) -> str:
+    """A bare figure with the unit of its column."""
+    figure = _figure(text)
+    return f"{text} {unit}" if unit and figure and not figure.unit else text
 
 
 def values_of(table: Table, column: str) -> list[str]:
@@ -103,7 +116,8 @@ def meets(row: Row, condition: Condition) -> bool:
         return False
     if condition.relation == "is":
         return cell.text in condition.values
-    ours, bound = _amount(cell.text), _amount(condition.values[0])
+    unit = _unit_in(condition.column)
+    ours, bound = (_amount(_with_unit(text, unit)) for text in (cell.text, condition.values[0]))
     if ours is None or bound is None:
         return False
     return {"above": ours > bound, "below": ours < bound, "from": ours >= bound, "to": ours <= bound}[
@@ -139,7 +153,9 @@ def _date(cell: str) -> float | None:
     if not (_ISO.fullmatch(cell) or re.search(r"[^\W\d_]{3}.*\b\d{4}\b|\b\d{4}\b.*[^\W\d_]{3}", cell)):
         return None
     try:
-        day = parser.parse(cell, fuzzy=False)
+        day = parser.parse(
+            cell, default=datetime(2000, 1, 1)
+        )  # a month begins with its first, whatever day it is today
     except (ValueError, OverflowError):
         return None
     return day.year * 366 + day.timetuple().tm_yday - 1

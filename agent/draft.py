@@ -168,16 +168,6 @@ class Draft(Frozen):
                 added = ()
         return Draft(blocks=tuple(kept))
 
-    def dependents(self, span_ids: Iterable[str]) -> list[str]:
-        """The ids that follow from reopening `span_ids`, without themselves: DEPENDS_ON to its end, in reading order."""
-        reached, grown = set(span_ids), True
-        start = set(reached)
-        while grown:
-            more = {s.id for s in self.spans() if s.id not in reached and reached & set(s.depends_on)}
-            reached |= more
-            grown = bool(more)
-        return [s.id for s in self.spans() if s.id in reached - start]
-
 
 def moved(old: Draft, new: Draft, reopened: Iterable[str]) -> list[str]:
     """The ids of spans and blocks that broke locality: not reopened, yet gone, reordered or different. Empty when it holds.

@@ -51,14 +51,13 @@ _SCALES = {
     "mio": 1e6, "mrd": 1e9, "tsd": 1e3, "m": 1e6, "k": 1e3, "b": 1e9,
 }  # fmt: skip
 _SHORT_SCALES = frozenset({"m", "k", "b"})  # millions only beside a currency: elsewhere metres, kelvin or a name
-_NUMBER_WORDS = (
+NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "
     "twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion"
 ).split()
-_PER = frozenset({"per", "a", "an", "each", "/", "every"})
 
 _DIGITS = r"\d{1,3}(?:[,.’'\u00a0\u202f]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?"
-_WORD_NUMBER = rf"(?:{'|'.join(_NUMBER_WORDS)})(?:[\s-](?:and\s)?(?:{'|'.join(_NUMBER_WORDS)}))*"
+_WORD_NUMBER = rf"(?:{'|'.join(NUMBER_WORDS)})(?:[\s-](?:and\s)?(?:{'|'.join(NUMBER_WORDS)}))*"
 _FIGURE = regex.compile(
     rf"(?<![\w.,])(?P<lead>(?P<sign>[-−–+±~≈<>]|minus\s)?\s?(?P<currency>US\$|[$€£¥₹₽₩]|[A-Z]{{3}}(?=\s?\d))?\s?(?P<sign2>[-−])?)"
     rf"(?P<number>{_DIGITS}|{_WORD_NUMBER}\b)",
@@ -104,13 +103,13 @@ def figures(text: str) -> list[Figure]:
 
 
 def single(text: str) -> Figure | None:
-    """The figure that a text (an answer, a cell) is, with at most a few words around it; None where it is none or several."""
+    """The one figure in a text (an answer, a cell), whatever words are around it; None where there is none or several."""
     found = figures(text)
     if len(found) != 1:
-        bracketed = text.strip()
-        if bracketed[:1] == "(" and bracketed[-1:] == ")" and len(found := figures(bracketed[1:-1])) == 1:
-            return found[0]._replace(low=-found[0].high, high=-found[0].low)  # how accounts write a loss
         return None
+    plain = text.strip()
+    if plain[:1] == "(" and plain[-1:] == ")" and plain[1:-1].strip() == found[0].text:
+        return found[0]._replace(low=-found[0].high, high=-found[0].low)  # how accounts write a loss
     return found[0]
 
 
@@ -232,14 +231,19 @@ def _read(text: str, match: Any) -> Figure:
     unit, dimension, end, form = (currency, "money", end, currency) if currency else _unit(text, end)
     if currency and (per := _per(text, end)):
         unit, end, form = f"{currency}/{per[0]}", per[1], f"{currency}/{per[2]}"
-    low, high = (-high * scale, -low * scale) if is_negative else (low * scale, high * scale)
+    joint = text[match.end() : further.start("number")].strip() if further and high != low else "–"
+    if is_negative and joint in ("-", "–", "—", "−"):
+        low, high = -high, -low
+    elif is_negative:  # "-5 to 10" begins below nought and ends above it
+        low = -low
+    low, high = low * scale, high * scale
     if unit and dimension != "money":
         (low, high), unit = (_base(low, unit), _base(high, unit)), _base_name(unit)
     return Figure(text[start:end], start, end, low, high, unit, dimension, f"{written} {form}".strip())
 
 
 def _may_range(text: str, match: Any, further: Any) -> bool:
-    """ "5 and 7" is a range only behind "between"; digits joined by a dash are one, and years are not."""
+    """ "5 and 7" is a range only behind "between"; digits joined by a dash are one."""
     between = text[: match.start()].rstrip().lower().endswith("between")
     joint = text[match.end() : further.start("number")].strip().lower()
     return joint != "and" or between
@@ -290,6 +294,8 @@ def _unit(text: str, end: int) -> tuple[str, Dimension, int, str]:
     found = _named(match["word"]) if match else None
     if match is None or found is None:
         return "", "", end, ""
+    if match["word"] == "s" and match.start("word") == end and regex.search(r"(?<!\d)\d{3}0$", text[:end]):
+        return "", "", end, ""  # the 1990s are no seconds
     unit, dimension = found
     raised = lead or {"²": "**2", "³": "**3"}.get(match["power"] or "", "")
     if raised:

@@ -10,7 +10,6 @@ from . import blocks
 from .drafting import known_answers, list_open, quote, slot_of
 from .evidence_text import content, overlap
 from .questions import names_something, resolved, spoken_of, subquestions
-from .selection import Chosen
 from .state import Event, Query, ResearchState, Steps, SubQuestion, Tools
 
 Events = Generator[Event, None, ResearchState]
@@ -132,7 +131,7 @@ def _quote(state: ResearchState, tools: Tools, question: SubQuestion, held: Sequ
     standing = {b.text for b in state.draft.blocks if b.kind == "quotation"}
     for piece in chosen[: QUOTED - len(_quoted(state, question))]:
         first = piece.sentences[0].passage
-        if any(s.passage.id != first.id for s in piece.sentences) or _text(piece, first) in standing:
+        if piece.text in standing:
             continue
         section = f"answer.{question.id}"
         state, claim = quote(state, section, question.id, first, piece.start, piece.end)
@@ -141,10 +140,6 @@ def _quote(state: ResearchState, tools: Tools, question: SubQuestion, held: Sequ
         data = {"span": block.spans[0].id, "text": block.text, "section": section}
         yield Event(step="revise", kind="wrote", text=block.text, data=data)
     return state
-
-
-def _text(piece: Chosen, passage: Passage) -> str:
-    return passage.text[piece.start - passage.start : piece.end - passage.start]
 
 
 def missing(state: ResearchState) -> Events:

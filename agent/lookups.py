@@ -316,7 +316,10 @@ def _set_conditions(meant: Meant, question: str, table: Table) -> None:
         relation, words = _relation(meant.tokens, number)
         column = _bounded(meant, token.text, table) if relation else ""
         if relation and column:
-            whole = next((f.text for f in figures.figures(question) if f.start <= token.start < f.end), token.text)
+            whole = next(
+                (f.text for f in figures.figures(question) if f.start <= token.start < f.end and f.low == f.high),
+                token.text,
+            )
             plain = token.text if content_of(values_of(table, column)) == "date" else whole
             meant.conditions.append(Condition(column=column, relation=relation, values=(plain,)))
             meant.used |= {number, *words}
@@ -327,15 +330,14 @@ def _relation(tokens: Sequence[Token], number: int) -> tuple[Relation | None, se
     for length in (3, 2, 1):
         phrase = " ".join(before[-length:]) if len(before) >= length else ""
         if phrase in _RELATIONS:
-            return _RELATIONS[phrase], set(range(number - length, number))
-    if "between" in before:
+            relation, ahead = _RELATIONS[phrase], before[-length - 1 : -length]
+            if ahead and ahead[0] in ("no", "not"):
+                turned: dict[Relation, Relation] = {"above": "to", "below": "from"}
+                return turned.get(relation, relation), set(range(number - length - 1, number))
+            return relation, set(range(number - length, number))
+    if before[-1:] == ["between"]:
         return "from", {number - 1}
-    if (
-        len(before) == 3
-        and before[-1] == "and"
-        and number >= 3
-        and "between" in [t.text.lower() for t in tokens[:number]]
-    ):
+    if before[-1:] == ["and"] and "between" in [t.text.lower() for t in tokens[:number]]:
         return "to", {number - 1}
     return None, set()
 
@@ -461,6 +463,7 @@ def _fitting(question: str, columns: Sequence[str], table: Table) -> list[str]:
 def _asks_amount(meant: Meant, table: Table, weights: ColumnWeights, near: Nearness) -> bool:
     """Whether "how many" asks for what a column of figures holds, not for a number of rows."""
     amounts = [c for c in table.columns if content_of(values_of(table, c)) == "figure" and c not in meant.values]
+    amounts = [c for c in amounts if all(c != bound.column for bound in meant.conditions)]
     if any(c in meant.named for c in amounts):
         return True
     found = choose(meant, meant.rest(), amounts, weights, near)

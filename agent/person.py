@@ -75,14 +75,16 @@ def _take_back(state: ResearchState, name: str) -> Events:
     block = state.draft.block(name) or state.draft.block_of(name)
     if not any(_is_written_over(state.draft, s) for s in block.words):
         return state
-    if all(
-        h.id != block.about for h in state.graph.hypotheses
-    ):  # a sentence of the program's own: there is no other to put back
+    held = {p.id for p in state.evidence}
+    claim = next((h for h in state.graph.hypotheses if h.id == block.about), None)
+    if (
+        claim is None or claim.support[0].passage not in held
+    ):  # of the program's own, or of a banned source: none to put back
         draft = state.draft
         for span in block.words:
             draft = draft.mark(span.id, "open")
         return state.model_copy(update={"draft": draft})
-    whole = state.graph.get(block.about).support[0]
+    whole = claim.support[0]
     passage = state.passage(whole.passage)
     words = sentence_parts(passage, whole.start, whole.end)
     fresh = blocks.quotation(block.id, block.section, words, passage, block.about, blocks.turn_of(block) + 1)

@@ -86,12 +86,13 @@ def questions(items: Sequence[PlanItem], planner: Planner) -> list[SubQuestion]:
     names: dict[str, str] = {}
     for item in items:
         made = [item.question] if item.question else _planned(item, planner)
+        own = {q.id: f"q{len(found) + 1 + n}" for n, q in enumerate(made)}
         for question in made:
             name = f"q{len(found) + 1}"
             rests = all(old in kept or old in {q.id for q in made} for old in question.depends_on)
             if item.question:
                 names[question.id] = name
-            local = names if item.question else {q.id: f"q{len(found) + 1 + n}" for n, q in enumerate(made)}
+            local = names if item.question else own
             found.append(_renamed(question, name, local if rests else {}))
     return [_later(q, {p.id for p in found[:n]}) for n, q in enumerate(found)]
 

@@ -16,7 +16,7 @@ from typing import cast
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks
+from . import blocks, figures
 from .draft import Block, Kind, Span, Support
 from .drafting import quote_of, revised, sentence_parts
 from .evidence_text import slice_of
@@ -31,10 +31,10 @@ LETTERS = 4.4  # of a token of English, about
 LONGEST = 3  # times as long as the words that the source has there may be what is written
 
 # Words that count, beside digits: no figure may be invented in letters either.
-COUNTS = frozenset(
-    "one two three four five six seven eight nine ten eleven twelve thirteen fifteen twenty thirty forty fifty sixty seventy "
-    "eighty ninety dozen dozens hundred hundreds thousand thousands million millions billion billions trillion half halves "
-    "third thirds quarter quarters twice thrice double doubled triple tripled percent single".split()
+COUNTS = frozenset(figures.NUMBER_WORDS) | frozenset(
+    "dozen dozens hundreds thousands millions billions trillion trillions half halves quarter quarters twice thrice double "
+    "doubled triple tripled percent single second third thirds fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
+    "hundredth thousandth".split()
 )
 _COUNT = re.compile(rf"\b(?:{'|'.join(sorted(COUNTS, key=len, reverse=True))})\b", re.IGNORECASE)
 _GAP = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)

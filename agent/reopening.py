@@ -19,8 +19,11 @@ SHOWN = 4  # passages on one canvas
 
 def settle(state: ResearchState, tools: Tools) -> Events:
     """Fill what a person opened in headings and tables; where nothing is read in what is held, the words that stood stand."""
+    wished = set(state.steering.reopen)  # an empty cell that nobody opened waits for what is searched
     for block in [b for b in state.draft.blocks if b.kind in ("heading", "table")]:
-        for span in [s for s in block.spans if s.status == "open" and s.may_change and s.text]:
+        for span in [
+            s for s in block.spans if s.status == "open" and s.may_change and (s.text or {s.id, block.id} & wished)
+        ]:
             filled = _read(state, tools, block, span)
             state = yield from _settled(state, span, filled)
     return state

@@ -254,6 +254,7 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     """What rests on quotations that changed is settled again: headings whose words went with them."""
     if tools.reader is None or "dependent" not in tools.reopens:
         return state
+    state = yield from _weigh_again(state, tools.reader, question)
     for block in _orphaned(state):
         texts = [b.text for b in quotations(state) if b.section == block.section]
         if not texts:
@@ -267,6 +268,26 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
             continue
         state = yield from _reword(state, slot, words, support)
     return state
+
+
+def _weigh_again(state: ResearchState, reader: Reader, question: SubQuestion) -> Events:
+    """The verdict of a balance, which follows what is quoted now."""
+    block = state.draft.block("verdict")
+    if block is None or question.form != "balance":
+        return state
+    written = [b for b in state.draft.blocks if b.kind in ("quotation", "prose") and _is_open(b.section)]
+    cited = [c.support[0] for b in written if (c := b.span("citation"))]
+    held = [Chosen((Sentence(state.passage(s.passage), s.start, s.end, 1),), 0.0) for s in cited]
+    now = forms.verdict(reader.sides(held), held)
+    if now == block.text:
+        return state
+    names = tuple(s.id for s in block.spans)
+    revision = Revision(
+        version=state.version, span=names[0], reopened=names, old=block.text, new=now, reason="dependent", evidence=None
+    )
+    yield revised(revision, "finish")
+    draft = state.draft.swap([block.id], [blocks.statement(block.id, blocks.SHORT, now)] if now else [])
+    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
 
 
 def _headings(state: ResearchState) -> list[Block]:
@@ -391,7 +412,6 @@ def _give_way(state: ResearchState, block: Block, chosen: Chosen) -> Events:
         new=after.text,
         reason="unsure",
         evidence=passage.id,
-        after=chosen.score,
         steps=1,
     )
     yield revised(revision, "revise")

@@ -536,13 +536,13 @@ def standing(chosen: Chosen, split: Split) -> Chosen:
 
 def speaks_of(thing: str, sentence: Sentence, others: Sequence[str]) -> bool:
     """Whether a sentence names a thing, or stands in a source whose title names it and names none of the others itself."""
-    if _names(sentence.text, thing):
+    if names_thing(sentence.text, thing):
         return True
-    elsewhere = any(_names(sentence.text, other) for other in others)
-    return not elsewhere and _names(sentence.passage.source.title, thing)
+    elsewhere = any(names_thing(sentence.text, other) for other in others)
+    return not elsewhere and names_thing(sentence.passage.source.title, thing)
 
 
-def _names(text: str, thing: str) -> bool:
+def names_thing(text: str, thing: str) -> bool:
     return regex.search(rf"(?<![\w-]){regex.escape(thing)}(?!\w)", text, regex.IGNORECASE) is not None
 
 

@@ -210,7 +210,7 @@ def read(
         yield Event(
             step="weigh",
             kind="believed",
-            text=f"{question.asked} {rival.text} ({rival.probability:.2f})",
+            text=f"{question.asked} {rival.text}",
             data={
                 "hypothesis": rival.id,
                 "text": rival.text,

@@ -138,9 +138,3 @@ def answer_problems(state: ResearchState, block: Block) -> list[str]:
         if outcome.text == place.text
         else [f"answer {place.id} says {place.text[:40]!r}; computed again it is {outcome.text[:40]!r}"]
     )
-
-
-def of_cell(passage: Passage, start: int, end: int) -> tuple[int, int] | None:
-    """[start, end) of the whole cell of a form that holds a reading; None where it lies in a label."""
-    held = [(c.start, c.end) for c in passage.cells if c.start < end and start < c.end]
-    return held[0] if len(held) == 1 and held[0][0] <= start else None

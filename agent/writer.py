@@ -15,7 +15,7 @@ from palimpsest.dlm_core.canvas.canvas import Canvas, Decoder
 from palimpsest.dlm_core.decoding.frame_words import standing_words
 from palimpsest.dlm_core.decoding.profiles import PROFILES
 from palimpsest.dlm_core.decoding.sampler import Frame, Plan, denoise_all, in_batches, sureness, threshold
-from palimpsest.dlm_core.decoding.speculative import Tally, speculate
+from palimpsest.dlm_core.decoding.speculative import speculate
 from palimpsest.dlm_core.denoisers import embedded
 from palimpsest.dlm_core.denoisers.open import shared_denoiser
 from palimpsest.dlm_core.kinds import (
@@ -64,7 +64,6 @@ class ModelWriter:
         self.seed = seed
         self.denoising, self.drafter = denoising, drafter
         self.eye: Eye | None = None
-        self.tallies: list[Tally] = []  # of the sentences that were written with speculation
 
     @property
     def writes_prose(self) -> bool:
@@ -153,13 +152,10 @@ class ModelWriter:
         draft = self._drafted(canvas, *form) if self.drafter else None
         steps = speculate(self.denoiser, canvas, cache=SPAN_CACHE, seed=self.seed, draft=draft)
         told: list[Frame] = []
-        while True:
-            try:
-                told.append(next(steps))
-                self._show(0, told[-1])
-            except StopIteration as stop:
-                self.tallies.append(stop.value)
-                return told
+        for frame in steps:
+            told.append(frame)
+            self._show(0, frame)
+        return told
 
     def _drafted(self, canvas: Canvas, pieces: Sequence[Piece], passages: Sequence[Passage]) -> Tensor:
         """[T] what the drafter copies into the same slots, in this model's tokens; -1 where nothing."""

@@ -216,9 +216,7 @@ class Index:
         reads = (_read(path, edition, naming) for path in wanted)
         self._take(reads, tally, _Clock(len(files), len(files) - len(unknown), watch), size)
         if only:
-            self._forget(
-                {place.origin for place in known.values() if place.is_file} - set(map(origin_of, files)), tally
-            )
+            self._forget(_gone(known.values(), files, naming), tally)
         if tally.sources.keys() & {"replaced", "removed"}:
             with self._lock:
                 self._store.drop_unused_vectors()
@@ -580,6 +578,15 @@ class _Clock:
             left = (time.monotonic() - self.start) / num_read * (self.total - self.done) if num_read else None
             progress = Progress(done=self.done, total=self.total, num_passages=self.num_passages, seconds_left=left)
             self.watch(progress.model_copy(update={"title": self.title}))
+
+
+def _gone(known: Iterable[Place], files: Sequence[Path], naming: Naming | None) -> set[str]:
+    """Origins that the files do not have: of files, and of documents given under a name that one of the files bears now.
+
+    Indexes of the first format held what is named, such as the bundled library, as given documents.
+    """
+    now, named = set(map(origin_of, files)), set(map(naming, files)) if naming else set()
+    return {p.origin for p in known if p.origin not in now and (p.is_file or p.origin in named)}
 
 
 def _given(document: Document) -> Place:

@@ -86,7 +86,12 @@ def check_hosts(record: Record, own: Config | None) -> None:
     """ResearchError when a run would send something to a host that only its folder names: somebody else may have written that."""
     foreign = sorted(record.config.hosts - (own.hosts if own else frozenset()))
     if foreign:
-        how = f"--model {record.config.model}" if record.config.model.rstrip("/") in foreign else "--config FILE"
+        config = record.config
+        named = {
+            config.model.rstrip("/"): f"--model {config.model}",
+            config.writer.partition("#")[0]: f"--writer {config.writer}",
+        }
+        how = " ".join(dict.fromkeys(named.get(host, "--config FILE") for host in foreign))
         raise ResearchError(
             f"{record.id} names {', '.join(foreign)} in its folder, and evidence and token would go there; "
             f"if you trust that host, name it yourself: {how}",
@@ -152,6 +157,8 @@ def start(run: Run, version: Version, record: Record) -> ResearchState:
 def _read(run: Run, name: str) -> Document:
     """A document that a person brought, from the run's own copy."""
     path = run.folder / name
+    if not path.resolve().is_relative_to(run.folder.resolve()):
+        raise ResearchError(f"{name} lies outside {run.folder}; the run is damaged")
     if path.parent.name == FETCHED:
         try:
             return Document.model_validate_json(path.read_text(encoding="utf-8"))

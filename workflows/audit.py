@@ -85,8 +85,13 @@ def _log_problems(run: Run, kept: str) -> list[str]:
 
 def _seal_problems(run: Run, record: Record, done: Sequence[Version]) -> list[str]:
     """What the log sealed of each finished version, against what lies in the folder."""
-    found = {e["version"]: e["data"] for e in run.events() if e.get("kind") == "sealed"}
-    problems = []
+    events = run.events()
+    found = {e["version"]: e["data"] for e in events if e.get("kind") == "sealed"}
+    problems = [
+        f"the log goes on with version {version.number} after it was sealed"
+        for version in done
+        if "sealed" in [e.get("kind") for e in events if e["version"] == version.number][:-1]
+    ]
     for version in done:
         sealed, path = found.get(version.number), run.folder / "drafts" / f"{version.number}.json"
         if sealed is None:
@@ -154,7 +159,7 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
     """A quotation is one stretch of one source; an answer lies inside the quotation that it rests on."""
     if block.kind in ("quotation", "answer", "heading") and not block.words:
         return [f"{block.kind} {block.id} has no words"]
-    if block.kind == "quotation" and block.words[0].status != "unestablished":
+    if block.kind == "quotation" and any(s.status != "unestablished" for s in block.words):
         cited = block.span("citation")
         if cited is None or not cited.support or cited.support[0].quote != block.text:
             return [f"quotation {block.id} is not the sentence that it cites: {block.text[:60]!r}"]
@@ -164,14 +169,22 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
         return tabling.problems(state, block)
     if block.kind == "statement":
         return _statement_problems(block)
-    if block.kind == "answer" and block.words[0].status == "filled" and block.words[0].kind == "COMPUTED":
+    return _answer_problems(block, state) if block.kind == "answer" else []
+
+
+def _answer_problems(block: Block, state: ResearchState) -> list[str]:
+    """An answer that is shown is one place: a person's words, computed, or a span of the quotation that it rests on."""
+    if not any(s.status not in ("open", "unestablished") and not s.person for s in block.words):
+        return []
+    place = block.words[0]
+    if len(block.words) > 1 or place.status not in ("filled", "pinned"):
+        return [f"answer {place.id} holds words that are no answer's"]
+    if place.kind == "COMPUTED":
         return tabling.answer_problems(state, block)
-    if block.kind == "answer" and block.words[0].status == "filled":
-        place = block.words[0]
-        quoted = {s.id: b for b in state.draft.blocks if b.kind == "quotation" for s in b.spans}
-        rests = [quoted[name] for name in place.depends_on if name in quoted]
-        if not place.support or not rests or not holds(rests[0], place.support[0]):
-            return [f"answer {place.id} ({place.text[:40]!r}) is not in the quotation that it rests on"]
+    quoted = {s.id: b for b in state.draft.blocks if b.kind == "quotation" for s in b.spans}
+    rests = [quoted[name] for name in place.depends_on if name in quoted]
+    if not place.support or not rests or not holds(rests[0], place.support[0]):
+        return [f"answer {place.id} ({place.text[:40]!r}) is not in the quotation that it rests on"]
     return []
 
 

@@ -17,7 +17,7 @@ from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
 from palimpsest.retrieval.index import Index, Progress, Watch
 from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.loaders import asked_in, find_files
-from palimpsest.retrieval.records import Table, tables_of
+from palimpsest.retrieval.records import Table, tables, tables_of
 from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where
 
@@ -59,7 +59,7 @@ def check_docs(docs: Sequence[Path]) -> None:
 
 def index_folder(config: Config, embedder_id: str) -> Path:
     """Where the index of these documents is cached: one folder for each set of paths and embedder."""
-    paths = sorted(str(p.resolve()) for p in config.docs) or ["library"]
+    paths = sorted(str(p.resolve()) for p in config.docs) or [str(LIBRARY.resolve())]
     key = hashlib.sha256("\n".join([embedder_id, *paths]).encode()).hexdigest()[:16]
     return (config.index or default_folder()) / key
 
@@ -245,12 +245,23 @@ class Corpus:
         """The tables, forms and numbered lists that these passages are a part of, whole."""
         found: list[Table] = []
         for source in dict.fromkeys(p.source.id for p in passages if p.kind in TABLED):
-            if source not in self._tables:
-                document = self.document(next(p for p in passages if p.source.id == source))
-                self._tables[source] = tables_of(document, cut(document))
-            named = {p.id for p in passages if p.source.id == source}
-            found += [t for t in self._tables[source] if named & {p.id for p in t.passages}]
+            pieces = [p for p in passages if p.source.id == source]
+            named = {p.id for p in pieces}
+            found += [t for t in self._tables_of(source, pieces) if named & {p.id for p in t.passages}]
         return found
+
+    def _tables_of(self, source: str, pieces: Sequence[Passage]) -> list[Table]:
+        """The tables of a document; of one that the index does not hold only where these passages are the whole of it.
+
+        A person brings such a document, or its file went meanwhile: of a table that is not whole nothing is computed.
+        """
+        if source not in self._tables:
+            try:
+                document = self.document(pieces[0])
+            except RetrievalError:
+                return tables(pieces) if _is_whole(pieces) else []
+            self._tables[source] = tables_of(document, cut(document))
+        return self._tables[source]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors [len(texts), dim] of the index's own embedder."""
@@ -261,6 +272,12 @@ class Corpus:
             self._index.close()
         if self._web is not None:
             self._web.close()
+
+
+def _is_whole(pieces: Sequence[Passage]) -> bool:
+    """Whether no neighbour of these passages is missing."""
+    held = {p.id for p in pieces}
+    return all(name in held for p in pieces for name in (p.before, p.after) if name)
 
 
 def _beside(own: Found, web: Found) -> Found:

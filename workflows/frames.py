@@ -127,7 +127,7 @@ def read(run: Run, offset: int = 0) -> tuple[list[Line], int]:
         with run.frames_file.open("rb") as file:
             file.seek(offset)
             data = file.read()
-    except OSError:
+    except FileNotFoundError:
         return [], offset
     whole, _, rest = data.rpartition(b"\n")
     lines = [found for line in whole.split(b"\n") if (found := _parsed(line))]

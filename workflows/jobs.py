@@ -15,7 +15,7 @@ from . import research
 from .config import Config, make
 from .corpus import Corpus
 from .errors import USAGE, ResearchError, RetrievalError
-from .runs import Run
+from .runs import Run, is_name
 
 WAITING = 16  # runs that may wait for their turn; one runs at a time, because each wants the whole machine
 ALLOWED = frozenset(
@@ -103,6 +103,9 @@ class Jobs:
         return job
 
     def find(self, reference: str) -> Run:
+        """The run of this id. ResearchError for a path too: who asks from elsewhere names no folder of this machine."""
+        if not is_name(reference):
+            raise ResearchError(f"{reference[:100]!r} is no run's id", USAGE)
         return Run.find(reference, self.config.out)
 
 

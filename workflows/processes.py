@@ -1,6 +1,6 @@
 """A run as a process of its own, seen and stopped through its folder: whoever looks on may go, come back, or be two.
 
-`python -m palimpsest.workflows.processes FOLDER` goes on with whatever the folder's record says is to be written.
+The process goes on with whatever the folder's record says is to be written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from .runs import Run
 
 Status = Literal["waiting", "running", "done", "stopped", "failed", "unfinished"]
 LOG = "process.log"
-COMMAND = [sys.executable, "-m", "palimpsest.workflows.processes"]
+_ROOT = str(Path(__file__).parents[2])
+_CODE = f"import sys; sys.path.insert(0, {_ROOT!r}); from palimpsest.workflows.processes import main; sys.exit(main())"
+COMMAND = [
+    sys.executable,
+    "-P",
+    "-c",
+    _CODE,
+]  # -P: a file json.py in the folder that the run was started in is not imported
 _children: dict[
     Path, subprocess.Popen[bytes]
 ] = {}  # that this process started; each is asked how it ended, or it would linger
@@ -69,7 +76,8 @@ def problem(run: Run) -> str:
     said = [line.removeprefix("research: ") for line in lines if line.startswith("research: ")]
     if said:
         return said[-1]
-    return "the run broke off by a fault of the program; its folder says how far it came" if lines else ""
+    broke = any(line.startswith("Traceback ") for line in lines)  # libraries warn there too
+    return "the run broke off by a fault of the program; its folder says how far it came" if broke else ""
 
 
 def status(run: Run) -> Status:
@@ -93,7 +101,3 @@ def main() -> int:
         print(f"research: {error}", file=sys.stderr, flush=True)
         return error.code if isinstance(error, ResearchError) else FAILED
     return BUDGET if last.data["stopped"] in ("budget", "stopped") else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

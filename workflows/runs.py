@@ -290,6 +290,9 @@ class Run:
         return counted
 
     def text_file(self, source_id: str) -> Path:
+        """Where the text of a source lies. ResearchError for an id that leads out of the run's folder."""
+        if Path(source_id).name != source_id:
+            raise ResearchError(f"{source_id!r} is no source's id; {self.folder.name} is damaged")
         return self.folder / "evidence" / "sources" / f"{source_id}.txt"
 
 

@@ -102,10 +102,12 @@ def _kept(name: str) -> Path | None:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether a kept checkpoint has its description and every file of weights that its index names."""
+    """Whether a kept checkpoint has its description, its words and every file of weights that its index names."""
     index = folder / "model.safetensors.index.json"
-    shards = set(read_json(index)["weight_map"].values()) if index.exists() else {"model.safetensors"}
-    return (folder / "config.json").exists() and all((folder / name).exists() for name in shards)
+    shards = set(read_json(index).get("weight_map", {}).values()) if index.exists() else {"model.safetensors"}
+    has_words = any((folder / name).exists() for name in ("tokenizer.json", "vocab.json"))
+    described = has_words and (folder / "config.json").exists()
+    return described and bool(shards) and all((folder / name).exists() for name in shards)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 `python -m palimpsest.dlm_core.training.adapt --from FOLDER --to block --data FILE --out FOLDER --minutes 30`.
 
-From the next token to the next block (seed 3.5, section on optimisation): attention is opened by and by, from what stands before a
+From the next token to the next block: attention is opened by and by, from what stands before a
 word to its whole block, while the words of texts are learnt under complementary masks. A word is still read off the row before it, so
 that nothing of what the model knows of next words is lost on the way. Killed at any moment, the same command goes on. The folder it
 leaves is opened like any model: `research run --model FOLDER`.
@@ -41,6 +41,7 @@ from .schedule import Progress, rate, save
 
 MASK = "<|mask|>"
 HELD = 50  # one document of so many is not trained on
+SETTINGS = "settings.json"  # in the folder of a training: what it was begun with
 LEAST_LETTERS = 200  # of a paragraph; shorter ones are headings and scraps
 COPIED = (
     "tokenizer_config.json",
@@ -78,10 +79,19 @@ class AdaptConfig:
     def __post_init__(self) -> None:
         if bool(self.minutes > 0) == bool(self.steps > 0):
             raise ValueError("give either --minutes or --steps, more than 0")
+        if self.source != Path() and self.source.resolve() == self.out.resolve():
+            raise ValueError(f"{self.out} is the checkpoint itself; give another --out")
         if self.block < 2 or self.length % self.block or self.length < 2 * self.block:
             raise ValueError(
                 f"a text of {self.length} tokens is no number of whole blocks of {self.block}, two at least"
             )
+
+    @property
+    def drawn(self) -> dict[str, str]:
+        """What decides which texts a step sees, and how: a training goes on with the same."""
+        digest = hashlib.sha256(self.data.read_bytes()).hexdigest()
+        names = ("block", "length", "texts", "documents", "seed")
+        return {"data": digest, **{name: str(getattr(self, name)) for name in names}}
 
     def share(self, progress: Progress) -> float:
         """How much of the budget is used up."""
@@ -127,9 +137,11 @@ def documents(config: AdaptConfig) -> list[str]:
         found = ["\n\n".join(_strings(row)) for row in read_rows(config.data, config.documents)]
     else:
         found = config.data.read_text(encoding="utf-8").split("\n\n")[: config.documents]
-    kept = [text for text in found if len(text) >= LEAST_LETTERS]
+    kept = list(dict.fromkeys(text for text in found if len(text) >= LEAST_LETTERS))
     if len(kept) < 2:
-        raise ValueError(f"{config.data} holds fewer than two texts of {LEAST_LETTERS} letters; give more to read")
+        raise ValueError(
+            f"{config.data} holds fewer than two different texts of {LEAST_LETTERS} letters; give more to read"
+        )
     return kept
 
 
@@ -143,6 +155,7 @@ def _strings(value: Any) -> list[str]:
 def parted(found: Sequence[str]) -> tuple[list[str], list[str]]:
     """What is trained on and what is held out, by a hash of each text; of a few the last is held out."""
     held = [t for t in found if int(hashlib.sha256(t.encode()).hexdigest(), 16) % HELD == 0] or [found[-1]]
+    held = held if len(held) < len(found) else held[:1]
     kept = set(held)
     return [t for t in found if t not in kept], held
 
@@ -195,8 +208,10 @@ def next_word(model: Adapted, config: AdaptConfig, held: Sequence[str]) -> float
         words = words.to(model.body.head_weight.device)
         visible, positions = torch.ones(len(words), len(words)).tril().bool().to(words.device), torch.arange(len(words))
         attend = partial(_over, visible)
-        states = model.body.rows(model.body.embed(words), positions.to(words.device), attend)
-        found.append(float(F.cross_entropy(model.body.logits(states[:-1]).float(), words[1:])))
+        with _precision(config, words.device):
+            states = model.body.rows(model.body.embed(words), positions.to(words.device), attend)
+            logits = model.body.logits(states[:-1])
+        found.append(float(F.cross_entropy(logits.float(), words[1:])))
     return sum(found) / len(found)
 
 
@@ -226,8 +241,10 @@ def adapt(config: AdaptConfig) -> Iterator[dict[str, float]]:
     config.out.mkdir(parents=True, exist_ok=True)
     kept = config.out / "checkpoint.pt"
     if kept.exists():
+        _check_same(config)
         progress, start = _restored(kept, model, optim)
     else:
+        (config.out / SETTINGS).write_text(json.dumps(config.drawn, indent=1) + "\n", encoding="utf-8")
         start = {"next_word": next_word(model, config, held), "masked": measured(model, config, held)}
         yield {"step": 0.0, "share": 0.0, **start}
     yield from _steps(config, model, trained, optim, progress, start)
@@ -246,6 +263,16 @@ def _restored(kept: Path, model: Adapted, optim: torch.optim.AdamW) -> tuple[Pro
     optim.load_state_dict(state["optimizer"])
     progress = Progress(**state["progress"])
     return progress, read_json(kept.with_name("start.json"))
+
+
+def _check_same(config: AdaptConfig) -> None:
+    """ValueError names what is given otherwise than when the training in `config.out` began."""
+    begun, now = read_json(config.out / SETTINGS), config.drawn
+    other = [name for name in now if begun.get(name) != now[name]]
+    if other:
+        raise ValueError(
+            f"{config.out} was begun with another {', '.join(other)}; go on with the same, or give another --out"
+        )
 
 
 def _save(kept: Path, model: Adapted, optim: torch.optim.AdamW, progress: Progress, start: dict[str, float]) -> None:

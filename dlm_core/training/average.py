@@ -165,7 +165,7 @@ def main() -> None:
         "share": args.share,
     }
     embedded_weights.save(denoiser.model, args.one / "tokenizer.json", args.out, facts, found)
-    for name in ("agent.json", "selection.json"):
+    for name in ("agent.json", "selection.json", "records.json"):
         if (args.one / name).exists() and args.one != args.out:
             shutil.copy(args.one / name, args.out / name)
     print(found)

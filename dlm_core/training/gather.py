@@ -20,7 +20,6 @@ from .examples import Row, read_rows
 from .held_out import LEAST_LETTERS, Held
 
 HELD_OUT_OF = 50  # one title of so many is held out
-SQUAD_CHARACTERS = 1600
 Thin = Callable[[Row], Row | None]
 
 

@@ -53,6 +53,7 @@ DRAWERS: dict[str, Drawer] = {
 }
 PLAN = Path(__file__).with_name("plan.toml")
 POOL = 2048  # examples drawn together, sorted by length and cut into batches
+MOST_FAULTS = 1000  # draws in a row
 WIDTHS = 16  # a batch is as wide as a multiple of this
 FAULTS = (LookupError, ValueError, TypeError, AttributeError)  # of one row or one pool of examples, not of a training
 FAILED: Counter[str] = Counter()  # what a drawer could not make of a row, by drawer and fault, in this process
@@ -68,13 +69,17 @@ class Phase:
     slips: float = 0.0
 
     def draw(self, material: Material, rng: random.Random) -> Example:
-        """One example; where a drawer happened on what does not lend itself, another of the same drawer."""
-        while True:
+        """One example; where a drawer happened on what does not lend itself, another of the same drawer.
+
+        RuntimeError when nothing can be drawn: a training that sees the same batches again and again would not show it.
+        """
+        for _ in range(MOST_FAULTS):
             name = rng.choices(list(self.mix), list(self.mix.values()))[0]
             try:
                 return self.of(DRAWERS[name], material, rng)
             except FAULTS as fault:  # a row of a shape that a drawer did not foresee: the others go on, and it is told
                 FAILED[f"{name}: {fault!r}"] += 1
+        raise RuntimeError(f"{MOST_FAULTS} draws of the phase {self.name} failed one after the other: {dict(FAILED)}")
 
     @staticmethod
     def of(drawer: Drawer, material: Material, rng: random.Random) -> Example:

@@ -6,7 +6,6 @@ import email.utils
 import hashlib
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -353,6 +352,3 @@ def _onward(ask: Ask, source: Address, target: Address) -> Ask:
 
 def _loop(url: str) -> Refused:
     return Refused(f"{url} redirects in a circle, or more than {MAX_REDIRECTS} times.", cause="address", where=url)
-
-
-Fetch = Callable[[Ask], Page]

@@ -33,7 +33,7 @@ def test_the_skeleton_is_open_where_nothing_is_known() -> None:
     shown = report(state().model_copy(update={"draft": draft}))
     assert f"# {QUESTION}\n\n## Answer\n\n### What is the fastest barge?\n\n**▢▢▢**\n\n" in shown
     assert draft.span("q2.answer").kind == "NUMBER"
-    assert draft.dependents(["q1.answer"]) == ["q1.cite", "q1.standing"]
+    assert [s.id for s in draft.spans() if s.depends_on == ("q1.answer",)] == ["q1.cite", "q1.standing"]
 
 
 def test_a_single_question_needs_no_heading_of_its_own() -> None:

@@ -158,7 +158,11 @@ def test_every_other_way_to_the_model_and_to_the_sources_looks_at_the_clock() ->
         def vectors(self, texts: Sequence[str]) -> None:
             seen.append(texts)
 
-    late = watched(Tools(SlowWriter(hands), search, reader=cast(Any, Reads())), Clock(hands.time, hands))
+        tables = vectors
+
+    reads = cast(Any, Reads())
+    held = Tools(SlowWriter(hands), search, reader=reads, records=reads, judge=SlowWriter(hands))
+    late = watched(held, Clock(hands.time, hands))
     assert late.reader is not None
     assert late.writer.name == "scripted"
     for call in (
@@ -167,6 +171,8 @@ def test_every_other_way_to_the_model_and_to_the_sources_looks_at_the_clock() ->
         lambda: late.writer.verdicts([("a", "b")]),
         lambda: late.writer.fill([(["a"], [])]),
         lambda: late.reader.vectors(["a"]),  # type: ignore[union-attr]
+        lambda: late.records.tables([]),  # type: ignore[union-attr]
+        lambda: late.judge.verdicts([("a", "b")]),  # type: ignore[union-attr]
     ):
         with pytest.raises(BudgetSpent):
             call()

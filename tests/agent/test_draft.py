@@ -35,11 +35,6 @@ def test_a_person_marks_even_what_is_pinned() -> None:
     assert draft().mark("c", "open").span("c").status == "open"
 
 
-def test_dependents_follow_to_the_end() -> None:
-    assert draft().dependents(["a"]) == ["b", "c"]
-    assert draft().dependents(["c"]) == []
-
-
 def test_sections_take_their_place_in_the_order() -> None:
     new = draft().append(block("m", "middle", "M "), ("s1", "middle", "s2"))
     assert [b.id for b in new.blocks] == ["one", "m", "two"]

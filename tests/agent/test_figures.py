@@ -20,6 +20,9 @@ SOURCE = Source(id="s", uri="test:s", title="S", sha256="0" * 64)
         ("It was −7 m below.", "−7 m", -7.0, -7.0, "meter"),
         ("a loss of -3,2 Mio. EUR then", "-3,2 Mio. EUR", -3.2e6, -3.2e6, "EUR"),
         ("it grew by 2–3 % then", "2–3 %", 0.02, 0.03, "dimensionless"),
+        ("from -5 to 10 m deep", "-5 to 10 m", -5.0, 10.0, "meter"),
+        ("built in the 1990s by them", "1990", 1990.0, 1990.0, ""),
+        ("in the 33s that it took", "33s", 33.0, 33.0, "second"),
         ("worth $1.2 bn today", "$1.2 bn", 1.2e9, 1.2e9, "USD"),
         ("he is 5'10\" tall", "5'10\"", 1.778, 1.778, "meter"),
         ("between 10 and 20 km off", "10 and 20 km", 10_000.0, 20_000.0, "meter"),
@@ -123,3 +126,10 @@ def test_superlatives_ask_for_a_measure() -> None:
     assert asked_dimensions("Which lake is the deepest?") == {"length"}
     assert asked_dimensions("Which is the heaviest boat?") == {"mass"}
     assert asked_dimensions("Who built the boat?") == frozenset()
+
+
+def test_a_figure_in_brackets_is_a_loss() -> None:
+    loss = single("(500)")
+    assert loss is not None
+    assert loss.low == -500
+    assert single("(500 of 700)") is None

@@ -224,3 +224,31 @@ def test_what_a_column_holds_is_told() -> None:
     assert dimension_of("Depth (m)", ["31", "76"]) == "length"
     assert dimension_of("Length", ["24 m", "31 m"]) == "length"
     assert dimension_of("Crew", ["6", "9"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "right"),
+    [
+        ("How many drivers had pay 2024 of more than 33000?", "1"),
+        ("How many drivers had pay 2024 of no less than 32400?", "2"),
+        ("How many drivers had pay 2024 of not more than 32400?", "1"),
+        ("How many drivers had pay 2024 between 32000 and 33000?", "1"),
+    ],
+)
+def test_bounds_are_kept_as_they_are_said_and_rows_are_counted(question: str, right: str) -> None:
+    assert answer(question, "count") == right
+
+
+def test_a_bound_in_another_unit_than_the_columns_is_turned_into_it() -> None:
+    lakes = table("Lake,Area (ha)\nOrta,12\nSelm,3\nKelso,31", "Lakes")
+    found = compute(
+        Computation(table=lakes.id, operation="list", column="Lake", title="Lakes",
+                    conditions=(Condition(column="Area (ha)", relation="below", values=("5 ha",)),)), lakes,
+    )  # fmt: skip
+    assert found.text == "Selm"
+
+
+def test_a_month_is_the_same_on_every_day_that_it_is_read() -> None:
+    dated = table("Event,Day\nFair,2024-05-02\nRace,2024-05\nFeast,2024-06", "Events")
+    asked = Computation(table=dated.id, operation="first", column="Day", named="Event", title="Events")
+    assert compute(asked, dated).text == "Race"

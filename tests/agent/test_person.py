@@ -134,6 +134,20 @@ def test_a_cell_that_a_person_opens_is_read_again(both: ResearchState) -> None:
     assert (after.revisions[-1].reason, after.revisions[-1].evidence) == ("person", LOG.id)
 
 
+def test_an_empty_cell_that_a_person_opens_is_filled_or_said_to_be_empty(both: ResearchState) -> None:
+    state = with_table(both)
+    empty = state.draft.span("t.1.1").model_copy(update={"text": "", "support": (), "status": "unestablished"})
+    state = state.model_copy(update={"draft": state.draft.replace([empty])})
+    waiting, chooser = opened(state, "t.1.1"), Chooser(filled("12", LOG))
+    _, after = drained(reopening.settle(waiting, tools(chooser, Shelf())))
+    assert after == waiting, "nobody opened it: it waits for what is searched"
+    state = state.model_copy(update={"steering": Steering(reopen=("t.1.1",))})
+    _, after = drained(reopening.settle(opened(state, "t.1.1"), tools(chooser, Shelf())))
+    assert after.draft.span("t.1.1").text == "12"
+    _, after = drained(reopening.settle(opened(state, "t.1.1"), tools(Chooser(filled("", None)), Shelf())))
+    assert after.draft.span("t.1.1").status == "unestablished"
+
+
 def test_a_place_in_which_nothing_is_read_stands_as_it_stood(both: ResearchState) -> None:
     state = with_table(both)
     _, after = drained(reopening.settle(opened(state, "t.1.1"), tools(Chooser(filled("", None)), Shelf())))
@@ -216,6 +230,12 @@ def test_what_rests_on_a_part_keeps_it_when_both_move() -> None:
     assert "{q2}" in made[2].text
     turned = plans.questions(Plan.of(subquestions(CHAIN)).moved(1, 0).items, planner)
     assert turned[0].depends_on == (), "it cannot wait for what comes after it"
+
+
+def test_the_parts_of_a_persons_own_words_rest_on_each_other() -> None:
+    made = plans.questions(Plan().plus("Who won?").plus(CHAIN).items, planner)
+    assert [(q.id, q.depends_on) for q in made[:3]] == [("q1", ()), ("q2", ()), ("q3", ("q2",))]
+    assert "{q2}" in made[2].text
 
 
 def test_a_persons_words_form_and_scope_are_planned() -> None:

@@ -105,6 +105,8 @@ def test_what_is_written_stands_between_the_anchors() -> None:
         (0, "The tower Marisa at"),  # another name
         (1, "was built in 1899 by"),  # a figure
         (1, "was built for three years by"),  # a figure in letters
+        (1, "was built for fourteen years by"),
+        (1, "was the fourth work of"),
         (1, "was not built by"),  # a relation turned round
         (2, "² in"),  # a figure that is no digit
         (2, "in 1"),  # grown onto an anchor or not, it is a figure

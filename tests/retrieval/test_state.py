@@ -18,6 +18,7 @@ from palimpsest.retrieval import files as files_module
 from palimpsest.retrieval import index as index_module
 from palimpsest.retrieval.embed import HashEmbedder, Vectors
 from palimpsest.retrieval.index import Index
+from palimpsest.retrieval.loaders import load
 from palimpsest.retrieval.types import Where
 
 NOTES = {
@@ -374,3 +375,16 @@ def test_an_index_of_the_first_format_is_taken_over(folder: Path, tmp_path: Path
     assert sorted(path.name for path in at.iterdir() if path.suffix != ".lock") == [
         "index.sqlite", "lexical", "manifest.json", "origins.jsonl"]  # fmt: skip
     assert synced(at, folder) == fresh(folder)
+
+
+def test_a_document_that_was_given_under_a_files_name_gives_way_to_the_file(folder: Path, tmp_path: Path) -> None:
+    """Indexes of the first format held the bundled library as given documents: each source would be cited twice."""
+    file = folder / "a.md"
+    with Index.open(tmp_path / "index", Counted()) as index:
+        file.write_text(NOTES["a.md"].replace("Cats", "All cats"))
+        index.add_documents([load(file, uri="library:a.md")])
+        file.write_text(NOTES["a.md"])
+        index.add_documents([load(folder / "b.txt", uri="mine:b")])
+        index.sync([file], naming=lambda path: f"library:{path.name}")
+        assert sorted(source.uri for source in index.documents()) == ["library:a.md", "mine:b"]
+        assert not any("All cats" in hit.passage.text for hit in index.search_dense("cats", 50))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from palimpsest.retrieval.chunks import passages
 from palimpsest.retrieval.embed import HashEmbedder
+from palimpsest.retrieval.loaders import load
 from palimpsest.workflows import corpus
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.errors import ResearchError
@@ -148,3 +150,18 @@ def test_there_is_time_for_documents_until_three_quarters_of_a_budget() -> None:
     assert [hurry(), hurry.is_late] == [True, False]
     time[0] = 56.0
     assert [hurry(), hurry.is_late] == [False, True]
+
+
+def test_a_table_that_the_index_does_not_hold_is_read_where_it_is_whole(config: Config, tmp_path: Path) -> None:
+    """A person brings such a document, or its file went while the run was stopped."""
+    brought = tmp_path / "fares.csv"
+    brought.write_text("name,fare\n" + "".join(f"boat {n},{n}\n" for n in range(400)))
+    pieces = passages(load(brought))
+    assert len(pieces) > 2
+    held = corpus.Corpus(config, lambda config: corpus.open_index(config))
+    try:
+        (table,) = held.tables(pieces)
+        assert len(table.rows) == 400
+        assert held.tables(pieces[1:]) == [], "nothing is computed over a part of it"
+    finally:
+        held.close()

@@ -62,10 +62,10 @@ def test_what_is_pinned_withstands_evidence_until_it_is_let_go(run: Run, tmp_pat
 
 
 def test_a_persons_words_stand_in_a_sentence_marked_and_pinned(run: Run, tmp_path: Path) -> None:
-    events = list(steering.edit(run, "c1.5", "thirteen"))
+    events = list(steering.edit(run, "c1.5", "thirteen knots"))
     edited = next(e for e in events if e.kind == "edited")
-    assert (edited.data["old"], edited.data["new"]) == ("12", "thirteen")
-    assert "which reaches thirteen knots. [1] *(a person's words: “thirteen”)*" in body(run)
+    assert (edited.data["old"], edited.data["new"]) == ("12 knots", "thirteen knots")
+    assert "which reaches thirteen knots. [1] *(a person's words: “thirteen knots”)*" in body(run)
     span = run.state(2).draft.span("c1.5")
     assert (span.person, span.status, span.support) == (True, "pinned", ())
     assert "(a person's words)" in (run.folder / "report.html").read_text(encoding="utf-8")
@@ -101,10 +101,10 @@ def test_a_persons_answer_takes_the_place_of_one_that_was_read(run: Run) -> None
 
 def test_words_that_nobody_wrote_are_no_persons(run: Run) -> None:
     """A draft that says of words that they are a person's is believed only as far as the record goes."""
-    list(steering.edit(run, "c1.5", "thirteen"))
+    list(steering.edit(run, "c1.5", "thirteen knots"))
     path = run.folder / "drafts" / "2.json"
     path.write_text(path.read_text(encoding="utf-8").replace("thirteen", "fourteen"), encoding="utf-8")
-    assert any("knows nothing of a person's words 'fourteen'" in p for p in verify(run))
+    assert any("knows nothing of a person's words 'fourteen knots'" in p for p in verify(run))
 
 
 @pytest.mark.parametrize("name", ["1", "[1]", "Barges of 2024"])

@@ -125,6 +125,25 @@ def test_a_terminated_process_leaves_a_report(patient: Config) -> None:
     assert verify(run) == []
 
 
+def test_no_code_of_the_folder_that_a_run_was_started_in_is_run(rivals: Config, tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('taken over')\n", encoding="utf-8")
+    run = processes.begin(scripted.QUESTION, rivals)
+    run.save(run.record().model_copy(update={"started_in": tmp_path}))
+    for file in rivals.docs[0].iterdir():
+        file.unlink()  # it ends at once
+    processes.spawn(run)
+    wait_for(lambda: not processes.is_alive(run))
+    assert "holds no file to read" in processes.problem(run)
+
+
+def test_a_warning_is_no_fault(rivals: Config) -> None:
+    run = processes.begin(scripted.QUESTION, rivals)
+    (run.folder / processes.LOG).write_text("UserWarning: of a library\n", encoding="utf-8")
+    assert processes.status(run) == "unfinished"
+    (run.folder / processes.LOG).write_text("Traceback (most recent call last):\n", encoding="utf-8")
+    assert processes.status(run) == "failed"
+
+
 def test_what_a_process_failed_of_is_told(patient: Config, tmp_path: Path) -> None:
     run = processes.begin(scripted.QUESTION, patient)
     for file in patient.docs[0].iterdir():

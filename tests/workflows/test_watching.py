@@ -21,7 +21,9 @@ def test_a_run_is_seen_while_it_is_written_and_when_it_was_stopped(config: Confi
     seen = watching.watch(run)
     assert seen.status == "running"
     assert [e["text"] for e in seen.events] == [e.text for e in heard]
-    assert [q.id for q in seen.state.questions] == ["q1", "q2"]
+    assert [q.id for q in seen.state.questions] == ["q1", "q2", "q3"], (
+        "two facts, and sections: toy vectors leave it unsure"
+    )
     events.close()  # type: ignore[attr-defined]
     assert watching.watch(run).status == "unfinished"
     list(research.resume(run))

@@ -15,7 +15,7 @@ from . import settings
 def begin(question: str, config: Config, plan: Plan | None = None, name: str = "") -> Run:
     """Start a run; whatever becomes of this page, it goes on. ResearchError for what cannot be asked or read."""
     run = processes.begin(question, config, plan, name)
-    processes.spawn(run, settings.current().config)
+    processes.spawn(run, config)  # whoever chose the settings named their hosts
     return run
 
 

@@ -86,9 +86,11 @@ def _documents() -> Any:
 
 def _more() -> dict[str, Any]:
     config = settings.current().config
-    model = st.text_input(
-        "Model", value=config.model, help="embedded, a folder of weights, a Hugging Face id, or a server's address"
-    )
+    model = config.model
+    if settings.current().is_local:
+        model = st.text_input(
+            "Model", value=config.model, help="embedded, a folder of weights, a Hugging Face id, or a server's address"
+        )
     left, right = st.columns(2)
     budget = left.text_input("Time limit", placeholder="none; or 90s, 5m", key="budget")
     seed = right.number_input("Seed", value=config.seed, step=1, help="the same seed gives the same report")
@@ -117,7 +119,10 @@ def _start(question: str, docs: Any, chosen: dict[str, Any], straight: bool) -> 
         return
     held = settings.current()
     name = fresh_name(question)
-    paths = uploads.keep(held.runs / name / "uploads", docs) if st.session_state.get("where") == UPLOAD else tuple(docs)
+    paths = tuple(docs)
+    if st.session_state.get("where") == UPLOAD:
+        paths = (held.runs / name / "uploads",)
+        uploads.keep(paths[0], docs)
     config: Config = make({**held.config.model_dump(), "docs": paths, "out": held.runs, **chosen})
     if straight:
         run = acts.begin(question, config, name=name)

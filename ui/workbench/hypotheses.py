@@ -9,7 +9,6 @@ import streamlit as st
 
 from palimpsest.agent.hypotheses import Hypothesis, Relation
 from palimpsest.agent.state import ResearchState
-from palimpsest.workflows.calibration import numbers_of
 from palimpsest.workflows.rendering.text import title_of, visible
 from palimpsest.workflows.runs import Run
 from palimpsest.workflows.watching import Watched
@@ -42,16 +41,12 @@ def show(run: Run, seen: Watched) -> None:
                 key=f"belief-{run.folder.name}",
                 alt="How belief in the rival answers moved",
             )
-        st.html(text("p", _scale(seen), class_="pp-soft"))
+        st.html(text("p", SCALE, class_="pp-soft"))
     with st.expander("The same as a list"):
         st.html(element("div", "".join(_question(state, q.id, q.asked) for q in state.questions), class_="pp-card"))
 
 
-def _scale(seen: Watched) -> str:
-    """What the height of a curve means; a probability only where it was calibrated for this model."""
-    if numbers_of(seen.record.config.model).fitted_on:
-        return "Belief is the calibrated probability of an answer, by the numbers fitted for this model; it moves with every reading."
-    return "Belief is shown by height only: nothing was calibrated for this model, so that a figure would mean nothing."
+SCALE = "Belief is shown by height only, and moves with every reading: it is not calibrated well enough to be shown as a figure."
 
 
 def described(state: ResearchState) -> str:
@@ -155,7 +150,7 @@ def beliefs(seen: Watched) -> dict[str, Curve]:
 def over_time(seen: Watched, curves: dict[str, Curve]) -> dict[str, Any]:
     """A line for each rival, over the events of the run."""
     names = {h.id: shorten(visible(h.text), 34, placeholder=" …") for h in seen.state.graph.hypotheses}
-    last, figures = len(seen.events), bool(numbers_of(seen.record.config.model).fitted_on)
+    last = len(seen.events)
     series = [
         {
             "type": "line",
@@ -180,7 +175,7 @@ def over_time(seen: Watched, curves: dict[str, Curve]) -> dict[str, Any]:
             "max": last,
             "splitLine": {"show": False},
         },
-        "yAxis": {"type": "value", "min": 0, "max": 1, "axisLabel": {"show": figures}, "name": "belief"},
+        "yAxis": {"type": "value", "min": 0, "max": 1, "axisLabel": {"show": False}, "name": "belief"},
         "series": series,
     }
 

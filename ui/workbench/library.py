@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -44,6 +45,11 @@ def _first(held: settings.Settings) -> list[Path]:
     return [*(held.folder / p for p in held.config.docs), *([own] if own.is_dir() else [])]
 
 
+def _keep(folder: Path, files: Sequence[Any]) -> None:
+    uploads.keep(folder, files)
+    _add(folder)
+
+
 def _change() -> None:
     held = settings.current()
     with st.expander("Add or remove documents"):
@@ -54,7 +60,7 @@ def _change() -> None:
             max_upload_size=uploads.MOST_MEGABYTES,
         )
         if files and st.button("Add these files"):
-            navigation.guarded(lambda: _add(uploads.keep(held.runs / DOCUMENTS, files)[0]))
+            navigation.guarded(lambda: _keep(held.runs / DOCUMENTS, files))
         if held.is_local:
             name = st.text_input("Folder or file of this machine", key="add-folder", placeholder="notes/")
             if st.button("Add this folder", disabled=not name.strip()):

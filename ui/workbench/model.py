@@ -72,7 +72,7 @@ def _measured() -> None:
     measured = calibration()
     if not measured:
         navigation.empty(
-            "Nothing was measured of this model, so no figure of it is shown anywhere. Calibrate it to see more."
+            "Nothing was measured of this model; the figures on the canvas are its raw output. Calibrate it to see more."
         )
         return
     rows = "".join(

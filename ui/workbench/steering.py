@@ -49,7 +49,7 @@ def _edit(run: Run, span: Span | None) -> None:
 
 def _ask(run: Run, block: Block | None, span: Span | None) -> None:
     question = st.text_input("Ask about this", key=f"about-{_id(span)}", placeholder="since when?")
-    if st.button("Ask about these words", key="ask-it"):
+    if st.button("Ask about these words", key="ask-it", disabled=not question.strip()):
         words = " ".join((block.text if block else "").split())
         _revise(run, Steering(question=f"{question.rstrip(' ?.')} (“{words}”)?"))
 
@@ -97,8 +97,7 @@ def _evidence(run: Run, ready: bool) -> None:
     address = st.text_input("Or an address", key="evidence-address", disabled=offline, placeholder="https://…")
     if st.button("Hold the report against it", disabled=not ready, key="add-evidence"):
         folder = run.folder / "uploads" / str(len(run.record().versions) + 1)
-        kept = uploads.keep(folder, files)[0] if files else None
-        paths = tuple(sorted(kept.iterdir())) if kept else ()
+        paths = uploads.keep(folder, files) if files else ()
         texts, urls = (tuple(filter(None, (words.strip(),))) for words in (note, address))
         _revise(run, NOTHING, Evidence(files=paths, texts=texts, urls=urls))
 

@@ -22,7 +22,7 @@ def endings() -> list[str]:
 
 
 def keep(folder: Path, files: Sequence[Any]) -> tuple[Path, ...]:
-    """Write uploaded files into a folder; returns the folder. ResearchError when they are too many or too large."""
+    """Write uploaded files beside those that a folder holds; their paths. ResearchError when they are too many or too large."""
     if len(files) > MOST_FILES:
         raise ResearchError(f"{len(files)} files are too many at once; upload at most {MOST_FILES}", USAGE)
     for file in files:
@@ -31,9 +31,11 @@ def keep(folder: Path, files: Sequence[Any]) -> tuple[Path, ...]:
                 f"{name_of(file.name, 0)} is larger than {MOST_MEGABYTES} MB; put it into a folder instead", USAGE
             )
     folder.mkdir(parents=True, exist_ok=True)
-    for number, file in enumerate(files, 1):
-        (folder / name_of(file.name, number)).write_bytes(file.getvalue())
-    return (folder,)
+    first = 1 + sum(1 for _ in folder.iterdir())
+    kept = tuple(folder / name_of(file.name, number) for number, file in enumerate(files, first))
+    for path, file in zip(kept, files, strict=True):
+        path.write_bytes(file.getvalue())
+    return kept
 
 
 def name_of(name: str, number: int) -> str:

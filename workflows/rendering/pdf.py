@@ -54,7 +54,7 @@ def _words(block: Block) -> str:
 
 
 def _heading(state: ResearchState, block: Block) -> str:
-    return f"#heading(level: {block.level})[{said(block.text)}]"
+    return f"#heading(level: {block.level})[{_words(block)}]"
 
 
 def _answer(state: ResearchState, block: Block) -> str:
@@ -83,7 +83,7 @@ def _table(state: ResearchState, block: Block) -> str:
 def _cell(state: ResearchState, span: Span) -> str:
     if span.status in ("open", "unestablished"):
         return said(text.OPEN if span.status == "open" else "–")
-    return said(span.text) + _cited(state, span)
+    return said(span.text) + " #soft[(a person's words)]" * span.person + _cited(state, span)
 
 
 def _conflict(state: ResearchState, block: Block) -> str:
@@ -114,7 +114,8 @@ def _source(state: ResearchState, block: Block) -> str:
     source = source_of(state, block.about)
     number = state.references.index(source.id) + 1
     noted = marks(source, state.banned)
-    parts = [f"[{number}] {source.title}", ", ".join(source.authors), source.date or "Undated", source.uri, *noted]
+    dated = f"{source.date} ({source.date_from})" if source.date and source.date_from else source.date or "Undated"
+    parts = [f"[{number}] {source.title}", ", ".join(source.authors), dated, source.uri, *noted]
     told = ". ".join(part.rstrip(".") for part in parts if part)
     return f"#block[{said(told)} #soft[{said(f'(text SHA-256 {source.sha256[:12]})')}]]"
 

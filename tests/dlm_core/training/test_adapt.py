@@ -196,6 +196,25 @@ def test_killed_and_begun_again_it_is_the_same_model(tmp_path: Path) -> None:
         assert (other.out / name).read_bytes() == (asked.out / name).read_bytes()
 
 
+def test_a_training_goes_on_with_what_it_was_begun_with(tmp_path: Path) -> None:
+    asked = config(tmp_path, steps=1)
+    list(adapt(asked))
+    with pytest.raises(ValueError, match="begun with another seed"):
+        list(adapt(replace(asked, seed=1, steps=2)))
+    asked.data.write_text(asked.data.read_text().rstrip("\n") + "\n" + json.dumps({"text": "More. " * 50}) + "\n")
+    with pytest.raises(ValueError, match="begun with another data"):
+        list(adapt(replace(asked, steps=2)))
+
+
+def test_a_text_that_stands_twice_is_one(tmp_path: Path) -> None:
+    asked = config(tmp_path, steps=1)
+    asked.data.write_text((json.dumps({"text": REAL}) + "\n") * 3, encoding="utf-8")
+    with pytest.raises(ValueError, match="two different texts"):
+        documents(replace(asked, documents=3))
+    trained, held = parted(["a", "b"])
+    assert len(trained) == len(held) == 1
+
+
 def test_what_cannot_be_adapted_is_said(tmp_path: Path) -> None:
     asked = config(tmp_path, steps=1)
     with pytest.raises(ModelError, match="adapt --from"):
@@ -207,6 +226,8 @@ def test_what_cannot_be_adapted_is_said(tmp_path: Path) -> None:
     (asked.source / "config.json").write_text(json.dumps({**facts, "architectures": ["GPT2LMHeadModel"]}))
     with pytest.raises(ModelError, match="GPT2LMHeadModel"):
         list(adapt(replace(asked, out=tmp_path / "third")))
+    with pytest.raises(ValueError, match="the checkpoint itself"):
+        replace(asked, out=asked.source)
     with pytest.raises(ValueError, match="whole blocks"):
         replace(asked, length=30)
     with pytest.raises(ValueError, match="either"):

@@ -213,6 +213,16 @@ def test_a_draw_that_fails_is_counted_and_another_takes_its_place(
     plan.FAILED.clear()
 
 
+def test_a_phase_of_which_nothing_can_be_drawn_ends(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(m: Material, rng: random.Random) -> judgement.Example:
+        return judgement.Example(**m.rows["squad_train"][0]["missing"])
+
+    monkeypatch.setitem(DRAWERS, "fever", broken)
+    with pytest.raises(RuntimeError, match="draws of the phase mixed failed"):
+        plan.Phase("mixed", 1.0, {"fever": 1.0}).draw(material, random.Random(0))
+    plan.FAILED.clear()
+
+
 def test_words_that_the_evidence_repeats_are_copied_from_it(material: Material) -> None:
     examples = drawn(reading.phrase, material, 200)
     assert examples

@@ -98,8 +98,11 @@ def test_uploads_are_kept_under_names_of_ours(name: str, kept: str) -> None:
 
 
 def test_uploads_are_bounded_and_kept_whole(tmp_path: Path) -> None:
-    (folder,) = uploads.keep(tmp_path / "run" / "uploads", [Sent("a.md", b"x"), Sent("a.md", b"y")])
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {"001-a.md": b"x", "002-a.md": b"y"}
+    kept = uploads.keep(tmp_path / "run" / "uploads", [Sent("a.md", b"x"), Sent("a.md", b"y")])
+    assert [(p.name, p.read_bytes()) for p in kept] == [("001-a.md", b"x"), ("002-a.md", b"y")]
+    (later,) = uploads.keep(tmp_path / "run" / "uploads", [Sent("a.md", b"z")])
+    assert later.name == "003-a.md"
+    assert [p.read_bytes() for p in kept] == [b"x", b"y"], "nothing that was kept is written over"
     large: Any = Sent("big.pdf", b"", size=uploads.MOST_MEGABYTES * 2**20 + 1)
     with pytest.raises(uploads.ResearchError, match="larger than"):
         uploads.keep(tmp_path / "more", [large])

@@ -34,7 +34,11 @@ def items(shown: AppTest) -> list[str]:
 
 def test_the_plan_waits_for_a_person(config: Config, went: Ways) -> None:
     shown = proposed()
-    assert items(shown) == ["What is the fastest barge on Lake Orta?", "How many knots does it reach?"]
+    assert items(shown) == [
+        "What is the fastest barge on Lake Orta?",
+        "How many knots does it reach?",
+        scripted.QUESTION,
+    ]
     assert Run.all(config.out) == []
     press(shown, "Start")
     (run,) = Run.all(config.out)
@@ -45,7 +49,14 @@ def test_the_plan_waits_for_a_person(config: Config, went: Ways) -> None:
 def test_a_plan_is_edited_reordered_cut_and_added_to(config: Config, went: Ways) -> None:
     shown = proposed()
     press(shown, "Down")
-    assert items(shown) == ["How many knots does it reach?", "What is the fastest barge on Lake Orta?"]
+    assert items(shown) == [
+        "How many knots does it reach?",
+        "What is the fastest barge on Lake Orta?",
+        scripted.QUESTION,
+    ]
+    press(shown, "Cut")
+    assert items(shown) == ["What is the fastest barge on Lake Orta?", scripted.QUESTION]
+    press(shown, "Down")
     press(shown, "Cut")
     assert items(shown) == ["What is the fastest barge on Lake Orta?"]
     next(t for t in shown.text_input if t.label == "Item 1").set_value("Which barge is the fastest?").run()
