@@ -28,6 +28,16 @@ Docs = Annotated[
 ]
 
 
+ModelHost = Annotated[
+    str | None, typer.Option("--model", help="the host that the run asks, if it asks one and you trust it")
+]
+
+
+WriterHost = Annotated[
+    str | None, typer.Option("--writer", help="the chat endpoint that the run asks, if it asks one and you trust it")
+]
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="one event per line on standard output")]
 
 

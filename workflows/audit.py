@@ -11,7 +11,7 @@ from palimpsest.agent import prose, tabling
 from palimpsest.agent.draft import COPIED, Block, Span, moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.state import ResearchState
-from palimpsest.agent.steering import Edit
+from palimpsest.agent.steering import Edit, Steering
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 
 from . import export, seal
@@ -35,8 +35,8 @@ def verify(run: Run, kept: str = "") -> list[str]:
     states = [run.state(v.number) for v in done]
     problems = [*_log_problems(run, kept), *_seal_problems(run, record, done)]
     problems += _file_problems(run, record, states[-1])
-    written = {e for v in done for e in v.steering.edits}
-    return [*problems, *_draft_problems(run, states, written)]
+    wishes = [v.steering for v in done]
+    return [*problems, *_draft_problems(run, states, wishes)]
 
 
 def compare(run: Run, report: str) -> list[str]:
@@ -134,18 +134,20 @@ def _difference(run: Run, name: str, expected: str) -> str:
     return f"{name} was changed after it was written: line {line + 1} is {shown!r}"
 
 
-def _draft_problems(run: Run, states: Sequence[ResearchState], written: Set[Edit]) -> list[str]:
+def _draft_problems(run: Run, states: Sequence[ResearchState], wishes: Sequence[Steering]) -> list[str]:
     """Every word of the last draft against its source, or what a person wrote, and every version against the one before."""
     state = states[-1]
     texts, problems = _sources(run, state)
+    edits, pinned = {e for w in wishes for e in w.edits}, {name for w in wishes for name in w.pin}
     for passage in state.passages:
         if passage.source.id in texts and texts[passage.source.id][passage.start : passage.end] != passage.text:
             problems.append(f"passage {passage.id} is not what {passage.source.title!r} says at {passage.start}")
     for block in state.draft.blocks:
         for span in block.spans:
             problems += _span_problems(span, state, texts, written=block.kind == "prose" and prose.is_written(span))
-        problems += _block_problems(block, state)
-        problems += _person_problems(block, written)
+        if not _is_kept(block, pinned):
+            problems += _block_problems(block, state)
+        problems += _person_problems(block, edits)
     for old, new in pairwise(states):
         opened = [s for r in new.revisions if r.version == new.version for s in r.reopened]
         problems += [
@@ -170,6 +172,14 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
     if block.kind == "statement":
         return _statement_problems(block)
     return _answer_problems(block, state) if block.kind == "answer" else []
+
+
+def _is_kept(block: Block, pinned: Set[str]) -> bool:
+    """Whether a person keeps an answer that was read in a source: it stays when the quotation above it goes."""
+    place = block.words[0] if block.kind == "answer" and len(block.words) == 1 else None
+    return (
+        place is not None and place.kind in COPIED and place.status == "pinned" and bool({place.id, block.id} & pinned)
+    )
 
 
 def _answer_problems(block: Block, state: ResearchState) -> list[str]:

@@ -142,6 +142,13 @@ def test_a_strangers_host_is_named_by_the_person_or_not_at_all(command: Command,
     assert command("resume", "last", "--model", "http://127.0.0.1:9", "--quiet").code == 0
 
 
+def test_a_run_with_a_chat_writer_goes_on_when_its_host_is_named_again(command: Command, unfinished: Run) -> None:
+    record, writer = unfinished.record(), "http://127.0.0.1:9/v1#tiny"
+    unfinished.save(record.model_copy(update={"config": record.config.model_copy(update={"writer": writer})}))
+    assert_refused(command("resume", "last"), 2, f"--writer {writer}")
+    assert command("resume", "last", "--writer", writer, "--quiet").code == 0
+
+
 def test_help_names_every_way_to_steer(command: Command) -> None:
     told = command("revise", "--help").out
     assert all(option in told for option in ("--evidence", "--note", "--reopen", "--pin", "--unpin", "--edit", "--ban"))

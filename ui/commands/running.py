@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import streams
-from ..options import MODEL_HELP, AsJson, ConfigFile, Docs, Out, Quiet, Reference, RowsAsJson
+from ..options import MODEL_HELP, AsJson, ConfigFile, Docs, ModelHost, Out, Quiet, Reference, RowsAsJson, WriterHost
 from ..planning import approved
 from ..progress import follow
 from ..saying import announce, body, configured, find, may_leave, print_json, say
@@ -86,20 +86,20 @@ def run(
     def begin(watch: Show | None) -> Generator[Event, None, None]:
         return research(asked, settings, plan=plan, approve=may_leave, created=made.append, name=name, watch=watch)
 
-    follow(begin, as_json, quiet, f"research resume last{_elsewhere(out, model)}", made, seal)
+    follow(begin, as_json, quiet, f"research resume last{_elsewhere(out, model, writer)}", made, seal)
 
 
-def _elsewhere(out: Path | None, model: str | None) -> str:
-    """What has to be said again to go on with a run: where it lies, and the host that it asks."""
-    host = f" --model {shlex.quote(model)}" if model and "://" in model else ""
-    return (f" --out {shlex.quote(str(out))}" if out else "") + host
+def _elsewhere(out: Path | None, model: str | None, writer: str | None) -> str:
+    """What has to be said again to go on with a run: where it lies, and the hosts that it asks."""
+    asked = f" --model {shlex.quote(model)}" if model and "://" in model else ""
+    written = f" --writer {shlex.quote(writer)}" if writer else ""
+    return (f" --out {shlex.quote(str(out))}" if out else "") + asked + written
 
 
 def resume(
     reference: Reference,
-    model: Annotated[
-        str | None, typer.Option(help="the host that the run asks, if it asks one and you trust it")
-    ] = None,
+    model: ModelHost = None,
+    writer: WriterHost = None,
     out: Out = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
@@ -111,13 +111,13 @@ def resume(
     """
     from palimpsest.workflows import research
 
-    found, own = find(reference, out, config), configured(config, model=model, out=out)
+    found, own = find(reference, out, config), configured(config, model=model, writer=writer, out=out)
     announce(found)
     follow(
         lambda watch: research.resume(found, own=own, approve=may_leave, watch=watch),
         as_json,
         quiet,
-        f"research resume {shlex.quote(str(found.folder))}{_elsewhere(None, model)}",
+        f"research resume {shlex.quote(str(found.folder))}{_elsewhere(None, model, writer)}",
         [found],
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import streams
-from ..options import AsJson, ConfigFile, Out, Quiet, Reference, RowsAsJson
+from ..options import AsJson, ConfigFile, ModelHost, Out, Quiet, Reference, RowsAsJson, WriterHost
 from ..progress import follow
 from ..saying import announce, configured, find, may_leave, print_json
 
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from palimpsest.workflows.changes import Change
     from palimpsest.workflows.config import Config
     from palimpsest.workflows.runs import Run
-
-
-Model = Annotated[
-    str | None, typer.Option("--model", help="the host that the run asks, if it asks one and you trust it")
-]
 
 
 def revise(
@@ -48,7 +43,8 @@ def revise(
     ban: Annotated[
         list[str] | None, typer.Option("--ban", help="a source that counts no more: its number, id or address")
     ] = None,
-    model: Model = None,
+    model: ModelHost = None,
+    writer: WriterHost = None,
     out: Out = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
@@ -73,13 +69,14 @@ def revise(
         edits=tuple(map(_edit, edit or ())),
     )  # fmt: skip
     found = find(reference, out, config)
-    _write(found, wish, brought, configured(config, model=model, out=out), as_json, quiet)
+    _write(found, wish, brought, configured(config, model=model, writer=writer, out=out), as_json, quiet)
 
 
 def ask(
     reference: Reference,
     question: Annotated[str, typer.Argument(help="the question that follows, in quotes")],
-    model: Model = None,
+    model: ModelHost = None,
+    writer: WriterHost = None,
     out: Out = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
@@ -96,7 +93,14 @@ def ask(
     if not words.strip():
         raise ResearchError('the question is empty; ask one: research ask last "And who paid for it?"', USAGE)
     found = find(reference, out, config)
-    _write(found, Steering(question=words), NO_EVIDENCE, configured(config, model=model, out=out), as_json, quiet)
+    _write(
+        found,
+        Steering(question=words),
+        NO_EVIDENCE,
+        configured(config, model=model, writer=writer, out=out),
+        as_json,
+        quiet,
+    )
 
 
 def _write(found: Run, wish: Steering, brought: Evidence, own: Config, as_json: bool, quiet: bool) -> None:

@@ -32,6 +32,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 def _run_to_its_end(run: Run, own: Config | None = None) -> int:
+    research.check_hosts(run.record(), own)
     list(research.go_on(run))
     return 0
 
