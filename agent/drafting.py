@@ -13,6 +13,7 @@ from .evidence_text import Part, content, overlap, parts, same_answer, sentence_
 from .hypotheses import Edge, Hypothesis, Relation
 from .numbers import Numbers
 from .questions import resolved
+from .rivals import takes_precedence
 from .standing import standing
 from .state import Event, Query, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
 from .tabling import is_verbatim, lay_under
@@ -123,7 +124,7 @@ def write_answers(state: ResearchState, tools: Tools) -> Steps:
         place, answer = slot_of(state, question), best_answer(state, tools.numbers, question)
         if answer and question.tentative and answer.probability < TENTATIVE:
             continue
-        if place.status != "pinned" and answer and not _stays(state, tools.numbers, place, answer):
+        if place.status != "pinned" and answer and not _stays(state, tools.numbers, question, answer):
             reason = why_open(state, question, tools.numbers)
             if place.text and reason not in tools.reopens:
                 continue
@@ -138,10 +139,20 @@ def write_answers(state: ResearchState, tools: Tools) -> Steps:
     return state
 
 
-def _stays(state: ResearchState, numbers: Numbers, place: Span, answer: Hypothesis) -> bool:
-    """Whether the written answer stands against this one: the same, or not believed enough more."""
+def _stays(state: ResearchState, numbers: Numbers, question: SubQuestion, answer: Hypothesis) -> bool:
+    """Whether the written answer stands against this one: the same, or not believed enough more.
+
+    One that was read in the sentence that answers what it depends on speaks of that very thing: without a source that takes
+    precedence, it falls only when contradicted.
+    """
+    place = slot_of(state, question)
     if place.status != "filled" or place.hypothesis is None:
         return False
+    before = [quote_of(state, q) for q in state.facts if q.id in question.depends_on]
+    if any(quoted and holds(quoted, s) for quoted in before for s in place.support[:1]):
+        own, other = (state.passage(s[0].passage) for s in (place.support, answer.support))
+        if not takes_precedence(state, own, other, question.as_of):
+            return True
     return answer.belief <= state.graph.get(place.hypothesis).belief + numbers.margin
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from palimpsest.agent import blocks, checking, drafting, rivals, steps
-from palimpsest.agent.draft import Block, Span, Support
+from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Hypothesis
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers, log_odds
@@ -125,7 +125,9 @@ def pin_what_is_written(n: Numbers) -> None:
 def pin_what_gives_way(n: Numbers) -> None:
     held = with_answers(answer(0.0))
     slot = Span(id="q1.answer", text="x", kind="NUMBER", status="filled", hypothesis="q1.h1")
-    decides(*[drafting._stays(held, n, slot, answer(odds, "q1.h2")) for odds in (0.27, 0.29)])
+    block = blocks.answer(asked(held), "answer.q1").model_copy(update={"spans": (slot,)})
+    held = held.model_copy(update={"draft": Draft(blocks=(block,))})
+    decides(*[drafting._stays(held, n, asked(held), answer(odds, "q1.h2")) for odds in (0.27, 0.29)])
 
 
 def pin_a_bridge(n: Numbers) -> None:

@@ -19,5 +19,9 @@ def test_the_default_run_reopens_what_a_newer_document_contradicts(tmp_path: Pat
     told = report.read_text(encoding="utf-8")
     assert any(e.kind == "reopened" for e in events)
     assert "**DiffusionGemma-26B-A4B**" in told
+    assert "**1,288**" in told, (
+        "what it depends on is answered by the same sentence: no other sentence makes that unsure"
+    )
+    assert "“1,100” → “1,288”: contradicted by" in told
     assert "“LLaDA-MoE-7B-A1B” → “DiffusionGemma-26B-A4B”: contradicted by" in told
     assert events[-1].data["answered"] == 2
