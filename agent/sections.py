@@ -15,6 +15,7 @@ from palimpsest.retrieval.types import Hit
 from . import blocks, forms, outline
 from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
+from .frames import Slot, Token
 from .outline import Vectors
 from .selection import Chosen, Sentence, overlapping
 from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
@@ -55,6 +56,15 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         return state
     if tools.watch:
         tools.watch.note(f"weighing the sentences of {len(hits)} passages")
+        tools.watch.slots(
+            Slot(
+                span="outline",
+                block="question.heading",
+                kind="OUTLINE",
+                reason="outline",
+                tokens=(Token(text="", open=True),),
+            )
+        )
     chosen = reader.choose(question.text, hits, state.budget.characters)
     if not chosen:
         return state
@@ -85,10 +95,14 @@ def _begin(
     short = _in_short(parts)
     if verdict := forms.verdict(sides, chosen):
         state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, verdict)])
-    for number, part in enumerate(parts, 1):
+    slots = [_heading(f"section.{number}", part) for number, part in enumerate(parts, 1)]
+    for number, (slot, part) in enumerate(zip(slots, parts, strict=True), 1):
+        mask = slot.model_copy(update={"text": "", "status": "open", "support": ()})
+        state = blocks.put(state, [blocks.outline(f"section.{number}", mask, part.lead)])
+    yield state
+    for number, (slot, part) in enumerate(zip(slots, parts, strict=True), 1):
         section = f"section.{number}"
-        slot = _heading(section, part)
-        state = blocks.put(state, [blocks.outline(section, slot, part.lead)])
+        state = state.model_copy(update={"draft": state.draft.replace([slot])})
         yield Event(
             step="revise", kind="wrote", text=f"outline: {slot.text}", data={"span": slot.id, "text": slot.text}
         )

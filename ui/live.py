@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 A_SECOND = 5  # times the screen is drawn anew
 ROOM = 14  # lines of draft that are shown, in a terminal that is high enough
+BESIDE = 3  # verdicts and other slots that are shown beside a block, the latest of them
 MASK = "▒▒▒▒"
 KINDS = {  # of masks, and their colours; where there are none, the kind stands beside the mask
     "ENTITY": "cyan",
@@ -86,9 +87,8 @@ class Screen:
             text.append_text(self._span(span))
         if block.kind == "quotation":
             text.append("”")
-        for slot in (
-            s for s in self.slots.values() if s.block == block.id and s.span not in {w.id for w in block.words}
-        ):
+        beside = [s for s in self.slots.values() if s.block == block.id and s.span not in {w.id for w in block.words}]
+        for slot in beside[-BESIDE:]:
             text.append_text(Text("  ").append_text(_slot(slot)))
         return text
 
@@ -124,7 +124,9 @@ def _slot(slot: Slot) -> Text:
             text.append(f" {token.text or MASK} ", style=f"{colour} reverse")
         else:
             text.append(f"{token.text} ", style=f"{colour} bold")
-    label = slot.kind.lower() + (f": {slot.reason}" if slot.reason not in ("", "question") else "")
+    if not any(token.open for token in slot.tokens):
+        return text
+    label = slot.kind.lower() + (f": {slot.reason}" if slot.reason not in ("", "question", slot.kind.lower()) else "")
     return text.append(f" {label} ", style="dim")
 
 
