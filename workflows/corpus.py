@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from palimpsest.agent.budget import READING, Clock
+from palimpsest.agent.budget import READING, Clock, nobody
 from palimpsest.agent.state import Prose, Tools, Writer
 from palimpsest.retrieval.chunks import passages as cut
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
@@ -70,17 +71,22 @@ def open_embedder() -> Embedder:
     return MiniLMEmbedder()
 
 
-def open_index(config: Config, watch: Watch | None = None) -> tuple[Index, tuple[Failure, ...]]:
-    """The index of the run's documents, brought up to date, and all that could not be read; `watch` is told how far it is."""
+def open_index(
+    config: Config, watch: Watch | None = None, stop: Callable[[], bool] = nobody
+) -> tuple[Index, tuple[Failure, ...]]:
+    """The index of the run's documents, brought up to date, and all that could not be read; `watch` is told how far it is.
+
+    With a budget of seconds, or when a person stops the run, it holds what was read by then.
+    """
     embedder = open_embedder()
-    hurry = Hurry(config.budget) if config.budget else None
+    hurry = Hurry(config.budget, stop=stop)
     try:
         index = Index.open(index_folder(config, embedder.id), embedder)
         paths = config.docs or sorted(LIBRARY.glob("*.md"))
         index.sync(paths, watch, naming=None if config.docs else library_uri, more=hurry)
     except RetrievalError as error:
         raise ResearchError(str(error), FAILED) from error
-    unread = (UNREAD,) if hurry and hurry.is_late else ()
+    unread = (UNREAD,) if hurry.is_late else ()
     if index.info().num_documents == 0:
         reasons = "; ".join(f.message.rstrip(".") for f in index.failures()) or "no readable text"
         raise ResearchError(f"none of the documents could be read ({reasons}); give --docs a folder with text", USAGE)
@@ -89,18 +95,22 @@ def open_index(config: Config, watch: Watch | None = None) -> tuple[Index, tuple
 
 UNREAD = Failure(
     name="documents",
-    message="not all documents were read before the time budget was spent; the next run goes on with them",
+    message="not all documents were read before the time was over; the next run goes on with them",
 )
 
 
 class Hurry:
-    """Whether there is time for another file of those that a budget of seconds is for; there always is for the first."""
+    """Whether there is time for another file: within a budget of seconds (0 for none), and until somebody stops the run.
 
-    def __init__(self, budget: float, now: Callable[[], float] = time.monotonic):
-        self.clock, self.is_first, self.is_late = Clock(now() + READING * budget, now), True, False
+    There always is for the first.
+    """
+
+    def __init__(self, budget: float, now: Callable[[], float] = time.monotonic, stop: Callable[[], bool] = nobody):
+        end = now() + READING * budget if budget else math.inf
+        self.clock, self.is_first, self.is_late = Clock(end, now, stop), True, False
 
     def __call__(self) -> bool:
-        self.is_late = self.clock.is_over and not self.is_first
+        self.is_late = (self.clock.stop() or self.clock.is_over) and not self.is_first
         self.is_first = False
         return not self.is_late
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from palimpsest.agent import loop
-from palimpsest.agent.budget import Stopped
+from palimpsest.agent.budget import Stopped, nobody
 from palimpsest.agent.frames import Watch
 from palimpsest.agent.plans import Plan
 from palimpsest.agent.state import Event, ResearchState, Tools
@@ -121,7 +121,7 @@ def go_on(run: Run, *, approve: Approve | None = None, watch: Show | None = None
         frames = FrameLog(run, record.current.number, watch)
         settings = record.config.seen_from(record.started_in)
         begun = time.monotonic()
-        with _opened(settings, approve, record.question, frames.show) as (tools, held):
+        with _opened(settings, approve, record.question, frames.show, run.is_stop_asked) as (tools, held):
             is_begun = record.model != ""
             if not is_begun:  # `processes.begin` made the folder before anything was opened
                 held.prepare()
@@ -150,12 +150,16 @@ def revise(
 
 @contextmanager
 def _opened(
-    config: Config, approve: Approve | None, question: str, watch: Show | None
+    config: Config,
+    approve: Approve | None,
+    question: str,
+    watch: Show | None,
+    stop: Callable[[], bool] = nobody,
 ) -> Iterator[tuple[Tools, corpus.Corpus]]:
     bound_arenas()
     note = Watch(watch, "open").note if watch else _unheard
     note(OPENING)
-    opener = partial(corpus.open_index, watch=corpus.pace(note))
+    opener = partial(corpus.open_index, watch=corpus.pace(note), stop=stop)
     held = corpus.Corpus(config, opener, approve=approve, question=question)
     try:
         yield corpus.tools(config, held), held

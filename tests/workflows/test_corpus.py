@@ -165,3 +165,12 @@ def test_a_table_that_the_index_does_not_hold_is_read_where_it_is_whole(config: 
         assert held.tables(pieces[1:]) == [], "nothing is computed over a part of it"
     finally:
         held.close()
+
+
+def test_a_run_that_is_stopped_while_documents_are_read_has_those_that_were(config: Config) -> None:
+    index, failures = corpus.open_index(config, stop=lambda: True)
+    with index:
+        assert index.info().num_documents == 1
+    assert failures == (corpus.UNREAD,)
+    with corpus.open_index(config)[0] as whole:
+        assert whole.info().num_documents == 3
