@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Frozen
 
+from . import thresholds
 from .wording import LinearText
 
 AskedKind = Literal["fact", "yes-no", "comparison", "list", "effect", "open"]
@@ -29,7 +30,6 @@ KINDS = ("fact", "polar", "compare", "reason", "how", "survey", "debate")
 FORM: dict[str, AskedKind] = {
     "fact": "fact", "polar": "yes-no", "compare": "comparison", "reason": "open", "how": "open", "survey": "open", "debate": "effect",
 }  # fmt: skip
-SURE = 0.5  # probability from which a kind is believed
 MAX_PARTS = 6  # sub-questions of one question
 MAX_THING_WORDS = 5
 
@@ -78,7 +78,7 @@ def asked(question: str, classify: Classify, occurs: Occurs | None = None) -> As
     probability = float(found[label])
     groups = coordinations(question, occurs)
     things = _things(groups)
-    kind: AskedKind = FORM[label] if probability >= SURE else "open"
+    kind: AskedKind = FORM[label] if probability >= thresholds.SHIPPED.sure_kind else "open"
     if kind == "comparison" and len(things) < 2:
         kind = "open"
     compares = kind == "comparison"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from palimpsest.retrieval.records import Field, Row, Table
 from palimpsest.retrieval.types import Frozen
 
-from . import figures
+from . import figures, thresholds
 
 if TYPE_CHECKING:
     import pandas
@@ -67,7 +67,7 @@ def content_of(cells: Sequence[str]) -> Content:
         return "words"
     if all(_YEAR.fullmatch(cell) or _ISO.fullmatch(cell) for cell in filled):
         return "date"
-    if sum(_figure(cell) is not None for cell in filled) >= 0.8 * len(filled):
+    if sum(_figure(cell) is not None for cell in filled) >= thresholds.SHIPPED.mostly * len(filled):
         return "figure"
     return "date" if all(_date(cell) for cell in filled[:50]) else "words"
 

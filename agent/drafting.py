@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 
 from palimpsest.retrieval.types import Passage
 
-from . import blocks
+from . import blocks, thresholds
 from .draft import Block, Span, Support
 from .evidence_text import Part, content, overlap, parts, same_answer, sentence_at, sentences_of
 from .hypotheses import Edge, Hypothesis, Relation
@@ -22,8 +22,6 @@ _LEANS = re.compile(
     r"^(?:It|Its|They|Their|This|That|These|Those|He|She|His|Her|But|However|Also|Such)\b|\b(?:therefore|thus|also|hence|this)\b"
 )  # a sentence that leans on the one before it
 _ENDS = re.compile(r"[.!?][\"”’)\]]*$")
-
-TENTATIVE = 0.5  # a fact that may not be asked for is written only when it is more likely than not
 
 
 def best_answer(state: ResearchState, numbers: Numbers, question: SubQuestion) -> Hypothesis | None:
@@ -122,7 +120,7 @@ def write_answers(state: ResearchState, tools: Tools) -> Steps:
     """Write every answer that is believed and not yet written, quote its sentence, and add findings beside it."""
     for question in state.facts:
         place, answer = slot_of(state, question), best_answer(state, tools.numbers, question)
-        if answer and question.tentative and answer.probability < TENTATIVE:
+        if answer and question.tentative and answer.probability < thresholds.SHIPPED.tentative:
             continue
         if place.status != "pinned" and answer and not _stays(state, tools.numbers, question, answer):
             reason = why_open(state, question, tools.numbers)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.types import Passage
 
-from . import figures
+from . import figures, thresholds
 from .draft import Kind
 from .state import Candidate, Filled, Piece
 
@@ -152,13 +152,10 @@ def same_answer(one: str, other: str) -> bool:
     return bool(a and b) and (a <= b or b <= a) if a and b else one.strip().lower() == other.strip().lower()
 
 
-SAME = 0.6  # the share of all words of two sentences that both have, from which they say the same
-
-
 def says_the_same(one: str, other: str) -> bool:
     """Whether two sentences have most of their words in common, and the same words of relation: one "not" makes another statement."""
     a, b = content(one), content(other)
-    return len(a & b) >= SAME * len(a | b) and _relations(one) == _relations(other)
+    return len(a & b) >= thresholds.SHIPPED.same_words * len(a | b) and _relations(one) == _relations(other)
 
 
 def _relations(text: str) -> set[str]:

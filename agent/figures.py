@@ -13,6 +13,8 @@ import regex  # type: ignore[import-untyped]
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 
+from . import thresholds
+
 Dimension = str  # "length", "time", "money", … as in _DIMENSIONS; "" for a bare number
 
 _NAMES = {  # what is written, singular; the plural in s is known too
@@ -127,10 +129,10 @@ def places(text: str) -> list[tuple[int, int]]:
 
 
 def agree(one: Figure, other: Figure) -> bool:
-    """Whether two figures say the same: exactly where they are written in one unit, within one per cent where they are not."""
+    """Whether two figures say the same: exactly where they are written in one unit, nearly where they are not."""
     if one.dimension != other.dimension or (one.unit != other.unit and one.dimension in ("money", "")):
         return False
-    share = 1e-9 if one.form == other.form else 0.01
+    share = 1e-9 if one.form == other.form else thresholds.SHIPPED.close
     return _near(one.low, other.low, share) and _near(one.high, other.high, share)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import regex  # type: ignore[import-untyped]
+from pydantic import Field as Described
 
 from palimpsest.retrieval.records import ITEM, NUMBER, Field, Row, Table
 from palimpsest.retrieval.types import Frozen
@@ -83,16 +84,16 @@ class RecordWeights(Frozen):
     columns: ColumnWeights
     sure: float  # the least probability of an operation; what is less sure asks for a value
     belief: float  # log-odds of what a table answers: a row that holds the names outweighs what is read in prose
+    origins: dict[str, str] = Described(default_factory=dict)  # of the numbers that no fit gave: who set them and why
 
 
 class Reading(NamedTuple):
-    """What a table answers. `computation` is None for a cell that was looked up; `probability` is that of the column."""
+    """What a table answers. `computation` is None for a cell that was looked up."""
 
     table: Table
     text: str
     cells: tuple[Field, ...]
     rows: tuple[Row, ...]
-    probability: float
     computation: Computation | None = None
     sentence: str = ""
 
@@ -382,7 +383,7 @@ def _item(meant: Meant, table: Table) -> Reading | Undecided | None:
     cell = row.get(ITEM) if row else None
     if row is None or cell is None or not _is_about(meant, table) or any(not t.is_name for t in _unlisted(meant)):
         return None
-    return Reading(table, cell.text, (cell,), (row,), 1.0)
+    return Reading(table, cell.text, (cell,), (row,))
 
 
 def _unlisted(meant: Meant) -> list[Token]:
@@ -417,19 +418,19 @@ def _shared(column: str, asked: set[str]) -> float:
 
 def _one(
     meant: Meant, question: str, columns: Sequence[str], table: Table, weights: ColumnWeights, near: Nearness
-) -> tuple[float, str]:
+) -> str:
     """The column that is meant. NotComputable names those between which it is not clear."""
     named = [c for c in columns if c in meant.named]
     if len(named) == 1:
-        return 0.99, named[0]
+        return named[0]
     measured = [
         c for c in named or columns if dimension_of(c, values_of(table, c)) in figures.asked_dimensions(question)
     ]
     if len(measured) == 1 and not _lacks(measured[0], meant, table):
-        return 0.95, measured[0]
+        return measured[0]
     found = choose(meant, question, named or columns, weights, near)
     if _is_clear(found, weights) and not _lacks(found[0][1], meant, table):
-        return found[0]
+        return found[0][1]
     several = ", ".join(f"“{c}”" for _, c in found[:4]) or "none fits"
     raise NotComputable(f"it is not clear which column is meant ({several})")
 
@@ -483,14 +484,14 @@ def _value(
     rows = _rows(meant, table)
     if not rows:
         return None
-    probability, column = _one(meant, question, fitting, table, weights, near)
+    column = _one(meant, question, fitting, table, weights, near)
     if _strangers(meant, column, table):
         return None
     cells = [cell for row in rows if (cell := row.get(column)) and cell.text.lower() not in BLANK]
     texts = {cell.text for cell in cells}
     if len(texts) == 1:
         row = next(row for row in rows if row.get(column) == cells[0])
-        return Reading(table, cells[0].text, (cells[0],), (row,), probability)
+        return Reading(table, cells[0].text, (cells[0],), (row,))
     if not cells:
         return Undecided(table, f"in the table “{table.source.title}” “{column}” is empty there")
     if (
@@ -499,7 +500,7 @@ def _value(
         and "how many" in question.lower()
     ):
         return _done(Computation(table=table.id, operation="total", column=column, conditions=_conditions(meant),
-                                 title=table.source.title), table, probability)  # fmt: skip
+                                 title=table.source.title), table)  # fmt: skip
     rivals = ", ".join(sorted(texts)[:4])
     return Undecided(table, f"in the table “{table.source.title}” {len(rows)} rows are meant (“{column}”: {rivals})")
 
@@ -528,8 +529,8 @@ def _computed(
         return None
     if operation in ("first", "last") and any(kinds[c] == "date" for c in amounts):
         amounts = [c for c in amounts if kinds[c] == "date"]
-    probability, column = _one(meant, question, amounts, table, weights, near) if len(amounts) > 1 or not _plain_order(
-        meant, operation) else (0.9, amounts[0])  # fmt: skip
+    is_plain = len(amounts) == 1 and _plain_order(meant, operation)
+    column = amounts[0] if is_plain else _one(meant, question, amounts, table, weights, near)
     if _strangers(meant, column, table):
         return None
     named = ""
@@ -540,7 +541,7 @@ def _computed(
         table=table.id, operation=operation, column=column, named=named, conditions=_conditions(meant), rank=rank,
         title=table.source.title,
     )  # fmt: skip
-    return _done(asked, table, probability)
+    return _done(asked, table)
 
 
 def _plain_order(meant: Meant, operation: Operation) -> bool:
@@ -578,9 +579,9 @@ def _rowwise(operation: Operation, meant: Meant, table: Table, words: Sequence[s
     asked = Computation(
         table=table.id, operation=operation, column=column, conditions=_conditions(meant), title=table.source.title
     )
-    return _done(asked, table, 0.95)
+    return _done(asked, table)
 
 
-def _done(asked: Computation, table: Table, probability: float) -> Reading:
+def _done(asked: Computation, table: Table) -> Reading:
     outcome: Outcome = compute(asked, table)
-    return Reading(table, outcome.text, outcome.cells, outcome.rows, probability, asked, outcome.sentence)
+    return Reading(table, outcome.text, outcome.cells, outcome.rows, asked, outcome.sentence)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from . import thresholds
 from .asking import FUNCTION_WORDS
 from .selection import Chosen
 from .wording import words
@@ -21,11 +22,7 @@ PER_SECTION = 2  # quotations that a section holds at least: no heading over one
 AIMED_AT = 4  # quotations a section
 TURNS = 20  # of moving centres; groups of some dozens settle within ten
 LEAST_HEADING_WORDS, MOST_HEADING_WORDS = 2, 4
-ELSEWHERE = 0.7  # how much nearness to another section takes from a heading's nearness to its own
-REPEATED, MOST_REPEATED = 0.08, 3  # what each further sentence that holds a heading's words adds to it, up to so many
-TITLED = (
-    0.15  # what it adds that a source of the section has them in its title: titles hold names of things, and few verbs
-)
+MOST_REPEATED = 3  # further sentences that count for a heading whose words they hold
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,8 @@ def _worded(texts: Sequence[str], titles: Sequence[str], asked: set[str]) -> dic
     entitled = {p.casefold() for p in phrases(titles)}
     counts = {**dict.fromkeys(phrases(titles), 1), **phrases(texts)}
     return {
-        phrase: REPEATED * min(count - 1, MOST_REPEATED) + TITLED * (phrase.casefold() in entitled)
+        phrase: thresholds.SHIPPED.repeated * min(count - 1, MOST_REPEATED)
+        + thresholds.SHIPPED.entitled * (phrase.casefold() in entitled)
         for phrase, count in counts.items()
         if not set(words(phrase)) <= asked
     }
@@ -148,7 +146,7 @@ def _worded(texts: Sequence[str], titles: Sequence[str], asked: set[str]) -> dic
 
 def _distinct(near: Vectors, own: int) -> float:
     others = np.delete(near, own)
-    return float(near[own] - ELSEWHERE * (others.max() if len(others) else 0.0))
+    return float(near[own] - thresholds.SHIPPED.elsewhere * (others.max() if len(others) else 0.0))
 
 
 def phrases(texts: Sequence[str]) -> dict[str, int]:

@@ -22,6 +22,7 @@ from pydantic import Field
 from palimpsest.dlm_core.kinds import typed_spans
 from palimpsest.retrieval.types import Frozen, Hit, Passage
 
+from . import thresholds
 from .wording import LinearText, words
 
 Matrix = NDArray[np.float64]
@@ -37,13 +38,6 @@ _CLAUSE_END = regex.compile(r"(?<=[,:;?.])\s+")
 LEAST_CHARACTERS = 25  # what is shorter states nothing: a heading, a label
 MANY_LABEL_WORDS = 4
 MANY_CHARACTERS = 700  # what is longer is no sentence but a block that could not be parted
-NEIGHBOURS = 3  # sentences of other sources that a sentence is compared with for agreement
-AGREEING, NEIGHBOUR_POWER, NEIGHBOUR_PRIOR = (
-    5,
-    6.0,
-    0.3,
-)  # of what is likely: how many, how steeply near, how slowly sure
-CENTRE_POWER = 4.0  # how strongly the centre of what was found leans to the sentences nearest to the question
 
 FEATURES = (
     "cosine", "paragraph", "source", "centre", "before", "after", "agreement", "overlap", "paragraph_overlap",
@@ -204,7 +198,7 @@ def _nearness(sentences: Sequence[Sentence], asked: Vectors, vectors: Vectors) -
     cosine = (vectors @ asked).astype(np.float64)
     paragraph = _group_cosine([s.passage.id for s in sentences], asked, vectors)
     source = _group_best([s.passage.source.id for s in sentences], paragraph)
-    weights = np.maximum(cosine, 0.0) ** CENTRE_POWER
+    weights = np.maximum(cosine, 0.0) ** thresholds.SHIPPED.centre_power
     before, after = _beside(sentences, cosine, cosine)
     return {
         "cosine": cosine,
@@ -250,7 +244,7 @@ def _agreement(sentences: Sequence[Sentence], vectors: Vectors) -> Matrix:
     sources = np.array([s.passage.source.id for s in sentences])
     alike = (vectors @ vectors.T).astype(np.float64)
     alike[sources[:, None] == sources[None, :]] = 0.0
-    return np.sort(alike, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
+    return np.sort(alike, axis=1)[:, -thresholds.SHIPPED.neighbours :].mean(axis=1)
 
 
 def _wording(question: str, sentences: Sequence[Sentence]) -> dict[str, Matrix]:
@@ -361,6 +355,7 @@ class ReportWeights(Frozen):
     with_relevance: SelectionWeights | None = None
     effects: LinearText | None = None  # whether a finding states an effect or NO_EFFECT
     measured: dict[str, float] = Field(default_factory=dict)
+    origins: dict[str, str] = Field(default_factory=dict)  # of the numbers that no fit gave: who set them and why
 
 
 def scores(table: Matrix, sentences: Sequence[Sentence], vectors: Vectors, weights: SelectionWeights) -> Matrix:
@@ -410,14 +405,14 @@ def _likely_agreement(alike: Matrix, sources: Sequence[str], likely: Matrix) -> 
     """How near the sentences of other sources are that are themselves likely."""
     names = np.array(sources)
     across = np.where(names[:, None] != names[None, :], alike, 0.0)
-    found: Matrix = np.sort(across * likely[None, :], axis=1)[:, -AGREEING:].mean(axis=1)
+    found: Matrix = np.sort(across * likely[None, :], axis=1)[:, -thresholds.SHIPPED.agreeing :].mean(axis=1)
     return found
 
 
 def _likely_neighbours(alike: Matrix, likely: Matrix) -> Matrix:
     """How likely the sentences nearest in meaning are."""
-    weights = np.maximum(alike, 0.0) ** NEIGHBOUR_POWER
-    found: Matrix = (weights * likely[None, :]).sum(axis=1) / (weights.sum(axis=1) + NEIGHBOUR_PRIOR)
+    weights = np.maximum(alike, 0.0) ** thresholds.SHIPPED.neighbour_power
+    found: Matrix = (weights * likely[None, :]).sum(axis=1) / (weights.sum(axis=1) + thresholds.SHIPPED.neighbour_prior)
     return found
 
 
@@ -426,9 +421,6 @@ def relative(table: Matrix) -> Matrix:
     return (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-6) if len(table) else table
 
 
-BEST = 5  # sentences whose mean probability the others are held against when taking stops
-LEAST_CHOSEN = 3  # sentences taken however unlikely they are
-ALIKE = 0.9  # cosine from which two sentences with the same names, figures and logical words say the same
 JOINED = 2  # characters that may lie between two sentences of one quotation
 
 
@@ -436,15 +428,15 @@ def select(candidates: Sequence[Scored], budget_characters: int, stop: float) ->
     """The quotations of a report, best first: the likeliest sentences while they fit, neighbours joined, repetitions set beside.
 
     Taking stops at the first sentence that is too long for what is left of the budget, or less than `stop` times as likely as the
-    mean of the `BEST`.
+    mean of the best.
     """
     ordered = sorted(candidates, key=lambda c: (-c.score, c.sentence.passage.id, c.sentence.start))
-    least = stop * float(np.mean([_probability(c) for c in ordered[:BEST]])) if ordered else 0.0
+    least = stop * float(np.mean([_probability(c) for c in ordered[: thresholds.SHIPPED.best]])) if ordered else 0.0
     taken: list[Scored] = []
     beside: dict[int, list[Sentence]] = {}
     used = 0
     for candidate in ordered:
-        if len(taken) >= LEAST_CHOSEN and _probability(candidate) < least:
+        if len(taken) >= thresholds.SHIPPED.least_chosen and _probability(candidate) < least:
             break
         twin = next((n for n, other in enumerate(taken) if says_the_same(candidate, other)), None)
         if twin is not None:
@@ -463,7 +455,10 @@ def _probability(candidate: Scored) -> float:
 
 def says_the_same(one: Scored, other: Scored) -> bool:
     """Near in meaning, with the same names, figures and logical words: one "not" or another figure makes another statement."""
-    if float(one.vector @ other.vector) < ALIKE or one.sentence.passage.source.id == other.sentence.passage.source.id:
+    if (
+        float(one.vector @ other.vector) < thresholds.SHIPPED.alike
+        or one.sentence.passage.source.id == other.sentence.passage.source.id
+    ):
         return False
     texts = one.sentence.text, other.sentence.text
     return all(_marks(text) <= set(_plain(second)) for text, second in (texts, texts[::-1]))

@@ -9,7 +9,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Failure, Found, Passage
 
-from . import blocks, following, plans
+from . import blocks, following, plans, thresholds
 from .dates import in_force
 from .draft import Support
 from .drafting import ask, believed_answers, best_answer, list_open
@@ -298,7 +298,7 @@ def astray(state: ResearchState, numbers: Numbers, question: SubQuestion, candid
     missed |= not _is_measured(text, sentence)
     names = _names(text)
     missed |= any(name.lower() not in sentence.lower() for name in names if any(c.isdigit() for c in name))
-    foreign = bool(names) and all(overlap(content(name), spoken) <= 0.5 for name in names)
+    foreign = bool(names) and all(overlap(content(name), spoken) <= thresholds.SHIPPED.named for name in names)
     return (
         numbers.sentence * (1 - overlap(about, sentence))
         + numbers.around * (1 - around)

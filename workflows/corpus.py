@@ -22,13 +22,11 @@ from palimpsest.retrieval.records import Table, tables, tables_of
 from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where
 
-from .calibration import numbers_of
+from .calibration import numbers_of, record_weights, report_weights
 from .config import Config, default_folder
 from .errors import FAILED, USAGE, ResearchError
 from .reading import SelectingReader
-from .report_weights import load as report_weights
 from .tabling import TableReader
-from .tabling import load as record_weights
 
 if TYPE_CHECKING:
     from palimpsest.agent.writer import ModelWriter

@@ -8,22 +8,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.agent import asking, questions, selection
+from palimpsest.agent import asking, questions, selection, thresholds
 from palimpsest.agent.selection import NO_EFFECT, Chosen, ReportWeights, Scored, Sentence
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.retrieval.chunks import sentences
 from palimpsest.retrieval.types import Hit, Passage, Source
 
-# Probabilities that a question does not ask for a fact, as the classifier gives them: below the first it is asked for one answer, from
-# the second only for sections, between them for both, and what is sure stays.
-MAYBE_OPEN, SURELY_OPEN = 0.35, 0.95
-SIDED = 0.85  # probability from which a sentence is taken to find an effect, or to find none
-SHARED_CELL = 0.02  # how much nearer a sentence may be to another attribute of the same thing
-NEAR_PART = 0.4  # cosine from which something quoted speaks of a part of the question
-STATED = 0.7  # probability from which a sentence is taken to state a finding
-# Sentences read of a study none of which states a finding, and the mean of that probability below which it is only planned.
-LEAST_READ, PLANNED = 4, 0.25
-NEAR_CELL = 0.45  # cosine from which a sentence fills a cell of a table
 REMEMBERED = 20_000  # vectors, 30 MB
 FORMS: dict[asking.AskedKind, Form] = {
     "fact": "open", "yes-no": "balance", "effect": "balance", "comparison": "comparison", "list": "list", "open": "open",
@@ -50,8 +40,8 @@ class SelectingReader:
     def plan(self, question: str) -> list[SubQuestion]:
         """The parts that ask for a fact, an open question for the whole, or both where the wording leaves it unsure."""
         openness = max(map(self._openness, selection.asking(question)))
-        facts = questions.subquestions(question) if openness < SURELY_OPEN else []
-        if openness < MAYBE_OPEN:
+        facts = questions.subquestions(question) if openness < thresholds.SHIPPED.surely_open else []
+        if openness < thresholds.SHIPPED.maybe_open:
             return facts
         parts = asking.asked(question, self._classify)
         tentative = [q.model_copy(update={"tentative": True}) for q in facts]
@@ -84,7 +74,7 @@ class SelectingReader:
             return [""] * len(chosen)
         texts = [c.text for c in chosen]
         none = effects.probabilities(texts)[:, effects.labels.index(NO_EFFECT)]
-        states = self._states(texts) >= STATED
+        states = self._states(texts) >= thresholds.SHIPPED.stated
         return [
             _side(float(n)) if is_stated and self._is_study(c.sentences[0].passage) else ""
             for n, is_stated, c in zip(none, states, chosen, strict=True)
@@ -93,7 +83,10 @@ class SelectingReader:
     def _is_study(self, passage: Passage) -> bool:
         """Whether a passage tells what was meant or done beside what was found, as an abstract does."""
         places = [passage.text[a - passage.start : b - passage.start] for a, b in passage.sentences]
-        return len(places) >= LEAST_READ and float(self._states(places).min()) <= 1 - STATED
+        return (
+            len(places) >= thresholds.SHIPPED.least_read
+            and float(self._states(places).min()) <= 1 - thresholds.SHIPPED.stated
+        )
 
     def cells(
         self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
@@ -111,12 +104,12 @@ class SelectingReader:
         rival = near.reshape(len(things), len(attributes), -1).max(
             axis=1
         )  # of each thing and sentence, over its attributes
-        fits = near >= np.repeat(rival, len(attributes), axis=0) - SHARED_CELL
+        fits = near >= np.repeat(rival, len(attributes), axis=0) - thresholds.SHIPPED.shared_cell
         near = np.where(about & fits, near, -1.0)
         taken: dict[tuple[str, str], Chosen] = {}
         for flat in np.argsort(-near, axis=None, kind="stable"):
             row, column = divmod(int(flat), len(pieces))
-            if near[row, column] < NEAR_CELL:
+            if near[row, column] < thresholds.SHIPPED.near_cell:
                 break
             piece = Chosen((pieces[column],), float(near[row, column]))
             if names[row] not in taken and not any(selection.overlapping(piece, other) for other in taken.values()):
@@ -125,7 +118,10 @@ class SelectingReader:
 
     def is_near(self, words: str, texts: Sequence[str]) -> bool:
         """Whether one of the texts comes near to a part of a question."""
-        return bool(texts) and float((self.vectors(texts) @ self.vectors([words])[0]).max()) >= NEAR_PART
+        return (
+            bool(texts)
+            and float((self.vectors(texts) @ self.vectors([words])[0]).max()) >= thresholds.SHIPPED.near_part
+        )
 
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
         """Sources near to the question no sentence of which states a result or a conclusion, the nearest first."""
@@ -134,13 +130,17 @@ class SelectingReader:
         held: dict[str, list[tuple[float, str, Source]]] = {}
         for piece, value in zip(pieces, near, strict=True):
             held.setdefault(piece.passage.source.id, []).append((float(value), piece.text, piece.passage.source))
-        plans = [rows for rows in held.values() if len(rows) >= LEAST_READ and self._is_plan([r[1] for r in rows])]
+        plans = [
+            rows
+            for rows in held.values()
+            if len(rows) >= thresholds.SHIPPED.least_read and self._is_plan([r[1] for r in rows])
+        ]
         best = sorted(((max(r[0] for r in rows), rows[0][2]) for rows in plans), key=lambda b: -b[0])
-        return [source for value, source in best if value >= NEAR_CELL]
+        return [source for value, source in best if value >= thresholds.SHIPPED.near_cell]
 
     def _is_plan(self, texts: Sequence[str]) -> bool:
         states = self._states(texts)
-        return float(states.max()) < STATED and float(states.mean()) < PLANNED
+        return float(states.max()) < thresholds.SHIPPED.stated and float(states.mean()) < thresholds.SHIPPED.planned
 
     def _states(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """[n], the probability that each text states what was found or what that comes to."""
@@ -160,4 +160,4 @@ class SelectingReader:
 
 
 def _side(none: float) -> Side:
-    return "against" if none >= SIDED else "for" if none <= 1 - SIDED else ""
+    return "against" if none >= thresholds.SHIPPED.sided else "for" if none <= 1 - thresholds.SHIPPED.sided else ""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from palimpsest.agent import lookups
 from palimpsest.agent.asking import plain_question
@@ -18,11 +15,6 @@ from palimpsest.agent.lookups import Reading, RecordWeights, Undecided
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Passage
 
-from .errors import FAILED, ResearchError
-
-FILE = "records.json"
-EMBEDDED = Path(__file__).parents[1] / "dlm_core" / "weights" / "embedded"
-
 
 class Holds(Protocol):
     """What holds documents and embeds texts: a `Corpus`."""
@@ -30,18 +22,6 @@ class Holds(Protocol):
     def tables(self, passages: Sequence[Passage]) -> list[Table]: ...
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-
-@cache
-def load(folder: Path = EMBEDDED) -> RecordWeights:
-    """The weights that lie in a model's folder. ResearchError when they are missing or damaged."""
-    path = folder / FILE
-    try:
-        return RecordWeights.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ResearchError(
-            f"{path} is missing or damaged; fetch it again, or fit it with fit_records", FAILED
-        ) from error
 
 
 class TableReader:

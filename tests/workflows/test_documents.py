@@ -12,10 +12,10 @@ from palimpsest.agent.computing import Computation
 from palimpsest.agent.draft import Block
 from palimpsest.agent.state import ResearchState
 from palimpsest.workflows import audit
+from palimpsest.workflows.calibration import record_weights
 from palimpsest.workflows.evaluation.fit_records import FRAMES
 from palimpsest.workflows.rendering.text import shown
 from palimpsest.workflows.runs import Run
-from palimpsest.workflows.tabling import load
 
 from .documents import CASES, FOLDERS, OPEN, Case, lay
 
@@ -121,7 +121,7 @@ def test_a_question_in_another_language_is_quoted_and_says_why(folder: Path) -> 
 
 def test_the_numbers_of_tables_are_those_that_were_fitted() -> None:
     """Refit with fit_records; a change here is a change of what is believed."""
-    fitted = load()
+    fitted = record_weights()
     columns = fitted.columns
     assert (columns.words, columns.nearness, columns.none, columns.least, columns.clear) == (
         0.932,

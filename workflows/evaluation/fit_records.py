@@ -30,9 +30,12 @@ BUCKETS = 2048
 MOST = 1_200  # questions of one label
 # Of the columns that are taken, by labels that are often wrong: "was founded in" is labelled "Established", not "Founded".
 PRECISION = 0.6
-SURE = 0.4  # the least probability of an operation; what is less sure asks for a value
-BELIEF = 2.0
-CLEAR = 2.0  # times as likely as the next
+SURE, BELIEF, CLEAR = 0.4, 2.0, 2.0
+ORIGINS = {
+    "sure": "set by hand: what is less sure asks for a value, which is the commonest question and shows no computation",
+    "belief": "set by hand: a row that holds the names of the question outweighs what is read in prose",
+    "columns.clear": "set by hand: twice as likely as the next; between two columns a run leaves the question open",
+}
 TABLES = 2_500
 FRAMES = {
     "value": (
@@ -318,6 +321,7 @@ def main() -> None:
         columns=columns.model_copy(update={"fitted_on": said}),
         belief=BELIEF,
         sure=SURE,
+        origins=ORIGINS,
     )
     chosen.out.write_text(weights.model_dump_json() + "\n", encoding="utf-8")
 

@@ -27,10 +27,10 @@ from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.search import search_all
 from palimpsest.retrieval.types import Document, Frozen, Source
 
+from ..calibration import report_weights
 from ..errors import FAILED, USAGE, ResearchError
 from ..reading import SelectingReader
 from ..rendering import markdown
-from ..report_weights import load as report_weights
 from .lift import Lift, Worth, measure
 from .open_score import Citation, Corpus, OpenFigures, OpenQuestion, OpenRow, by_group, figures
 from .suites import Progress, fill, last, sample

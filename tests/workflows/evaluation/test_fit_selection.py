@@ -11,7 +11,7 @@ from palimpsest.agent.selection import CONTEXT, EFFECT, FEATURES, NO_EFFECT, Rep
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
-from palimpsest.workflows import report_weights
+from palimpsest.workflows.calibration import report_weights
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.evaluation.fit_selection import (
     average_precision,
@@ -135,7 +135,7 @@ def test_the_stop_is_the_earliest_that_keeps_the_precision(data: OpenData, index
 
 
 def test_the_shipped_weights_load_and_know_every_feature(tmp_path: Path) -> None:
-    weights = report_weights.load()
+    weights = report_weights()
     assert isinstance(weights, ReportWeights)
     assert set(weights.selection.first.features) <= set(FEATURES)
     assert weights.selection.second.features == CONTEXT
@@ -144,8 +144,8 @@ def test_the_shipped_weights_load_and_know_every_feature(tmp_path: Path) -> None
     assert set(weights.effects.labels) == {EFFECT, NO_EFFECT}
     assert weights.measured["vital_recall"] > 0.6
     with pytest.raises(ResearchError, match="is missing"):
-        report_weights.load(tmp_path)
+        report_weights(tmp_path)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "selection.json").write_text("{}")
     with pytest.raises(ResearchError, match="damaged"):
-        report_weights.load(tmp_path / "broken")
+        report_weights(tmp_path / "broken")

@@ -1,0 +1,82 @@
+"""What the choice of sentences, forms and headings is decided by and no fit gave: each number with where it comes from.
+
+They serve every model, for they belong to the embedder, the wording classifiers and plain shares of words. The file lies beside the
+weights that were fitted; what belongs to one model's confidence is in `numbers`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from palimpsest.retrieval.types import Frozen
+
+FILE = Path(__file__).parents[1] / "dlm_core" / "weights" / "embedded" / "thresholds.json"
+
+
+class Thresholds(Frozen):
+    """Probabilities, cosines and shares lie in 0 to 1. `origins` holds for each number who set it, by what and why."""
+
+    # Questions: probabilities that one does not ask for a fact, as the classifier of wording gives them
+    maybe_open: float = Field(ge=0, le=1)  # below it a question is asked for one answer
+    surely_open: float = Field(
+        ge=0, le=1
+    )  # from it on only for sections; between the two for both, and what is sure stays
+    sure_kind: float = Field(ge=0, le=1)  # from which a kind is believed
+    tentative: float = Field(ge=0, le=1)  # from which a fact that may not be asked for is written
+
+    # Sentences chosen for a report
+    best: int = Field(ge=1)  # sentences whose mean probability the others are held against when taking stops
+    least_chosen: int = Field(ge=0)  # sentences taken however unlikely they are
+    alike: float = Field(
+        ge=0, le=1
+    )  # cosine from which sentences with the same names, figures and words of relation say the same
+    same_words: float = Field(
+        ge=0, le=1
+    )  # the share of all words of two sentences that both have, from which they say the same
+    centre_power: float = Field(
+        gt=0
+    )  # how strongly the centre of what was found leans to what is nearest to the question
+    neighbour_power: float = Field(gt=0)  # how steeply a neighbour counts by its nearness
+    neighbour_prior: float = Field(gt=0)  # how slowly neighbours make sure
+    neighbours: int = Field(ge=1)  # sentences of other sources that one is compared with for agreement
+    agreeing: int = Field(ge=1)  # the same, of those that are likely themselves
+
+    # Forms: sides of a balance, cells of a table, studies that report nothing
+    sided: float = Field(ge=0, le=1)  # probability from which a sentence is taken to find an effect, or to find none
+    stated: float = Field(ge=0, le=1)  # probability from which a sentence is taken to state a finding
+    planned: float = Field(
+        ge=0, le=1
+    )  # mean of that probability over a source's sentences below which the study is only planned
+    least_read: int = Field(ge=1)  # sentences of a source that must be read before it is called so
+    near_part: float = Field(ge=0, le=1)  # cosine from which something quoted speaks of a part of the question
+    near_cell: float = Field(ge=0, le=1)  # cosine from which a sentence fills a cell of a table
+    shared_cell: float = Field(ge=0, le=1)  # how much nearer a sentence may be to another attribute of the same thing
+
+    # Headings
+    elsewhere: float = Field(ge=0)  # how much nearness to another section takes from a heading's nearness to its own
+    repeated: float = Field(ge=0)  # what each further sentence that holds a heading's words adds to it
+    entitled: float = Field(ge=0)  # what it adds that a source of the section has them in its title
+
+    # Figures and names
+    close: float = Field(ge=0)  # by what share two figures in different units may differ and say the same
+    mostly: float = Field(
+        ge=0, le=1
+    )  # the share of a column's cells that are figures, from which it is a column of figures
+    named: float = Field(ge=0, le=1)  # the share of a name's words up to which a passage does not speak of it
+
+    origins: dict[str, str]
+
+    @model_validator(mode="after")
+    def _say_where_from(self) -> Self:
+        unsaid = set(type(self).model_fields) - {"origins"} ^ set(self.origins)
+        if unsaid:
+            raise ValueError(
+                f"where these come from is not said, or they are no thresholds: {', '.join(sorted(unsaid))}"
+            )
+        return self
+
+
+SHIPPED = Thresholds.model_validate_json(FILE.read_bytes())
