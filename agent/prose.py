@@ -16,7 +16,7 @@ from typing import cast
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, figures
+from . import blocks, figures, thresholds
 from .draft import Block, Kind, Span, Support
 from .drafting import quote_of, revised, sentence_parts
 from .evidence_text import slice_of
@@ -27,8 +27,6 @@ from .watching import Seen
 Events = Generator[Event, None, ResearchState]
 REMASKED = 2  # times that what fails is opened again
 MOST = 24  # sentences of a report that are written: more is no report
-LETTERS = 4.4  # of a token of English, about
-LONGEST = 3  # times as long as the words that the source has there may be what is written
 
 # Words that count, beside digits: no figure may be invented in letters either.
 COUNTS = frozenset(figures.NUMBER_WORDS) | frozenset(
@@ -138,7 +136,7 @@ def _gap(text: str) -> tuple[str, str, str]:
 
 def _places(words: str, tries: int) -> int:
     """About as many tokens as the words have; a third fewer each time that a model filled them with what it may not say."""
-    size = max(round((1 + len(words)) / LETTERS), len(words.split()), 1)
+    size = max(tokens_of(f" {words}"), len(words.split()), 1)
     return max(size * (3 - tries) // 3, 1)
 
 
@@ -200,6 +198,16 @@ _SMALL = frozenset(
 )
 
 
+def tokens_of(text: str) -> int:
+    """About how many tokens of English a text is."""
+    return round(len(text) / thresholds.SHIPPED.letters)
+
+
+def runs_on(written: str, source: str) -> bool:
+    """Whether what was written is too much longer than what the source has in its place."""
+    return len(written) > thresholds.SHIPPED.run_on * len(source) + thresholds.SHIPPED.run_on_slack
+
+
 def faults(sentence: Sentence, cited: str) -> dict[int, str]:
     """What is wrong with the words that were written, by gap; empty when they may be judged."""
     pairs = [(p.text, not p.written) for p in sentence.parts]
@@ -214,7 +222,7 @@ def faults(sentence: Sentence, cited: str) -> dict[int, str]:
             found[number] = "the sentence breaks off"
         elif _TWICE.search(part.text):
             found[number] = "a word stands there twice"
-        elif len(part.text) > LONGEST * len(source) + 20:
+        elif runs_on(part.text, source):
             found[number] = "it runs on"
     return found
 

@@ -67,6 +67,11 @@ class Thresholds(Frozen):
     )  # the share of a column's cells that are figures, from which it is a column of figures
     named: float = Field(ge=0, le=1)  # the share of a name's words up to which a passage does not speak of it
 
+    # Prose: how many letters of English a token has, and how long it may be what is written, in letters of what the source has there
+    letters: float = Field(gt=0)
+    run_on: float = Field(gt=0)
+    run_on_slack: int = Field(ge=0)
+
     origins: dict[str, str]
 
     @model_validator(mode="after")
