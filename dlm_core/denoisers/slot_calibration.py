@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from ..kinds import SLOT_LENGTH, MaskKind
 @dataclass(frozen=True)
 class KindCalibration:
     """For one kind of slot: `temperature` of its distribution; `slope` and `offset` turn the log-odds of a copy into those of an answer
-    being there (Platt); `length`: places a slot starts with.
+    being there (Platt); `length`: places a slot starts with. Of a CHOICE `offset` is added to the logit of its last answer (nothing,
+    irrelevant).
     """
 
     temperature: float = 1.0
@@ -30,6 +32,11 @@ class KindCalibration:
         cooled = joint / self.temperature
         return cooled - cooled.flatten().logsumexp(0)
 
+    def chosen(self, logits: Tensor) -> Tensor:
+        """Log-probabilities [A] of the answers of a CHOICE, from their logits [A]."""
+        moved = logits + F.one_hot(torch.tensor(len(logits) - 1), len(logits)) * self.offset
+        return (moved / self.temperature).log_softmax(-1)
+
     def answered(self, gate: Tensor) -> Tensor:
         """Log-odds that there is an answer to copy, from the gate's."""
         return self.slope * gate + self.offset
@@ -41,17 +48,23 @@ PLAIN = KindCalibration()  # of a kind that nothing was measured of
 @dataclass(frozen=True)
 class Calibration:
     """The defaults of a model: `steps` to decode in, the probability from which a place is settled before the last (`commit`), the
-    quality below which what stands is doubted (`doubt`), and what is known of each kind of slot. `measured` says on what.
+    quality below which what stands is doubted (`doubt`), and what is known of each kind of slot. `answers` holds what is known of a
+    CHOICE by the first answer that it allows: a verdict is not calibrated as relevance is. `measured` says on what.
     """
 
     steps: int = 2
     commit: float = 0.5
     doubt: float = 0.5
     kinds: dict[MaskKind, KindCalibration] = field(default_factory=dict)
+    answers: dict[str, KindCalibration] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
 
     def of(self, kind: MaskKind) -> KindCalibration:
         return self.kinds.get(kind, PLAIN)
+
+    def choice(self, allowed: Sequence[str]) -> KindCalibration:
+        """Of a CHOICE with these answers."""
+        return self.answers.get(allowed[0], self.of(MaskKind.CHOICE))
 
     def length(self, kind: MaskKind) -> int:
         return self.of(kind).length or SLOT_LENGTH[kind]
@@ -66,7 +79,8 @@ class Calibration:
         try:
             stored = json.loads(path.read_text())
             kinds = {MaskKind[name]: KindCalibration(**values) for name, values in stored.pop("kinds").items()}
-            return Calibration(**stored, kinds=kinds)
+            answers = {name: KindCalibration(**values) for name, values in stored.pop("answers", {}).items()}
+            return Calibration(**stored, kinds=kinds, answers=answers)
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as exc:
             raise ValueError(f"{path.name} is damaged ({exc!r})") from exc
 

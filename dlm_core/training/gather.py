@@ -20,6 +20,7 @@ from .examples import Row, read_rows
 from .held_out import LEAST_LETTERS, Held
 
 HELD_OUT_OF = 50  # one title of so many is held out
+GATHERED = "gathered.json"  # what a gathered folder is: rows and a hash of the lines of each file, and a hash of what was kept out
 Thin = Callable[[Row], Row | None]
 
 
@@ -224,12 +225,25 @@ def gather(data: Path, never: list[Path], out: Path, apart: bool = False) -> dic
     held = Held(frozenset().union(*(Held.of(folder, sentences=True).hashes for folder in never)))
     out.mkdir(parents=True, exist_ok=True)
     counts = {name: Count() for name in SOURCES}
+    files: dict[str, dict[str, object]] = {}
     for name, source in SOURCES.items():
+        digest = hashlib.sha256()
         with lzma.open(out / f"{name}.jsonl.xz", "wt", encoding="utf-8", preset=9) as lines:
             for row in gathered(read_named(data, name), source, held, counts[name], apart):
-                lines.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+                line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+                digest.update(line.encode())
+                lines.write(line)
+        count = counts[name]
+        files[name] = {"rows": count.kept, "dropped": count.clashing, "sha256": digest.hexdigest()}
     (out / "card.md").write_text(card(counts))
+    (out / GATHERED).write_text(json.dumps({"never": seal(held), "files": files}, indent=2) + "\n")
     return counts
+
+
+def seal(held: Held) -> dict[str, object]:
+    """How many evaluation texts and sentences no row may hold, and one hash of all their fingerprints."""
+    texts = sorted(held.hashes)
+    return {"texts": len(texts), "sha256": hashlib.sha256("".join(texts).encode()).hexdigest()}
 
 
 def card(counts: dict[str, Count]) -> str:

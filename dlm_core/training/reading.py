@@ -26,10 +26,8 @@ def among(m: Material, rng: random.Random) -> Example | None:
         return None
     others = [(row["title"], c) for c in m.corpus.by_title.get(row["title"], []) if answer not in c]
     rivals = rng.sample(others, min(len(others), rng.choice([1, 2, 3])))
-    while len(rivals) < rng.choice([4, 7]):
-        stranger = m.row("squad_train", rng)
-        if answer not in stranger["context"]:
-            rivals.append((stranger["title"], stranger["context"]))
+    strangers = [m.row("squad_train", rng) for _ in range(rng.choice([3, 6]))]
+    rivals += [(s["title"], s["context"]) for s in strangers if answer not in s["context"]]
     is_there = rng.random() < 0.72
     gold = (row["title"], window(row["context"], at, at + len(answer), PASSAGE_LETTERS, rng))
     shown = [gold] * is_there + [(title, cut(text, PASSAGE_LETTERS)) for title, text in rivals]

@@ -28,6 +28,7 @@ from palimpsest.kernels import ops
 from ..canvas.tokenizer import Tokenizer
 from ..denoisers import embedded_weights
 from ..models.embedded import Batch, EmbeddedConfig, EmbeddedModel
+from .gather import GATHERED
 from .losses import SlotBatch, loss, total
 from .material import Material
 from .minilm import package_folder, start_from_minilm
@@ -281,6 +282,8 @@ def keep(
             "tokens": run.tokens,
         },
     }
+    if (run.data / GATHERED).exists():
+        facts["data"] = json.loads((run.data / GATHERED).read_text())
     shutil.rmtree(fresh, ignore_errors=True)
     embedded_weights.save(averaged(model, average), run.start / "tokenizer.json", fresh, facts)
     shutil.rmtree(place, ignore_errors=True)
