@@ -10,6 +10,7 @@ fillings read with those probabilities. How far each can be believed is drawn be
 from __future__ import annotations
 
 import argparse
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,11 +22,11 @@ from torch import Tensor
 from ..decoding.sampler import in_batches
 from ..denoisers import embedded_weights
 from ..denoisers.embedded import Denoiser
-from ..denoisers.slot_calibration import Calibration, KindCalibration, best_temperature
-from ..kinds import KIND_SLOT, POLAR_SLOT, RELEVANCE_SLOT, SCOPE_SLOT, VERDICT_SLOT, SlotSpec
+from ..denoisers.slot_calibration import PLAIN, Calibration, KindCalibration, best_temperature
+from ..kinds import KIND_SLOT, RELEVANCE_SLOT, SCOPE_SLOT, VERDICT_SLOT, SlotSpec
 from ..metrics import auroc, calibration
 from ..models.embedded import EmbeddedModel
-from .average import cases, fitted
+from .average import COPYING, cases, fitted
 from .calibrate_embedded import HIDDEN, Recorder, fit_quality, judged
 from .examples import Example
 from .masking import masked, realise
@@ -39,14 +40,20 @@ ASKED: dict[str, tuple[SlotSpec, tuple[str, ...]]] = {  # what is asked, its slo
         ("entailment", "table", "fever", "siblings", "qualifier", "quantity", "denied", "clause", "elsewhere", "trial"),
     ),
     "relevance": (RELEVANCE_SLOT, ("from_answers", "from_sentences", "from_sections", "from_titles", "from_trials")),
-    "polar": (POLAR_SLOT, ("polar", "polar_hops")),
     "kind": (KIND_SLOT, ("kind",)),
     "scope": (SCOPE_SLOT, ("scope",)),
 }
+FITTED = (
+    "verdict",
+    "relevance",
+)  # of the others all cases are of one drawer, and a fit to them is a fit to its wordings
 QUALITY = {  # the mix that the quality head learns from
     "question": 0.2, "twin": 0.15, "span": 0.08, "among": 0.08, "hops": 0.05, "statement": 0.15, "repair": 0.08, "phrase": 0.12,
     "long_draft": 0.04, "dated": 0.02, "cell": 0.03,
 }  # fmt: skip
+ANSWERED = math.log(
+    2
+)  # two of three questions asked of passages that a search found have their answer there, of the cases half
 OFFSETS = tuple(0.25 * n for n in range(-6, 7))
 
 
@@ -105,16 +112,22 @@ def measures(curve: Curve) -> dict[str, float]:
     }
 
 
+def more_often_answered(found: Calibration) -> Calibration:
+    """The log-odds of an answer, moved from the cases of the fit, half of which are silent, to what a search finds for a question."""
+    moved = {k: replace(v, offset=v.offset + ANSWERED) for k, v in found.kinds.items() if k in COPYING}
+    return replace(found, kinds={**found.kinds, **moved})
+
+
 def fit_choices(
     denoiser: Denoiser, material: Material, count: int, seed: int
 ) -> tuple[dict[str, KindCalibration], list[Curve]]:
-    """Fitted on one half of what is drawn for each question, measured on the other."""
+    """Fitted on one half of what is drawn for each question, measured on the other; what is not fitted is measured alone."""
     answers: dict[str, KindCalibration] = {}
     curves: list[Curve] = []
     for name, (slot, drawers) in ASKED.items():
         examples = some(dict.fromkeys(drawers, 1.0), material, count, random.Random(f"choices/{name}/{seed}"))
         half = len(examples) // 2
-        fit = fit_choice(*read_choices(denoiser, examples[:half]))
+        fit = fit_choice(*read_choices(denoiser, examples[:half])) if name in FITTED else PLAIN
         answers[slot.allowed[0]] = fit
         curves.append(curve_of(fit, *read_choices(denoiser, examples[half:]), name))
     return answers, curves
@@ -124,7 +137,7 @@ def calibrate(weights: Path, data: Path, apart: Path, out: Path, count: int, exa
     """Fit all and write weights, calibration, quality head and reliability.svg into `out`."""
     raw = embedded_weights.load(weights)
     denoiser = Denoiser(raw.model, raw.tokenizer)
-    found = fitted(denoiser, *cases(data, count, seed), embedded_weights.load().calibration)
+    found = more_often_answered(fitted(denoiser, *cases(data, count, seed), embedded_weights.load().calibration))
     material = Material.load(apart)
     answers, curves = fit_choices(denoiser, material, 2 * count, seed)
     measured = {**found.measured}

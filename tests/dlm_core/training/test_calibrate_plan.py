@@ -82,3 +82,10 @@ def test_the_picture_has_a_square_and_its_points_for_each_curve() -> None:
         "verdict, 4 cases",
         "kind, 3 cases",
     ]
+
+
+def test_an_answer_is_likelier_in_use_than_among_twins_that_are_half_silent() -> None:
+    kinds = {MaskKind.TEXT: KindCalibration(offset=0.5), MaskKind.CHOICE: KindCalibration()}
+    moved = calibrate_plan.more_often_answered(Calibration(kinds=kinds))
+    assert moved.of(MaskKind.TEXT).offset == pytest.approx(0.5 + 0.6931, abs=1e-3)
+    assert moved.of(MaskKind.CHOICE) == KindCalibration()
