@@ -56,8 +56,8 @@ class Calibration:
     commit: float = 0.5
     doubt: float = 0.5
     kinds: dict[MaskKind, KindCalibration] = field(default_factory=dict)
-    answers: dict[str, KindCalibration] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, KindCalibration] = field(default_factory=dict)
 
     def of(self, kind: MaskKind) -> KindCalibration:
         return self.kinds.get(kind, PLAIN)

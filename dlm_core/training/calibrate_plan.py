@@ -103,13 +103,15 @@ def curve_of(fit: KindCalibration, logits: Sequence[Tensor], golds: Sequence[int
 
 
 def measures(curve: Curve) -> dict[str, float]:
-    found = calibration(curve.believed, curve.right)
-    return {
-        f"{curve.name}_accuracy": 100 * sum(curve.right) / len(curve.right),
-        f"{curve.name}_auroc": auroc(curve.believed, curve.right),
-        f"{curve.name}_ece": found["ece"],
-        f"{curve.name}_cases": len(curve.right),
+    """Accuracy, ECE, cases and, where some are right and some wrong, AUROC."""
+    found = {
+        "accuracy": 100 * sum(curve.right) / len(curve.right),
+        "ece": calibration(curve.believed, curve.right)["ece"],
+        "cases": len(curve.right),
     }
+    if 0 < sum(curve.right) < len(curve.right):
+        found["auroc"] = auroc(curve.believed, curve.right)
+    return {f"{curve.name}_{what}": value for what, value in found.items()}
 
 
 def more_often_answered(found: Calibration) -> Calibration:
