@@ -36,6 +36,7 @@ from .evidence_text import (
     within_kind,
 )
 from .hypotheses import Edge, Hypothesis, Relation
+from .numbers import Numbers
 from .questions import resolved
 from .rivals import Rival, find_rival, same_subject, takes_precedence, why
 from .standing import supporting
@@ -398,13 +399,22 @@ def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: 
     shown = slice_of(rival.passage, rival.start, rival.end)
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "dependent")
     answers = [tidy(c, shown, text) for c in writer.answers(text, question.kind, [shown], 1)]
-    found = sorted(answers, key=lambda c: -c.probability)
-    if not found or found[0].probability < tools.numbers.disputed:
+    found = max(answers, key=lambda c: c.probability, default=None)
+    if found is None:
         return None
-    answer = hypothesis(state, tools.numbers, question, found[0])
+    if found.probability < tools.numbers.disputed and not _is_near(state, tools.numbers, question, found):
+        return None
+    answer = hypothesis(state, tools.numbers, question, found)
     verdict = tools.writer.verdicts([(f"{text} {answer.text}", shown.text)])[0]
-    weight = verdict_edge(found[0].passage, answer, verdict, tools.numbers).weight
+    weight = verdict_edge(found.passage, answer, verdict, tools.numbers).weight
     return answer.model_copy(update={"belief": answer.belief + weight})
+
+
+def _is_near(state: ResearchState, numbers: Numbers, question: SubQuestion, found: Candidate) -> bool:
+    """Whether this answer was weighed with all others, and is believed so nearly as the written one that it would not give way."""
+    written, weighed = slot_of(state, question).hypothesis, state.graph.answers(question.id)
+    same = [h for h in weighed if h.text == found.text and any(s.passage == found.passage for s in h.support)]
+    return written is not None and any(h.belief + numbers.margin >= state.graph.get(written).belief for h in same)
 
 
 def _refill(state: ResearchState, tools: Tools) -> Events:
