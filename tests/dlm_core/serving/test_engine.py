@@ -252,10 +252,12 @@ def test_closing_ends_everything() -> None:
     engine = Engine(model)
     job = engine.submit(sheet(draft=(FREE, CITE)), STEPS)
     assert model.asked.acquire(timeout=20)
-    threading.Thread(target=model.let, args=(50,)).start()
-    engine.close()
+    closing = threading.Thread(target=engine.close)
+    closing.start()
     with pytest.raises(OverloadedError, match="closed"):  # never a trajectory that is cut off and looks whole
         list(job.items())
+    model.let(50)
+    closing.join(20)
     assert not engine._thread.is_alive()
     with pytest.raises(OverloadedError, match="closed"):
         engine.submit(sheet())
