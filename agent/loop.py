@@ -60,14 +60,15 @@ def summary(state: ResearchState) -> tuple[str, dict[str, Any]]:
     """What a finished state comes to, in words and as data."""
     filled, asked = sum(slot_of(state, q).status != "unestablished" for q in state.facts), len(state.facts)
     parts = len({b.section for b in state.draft.blocks if b.section in blocks.SECTIONS})
-    counts = [f"{filled} of {asked} answered"] * bool(asked) + [f"{parts} sections"] * bool(parts)
-    counts += [
-        f"{len(state.references)} sources",
-        f"{len(state.revisions)} revisions",
-        f"{len(state.conflicts)} conflicts",
-    ]
+    counts = [f"{filled} of {asked} answered"] * bool(asked) + [_counted(parts, "section")] * bool(parts)
+    named = ((state.references, "source"), (state.revisions, "revision"), (state.conflicts, "conflict"))
+    counts += [_counted(len(things), name) for things, name in named]
     data = {"answered": filled, "questions": asked, "sections": parts, "stopped": state.finished}
     return ", ".join(counts), data
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def _unread(failure: Failure) -> str:

@@ -6,9 +6,9 @@ from palimpsest.retrieval.index import IndexInfo, Progress, Watch
 from palimpsest.retrieval.types import Failure, Frozen, Source
 
 from .config import Config
-from .corpus import open_index
+from .corpus import index_folder, open_embedder, open_index
 
-__all__ = ["IndexInfo", "Progress", "Shelf", "look"]
+__all__ = ["IndexInfo", "Progress", "Shelf", "is_indexed", "look"]
 
 
 class Shelf(Frozen):
@@ -17,6 +17,11 @@ class Shelf(Frozen):
     documents: tuple[Source, ...]
     unread: tuple[Failure, ...]
     info: IndexInfo
+
+
+def is_indexed(config: Config) -> bool:
+    """Whether the documents were indexed before, so that a look takes no longer than reading what is new."""
+    return index_folder(config, open_embedder().id).is_dir()
 
 
 def look(config: Config, watch: Watch | None = None) -> Shelf:

@@ -8,7 +8,7 @@ from importlib import import_module
 import streamlit as st
 
 from palimpsest.ui.workbench import look, navigation
-from palimpsest.ui.workbench.components import name_regions
+from palimpsest.ui.workbench.components import mend
 
 
 def page(name: str) -> Callable[[], None]:
@@ -32,7 +32,7 @@ def main() -> None:
     navigation.hold(pages)
     chosen = st.navigation(list(pages.values()), position="top")
     st.html(look.style())
-    name_regions()
+    mend("/".join((chosen.url_path, *st.query_params.get_all("id"))))
     chosen.run()
 
 

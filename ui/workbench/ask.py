@@ -81,7 +81,10 @@ def _documents() -> Any:
             max_upload_size=uploads.MOST_MEGABYTES,
             key="files",
         )
-    return held.config.docs if where != LIBRARY else ()
+    own = held.config.docs if where != LIBRARY else ()
+    names = ", ".join(map(str, own)) or "notes on diffusion language models that come with Palimpsest"
+    st.html(text("p", f"Searched: {names}", class_="pp-soft pp-small"))
+    return own
 
 
 def _more() -> dict[str, Any]:

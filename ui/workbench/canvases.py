@@ -10,6 +10,7 @@ from .look import KINDS
 from .markup import element, escape, text
 
 NOTHING = "nothing of it in the evidence"
+LEAST = 0.005  # what is less likely is not shown: it would read 0%
 
 
 def canvas_of(pieces: Sequence[str | Mask], turn: Turn) -> str:
@@ -22,7 +23,7 @@ def canvas_of(pieces: Sequence[str | Mask], turn: Turn) -> str:
 
 
 def place(shown: Place) -> str:
-    hover = element("span", _head(shown) + "".join(map(bar, shown.options)), class_="pp-hover", role="tooltip")
+    hover = element("span", _head(shown) + bars(shown), class_="pp-hover", role="tooltip")
     if shown.words is None:
         best = shown.options[0] if shown.options else Option(words="", probability=0.0)
         said = f"open: {KINDS[shown.kind]}, likeliest {best.words or NOTHING}"
@@ -40,6 +41,10 @@ def _head(shown: Place) -> str:
     return (
         f"<b>{escape(KINDS[shown.kind])}, settled in step {shown.step}</b> with {shown.probability:.0%}. Before that:"
     )
+
+
+def bars(shown: Place) -> str:
+    return "".join(bar(o) for n, o in enumerate(shown.options) if n == 0 or o.probability >= LEAST)
 
 
 def bar(option: Option) -> str:
@@ -61,5 +66,5 @@ def told(turn: Turn) -> str:
 def _row(number: int, shown: Place, step: int) -> str:
     state = f"settled: {shown.words or NOTHING}" if shown.words is not None else "open"
     now = " – just now" if shown.words is not None and shown.step == step else ""
-    bars = "" if shown.words is not None else "".join(map(bar, shown.options))
-    return f'<div class="pp-key-{shown.kind}"><h4>{number}. {escape(KINDS[shown.kind])}, {escape(state)}{now}</h4>{bars}</div>'
+    told = "" if shown.words is not None else bars(shown)
+    return f'<div class="pp-key-{shown.kind}"><h4>{number}. {escape(KINDS[shown.kind])}, {escape(state)}{now}</h4>{told}</div>'

@@ -31,9 +31,9 @@ def marker(words: Sequence[dict[str, Any]], key: str) -> Any:
     return result.marked
 
 
-def name_regions() -> None:
-    """Give containers whose key begins with `region-` the role of a region, by the name that follows."""
-    _component("palimpsest_regions", "regions.js")(key="regions", data={})
+def mend(page: str) -> None:
+    """What Streamlit leaves undone on a page: containers keyed `region-NAME` become regions, and more that its script says."""
+    _component("palimpsest_page", "page.js")(key="page", data={"page": page})
 
 
 def region(name: str) -> Any:

@@ -19,6 +19,8 @@ def show(run: Run, seen: Watched) -> None:
     if not seen.state.conflicts:
         navigation.empty(
             "No two sources that were read disagree about what stands here. Add evidence to find out whether another does."
+            if seen.record.current.done
+            else "Where sources disagree, both sides stand here. Nothing was found to disagree so far."
         )
         return
     st.html("".join(card(seen.state, c) for c in seen.state.conflicts))

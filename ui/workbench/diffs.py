@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from palimpsest.agent.draft import Draft
-from palimpsest.workflows.rendering.text import shown
+from palimpsest.agent.draft import Block, Draft
+from palimpsest.workflows.rendering.text import OPEN, shown
 
 from .markup import escape
 
-LISTS = ("conflict", "source", "revision")  # that have a region of their own
+ELSEWHERE = ("conflicts", "sources", "revisions")  # sections that have a region of their own
+
+
+def words_of(block: Block) -> str:
+    """The words of a block in a line; the cells of a table and the sides of a conflict apart."""
+    if block.kind not in ("table", "conflict"):
+        return shown(block)
+    return " · ".join(OPEN if s.status == "open" else s.text for s in block.words if s.text or s.status == "open")
 
 
 def between(old: str, new: str) -> str:
@@ -29,9 +36,11 @@ def between(old: str, new: str) -> str:
 def lines(old: Draft, new: Draft) -> list[tuple[str, str, str]]:
     """The blocks in which two drafts differ: id, words before, words after; in the order of the new draft, then those that went.
 
-    Lists that stand elsewhere on the page are left out.
+    Sections that stand elsewhere on the page are left out.
     """
-    before, after = ({b.id: shown(b) for b in d.blocks if b.spans and b.kind not in LISTS} for d in (old, new))
+    before, after = (
+        {b.id: words_of(b) for b in d.blocks if b.spans and b.section not in ELSEWHERE} for d in (old, new)
+    )
     names = [*after, *(name for name in before if name not in after)]
     return [(n, before.get(n, ""), after.get(n, "")) for n in names if before.get(n, "") != after.get(n, "")]
 

@@ -9,18 +9,12 @@ from palimpsest.agent.blocks import Passage, Source
 from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.hypotheses import Hypothesis
 from palimpsest.agent.state import ResearchState, Revision
-from palimpsest.workflows.rendering.text import WHY, change, marks, title_of
+from palimpsest.workflows.rendering.text import WHY, change, title_of
 
+from . import places
 from .diffs import between
-from .markup import element, escape, listed, marked, text
+from .markup import element, escape, listed, text
 
-AROUND = 500  # letters of a source before and behind the words
-ORIGINS = {
-    "text": "said in its text",
-    "front matter": "from its front matter",
-    "metadata": "from its metadata",
-    "file stamp": "from the file's own stamp, which proves little",
-}
 REASONS = {
     "question": "to answer the question",
     "bridge": "to find a name that leads on",
@@ -36,15 +30,25 @@ def card(state: ResearchState, block: Block, span: Span, read: Callable[[Source]
     parts = [_head(block, span)]
     if not supports:
         parts.append(_without(span))
-    for support in supports[:3]:
-        parts.append(_source(state, support, read))
+    for support in places.chosen(block, span, supports)[:3]:
+        parts.append(_source(state, block, support, read))
     hypothesis = next((h for h in state.graph.hypotheses if h.id in (span.hypothesis, block.about)), None)
     parts += [_others(state, hypothesis, supports), _against(state, hypothesis), _history(state, block, span)]
     return element("div", "".join(parts), class_="pp-card", id=f"evidence-{span.id}")
 
 
+def _source(state: ResearchState, block: Block, support: Support, read: Callable[[Source], str]) -> str:
+    passage = next((p for p in state.passages if p.id == support.passage), None)
+    if passage is None:
+        return "<p>Its source is no longer held.</p>"
+    return places.shown(passage, support, places.sentence(block, support), read(passage.source)) + _found(
+        state, passage
+    )
+
+
 def _head(block: Block, span: Span) -> str:
-    words = block.text if span.role != "words" or not span.text else span.text
+    is_whole = span.role != "words" or not span.text or (block.kind == "quotation" and not span.is_place)
+    words = block.text if is_whole else span.text
     how = block.span("standing")
     says = f' <span class="pp-standing">{escape(how.text)}</span>' if how and how.text else ""
     return element("h3", f"“{escape(words)}”{says}")
@@ -58,82 +62,6 @@ def _without(span: Span) -> str:
     if span.status == "unestablished":
         return "<p>Not established: nothing that was read says it well enough.</p>"
     return "<p>The program's own words; they claim nothing that a source would have to say.</p>"
-
-
-def _source(state: ResearchState, support: Support, read: Callable[[Source], str]) -> str:
-    passage = next((p for p in state.passages if p.id == support.passage), None)
-    if passage is None:
-        return "<p>Its source is no longer held.</p>"
-    source = passage.source
-    above = [heading for heading in passage.path if heading != source.title]
-    place = " › ".join(filter(None, (*above, f"page {passage.page}" if passage.page else "")))
-    when = (
-        f"{escape(source.date)} – {ORIGINS.get(source.date_from, 'the source does not say from where')}"
-        if source.date
-        else "undated"
-    )
-    facts = [
-        text("b", source.title) + (f" · {escape(place)}" if place else ""),
-        f"Date: {when}",
-        text("code", source.uri),
-        *map(escape, marks(source)),
-    ]
-    return (
-        "<h4>Where it stands</h4>"
-        + listed(facts)
-        + _context(passage, support, read(source))
-        + _row(passage, support)
-        + _found(state, passage)
-    )
-
-
-def _context(passage: Passage, support: Support, whole: str) -> str:
-    """The words in their surroundings; of a source whose text is gone, in their passage."""
-    words, offset = (whole, 0) if whole[support.start : support.end] == support.quote else (passage.text, passage.start)
-    start, end = support.start - offset, support.end - offset
-    first, last = max(0, start - AROUND), min(len(words), end + AROUND)
-    lead, tail = "… " if first else "", " …" if last < len(words) else ""
-    body = _kept_lines(words[first:last], start - first, end - first)
-    return element(
-        "div",
-        f"{lead}{body}{tail}",
-        class_="pp-context",
-        tabindex="0",
-        role="group",
-        aria_label="The words in their source",
-    )
-
-
-def _kept_lines(words: str, start: int, end: int) -> str:
-    """Marked words with their line breaks, which a reader of a list or a poem wants."""
-    return "\n".join(_marked_lines(words, start, end))
-
-
-def _marked_lines(words: str, start: int, end: int) -> list[str]:
-    lines, at = [], 0
-    for line in words.split("\n"):
-        a, b = max(start - at, 0), min(end - at, len(line))
-        lines.append(marked(line, a, b) if a < b else escape(line))
-        at += len(line) + 1
-    return lines
-
-
-def _row(passage: Passage, support: Support) -> str:
-    """The row of a table as a table, the cell with the words marked."""
-    cells = [c for c in passage.cells if passage.start <= c.start and c.end <= passage.end]
-    near = [c for c in cells if c.start < support.end and support.start < c.end]
-    if not near:
-        return ""
-    rows = "".join(
-        f"<tr>{text('th', c.name)}<td>{_cell(passage, c.start, c.end, support)}</td></tr>"
-        for c in (cells if len(cells) < 12 else near)
-    )
-    return f"<h4>The row</h4><table>{rows}</table>"
-
-
-def _cell(passage: Passage, start: int, end: int, support: Support) -> str:
-    words = escape(passage.text[start - passage.start : end - passage.start])
-    return f"<mark>{words}</mark>" if start < support.end and support.start < end else words
 
 
 def _found(state: ResearchState, passage: Passage) -> str:

@@ -2,194 +2,61 @@
 
 from __future__ import annotations
 
-from textwrap import shorten
-from typing import Any
-
 import streamlit as st
 
-from palimpsest.agent.hypotheses import Hypothesis, Relation
+from palimpsest.agent.hypotheses import Hypothesis
 from palimpsest.agent.state import ResearchState
-from palimpsest.workflows.rendering.text import title_of, visible
+from palimpsest.workflows.rendering.text import title_of
 from palimpsest.workflows.runs import Run
 from palimpsest.workflows.watching import Watched
 
-from . import navigation
+from . import graphs, navigation
 from .markup import element, escape, listed, text
 
-RIVALS = 4  # answers of a question that are drawn
-COLOURS = ["#2d7f79", "#b5731a", "#7a54b3", "#b0445e", "#3b78bd", "#6c756f"]
 STATUS = {"open": "open", "held": "believed", "refuted": "given up"}
+LINES = "Question, rival answers, and the sources that say them. A dashed line leads to a source that speaks against an answer."
+SCALE = "The higher, the more it is believed. Belief was not calibrated well enough to be shown as a figure."
 
 
 def show(run: Run, seen: Watched) -> None:
     st.html(text("h2", "Hypotheses", class_="pp-title"))
     state = seen.state
-    if not state.graph.hypotheses:
+    if not any(graphs.chosen(state, q.id) for q in state.questions):
         navigation.empty(
-            "No rival answers: a question of how or why is answered by sections. Ask who, when, which or how many to see some."
+            "No rival answers. A question of how or why is answered by sections; ask who, when, which or how many to see some."
+            if seen.record.current.done
+            else "Rival answers stand here as soon as some were read in the sources."
         )
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.echarts_chart(graph(state), height=_height(state), key=f"graph-{run.folder.name}", alt=described(state))
+        st.echarts_chart(
+            graphs.graph(state),
+            height=graphs.height(state),
+            key=f"graph-{run.folder.name}",
+            alt=graphs.described(state),
+        )
+        st.html(text("p", LINES, class_="pp-soft pp-small"))
     with right:
-        curves = beliefs(seen)
+        curves = graphs.beliefs(seen)
         if curves:
             st.echarts_chart(
-                over_time(seen, curves),
+                graphs.over_time(seen, curves),
                 height=300,
                 key=f"belief-{run.folder.name}",
                 alt="How belief in the rival answers moved",
             )
-        st.html(text("p", SCALE, class_="pp-soft"))
+            st.html(text("p", SCALE, class_="pp-soft pp-small"))
     with st.expander("The same as a list"):
         st.html(element("div", "".join(_question(state, q.id, q.asked) for q in state.questions), class_="pp-card"))
 
 
-SCALE = "Belief is shown by height only, and moves with every reading: it is not calibrated well enough to be shown as a figure."
-
-
-def described(state: ResearchState) -> str:
-    answers = sum(h.kind == "answer" for h in state.graph.hypotheses)
-    return f"{len(state.questions)} questions, {answers} rival answers and the sources for and against them; a list below says it too"
-
-
-def chosen(state: ResearchState, question: str) -> list[Hypothesis]:
-    return state.graph.answers(question)[:RIVALS]
-
-
-def _height(state: ResearchState) -> int:
-    return max(260, 64 * sum(max(1, len(chosen(state, q.id))) for q in state.questions))
-
-
-def graph(state: ResearchState) -> dict[str, Any]:
-    """Questions at the left, rival answers in the middle, sources at the right; what refutes is drawn in dashes."""
-    nodes: dict[str, dict[str, Any]] = {}
-    links: list[dict[str, Any]] = []
-    row = 0
-    for question in state.questions:
-        rivals = chosen(state, question.id)
-        nodes[question.id] = _node(question.asked, 0, row + max(0, len(rivals) - 1) / 2, COLOURS[0], 16)
-        for rival in rivals:
-            nodes[rival.id] = _node(rival.text, 1, row, COLOURS[5] if rival.status == "refuted" else COLOURS[4], 12)
-            links.append(_link(question.id, rival.id, False))
-            row += 1
-        row += not rivals
-    _add_sources(state, nodes, links, max(row, 1))
-    order = {name: n for n, name in enumerate(nodes)}
-    numbered = [{**link, "source": order[link["source"]], "target": order[link["target"]]} for link in links]
-    data = [{**node, "id": str(n)} for n, node in enumerate(nodes.values())]
-    series = {
-        "type": "graph", "coordinateSystem": "cartesian2d", "data": data, "links": numbered,
-        "label": {"show": True, "position": "right", "formatter": "{b}", "width": 170, "overflow": "break", "fontSize": 12},
-        "emphasis": {"focus": "adjacency"},
-    }  # fmt: skip
-    hidden = {"type": "value", "show": False, "min": 0}
-    return {
-        "tooltip": {"renderMode": "richText", "formatter": "{b}"},
-        "grid": {"left": 16, "right": 190, "top": 16, "bottom": 16},
-        "xAxis": {**hidden, "max": 2},
-        "yAxis": {**hidden, "max": max(row, 1), "inverse": True},
-        "series": [series],
-        "animation": False,
-    }
-
-
-def _node(words: str, column: float, row: float, colour: str, size: int) -> dict[str, Any]:
-    name = shorten(visible(words), 58, placeholder=" …")
-    return {"name": name, "value": [column, row], "symbolSize": size, "itemStyle": {"color": colour}}
-
-
-def _link(source: str, target: str, is_against: bool) -> dict[str, Any]:
-    line = {
-        "type": "dashed" if is_against else "solid",
-        "color": COLOURS[3] if is_against else COLOURS[0],
-        "width": 1.6,
-        "opacity": 0.7,
-    }
-    return {"source": source, "target": target, "lineStyle": {**line, "curveness": 0.08}}
-
-
-def _add_sources(state: ResearchState, nodes: dict[str, Any], links: list[dict[str, Any]], rows: int) -> None:
-    """The sources of which an edge leads to a drawn hypothesis, or in which it was read; each once."""
-    held = {p.id: p.source for p in state.passages}
-    pairs = [
-        (e.source, e.target, e.relation is Relation.REFUTES)
-        for e in state.graph.edges
-        if e.target in nodes and e.source in held
-    ]
-    pairs += [
-        (s.passage, h.id, False)
-        for h in state.graph.hypotheses
-        if h.id in nodes
-        for s in h.support
-        if s.passage in held
-    ]
-    wanted = list(dict.fromkeys(held[passage].id for passage, _, _ in pairs))
-    titles = {s.id: title_of(s) for s in held.values()}
-    for n, source in enumerate(wanted):
-        nodes[f"source {source}"] = _node(titles[source], 2, n * rows / max(1, len(wanted)), COLOURS[1], 9)
-    drawn = dict.fromkeys((f"source {held[passage].id}", target, against) for passage, target, against in pairs)
-    links += [_link(target, source, against) for source, target, against in drawn]
-
-
-Curve = list[tuple[int, float]]
-
-
-def beliefs(seen: Watched) -> dict[str, Curve]:
-    """For each rival that is drawn, the belief told of it, by the number of the event."""
-    names = {h.id: h.text for q in seen.state.questions for h in chosen(seen.state, q.id)}
-    curves: dict[str, Curve] = {}
-    for number, event in enumerate(seen.events):
-        data = event.get("data", {})
-        if event.get("kind") == "believed" and data.get("hypothesis") in names:
-            curves.setdefault(str(data["hypothesis"]), []).append((number, float(data["probability"])))
-    return curves
-
-
-def over_time(seen: Watched, curves: dict[str, Curve]) -> dict[str, Any]:
-    """A line for each rival, over the events of the run."""
-    names = {h.id: shorten(visible(h.text), 34, placeholder=" …") for h in seen.state.graph.hypotheses}
-    last = len(seen.events)
-    series = [
-        {
-            "type": "line",
-            "name": names[h],
-            "step": "end",
-            "symbolSize": 6,
-            "data": [*points, (last, points[-1][1])],
-            "lineStyle": {"width": 2.5},
-        }
-        for h, points in curves.items()
-    ]
-    return {
-        "color": COLOURS,
-        "legend": {"type": "scroll", "top": 0},
-        "tooltip": {"trigger": "item", "renderMode": "richText", "formatter": "{a}"},
-        "grid": {"left": 8, "right": 16, "top": 40, "bottom": 34, "containLabel": True},
-        "xAxis": {
-            "type": "value",
-            "name": "events",
-            "nameLocation": "middle",
-            "nameGap": 22,
-            "max": last,
-            "splitLine": {"show": False},
-        },
-        "yAxis": {"type": "value", "min": 0, "max": 1, "axisLabel": {"show": False}, "name": "belief"},
-        "series": series,
-    }
-
-
 def _question(state: ResearchState, question: str, asked: str) -> str:
-    held = {p.id: p.source for p in state.passages}
-    entries = []
-    for rival in chosen(state, question):
-        edges = [e for e in state.graph.edges if e.target == rival.id and e.source in held]
-        read = [held[s.passage] for s in rival.support if s.passage in held]
-        told = [title_of(s) for s in read] + [
-            title_of(held[e.source]) for e in edges if e.relation is Relation.SUPPORTS
-        ]
-        against = [title_of(held[e.source]) for e in edges if e.relation is Relation.REFUTES]
-        words = f"<b>{escape(rival.text)}</b> – {STATUS[rival.status]}; for it: {escape('; '.join(dict.fromkeys(told)) or 'nothing')}"
-        entries.append(words + (f"; against it: {escape('; '.join(dict.fromkeys(against)))}" if against else ""))
+    entries = [_rival(state, rival) for rival in graphs.chosen(state, question)]
     return text("h3", asked) + (listed(entries) if entries else "<p>No rival answers.</p>")
+
+
+def _rival(state: ResearchState, rival: Hypothesis) -> str:
+    says, against = ("; ".join(map(title_of, found)) for found in graphs.sides(state, rival))
+    told = f"<b>{escape(rival.text)}</b> – {STATUS[rival.status]}; said by: {escape(says or 'no source')}"
+    return told + (f"; against it: {escape(against)}" if against else "")

@@ -28,9 +28,12 @@ def show() -> None:
     st.html(text("p", f"Searched here: {names}.", class_="pp-soft"))
     _change()
     navigation.guarded(lambda: _search(config))
-    if st.button("Show what is indexed", key="look") or st.session_state.get("looked"):
-        st.session_state["looked"] = True
+    if shelf.is_indexed(config) or st.button("Show what is indexed", key="look"):
         navigation.guarded(lambda: _held(config))
+    else:
+        navigation.empty(
+            "These documents were not indexed yet; they are when you search them, ask of them, or want to see."
+        )
 
 
 def searched() -> Config:
@@ -98,7 +101,8 @@ def _search(config: Config) -> None:
             text("h3", place)
             + f'<p class="pp-soft">{escape(hit.passage.source.date or "undated")} · found {escape(how)}</p>'
         )
-        st.html(element("div", head + text("p", hit.passage.text, class_="pp-quote"), class_="pp-card"))
+        lines = "<br>".join(map(escape, hit.passage.text.splitlines()))
+        st.html(element("div", head + element("p", lines, class_="pp-quote"), class_="pp-card"))
 
 
 def _held(config: Config) -> None:
@@ -118,16 +122,33 @@ def _held(config: Config) -> None:
         told = (f"{f.name}: {f.message}" if f.name not in f.message else f.message for f in held.unread[:MOST])
         st.html(text("h2", "What could not be read", class_="pp-title"))
         st.html("".join(text("p", sentence, class_="pp-problem") for sentence in told))
-    st.html(element("div", table(held.documents[:MOST]), class_="pp-card pp-wide"))
+    st.html(
+        element(
+            "div",
+            table(held.documents[:MOST]),
+            class_="pp-card pp-wide",
+            tabindex="0",
+            role="group",
+            aria_label="Documents",
+        )
+    )
+    if len(held.documents) > MOST:
+        st.html(
+            text(
+                "p",
+                f"The first {MOST} of {len(held.documents):,} documents; search finds the others.",
+                class_="pp-soft",
+            )
+        )
 
 
 def facts(info: shelf.IndexInfo) -> str:
     counts = (
-        (info.num_documents, "documents"),
-        (info.num_passages, "passages"),
+        (info.num_documents, "document" if info.num_documents == 1 else "documents"),
+        (info.num_passages, "passage" if info.num_passages == 1 else "passages"),
         (info.num_unread, "not read, or not whole"),
     )
-    told = [f"<span><b>{number}</b> {words}</span>" for number, words in counts]
+    told = [f"<span><b>{number:,}</b> {words}</span>" for number, words in counts]
     return element(
         "p", "".join([*told, text("span", f"languages: {', '.join(info.languages) or 'not told'}")]), class_="pp-facts"
     )
@@ -137,7 +158,12 @@ def table(documents: Sequence[Source]) -> str:
     """Titles, dates and where each date is from."""
     head = "<tr><th>Document</th><th>Date</th><th>Date from</th><th>Where</th></tr>"
     cells = (
-        (text("td", s.title), text("td", s.date or "undated"), text("td", s.date_from or "–"), text("code", s.uri))
+        (
+            text("td", s.title),
+            text("td", s.date or "undated", class_="pp-tight"),
+            text("td", s.date_from or "–"),
+            text("code", s.uri),
+        )
         for s in documents
     )
     return f"<table>{head}{''.join(f'<tr>{a}{b}{c}<td>{d}</td></tr>' for a, b, c, d in cells)}</table>"

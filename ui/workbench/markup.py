@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from palimpsest.workflows.rendering.text import visible
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _SHORTCODE = re.compile(r"(?<=:)(?=\w)")
 WORD_JOINER = "\u2060"
+Stretch = tuple[int, int]  # [start, end) of letters
 
 
 def escape(words: str) -> str:
@@ -37,9 +39,21 @@ def text(name: str, words: str, **attributes: str) -> str:
     return element(name, escape(words), **attributes)
 
 
-def marked(words: str, start: int, end: int) -> str:
-    """Words with those between `start` and `end` marked."""
-    return f"{escape(words[:start])}<mark>{escape(words[start:end])}</mark>{escape(words[end:])}"
+def marked(words: str, inner: Stretch, outer: Stretch) -> str:
+    """Words with two stretches marked, one within the other, and with their line breaks, which a reader of a list or poem wants."""
+    cuts = sorted({0, len(words), *(min(max(n, 0), len(words)) for n in (*inner, *outer))})
+    return "".join(_piece(words[a:b], _mark(a, b, inner, outer)) for a, b in pairwise(cuts))
+
+
+def _mark(start: int, end: int, inner: Stretch, outer: Stretch) -> str:
+    """The opening tag of a piece that no border cuts."""
+    if inner[0] <= start and end <= inner[1]:
+        return "<mark>"
+    return '<mark class="pp-around">' if outer[0] <= start and end <= outer[1] else ""
+
+
+def _piece(words: str, mark: str) -> str:
+    return "\n".join(f"{mark}{escape(p)}</mark>" if mark and p else escape(p) for p in words.split("\n"))
 
 
 def listed(items: Iterable[str], **attributes: str) -> str:

@@ -23,25 +23,24 @@ CAN = {
     "OUTLINE": "names what passages are about, in words of theirs",
     "LOGIC": "chooses a relation word",
 }
+AUROC = "area under the curve: 1 is always, 0.5 is by chance"
+ECE = "expected calibration error: 0 is never; 0.1 is ten in a hundred"
 MEASURES = {
-    "answer_there_auroc": (
-        "Knows whether the evidence holds an answer",
-        "area under the curve; 1 is perfect, 0.5 is chance",
-    ),
-    "answer_there_ece": ("… off in its probability by", "expected calibration error; 0 is perfect"),
-    "answer_right_auroc": ("Knows whether its answer is right", "area under the curve"),
-    "answer_right_ece": ("… off in its probability by", "expected calibration error"),
+    "answer_there_auroc": ("Tells questions with an answer from those without", AUROC),
+    "answer_there_ece": ("… and is off in that by", ECE),
+    "answer_right_auroc": ("Tells its right answers from its wrong ones", AUROC),
+    "answer_right_ece": ("… and is off in that by", ECE),
     "verdict_accuracy": ("Verdicts that are right, in a hundred", "three ways: supported, refuted, not said"),
-    "verdict_auroc": ("Knows whether its verdict is right", "area under the curve"),
-    "verdict_ece": ("… off in its probability by", "expected calibration error"),
+    "verdict_auroc": ("Tells its right verdicts from its wrong ones", AUROC),
+    "verdict_ece": ("… and is off in that by", ECE),
+    "relevance_auroc": ("Tells sentences about the question from others", AUROC),
+    "relevance_ece": ("… and is off in that by", ECE),
 }
 
 
 def show() -> None:
-    config = settings.current().config
     st.html(
-        text("h1", "Model", class_="pp-title")
-        + text("p", f"Loaded for runs of this folder: {config.model}.", class_="pp-soft")
+        text("h1", "Model", class_="pp-title") + text("p", loaded(settings.current().config.model), class_="pp-soft")
     )
     playground.show()
     left, right = st.columns(2, gap="large")
@@ -50,6 +49,18 @@ def show() -> None:
     with right:
         st.html(text("h2", "How far its figures can be trusted", class_="pp-title"))
         navigation.guarded(_measured)
+
+
+def loaded(model: str) -> str:
+    """What runs of this folder are written by, in a sentence."""
+    if model != "embedded":
+        return f"Runs of this folder are written by {model}."
+    facts = json.loads((EMBEDDED / "config.json").read_text(encoding="utf-8"))
+    size = sum(p.stat().st_size for p in EMBEDDED.glob("*.safetensors")) / 2**20
+    return (
+        f"Runs of this folder are written by the embedded model: {facts['model']['layers']} layers, {size:.0f} MB, on this "
+        f"machine's processor. It began as {facts['base']}. Licence: {facts['licence']}."
+    )
 
 
 def _abilities() -> str:
@@ -76,7 +87,7 @@ def _measured() -> None:
         )
         return
     rows = "".join(
-        f"<tr><td>{escape(name)}<br><span class='pp-soft'>{escape(unit)}</span></td><td><b>{measured[key]:.3g}</b></td></tr>"
+        f"<tr><td>{escape(name)}<br><span class='pp-soft'>{escape(unit)}</span></td><td class='pp-tight'><b>{measured[key]:.3g}</b></td></tr>"
         for key, (name, unit) in MEASURES.items()
         if isinstance(measured.get(key), int | float)
     )

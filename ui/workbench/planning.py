@@ -111,8 +111,12 @@ def _item(plan: Plan, place: int, item: PlanItem) -> None:
         words = st.text_input(f"Item {place + 1}", value=item.words, key=f"words-{mark}")
         left, middle, right = st.columns([3, 3, 4], vertical_alignment="bottom")
         forms = [*FORMS] if item.kind else ["", *FORMS]
-        kind = left.selectbox("Form", forms, index=forms.index(item.kind), format_func=_named, key=f"kind-{mark}")
-        scope = middle.text_input("Bounds", value=item.scope, key=f"scope-{mark}", placeholder="as of 2019")
+        kind = left.selectbox(
+            "Form of the answer", forms, index=forms.index(item.kind), format_func=_named, key=f"kind-{mark}"
+        )
+        scope = middle.text_input(
+            "Limited to", value=item.scope, key=f"scope-{mark}", placeholder="as of 2019, in children"
+        )
         with right.container(horizontal=True, horizontal_alignment="right"):
             moves = (("Up", place - 1), ("Down", place + 1))
             for name, to in moves:

@@ -20,6 +20,7 @@ EVIDENCE = (
     "In June 2026 DiffusionGemma-26B-A4B set a record of 1,288 tokens per second on one H200 GPU at batch size 1."
 )
 MARKED = {"0-0": "ENTITY", "2-2": "NUMBER"}  # of TEXT, by first and last word
+PACE = 1.2  # seconds a step is shown while they are played
 OFFERED = ("ENTITY", "NUMBER", "TEXT", "CITE", "CHOICE")
 
 
@@ -30,7 +31,8 @@ def show() -> None:
             "p",
             "A diffusion model does not write from left to right. It sees the whole text with its holes, says for every hole "
             "what might stand there, and fills the surest first; what it filled changes what the others may become. Choose a "
-            "kind, then the first and the last word of a mask.",
+            "kind, then the first and the last word of a mask. Percentages are what the model itself believes; how far that "
+            "can be trusted stands below.",
             class_="pp-soft",
         )
     )
@@ -120,14 +122,34 @@ def _denoise(words: list[str], evidence: str) -> None:
     with st.spinner("Opening the model, the first time only, and denoising"):
         turns = play(settings.current().config, text_pieces, evidence.split("\n\n"))
     st.session_state["play-turns"] = (text_pieces, turns)
-    st.session_state["play-step"] = len(turns) - 1
+    _play()
+
+
+def _play() -> None:
+    """Show the steps one after the other, from the first."""
+    st.session_state["play-step"], st.session_state["play-on"] = -1, True
 
 
 def _steps() -> None:
+    """The canvas at a step, on a slider; while it is played, a step further with each look."""
     held: tuple[list[Any], list[Turn]] | None = st.session_state.get("play-turns")
     if held is None:
         return
     text_pieces, turns = held
-    step = st.slider("Step of denoising", 0, len(turns) - 1, key="play-step")
-    st.html(canvas_of(text_pieces, turns[step]))
-    st.html(told(turns[step]))
+    last, on = len(turns) - 1, bool(st.session_state.get("play-on"))
+
+    @st.fragment(run_every=PACE if on else None)
+    def part() -> None:
+        step = int(st.session_state.get("play-step", last))
+        if on and step >= last:
+            st.session_state["play-on"] = False
+            st.rerun()
+        st.session_state["play-step"] = step + 1 if on else step
+        left, right = st.columns([6, 1], vertical_alignment="bottom")
+        step = left.slider("Step of denoising", 0, last, key="play-step")
+        if right.button("Play", key="play-again", on_click=_play, disabled=on, width="stretch"):
+            st.rerun()
+        st.html(canvas_of(text_pieces, turns[step]))
+        st.html(told(turns[step]))
+
+    part()

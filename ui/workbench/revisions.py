@@ -67,7 +67,7 @@ def _turn(key: str, playing: str, count: int) -> None:
     """Start or stop playing; from the end it starts again."""
     st.session_state[playing] = not st.session_state.get(playing)
     if st.session_state[playing] and st.session_state.get(key, 0) >= count - 1:
-        st.session_state[key] = 0
+        st.session_state[key] = -1  # the next look goes one further
 
 
 def _moment(run: Run, found: list[Moment], number: int) -> None:
@@ -75,7 +75,7 @@ def _moment(run: Run, found: list[Moment], number: int) -> None:
     before = found[number - 1].state if number else ResearchState(question=moment.state.question)
     left, right = st.columns([8, 5], gap="large")
     with left, st.container(key="moment-draft"):
-        components.draft(sheet(moment.state), key=f"moments-{run.folder.name}")
+        components.draft(sheet(moment.state, still=True), key=f"moments-{run.folder.name}")
     with right:
         st.html(told(moment, before, number, len(found)))
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from palimpsest.workflows.errors import ResearchError
-from palimpsest.workflows.rendering.text import shown
 from palimpsest.workflows.runs import Record, Run
 from palimpsest.workflows.watching import watch
 
 from . import diffs, exports, navigation, recent, settings
-from .markup import element, escape, label, text
+from .markup import element, escape, text, visible
 
 
 def show() -> None:
@@ -66,10 +65,10 @@ def _compare(found: dict[str, tuple[Run, Record]]) -> None:
 
 
 def _named(run: Run, record: Record) -> str:
-    return f"{label(record.question)} ({recent.when(record.created)})"
+    return f"{visible(record.question)} ({recent.when(record.created)})"  # what is chosen from is plain text
 
 
 def _paragraphs(run: Run, record: Record) -> list[str]:
     """The blocks of the newest finished report as words."""
     done = [v.number for v in record.versions if v.done]
-    return [shown(b) for b in run.state(done[-1]).draft.blocks if b.spans] if done else []
+    return [diffs.words_of(b) for b in run.state(done[-1]).draft.blocks if b.spans] if done else []

@@ -83,6 +83,7 @@ def options(host: str, port: int) -> dict[str, Any]:
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "logger.level": "warning",
+        "logger.hideWelcomeMessage": True,
     }
 
 

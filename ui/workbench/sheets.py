@@ -23,11 +23,22 @@ def sheet(
     slots: Mapping[str, Slot] | None = None,
     picked: str = "",
     busy: bool = False,
+    still: bool = False,
 ) -> dict[str, Any]:
-    """The draft of a state, or `blocks` that are younger; `slots` are the places that are filled just now, by their spans."""
+    """The draft of a state, or `blocks` that are younger; `slots` are the places that are filled just now, by their spans.
+
+    One that is `still` is looked at only: nothing of it can be chosen.
+    """
     shown = blocks or state.draft.blocks
     view = _View(state, slots or {})
-    return {"blocks": [view.block(b) for b in shown if b.section not in LEFT_OUT], "picked": picked, "busy": busy}
+    found = [view.block(b) for b in shown if b.section not in LEFT_OUT]
+    return {"blocks": found, "picked": picked, "busy": busy, "still": still}
+
+
+def chosen_by(block: Block) -> str:
+    """The span that is meant by choosing a block as a whole: the first that a person may change, else its citation."""
+    citation = block.span("citation")
+    return next((s.id for s in block.words if s.may_change), citation.id if citation else "")
 
 
 class _View:
@@ -50,7 +61,7 @@ class _View:
             ],
             "leads": self.leads(block),
             "note": self.note(block),
-            "cite": citation.id if citation else "",
+            "cite": chosen_by(block),
             "cited": self.cited(citation.support) if citation else [],
             "short": shorten(visible(block.text), 60, placeholder=" …"),
             "standing": visible(standing.text) if standing and standing.text else "",
@@ -58,6 +69,7 @@ class _View:
 
     def span(self, span: Span, block: Block) -> dict[str, Any]:
         told: dict[str, Any] = {"id": span.id, "kind": span.kind, "text": visible(span.text), "title": "", "marks": []}
+        told["stop"] = span.may_change and (block.kind != "quotation" or span.is_place)  # of the keyboard
         if span.status == "open" or self.is_filled_now(span):
             return told | self.mask(span)
         if span.status == "unestablished":
@@ -78,12 +90,11 @@ class _View:
         kind = slot.kind if slot else span.kind
         title = f"an open place: {KINDS.get(kind, 'words')}" + (f" ({WHY.get(why, why)})" if why else "")
         empty = [{"text": "", "open": True, "sure": 0.0}] * PLACES.get(kind, 1)
-        tiles = (
-            [{"text": visible(t.text).strip(), "open": t.open, "sure": t.certainty or 0.0} for t in slot.tokens]
-            if slot
-            else empty
-        )
-        return {"mask": kind, "tiles": tiles, "title": title, "why": WHY.get(why, why) if why in WHY else ""}
+        seen = (
+            [t for t in slot.tokens if t.open or t.text] if slot else []
+        )  # a settled place may end before its last token
+        tiles = [{"text": visible(t.text).strip(), "open": t.open, "sure": t.certainty or 0.0} for t in seen]
+        return {"mask": kind, "tiles": tiles or empty, "title": title, "why": WHY.get(why, why) if why in WHY else ""}
 
     def leads(self, block: Block) -> dict[str, str]:
         if block.kind != "conflict" or len(block.spans) < 2:

@@ -14,7 +14,7 @@ from .evidence import REASONS
 from .markup import element, escape, text
 
 NAMES = {
-    "planned": "planned", "searched": "searched", "found": "found", "failed": "failed", "believed": "believes", "wrote": "wrote",
+    "planned": "planned", "searched": "searched", "found": "found", "failed": "failed", "believed": "possible answer", "wrote": "wrote",
     "conflict": "sources disagree", "reopened": "reopened", "revised": "revised", "rolled back": "taken back",
     "unestablished": "not established", "routed": "went on", "cut": "cut short", "finished": "finished", "sealed": "sealed",
     "attached": "evidence brought", "pinned": "pinned", "unpinned": "unpinned", "edited": "edited", "banned": "banned",
@@ -45,6 +45,8 @@ def _words(event: dict[str, Any]) -> str:
     if event.get("kind") == "searched":
         found = len(data.get("found", ()))
         return f"“{escape(str(data.get('query', '')))}” {escape(REASONS.get(str(data.get('reason', '')), ''))}: {found} passages"
+    if event.get("kind") == "sealed":
+        return "every later change of its files will be found"
     if event.get("kind") == "believed":
         return escape(str(data.get("text", event["text"])))
     return escape(str(event["text"]))

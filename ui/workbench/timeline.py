@@ -15,6 +15,7 @@ from palimpsest.workflows.watching import Watched
 from . import navigation
 from .markup import element, escape, text
 
+COLOURS = ("#2d7f79", "#b5731a")  # cited, and only read
 ROWS = 6  # heights on which points are spread, so that near dates do not cover each other
 
 
@@ -26,9 +27,18 @@ def show(run: Run, seen: Watched) -> None:
         navigation.empty("Sources stand here by their date as soon as some are read.")
         return
     if dated:
-        st.echarts_chart(chart(seen.state, dated), height=260, key=f"timeline-{run.folder.name}", alt=described(dated))
+        st.echarts_chart(
+            chart(seen.state, dated),
+            height=90 + 28 * _rows(dated),
+            key=f"timeline-{run.folder.name}",
+            alt=described(dated),
+        )
     with st.expander("The same as a list"):
         st.html(_listed(seen.state, [*dated, *(s for s in sources if not s.date)]))
+
+
+def _rows(dated: list[Source]) -> int:
+    return min(ROWS, len(dated))
 
 
 def described(dated: list[Source]) -> str:
@@ -36,20 +46,19 @@ def described(dated: list[Source]) -> str:
 
 
 def chart(state: ResearchState, dated: list[Source]) -> dict[str, Any]:
-    """A point for each source: cited ones full, others hollow."""
+    """A point for each source, by its date; those that are cited in another colour."""
     series = []
     for name, cited in (("cited", True), ("read, not cited", False)):
         points = [
-            {"name": visible(s.title), "value": [_day(str(s.date)), n % ROWS]}
+            {"name": visible(s.title), "value": [_day(str(s.date)), n % _rows(dated)]}
             for n, s in enumerate(dated)
             if (s.id in state.references) == cited
         ]
-        style = {"opacity": 0.95} if cited else {"opacity": 0.4}
         label = {
-            "show": cited and len(points) < 12,
+            "show": len(dated) < 12,
             "formatter": "{b}",
             "position": "right",
-            "width": 150,
+            "width": 240,
             "overflow": "truncate",
         }
         series.append(
@@ -58,16 +67,16 @@ def chart(state: ResearchState, dated: list[Source]) -> dict[str, Any]:
                 "name": name,
                 "symbolSize": 13 if cited else 9,
                 "data": points,
-                "itemStyle": style,
                 "label": label,
             }
         )
     return {
-        "grid": {"left": 10, "right": 160, "top": 34, "bottom": 24, "containLabel": True},
+        "color": COLOURS,
+        "grid": {"left": 10, "right": 250, "top": 34, "bottom": 24, "containLabel": True},
         "legend": {"top": 0, "left": 0},
         "tooltip": {"trigger": "item", "renderMode": "richText", "formatter": "{b}"},
-        "xAxis": {"type": "time"},
-        "yAxis": {"type": "value", "show": False, "min": -1, "max": ROWS},
+        "xAxis": {"type": "time", "position": "bottom", "splitNumber": 4, "axisLabel": {"hideOverlap": True}},
+        "yAxis": {"type": "value", "show": False, "min": -0.7, "max": _rows(dated) - 0.3, "inverse": True},
         "series": series,
     }
 

@@ -68,10 +68,17 @@ def test_hostile_words_are_text_in_an_element(words: str) -> None:
 
 
 @pytest.mark.parametrize("words", HOSTILE)
-def test_marked_words_are_text_around_one_mark(words: str) -> None:
-    shown = seen(markup.marked(words, 1, 4))
-    assert [tag for tag, _ in shown.tags] == ["mark"]
-    assert shown.text == markup.visible(words)
+def test_marked_words_are_text_around_marks_alone(words: str) -> None:
+    shown = seen(markup.marked(words, (2, 4), (1, 6)))
+    assert {tag for tag, _ in shown.tags} <= {"mark"}
+    assert shown.text.replace("\n", " ") == markup.visible(words)
+
+
+def test_a_place_is_marked_within_its_sentence_line_by_line() -> None:
+    assert markup.marked("a b\nc d", (2, 5), (0, 5)) == (
+        '<mark class="pp-around">a </mark><mark>b</mark>\n<mark>c</mark> d'
+    )
+    assert markup.marked("a b c", (2, 3), (2, 3)) == "a <mark>b</mark> c"
 
 
 @pytest.mark.parametrize("words", HOSTILE)

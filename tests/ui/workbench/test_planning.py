@@ -63,7 +63,7 @@ def test_a_plan_is_edited_reordered_cut_and_added_to(config: Config, went: Ways)
     next(t for t in shown.text_input if t.label == "One thing more").set_value("Who built the harbour?").run()
     press(shown, "Add")
     assert items(shown) == ["Which barge is the fastest?", "Who built the harbour?"]
-    next(t for t in shown.text_input if t.label == "Bounds").set_value("as of 2023").run()
+    next(t for t in shown.text_input if t.label == "Limited to").set_value("as of 2023").run()
     press(shown, "Start")
     (run,) = Run.all(config.out)
     plan = run.record().config.plan

@@ -10,9 +10,14 @@ const make = (tag, name, words) => {
   return node;
 };
 
-const showSpan = (span, before, picked) => {
+const showSpan = (span, before, { picked, still }) => {
   const node = make("span", "pp-span");
   node.dataset.span = span.id;
+  if (span.stop && !still) {
+    node.tabIndex = 0;
+    node.setAttribute("role", "button");
+    node.setAttribute("aria-pressed", String(span.id === picked));
+  }
   if (span.mask) {
     node.dataset.mask = span.mask;
     node.classList.add("pp-mask");
@@ -38,19 +43,21 @@ const showSpan = (span, before, picked) => {
   return node;
 };
 
-const showCited = (block) => {
-  const node = make("button", "pp-cite", block.cited.map((n) => "[" + n + "]").join(""));
+const showCited = (block, still) => {
+  const numbers = block.cited.map((n) => "[" + n + "]").join("");
+  if (still) return make("span", "pp-cited", numbers);
+  const node = make("button", "pp-cite", numbers);
   node.type = "button";
   node.dataset.pick = block.cite;
   node.setAttribute("aria-label", "Evidence of “" + block.short + "”");
   return node;
 };
 
-const showBlock = (block, known, picked) => {
+const showBlock = (block, known, data) => {
   const node = make((TAGS[block.kind] || (() => "p"))(block), "pp-block pp-" + block.kind);
   node.dataset.block = block.kind;
-  node.id = "block-" + block.id;
-  const spans = new Map(block.spans.map((s) => [s.id, showSpan(s, known.get(s.id), picked)]));
+  node.id = (data.still ? "still-" : "block-") + block.id; // a page may hold two drafts
+  const spans = new Map(block.spans.map((s) => [s.id, showSpan(s, known.get(s.id), data)]));
   if (block.rows.length) {
     block.rows.forEach((row, n) => {
       const line = node.appendChild(make("tr"));
@@ -61,12 +68,27 @@ const showBlock = (block, known, picked) => {
   for (const [id, span] of spans) {
     const lead = block.leads[id];
     if (lead) node.append(make("span", "pp-lead", lead));
+    else if (block.kind === "conflict") span.classList.add("pp-note");
     node.append(span);
   }
   if (block.note) node.append(make("span", "pp-note", block.note));
-  if (block.cited.length) node.append(" ", showCited(block));
+  if (block.cited.length) node.append(" ", showCited(block, data.still));
   if (block.standing) node.append(" ", make("span", "pp-standing", block.standing));
   return node;
+};
+
+// Where columns stand under each other, what was chosen opens below what is seen: the page goes there.
+const showEvidence = () => {
+  if (!window.matchMedia("(max-width: 640px)").matches) return;
+  const box = document.querySelector('[class*="st-key-region-Evidence"]');
+  if (box) box.scrollIntoView({ behavior: "smooth", block: "start" });
+};
+
+// Elements that were drawn anew keep the keyboard where it was.
+const refocus = (root, focused) => {
+  const name = focused.pick ? "pick" : "span";
+  const node = [...root.querySelectorAll(`[data-${name}]`)].find((n) => n.dataset[name] === focused[name]);
+  if (node && node !== document.activeElement) node.focus({ preventScroll: true });
 };
 
 const group = (block) => (block.kind === "quotation" && block.listed ? "ul" : LISTED[block.kind]);
@@ -78,13 +100,22 @@ export default function (component) {
     root = parentElement.appendChild(make("div", "pp-draft"));
     root.known = new Map();
     root.held = new Map();
-    root.addEventListener("click", (event) => {
+    const choose = (event) => {
       const hit = event.target.closest("[data-pick], [data-span]");
-      const choose = root.choose;
-      if (hit && root.contains(hit)) choose(hit.dataset.pick || hit.dataset.span);
+      if (hit && root.contains(hit)) root.choose(hit.dataset.pick || hit.dataset.span);
+      return hit;
+    };
+    root.addEventListener("click", choose);
+    root.addEventListener("keydown", (event) => {
+      if ((event.key === "Enter" || event.key === " ") && event.target.dataset.span && choose(event)) event.preventDefault();
     });
   }
-  root.choose = (id) => setTriggerValue("picked", id);
+  root.choose = (id) => {
+    if (data.still) return;
+    for (const node of root.querySelectorAll("[data-span]")) node.classList.toggle("pp-picked", node.dataset.span === id); // at once
+    root.follow = true;
+    setTriggerValue("picked", id);
+  };
   root.setAttribute("aria-busy", data.busy ? "true" : "false");
   const held = new Map();
   let box = root, kind = "";
@@ -92,7 +123,7 @@ export default function (component) {
   for (const block of data.blocks) {
     const look = JSON.stringify([block, block.spans.some((s) => s.id === data.picked) ? data.picked : ""]);
     const old = root.held.get(block.id);
-    const node = old && old.look === look ? old.node : showBlock(block, root.known, data.picked);
+    const node = old && old.look === look ? old.node : showBlock(block, root.known, data);
     held.set(block.id, { look, node });
     const wanted = group(block) || "";
     if (wanted !== kind || !wanted) {
@@ -103,7 +134,13 @@ export default function (component) {
     if (box) box.append(node);
     else parts.push(node);
   }
+  const focused = root.contains(document.activeElement) ? document.activeElement.dataset : null;
   root.replaceChildren(...parts);
+  if (focused) refocus(root, focused);
+  if (root.follow && data.picked) {
+    root.follow = false;
+    showEvidence();
+  }
   root.held = held;
   root.known = new Map(data.blocks.flatMap((b) => b.spans.map((s) => [s.id, s])));
 }
