@@ -89,6 +89,8 @@ def _search(config: Config) -> None:
     query = st.text_input("Search the documents", key="query", placeholder="what a passage should be about")
     if not query.strip():
         return
+    if not shelf.is_indexed(config):
+        _look(config)
     with st.spinner("Searching"):
         hits = search_index(config, query, FOUND)
     if not hits:
@@ -105,8 +107,8 @@ def _search(config: Config) -> None:
         st.html(element("div", head + element("p", lines, class_="pp-quote"), class_="pp-card"))
 
 
-def _held(config: Config) -> None:
-    """Index what is new, with progress, and show what is held; leaving in the middle loses nothing that was read."""
+def _look(config: Config) -> shelf.Shelf:
+    """Index what is new, with progress, and tell what is held; leaving in the middle loses nothing that was read."""
     bar = st.progress(0.0, text="Opening the index")
 
     def watch(progress: shelf.Progress) -> None:
@@ -117,6 +119,11 @@ def _held(config: Config) -> None:
 
     held = shelf.look(config, watch)
     bar.empty()
+    return held
+
+
+def _held(config: Config) -> None:
+    held = _look(config)
     st.html(facts(held.info))
     if held.unread:
         told = (f"{f.name}: {f.message}" if f.name not in f.message else f.message for f in held.unread[:MOST])

@@ -86,11 +86,8 @@ def _measured() -> None:
             "Nothing was measured of this model; the figures on the canvas are its raw output. Calibrate it to see more."
         )
         return
-    rows = "".join(
-        f"<tr><td>{escape(name)}<br><span class='pp-soft'>{escape(unit)}</span></td><td class='pp-tight'><b>{measured[key]:.3g}</b></td></tr>"
-        for key, (name, unit) in MEASURES.items()
-        if isinstance(measured.get(key), int | float)
-    )
+    held = ((words, measured.get(key)) for key, words in MEASURES.items())
+    rows = "".join(_measure(*words, value) for words, value in held if isinstance(value, int | float))
     counted = f"On {measured.get('answers', '?')} answers and {measured.get('verdicts', '?')} verdicts that it had not been fitted on."
     fitted = numbers_of(settings.current().config.model).fitted_on
     st.html(
@@ -103,6 +100,11 @@ def _measured() -> None:
             key=f"reliability-{name}",
             alt=f"Reliability of {name}: said against happened",
         )
+
+
+def _measure(name: str, unit: str, value: float) -> str:
+    said = element("td", f"{escape(name)}<br>{text('span', unit, class_='pp-soft')}")
+    return element("tr", said + text("td", f"{value:.3g}", class_="pp-tight"))
 
 
 def reliability(measured: dict[str, Any]) -> dict[str, list[list[float]]]:

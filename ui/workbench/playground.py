@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import streamlit as st
@@ -20,8 +21,10 @@ EVIDENCE = (
     "In June 2026 DiffusionGemma-26B-A4B set a record of 1,288 tokens per second on one H200 GPU at batch size 1."
 )
 MARKED = {"0-0": "ENTITY", "2-2": "NUMBER"}  # of TEXT, by first and last word
+LOOK = 0.4  # seconds between two looks whether it is denoised
 PACE = 1.2  # seconds a step is shown while they are played
 OFFERED = ("ENTITY", "NUMBER", "TEXT", "CITE", "CHOICE")
+_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="play")  # a slow model holds up no page
 
 
 def show() -> None:
@@ -52,7 +55,7 @@ def show() -> None:
         st.button("Take all masks away", key="play-clear", on_click=_clear)
     if asked:
         navigation.guarded(lambda: _denoise(words, evidence))
-    _steps()
+    navigation.guarded(_steps)
 
 
 def _named(kind: str) -> str:
@@ -67,7 +70,13 @@ def marks() -> dict[str, str]:
 def _forget() -> None:
     """Another text: its words are others."""
     st.session_state["play-marks"] = {}
-    st.session_state.pop("play-turns", None)
+    _clean()
+
+
+def _clean() -> None:
+    """What was denoised, or is just now, is of other masks."""
+    for name in ("play-job", "play-turns"):
+        st.session_state.pop(name, None)
 
 
 def _clear() -> None:
@@ -81,7 +90,7 @@ def _mark(words: list[str], kind: str) -> None:
     chosen = components.marker(shown, key="marker")
     if chosen:
         st.session_state["play-marks"] = toggled(held, int(chosen[0]), int(chosen[1]), kind)
-        st.session_state.pop("play-turns", None)
+        _clean()
         st.rerun()
 
 
@@ -119,10 +128,15 @@ def _denoise(words: list[str], evidence: str) -> None:
     text_pieces = pieces(words, marks())
     if not any(isinstance(p, Mask) for p in text_pieces):
         raise ResearchError("mark at least one mask: choose a kind, then click the first and the last word", USAGE)
-    with st.spinner("Opening the model, the first time only, and denoising"):
-        turns = play(settings.current().config, text_pieces, evidence.split("\n\n"))
-    st.session_state["play-turns"] = (text_pieces, turns)
-    _play()
+    job = _pool.submit(play, settings.current().config, text_pieces, evidence.split("\n\n"))
+    st.session_state["play-job"] = (text_pieces, job)
+
+
+@st.fragment(run_every=LOOK)
+def _wait(job: Future[list[Turn]]) -> None:
+    if job.done():
+        st.rerun()
+    navigation.empty("Denoising. The first time, the model is opened for that; you may leave this page and come back.")
 
 
 def _play() -> None:
@@ -132,6 +146,14 @@ def _play() -> None:
 
 def _steps() -> None:
     """The canvas at a step, on a slider; while it is played, a step further with each look."""
+    job: tuple[list[Any], Future[list[Turn]]] | None = st.session_state.get("play-job")
+    if job and not job[1].done():
+        _wait(job[1])
+        return
+    if job:
+        st.session_state.pop("play-job")
+        st.session_state["play-turns"] = (job[0], job[1].result())
+        _play()
     held: tuple[list[Any], list[Turn]] | None = st.session_state.get("play-turns")
     if held is None:
         return

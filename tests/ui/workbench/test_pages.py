@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from palimpsest.ui.workbench import canvases, diffs, files, model, playground
 from palimpsest.workflows import playing, research
@@ -100,11 +103,40 @@ DONE = Place(kind="ENTITY", words="Marisa", probability=0.75, step=1)
 TURNS = [Turn(step=0, places=(OPEN, OPEN)), Turn(step=1, places=(DONE, OPEN))]
 
 
+def denoised() -> AppTest:
+    """The page of the model when the canvas was denoised, at the step before the first."""
+    shown = press(page("model"), "Denoise")
+    for _ in range(200):
+        if "pp-canvas" in words(shown) or "pp-problem" in words(shown):
+            break
+        time.sleep(0.05)
+        shown.run()
+    return shown
+
+
+def test_a_canvas_that_cannot_be_denoised_is_a_sentence(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object) -> list[Turn]:
+        raise ResearchError("that is too much for one canvas")
+
+    monkeypatch.setattr(playground, "play", fail)
+    assert "That is too much for one canvas" in words(denoised())
+
+
+def test_a_slow_model_holds_up_no_page(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr(playground, "play", lambda *given: (let_go.wait(60), TURNS)[1])
+    shown = press(page("model"), "Denoise")
+    assert "you may leave this page" in words(shown)
+    press(shown, "Take all masks away")  # and the page answers meanwhile
+    assert "you may leave this page" not in words(shown)
+    let_go.set()
+
+
 def test_the_canvas_is_denoised_step_by_step(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     monkeypatch.setattr(playing, "play", lambda *given: asked.append(given) or TURNS)
     monkeypatch.setattr(playground, "play", playing.play)
-    shown = press(page("model"), "Denoise")
+    shown = denoised()
     _, pieces, evidence = asked[0]  # type: ignore[misc]
     assert [p.kind for p in pieces if isinstance(p, Mask)] == ["ENTITY", "NUMBER"]
     assert pieces[-1].endswith("June 2026.")

@@ -98,6 +98,11 @@ export default function (component) {
   let root = parentElement.querySelector(".pp-draft");
   if (!root) {
     root = parentElement.appendChild(make("div", "pp-draft"));
+    if (data.still) {
+      root.tabIndex = 0; // it scrolls, and holds nothing else that a key could reach
+      root.setAttribute("role", "group");
+      root.setAttribute("aria-label", "The draft as it was");
+    }
     root.known = new Map();
     root.held = new Map();
     const choose = (event) => {
