@@ -84,6 +84,8 @@ def options(host: str, port: int) -> dict[str, Any]:
         "client.showErrorDetails": "none",
         "logger.level": "warning",
         "logger.hideWelcomeMessage": True,
+        # What is drawn again twice a second outruns the book that Streamlit keeps of what a page holds already, which ends the page.
+        "global.minCachedMessageSize": 2.0**40,
     }
 
 

@@ -31,6 +31,9 @@ def test_it_is_bound_to_this_machine_and_tells_nobody(served: dict[str, Any]) ->
     assert served["browser.gatherUsageStats"] is False
     assert served["client.showErrorDetails"] == "none"
     assert served["server.headless"] is True
+    assert (
+        served["global.minCachedMessageSize"] > 1e9
+    )  # a page whose parts are drawn again by themselves is lost by a cache
     assert said == ["research: the workbench is at http://127.0.0.1:8600 (Ctrl-C ends it; runs go on)"]
     assert settings.current().is_local
 
