@@ -29,6 +29,16 @@ const matchScheme = () => {
   if (wanted && document.documentElement.style.colorScheme !== wanted) document.documentElement.style.colorScheme = wanted;
 };
 
+// A workbench that was ended is not the internet's fault, and its runs go on.
+const ENDED = "The workbench does not answer. Runs go on without it; start it again with research ui, and this page comes back.";
+const sayWhatEnded = () => {
+  for (const box of document.querySelectorAll('[role="dialog"]')) {
+    const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT);
+    for (let node = texts.nextNode(); node; node = texts.nextNode())
+      if (node.data.includes("Streamlit server is not responding")) node.data = ENDED;
+  }
+};
+
 // Another page begins at its top.
 const begin = (page) => {
   if (shown !== null && shown !== page) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
@@ -41,6 +51,7 @@ export default function (component) {
     nameRegions();
     showMarks();
     matchScheme();
+    sayWhatEnded();
   };
   look();
   const watcher = new MutationObserver(look);
