@@ -265,7 +265,7 @@ def _secret(name: str) -> str | None:
 
 def writer_token() -> str | None:
     """The token that `--writer URL#MODEL` sends; None when there is none. It stands in no file of settings, run or log."""
-    return os.environ.get("RESEARCH_WRITER_TOKEN") or None
+    return _secret("RESEARCH_WRITER_TOKEN")
 
 
 def may_trace() -> bool:

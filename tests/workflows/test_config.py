@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from palimpsest.workflows.config import KEYS, LONGEST_FILE, Config, keep_tracing_off, serve_token, service_keys
+from palimpsest.workflows.config import KEYS, LONGEST_FILE, Config, keep_tracing_off, serve_token, service_keys, writer_token
 from palimpsest.workflows.errors import ResearchError
 
 
@@ -223,11 +223,13 @@ def test_secrets_come_from_the_environment_or_a_key_ring(
     assert serve_token() is None
     ring |= {("palimpsest", "BRAVE_API_KEY"): "of the ring", ("palimpsest", "S2_API_KEY"): "s2"}
     ring |= {("other", "TAVILY_API_KEY"): "another's", ("palimpsest", "RESEARCH_SERVE_TOKEN"): "t"}
+    ring[("palimpsest", "RESEARCH_WRITER_TOKEN")] = "w"
     monkeypatch.setenv("BRAVE_API_KEY", "of the environment")
     assert service_keys() == {
         "BRAVE_API_KEY": "of the environment", "S2_API_KEY": "s2", "SEMANTIC_SCHOLAR_API_KEY": "s2",
     }  # fmt: skip
     assert serve_token() == "t"
+    assert writer_token() == "w"
 
 
 def test_a_key_ring_that_does_not_open_is_told_and_one_that_is_not_there_is_none(
