@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Hit
@@ -10,13 +10,15 @@ from palimpsest.retrieval.types import Hit
 from . import blocks
 from .draft import Block, Span, Support
 from .drafting import ask, refer
-from .selection import Chosen
+from .selection import Chosen, overlapping
 from .standing import counted
 from .state import Query, Reader, ResearchState, Side, SubQuestion
 
 TABLE = blocks.TABLE
 LEADS: dict[Side, str] = {"for": "In support: ", "against": "Against, or without effect: "}
 SEVERAL = 2  # independent sources without which one side alone is no verdict
+COMPARED = 2  # things that a topic of the evidence must be told of: one alone is compared with nothing
+CELL_CHARACTERS = 400  # what a reader still takes in between two rules of a table
 MOST_COLUMNS = 4  # where the question names no attributes, the topics of the evidence make the columns
 
 
@@ -43,10 +45,20 @@ def _independent(chosen: Sequence[Chosen]) -> int:
 
 
 def table(
-    state: ResearchState, reader: Reader, question: SubQuestion, columns: Sequence[str], found: Sequence[Hit]
+    state: ResearchState,
+    reader: Reader,
+    question: SubQuestion,
+    columns: Sequence[str],
+    found: Sequence[Hit],
+    chosen: Sequence[Chosen],
 ) -> tuple[ResearchState, list[Chosen]]:
-    """Things by attributes, each cell the sentence that says it or open; an open cell becomes a query. Also what the cells quote."""
-    cells = reader.cells(question.things, columns, found)
+    """Things by attributes, each cell the sentence that says it or open; an open cell becomes a query. Also what the cells quote.
+
+    A column that the question does not name stands only where it compares. A short quotation that was `chosen` fills its cell whole.
+    """
+    cells = _whole(reader.cells(question.text, question.things, columns, found), chosen)
+    if not question.attributes:
+        columns = [c for c in columns if sum((thing, c) in cells for thing in question.things) >= COMPARED]
     used: list[Chosen] = []
     spans: list[Span] = [_fixed(f"{TABLE}.0.0", " "), *_header(columns)]
     rows = [tuple(s.id for s in spans)]
@@ -69,6 +81,17 @@ def table(
     return blocks.put(state, [block]), used
 
 
+def _whole(cells: Mapping[tuple[str, str], Chosen], chosen: Sequence[Chosen]) -> dict[tuple[str, str], Chosen]:
+    """The cells, each with the sentences beside its own that were chosen with it, where they are few and no other cell's."""
+    found = dict(cells)
+    for place, held in cells.items():
+        quotation = next((c for c in chosen if overlapping(c, held)), held)
+        shared = sum(overlapping(quotation, other) for other in cells.values())
+        if shared == 1 and quotation.end - quotation.start <= CELL_CHARACTERS:
+            found[place] = quotation
+    return found
+
+
 def fill(
     state: ResearchState,
     reader: Reader,
@@ -82,7 +105,7 @@ def fill(
         return state, []
     shown = [block_text(block, name) for name in block.rows[0][1:]]
     columns = question.attributes or tuple(shown)
-    cells = reader.cells(question.things, columns, found)
+    cells = reader.cells(question.text, question.things, columns, found)
     filled: list[Span] = []
     for name, thing, attribute in waiting:
         held = cells.get((thing, columns[shown.index(attribute)]))

@@ -8,7 +8,7 @@ from . import asking, forms
 from .drafting import list_open
 from .evidence_text import content
 from .sections import cells, found, quotations, source_title
-from .selection import names_thing
+from .selection import as_said, names_thing
 from .state import Event, Reader, ResearchState, SubQuestion, Tools
 
 MOST_NAMED = 5  # lines of one kind: what is beyond says no more
@@ -35,7 +35,7 @@ def _lacks(
     texts = [*(b.text for b in quoted), *(s.text for s in cells(state))]
     titles = [source_title(state, b) for b in quoted]
     spoken = "\n".join((*texts, *titles))
-    silent = [t for t in question.things if not any(names_thing(spoken, said) for said in (t, f"{t}s"))]
+    silent = [t for t in question.things if not names_thing(spoken, as_said(t, spoken, question.things))]
     lacks = [f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent]
     lacks += [f"{thing}, {attribute}: no sentence found says it" for thing, attribute in empty if thing not in silent]
     if reader is not None:

@@ -17,7 +17,7 @@ from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .frames import Slot, Token
 from .outline import Vectors
-from .selection import Chosen, Sentence, overlapping
+from .selection import Chosen, Sentence, Where, place_of, remaining, shares_words
 from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
 
 Events = Steps
@@ -88,8 +88,8 @@ def _begin(
     chosen = _not_standing(state, chosen)
     if question.form == "comparison":
         columns = question.attributes or _columns(reader, question, chosen)
-        state, used = forms.table(state, reader, question, columns, hits)
-        chosen = [c for c in chosen if not any(overlapping(c, other) for other in used)]
+        state, used = forms.table(state, reader, question, columns, hits, chosen)
+        chosen = remaining(chosen, [place_of(c) for c in used])
     sides = reader.sides(chosen) if question.form == "balance" else []
     parts = _outlined(reader, question, chosen, sides)
     short = _in_short(parts)
@@ -120,9 +120,12 @@ def _begin(
 
 
 def _not_standing(state: ResearchState, chosen: Sequence[Chosen]) -> list[Chosen]:
-    """Without what an answer quotes already."""
-    places = [_place_of(b) for b in state.draft.blocks if b.kind == "quotation"]
-    return [c for c in chosen if not any(_overlap(c, place) for place in places)]
+    """Without the sentences that are quoted already."""
+    return remaining(chosen, [_place_of(b) for b in state.draft.blocks if b.kind == "quotation"])
+
+
+def _is_free(state: ResearchState, piece: Chosen) -> bool:
+    return not any(_overlap(piece, _place_of(b)) for b in state.draft.blocks if b.kind == "quotation")
 
 
 def _columns(reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> tuple[str, ...]:
@@ -204,11 +207,11 @@ def _grow(
     wanted = list(chosen)
     if question.form == "comparison":
         before = state
-        state, filled = forms.fill(state, reader, question, hits, lambda piece: bool(_not_standing(before, [piece])))
+        state, filled = forms.fill(state, reader, question, hits, lambda piece: _is_free(before, piece))
         for span in filled:
             yield Event(step="revise", kind="wrote", text=span.text, data={"span": span.id, "text": span.text})
     held = [*(s.support[0] for s in cells(state)), *(c.other for c in state.conflicts)]  # what lost does not come back
-    fresh = [c for c in _not_standing(state, wanted) if not any(_shares(c, cell) for cell in held)]
+    fresh = remaining(_not_standing(state, wanted), [_where_it_is(s) for s in held])
     stale = [b for b in quotations(state) if not any(_overlap(c, _place_of(b)) for c in wanted)]
     stale = [b for b in stale if not any(s.status == "pinned" for s in b.spans)] if "unsure" in tools.reopens else []
     vectors = reader.vectors([c.text for c in fresh]) if fresh else np.zeros((0, 0), dtype=np.float32)
@@ -236,9 +239,8 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     if not quotations(state):
         return state
     chosen = tools.reader.choose(question.text, hits, state.budget.characters)
-    held = [s.support[0] for s in cells(state)]
     fresh = [c for c in _not_standing(state, chosen) if c.sentences[0].passage.id in state.fresh]
-    fresh = [c for c in fresh if not any(_shares(c, cell) for cell in held)]
+    fresh = remaining(fresh, [_where_it_is(s.support[0]) for s in cells(state)])
     if not fresh:
         return state
     vectors, centres = tools.reader.vectors([c.text for c in fresh]), _centres(state, tools.reader)
@@ -359,7 +361,7 @@ def _fill_cells(state: ResearchState, reader: Reader, question: SubQuestion, hit
     empty = [s.model_copy(update={"status": "open"}) for s in block.spans if s.status == "unestablished"]
     state = state.model_copy(update={"draft": state.draft.replace(empty)})
     before = state
-    state, filled = forms.fill(state, reader, question, hits, lambda piece: bool(_not_standing(before, [piece])))
+    state, filled = forms.fill(state, reader, question, hits, lambda piece: _is_free(before, piece))
     state, _ = forms.close(state)
     for span in filled:
         revision = Revision(
@@ -376,20 +378,18 @@ def cells(state: ResearchState) -> list[Span]:
     return [s for s in block.spans if s.support] if block else []
 
 
-def _shares(chosen: Chosen, cell: Support) -> bool:
-    return _overlap(chosen, (cell.passage.rpartition("-")[0], cell.start, cell.end))
+def _where_it_is(support: Support) -> Where:
+    return support.passage.rpartition("-")[0], support.start, support.end
 
 
-def _place_of(block: Block) -> tuple[str, int, int]:
+def _place_of(block: Block) -> Where:
     cited = block.span("citation")
     assert cited is not None, "every quotation cites"
-    whole = cited.support[0]
-    return whole.passage.rpartition("-")[0], whole.start, whole.end
+    return _where_it_is(cited.support[0])
 
 
-def _overlap(chosen: Chosen, place: tuple[str, int, int]) -> bool:
-    source, start, end = place
-    return chosen.sentences[0].passage.source.id == source and chosen.start < end and start < chosen.end
+def _overlap(chosen: Chosen, place: Where) -> bool:
+    return shares_words(place_of(chosen), place)
 
 
 def _centres(state: ResearchState, reader: Reader) -> dict[str, Vectors]:

@@ -12,7 +12,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import dropwhile, groupby, pairwise
+from operator import itemgetter
 
 import numpy as np
 import regex  # type: ignore[import-untyped]
@@ -31,6 +32,7 @@ Split = Callable[[str], Sequence[tuple[int, int]]]  # a text to the [start, end)
 
 RESULT, CONCLUSION = "result", "conclusion"  # labels of the classifier that tells the parts of an abstract
 EFFECT, NO_EFFECT = "effect", "no effect"  # labels of the classifier that tells what a finding comes to
+LEAST_NAME = 3  # words of a name that may be shortened by one
 LEAST_CLAUSE = 4  # words, the question mark among them
 MANY_CLAUSES = 8  # of a question that are held against sentences; each is an embedding
 _PLAIN_WORD = regex.compile(r"\w+(?:[.,]\d+)*")
@@ -100,10 +102,40 @@ class Chosen:
         return passage.text[self.start - passage.start : self.end - passage.start]
 
 
+Where = tuple[str, int, int]  # the id of a source, and the [start, end) of its characters
+
+
+def place_of(piece: Chosen | Sentence) -> Where:
+    passage = piece.passage if isinstance(piece, Sentence) else piece.sentences[0].passage
+    return passage.source.id, piece.start, piece.end
+
+
+def shares_words(one: Where, other: Where) -> bool:
+    return one[0] == other[0] and one[1] < other[2] and other[1] < one[2]
+
+
 def overlapping(one: Chosen, other: Chosen) -> bool:
     """Whether two quotations share words of a source."""
-    is_same_source = one.sentences[0].passage.source.id == other.sentences[0].passage.source.id
-    return is_same_source and one.start < other.end and other.start < one.end
+    return shares_words(place_of(one), place_of(other))
+
+
+def remaining(chosen: Sequence[Chosen], taken: Sequence[Where]) -> list[Chosen]:
+    """The quotations without the sentences that share words with a place `taken`; what is left of one stands by itself.
+
+    A sentence that leans on one that is gone goes too.
+    """
+    found: list[Chosen] = []
+    for piece in chosen:
+        if not any(shares_words(place_of(piece), place) for place in taken):
+            found.append(piece)
+            continue
+        is_taken = [any(shares_words(place_of(s), place) for place in taken) for s in piece.sentences]
+        runs = (
+            list(run) for gone, run in groupby(zip(piece.sentences, is_taken, strict=True), itemgetter(1)) if not gone
+        )
+        whole = (list(dropwhile(lambda s: leans(s.text), (s for s, _ in run))) for run in runs)
+        found += [Chosen(tuple(sentences), piece.score) for sentences in whole if sentences]
+    return found
 
 
 def sentences_of(found: Sequence[Hit], split: Split) -> list[Sentence]:
@@ -430,8 +462,7 @@ def select(candidates: Sequence[Scored], budget_characters: int, stop: float) ->
     Taking stops at the first sentence that is too long for what is left of the budget, or less than `stop` times as likely as the
     mean of the best.
     """
-    ordered = sorted(candidates, key=lambda c: (-c.score, c.sentence.passage.id, c.sentence.start))
-    least = stop * float(np.mean([_probability(c) for c in ordered[: thresholds.SHIPPED.best]])) if ordered else 0.0
+    ordered, least = _ordered(candidates), _least(candidates, stop)
     taken: list[Scored] = []
     beside: dict[int, list[Sentence]] = {}
     used = 0
@@ -447,6 +478,22 @@ def select(candidates: Sequence[Scored], budget_characters: int, stop: float) ->
             taken.append(candidate)
             used += candidate.sentence.length
     return _quotations(taken, beside)
+
+
+def belonging(candidates: Sequence[Scored], stop: float) -> list[Sentence]:
+    """The sentences that are likely enough for the report, best first, however many characters they have."""
+    least = _least(candidates, stop)
+    return [c.sentence for c in _ordered(candidates) if _probability(c) >= least]
+
+
+def _ordered(candidates: Sequence[Scored]) -> list[Scored]:
+    return sorted(candidates, key=lambda c: (-c.score, c.sentence.passage.id, c.sentence.start))
+
+
+def _least(candidates: Sequence[Scored], stop: float) -> float:
+    """The probability below which a sentence is not worth its characters."""
+    best = _ordered(candidates)[: thresholds.SHIPPED.best]
+    return stop * float(np.mean([_probability(c) for c in best])) if best else 0.0
 
 
 def _probability(candidate: Scored) -> float:
@@ -538,7 +585,18 @@ def speaks_of(thing: str, sentence: Sentence, others: Sequence[str]) -> bool:
 
 
 def names_thing(text: str, thing: str) -> bool:
-    return regex.search(rf"(?<![\w-]){regex.escape(thing)}(?!\w)", text, regex.IGNORECASE) is not None
+    """Whether a text names it, one or several of its kind."""
+    return regex.search(rf"(?<![\w-]){regex.escape(thing)}s?(?!\w)", text, regex.IGNORECASE) is not None
+
+
+def as_said(thing: str, text: str, others: Sequence[str]) -> str:
+    """A thing as the evidence names it: whole, else without its first or last word where that still names it and no other."""
+    if names_thing(text, thing):
+        return thing
+    words = thing.split()
+    shorter = [" ".join(words[:-1]), " ".join(words[1:])] if len(words) >= LEAST_NAME else []
+    apart = (s for s in shorter if not any(names_thing(other, s) for other in others if other != thing))
+    return next((s for s in apart if names_thing(text, s)), thing)
 
 
 def told_once(chosen: Sequence[Chosen]) -> list[Chosen]:

@@ -57,15 +57,18 @@ class SelectingReader:
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
         """The sentences of the report, best first, with the sentence before where one leans on it."""
+        chosen = selection.select(self._scored(question, found), characters, self._fitted.selection.stop)
+        return selection.told_once([selection.standing(c, sentences) for c in chosen])
+
+    def _scored(self, question: str, found: Sequence[Hit]) -> list[Scored]:
+        """Every sentence of the passages found, with its score as a sentence of the report."""
         pieces = _once(selection.sentences_of(found, sentences))
         if not pieces:
             return []
         vectors = selection.embedded(question, pieces, self.vectors)
         table = selection.described(question, pieces, vectors, self._fitted.parts)
         scores = selection.scores(table, pieces, vectors.alone, self._fitted.selection)
-        scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
-        chosen = selection.select(scored, characters, self._fitted.selection.stop)
-        return selection.told_once([selection.standing(c, sentences) for c in chosen])
+        return [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
 
     def sides(self, chosen: Sequence[Chosen]) -> list[Side]:
         """Which way each quotation speaks of an effect, by its wording: only what states a finding of a study, and clearly one."""
@@ -89,10 +92,14 @@ class SelectingReader:
         )
 
     def cells(
-        self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
+        self, question: str, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
     ) -> dict[tuple[str, str], Chosen]:
-        """For each thing and attribute the sentence about that thing that is nearest to it, each sentence once, where one is near."""
-        pieces = [p for p in selection.sentences_of(found, sentences) if not selection.leans(p.text)]
+        """For each thing and attribute the sentence about that thing that is nearest to it, each sentence once, where one is near.
+
+        Only sentences that belong in the report on the question.
+        """
+        belonging = selection.belonging(self._scored(question, found), self._fitted.selection.stop)
+        pieces = [p for p in belonging if not selection.leans(p.text)]
         names = [(thing, attribute) for thing in things for attribute in attributes]
         if not pieces or not names:
             return {}
@@ -100,7 +107,11 @@ class SelectingReader:
             self.vectors([f"{thing}: {attribute}" for thing, attribute in names])
             @ self.vectors(list(map(selection.titled, pieces))).T
         )
-        about = np.array([[selection.speaks_of(thing, p, things) for p in pieces] for thing, _ in names])
+        spoken = "\n".join(selection.titled(p) for p in pieces)
+        said = {thing: selection.as_said(thing, spoken, things) for thing in things}
+        about = np.array(
+            [[selection.speaks_of(said[thing], p, list(said.values())) for p in pieces] for thing, _ in names]
+        )
         rival = near.reshape(len(things), len(attributes), -1).max(
             axis=1
         )  # of each thing and sentence, over its attributes

@@ -49,7 +49,7 @@ class TopicReader:
         return ["against" if "wind" in c.text else "for" if "Salt" in c.text else "" for c in chosen]
 
     def cells(
-        self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
+        self, question: str, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
     ) -> dict[tuple[str, str], Chosen]:
         pieces = [Sentence(h.passage, a, b, n) for n, h in enumerate(found, 1) for a, b in h.passage.sentences]
         held: dict[tuple[str, str], Chosen] = {}
@@ -167,6 +167,52 @@ def test_a_comparison_is_a_table_whose_open_cells_become_queries() -> None:
     shown = report(state)
     assert shown.count("Salt cargo pays well on the lake.") == 1
     assert "wind, Price: no sentence found says it" in shown
+
+
+def test_a_column_that_the_question_does_not_name_stands_only_where_it_compares() -> None:
+    """The topics of the evidence: salt is told of both, the crew of one."""
+    both = passage(
+        "Barges of Orta carry salt. Barges of Como carry salt. The crew of Orta sleeps on board.", "Barges", "2024"
+    )
+
+    class Columns(TopicReader):
+        def cells(
+            self, question: str, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
+        ) -> dict[tuple[str, str], Chosen]:
+            places = [Chosen((Sentence(both, a, b, 1),), 1.0) for a, b in both.sentences]
+            every = [("orta", attributes[0]), ("como", attributes[0]), ("orta", attributes[1])]
+            return dict(zip(every, places, strict=True))
+
+    asked = SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="comparison", things=("orta", "como"))
+    state, used = forms.table(ResearchState(question=QUESTION), Columns(), asked, ("cargo", "crew"), [], [])
+    table = state.draft.block(forms.TABLE)
+    assert table is not None
+    assert [len(row) for row in table.rows] == [2, 2, 2]
+    assert [c.text for c in used] == ["Barges of Orta carry salt.", "Barges of Como carry salt."]
+    named = asked.model_copy(update={"attributes": ("cargo", "crew")})
+    _, used = forms.table(ResearchState(question=QUESTION), Columns(), named, named.attributes, [], [])
+    assert len(used) == 3
+
+
+def test_a_short_quotation_fills_its_cell_whole_and_no_other_loses_by_it() -> None:
+    """The cell's sentence was chosen with the next one; a long quotation gives its one sentence, and the rest stays in the report."""
+
+    class Pairs(TopicReader):
+        def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+            return [
+                Chosen(tuple(Sentence(h.passage, a, b, n) for a, b in h.passage.sentences), 1.0 - n / 100)
+                for n, h in enumerate(found, 1)
+            ]
+
+    reader = Pairs(things=("salt", "wind"), form="comparison", attributes=("lake",))
+    table = run(reader, SALT, WIND, CREW).draft.block(forms.TABLE)
+    assert table is not None
+    assert {s.id: s.text for s in table.spans}["table.1.1"] == SALT.text
+    words = " and of the harbour" * 20
+    long = passage(f"Salt cargo pays well on the lake. The tax{words} is high. The toll{words} is low.", "Long", "2024")
+    shown = report(run(reader, long, WIND, CREW))
+    assert shown.count("Salt cargo pays well on the lake.") == 1
+    assert shown.count(f"The toll{words} is low.") == 1
 
 
 def test_an_open_cell_is_filled_by_what_is_found_later() -> None:

@@ -16,10 +16,14 @@ from palimpsest.agent.selection import (
     SelectionWeights,
     Sentence,
     Weighing,
+    as_said,
     asking,
+    belonging,
     described,
     in_context,
     leans,
+    place_of,
+    remaining,
     scores,
     select,
     sentences_of,
@@ -239,6 +243,40 @@ def test_no_sentence_is_told_twice() -> None:
     (whole,) = told_once([one, other])
     assert ([s.start for s in whole.sentences], whole.score) == ([s.start for s in found[:3]], 2.0)
     assert told_once([one, Chosen((found[3],), 1.0)]) == [one, Chosen((found[3],), 1.0)]
+
+
+def test_what_is_taken_leaves_the_rest_of_a_quotation_where_it_stands_by_itself() -> None:
+    first, second, third, fourth = sentences(
+        passage(
+            "aa",
+            "Marisa carries salt and tin today. It pays her crew of four well. Tolomeo carries planks of oak. A gale sank it in March 2024.",
+        )
+    )
+    whole, other = Chosen((first, second, third, fourth), 1.0), Chosen((fourth,), 0.5)
+    rest = remaining([whole], [place_of(first)])
+    assert [c.text for c in rest] == [f"{third.text} {fourth.text}"]  # "It pays" leans on what is gone
+    assert [c.text for c in remaining([whole], [place_of(third)])] == [f"{first.text} {second.text}", fourth.text]
+    assert remaining([whole, other], [("bb", first.start, first.end)]) == [whole, other]
+    assert remaining([other], [place_of(whole)]) == []
+
+
+def test_a_thing_is_known_as_the_evidence_names_it() -> None:
+    things = ("russian blue", "british blue cat")
+    assert as_said("british blue cat", "British Blues are shorthairs.", things) == "british blue"
+    assert as_said("russian blue", "British Blues are shorthairs.", things) == "russian blue"
+    assert as_said("british blue cat", "Nothing of it.", things) == "british blue cat"
+    assert (
+        as_said("salt barge toll", "The salt barge pays.", ("salt barge toll", "salt barge tax")) == "salt barge toll"
+    )
+
+
+def test_what_belongs_is_as_likely_as_taking_asks_for_at_any_length() -> None:
+    first, second, third = sentences(
+        passage("aa", "Marisa carries salt and tin today. The tax on salt rose in spring. The crew of four sails at night.")
+    )
+    candidates = scored([first, second, third], [2.0, -6.0, 1.0])
+    assert belonging(candidates, 0.1) == [first, third]
+    assert belonging(candidates, 0.0) == [first, third, second]
 
 
 def test_a_sentence_speaks_of_the_thing_that_it_names_or_that_its_title_names_alone() -> None:

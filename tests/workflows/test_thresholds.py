@@ -70,6 +70,9 @@ class Wording:
         rest = [(1 - first) / (len(self.labels) - 1)] * (len(self.labels) - 1)
         return np.stack([first, *rest], axis=1)
 
+    def log_odds(self, texts: Sequence[str], *labels: str) -> np.ndarray:
+        return np.zeros(len(texts))
+
 
 def said(mark: str, text: str) -> float:
     match = re.search(rf"\b{mark}=([\d.]+\d)", text)
@@ -236,7 +239,10 @@ def pin_what_comes_near() -> None:
 
     def cells(first: str, second: str) -> set[str]:
         found = hit(f"The Barge is so: {first}.", f"The Barge is thus: {second}.")
-        return {attribute for _, attribute in reader().cells(["Barge"], ["one", "two"], [found])}
+        every = report_weights().selection.model_copy(update={"stop": 0.0})  # all sentences belong in the report
+        return {
+            attribute for _, attribute in reader(selection=every).cells(QUESTION, ["Barge"], ["one", "two"], [found])
+        }
 
     decides("one" in cells("one=0.46 two=0.1", "two=0.9"), "one" in cells("one=0.44 two=0.1", "two=0.9"))
     decides("one" in cells("one=0.8 two=0.818", "two=0.95"), "one" in cells("one=0.8 two=0.822", "two=0.95"))
