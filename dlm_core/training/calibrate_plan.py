@@ -32,7 +32,7 @@ from .examples import Example
 from .masking import masked, realise
 from .material import Material
 from .plan import DRAWERS
-from .reliability import Curve, drawn_as_svg
+from .reliability import Curve, drawn_as_svg, written
 
 ASKED: dict[str, tuple[SlotSpec, tuple[str, ...]]] = {  # what is asked, its slot, and drawers that ask it
     "verdict": (
@@ -136,7 +136,7 @@ def fit_choices(
 
 
 def calibrate(weights: Path, data: Path, apart: Path, out: Path, count: int, examples: int, seed: int) -> Calibration:
-    """Fit all and write weights, calibration, quality head and reliability.svg into `out`."""
+    """Fit all and write weights, calibration, quality head and reliability (a picture, and its points as JSON) into `out`."""
     raw = embedded_weights.load(weights)
     denoiser = Denoiser(raw.model, raw.tokenizer)
     found = more_often_answered(fitted(denoiser, *cases(data, count, seed), embedded_weights.load().calibration))
@@ -159,6 +159,7 @@ def calibrate(weights: Path, data: Path, apart: Path, out: Path, count: int, exa
     }
     embedded_weights.save(whole, weights / "tokenizer.json", out, facts, found)
     (out / "reliability.svg").write_text(drawn_as_svg(curves))
+    (out / "reliability.json").write_text(written(curves))
     return found
 
 

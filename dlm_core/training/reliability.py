@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +25,12 @@ class Curve:
         cuts = [round(n * len(order) / bins) for n in range(bins + 1)]
         groups = [order[a:b] for a, b in pairwise(cuts) if b > a]
         return [(sum(p for p, _ in g) / len(g), sum(r for _, r in g) / len(g), len(g)) for g in groups]
+
+
+def written(curves: Sequence[Curve]) -> str:
+    """The points of each curve by its name, as JSON: what the workbench draws."""
+    rounded = {c.name: [[round(belief, 2), round(share, 2), n] for belief, share, n in c.points()] for c in curves}
+    return json.dumps(rounded) + "\n"
 
 
 def drawn_as_svg(curves: Sequence[Curve]) -> str:

@@ -101,7 +101,7 @@ def _more() -> dict[str, Any]:
 
 
 def _examples() -> None:
-    st.html(text("p", "Or try one of these on the bundled library:", class_="pp-soft"))
+    st.html(text("p", "Or try one of these on the bundled library:", class_="pp-soft pp-small"))
     with st.container(key="examples", gap=None):
         for number, example in enumerate(EXAMPLES):
             st.button(example, type="tertiary", key=f"example-{number}", on_click=_take, args=(example,))

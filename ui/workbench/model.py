@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from palimpsest.workflows.calibration import EMBEDDED, numbers_of
+from palimpsest.workflows.calibration import EMBEDDED
 
-from . import navigation, playground, settings
+from . import graphs, navigation, playground, settings
 from .look import KINDS
 from .markup import element, escape, text
 
@@ -25,6 +25,13 @@ CAN = {
 }
 AUROC = "area under the curve: 1 is always, 0.5 is by chance"
 ECE = "expected calibration error: 0 is never; 0.1 is ten in a hundred"
+DIAGRAM = "Each point is a group of cases: how sure the model was, and how many of them were right. On the dashed line both agree."
+ASKED = {  # what the model was asked, by the name of the curve
+    "verdict": "Does this passage support the claim?",
+    "relevance": "Is this sentence about the question?",
+    "kind": "What kind of question is this?",
+    "scope": "How many steps does the question take?",
+}
 MEASURES = {
     "answer_there_auroc": ("Tells questions with an answer from those without", AUROC),
     "answer_there_ece": ("… and is off in that by", ECE),
@@ -49,6 +56,7 @@ def show() -> None:
     with right:
         st.html(text("h2", "How far its figures can be trusted", class_="pp-title"))
         navigation.guarded(_measured)
+    _curves(settings.current().config.model)
 
 
 def loaded(model: str) -> str:
@@ -71,16 +79,27 @@ def _abilities() -> str:
     return f'<div class="pp-card"><ul class="pp-legend" style="flex-direction:column">{rows}</ul></div>'
 
 
-def calibration() -> dict[str, Any]:
+def folder_of(model: str) -> Path:
+    return EMBEDDED if model == "embedded" else Path(model)
+
+
+def calibration(model: str) -> dict[str, Any]:
     """What the calibration file beside the weights says was measured; nothing where there is no such file."""
-    model = settings.current().config.model
-    folder = EMBEDDED if model == "embedded" else Path(model)
-    path = folder / "calibration.json"
-    return dict(json.loads(path.read_text(encoding="utf-8")).get("measured", {})) if path.is_file() else {}
+    return dict(_read(folder_of(model) / "calibration.json").get("measured", {}))
+
+
+def reliability(model: str) -> dict[str, list[list[float]]]:
+    """Rows of [probability said, share that was right, how many] of each kind of question that was measured."""
+    return _read(folder_of(model) / "reliability.json")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def _measured() -> None:
-    measured = calibration()
+    model = settings.current().config.model
+    measured = calibration(model)
     if not measured:
         navigation.empty(
             "Nothing was measured of this model; the figures on the canvas are its raw output. Calibrate it to see more."
@@ -89,41 +108,38 @@ def _measured() -> None:
     held = ((words, measured.get(key)) for key, words in MEASURES.items())
     rows = "".join(_measure(*words, value) for words, value in held if isinstance(value, int | float))
     counted = f"On {measured.get('answers', '?')} answers and {measured.get('verdicts', '?')} verdicts that it had not been fitted on."
-    fitted = numbers_of(settings.current().config.model).fitted_on
-    st.html(
-        element("div", f"<table>{rows}</table>" + text("p", f"{counted} {fitted}", class_="pp-soft"), class_="pp-card")
-    )
-    for name, bins in reliability(measured).items():
-        st.echarts_chart(
-            diagram(name, bins),
-            height=280,
-            key=f"reliability-{name}",
-            alt=f"Reliability of {name}: said against happened",
-        )
+    st.html(element("div", f"<table>{rows}</table>" + text("p", counted, class_="pp-soft"), class_="pp-card"))
+
+
+def _curves(model: str) -> None:
+    """A reliability diagram for each kind of question that was measured."""
+    curves = reliability(model)
+    if not curves:
+        return
+    st.html(text("h2", "Said, and right", class_="pp-title") + text("p", DIAGRAM, class_="pp-soft pp-small"))
+    for place, (name, bins) in zip(st.columns(len(curves)), curves.items(), strict=True):
+        asked = ASKED.get(name, name)
+        alt = f"{asked} " + "; ".join(f"said {said:.2f}, right {right:.2f} of {cases}" for said, right, cases in bins)
+        with place:
+            st.html(text("p", asked, class_="pp-small"))
+            st.echarts_chart(diagram(bins), height=230, key=f"reliability-{name}", alt=alt)
 
 
 def _measure(name: str, unit: str, value: float) -> str:
     said = element("td", f"{escape(name)}<br>{text('span', unit, class_='pp-soft')}")
-    return element("tr", said + text("td", f"{value:.3g}", class_="pp-tight"))
+    return element("tr", said + element("td", text("b", f"{value:.3g}"), class_="pp-tight"))
 
 
-def reliability(measured: dict[str, Any]) -> dict[str, list[list[float]]]:
-    """Rows of [probability said, share that was right, how many] for each measure of which the calibration file holds them."""
-    found = measured.get("reliability", {})
-    return {str(name): bins for name, bins in found.items()} if isinstance(found, dict) else {}
-
-
-def diagram(name: str, bins: list[list[float]]) -> dict[str, Any]:
+def diagram(bins: list[list[float]]) -> dict[str, Any]:
     """What was said against what happened; on the diagonal they agree, and a point is as large as it is frequent."""
     most = max((b[2] for b in bins), default=1)
-    points = [{"value": [b[0], b[1]], "symbolSize": 6 + 18 * (b[2] / most) ** 0.5} for b in bins]
+    points = [{"value": [b[0], b[1]], "symbolSize": 4 + 10 * (b[2] / most) ** 0.5} for b in bins]
     axis = {"type": "value", "min": 0, "max": 1}
     return {
-        "title": {"text": name, "textStyle": {"fontSize": 13}},
         "tooltip": {"renderMode": "richText", "formatter": "{c}"},
-        "grid": {"left": 8, "right": 16, "top": 40, "bottom": 30, "containLabel": True},
-        "xAxis": {**axis, "name": "probability said", "nameLocation": "middle", "nameGap": 24},
-        "yAxis": {**axis, "name": "share right"},
+        "grid": {"left": 8, "right": 16, "top": 24, "bottom": 30, "containLabel": True},
+        "xAxis": {**axis, "name": "said", "nameLocation": "middle", "nameGap": 24},
+        "yAxis": {**axis, "name": "right", "nameTextStyle": {"align": "left"}},
         "series": [
             {
                 "type": "line",
@@ -132,6 +148,6 @@ def diagram(name: str, bins: list[list[float]]) -> dict[str, Any]:
                 "lineStyle": {"type": "dashed", "opacity": 0.5},
                 "silent": True,
             },
-            {"type": "scatter", "data": points},
+            {"type": "scatter", "data": points, "itemStyle": {"color": graphs.COLOURS[0], "opacity": 0.75}},
         ],
     }

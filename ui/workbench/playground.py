@@ -15,12 +15,12 @@ from .canvases import canvas_of, told
 from .look import KINDS
 from .markup import text
 
-TEXT = "DiffusionGemma-26B-A4B reaches 1,288 tokens per second on one H200 GPU, and it was released in June 2026."
+TEXT = "The chief engineer of the Golden Gate Bridge was Joseph Strauss. It opened on 27 May 1937. Its main span is 1,280 metres long."
 EVIDENCE = (
-    "The fastest open diffusion language model is LLaDA-MoE-7B-A1B, which reaches 1,100 tokens per second on 8 H800 GPUs.\n\n"
-    "In June 2026 DiffusionGemma-26B-A4B set a record of 1,288 tokens per second on one H200 GPU at batch size 1."
+    "The Golden Gate Bridge opened on 27 May 1937. Its chief engineer was Joseph Strauss, and its main span is 1,280 metres long.\n\n"
+    "The Bay Bridge opened on 12 November 1936. Its chief engineer was Charles Purcell, and its longest span is 704 metres long."
 )
-MARKED = {"0-0": "ENTITY", "2-2": "NUMBER"}  # of TEXT, by first and last word
+MARKED = {"9-10": "ENTITY", "14-16": "NUMBER", "21-21": "NUMBER"}  # of TEXT, by first and last word
 LOOK = 0.4  # seconds between two looks whether it is denoised
 PACE = 1.2  # seconds a step is shown while they are played
 OFFERED = ("ENTITY", "NUMBER", "TEXT", "CITE", "CHOICE")

@@ -15,7 +15,7 @@ from palimpsest.dlm_core.denoisers.slot_calibration import Calibration, KindCali
 from palimpsest.dlm_core.kinds import RELEVANCE_SLOT, VERDICT_SLOT, MaskKind
 from palimpsest.dlm_core.training import calibrate_plan
 from palimpsest.dlm_core.training.material import Material
-from palimpsest.dlm_core.training.reliability import Curve, drawn_as_svg
+from palimpsest.dlm_core.training.reliability import Curve, drawn_as_svg, written
 
 from ..world import sheet, small_denoiser
 from .test_plan import ROWS
@@ -75,6 +75,7 @@ def test_the_head_learns_from_no_more_passages_than_a_canvas_holds(material: Mat
 def test_the_picture_has_a_square_and_its_points_for_each_curve() -> None:
     curves = [Curve("verdict", [0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1]), Curve("kind", [0.5] * 3, [1, 0, 1])]
     assert curves[0].points(2) == [(pytest.approx(0.15), 0.0, 2), (pytest.approx(0.85), 1.0, 2)]
+    assert json.loads(written(curves))["verdict"] == [[p, r, 1] for p, r in ((0.1, 0), (0.2, 0), (0.8, 1), (0.9, 1))]
     picture = ElementTree.fromstring(drawn_as_svg(curves))
     named = "{http://www.w3.org/2000/svg}"
     assert len(picture.findall(f"{named}polyline")) == 2

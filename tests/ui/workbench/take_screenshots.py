@@ -58,6 +58,7 @@ def _played(page: Any, address: str) -> None:
     """The canvas to play on, and what a place might become."""
     page.goto(f"{address}/model")
     page.get_by_role("button", name="Denoise", exact=True).click()
+    page.locator(".st-key-play-again button:not([disabled])").wait_for()  # it was played to its end
     slider = page.get_by_role("slider")
     slider.focus()
     slider.press("Home")

@@ -100,7 +100,7 @@ def test_documents_are_added_and_taken_away(config: Config, tmp_path: Path) -> N
 
 OPEN = Place(kind="ENTITY", options=(Option(words="Marisa", probability=0.75), Option(words="", probability=0.2)))
 DONE = Place(kind="ENTITY", words="Marisa", probability=0.75, step=1)
-TURNS = [Turn(step=0, places=(OPEN, OPEN)), Turn(step=1, places=(DONE, OPEN))]
+TURNS = [Turn(step=0, places=(OPEN,) * 3), Turn(step=1, places=(DONE, OPEN, OPEN))]
 
 
 def denoised() -> AppTest:
@@ -138,8 +138,8 @@ def test_the_canvas_is_denoised_step_by_step(config: Config, monkeypatch: pytest
     monkeypatch.setattr(playground, "play", playing.play)
     shown = denoised()
     _, pieces, evidence = asked[0]  # type: ignore[misc]
-    assert [p.kind for p in pieces if isinstance(p, Mask)] == ["ENTITY", "NUMBER"]
-    assert pieces[-1].endswith("June 2026.")
+    assert [p.kind for p in pieces if isinstance(p, Mask)] == ["ENTITY", "NUMBER", "NUMBER"]
+    assert pieces[-1] == " metres long."
     assert len(evidence) == 2
     assert "settled: Marisa" not in words(shown)  # it is played from the step before the first
     assert 'data-mask="ENTITY"' in words(shown)
@@ -184,8 +184,14 @@ def test_what_was_measured_of_the_model_is_told(config: Config) -> None:
     told = words(page("model"))
     assert "expected calibration error" in told
     bins = [[0.1, 0.12, 40], [0.9, 0.85, 100]]
-    assert model.reliability({"reliability": {"answers": bins}}) == {"answers": bins}
-    drawn = model.diagram("answers", bins)["series"][1]["data"]
+    assert all(
+        0 <= said <= 1 and 0 <= right <= 1
+        for points in model.reliability("embedded").values()
+        for said, right, _ in points
+    )
+    assert "On the dashed line both agree" in told
+    assert model.reliability("no/such/folder") == {}
+    drawn = model.diagram(bins)["series"][1]["data"]
     assert [d["value"] for d in drawn] == [[0.1, 0.12], [0.9, 0.85]]
 
 
