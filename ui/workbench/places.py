@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from palimpsest.agent.blocks import Passage
 from palimpsest.agent.draft import Block, Span, Support
-from palimpsest.retrieval.types import Cell
 from palimpsest.workflows.rendering.text import marks
 
 from .markup import Stretch, element, escape, listed, marked, text
@@ -76,20 +75,21 @@ def _context(passage: Passage, support: Support, around: Stretch, whole: str) ->
 def _row(passage: Passage, support: Support) -> str:
     """The row of a table as a table, the cell with the words marked."""
     rows = "".join(
-        f"<tr>{text('th', c.name)}<td>{_cell(passage, c, support)}</td></tr>" for c in row_of(passage, support)
+        f"<tr>{text('th', name)}<td>{_cell(passage, held, support)}</td></tr>"
+        for name, held in row_of(passage, support)
     )
     return f"<h4>The row</h4><table>{rows}</table>" if rows else ""
 
 
-def row_of(passage: Passage, support: Support) -> list[Cell]:
-    """The cells of the lines of a passage on which the words stand: a row is a line."""
+def row_of(passage: Passage, support: Support) -> list[tuple[str, Stretch]]:
+    """The cells, by the name of their column, of the lines of a passage on which the words stand: a row is a line."""
     start, end = support.start - passage.start, support.end - passage.start
     first = passage.text.rfind("\n", 0, max(start, 0)) + 1
     last = passage.text.find("\n", max(end, 0))
     held = (passage.start + first, passage.start + (last if last >= 0 else len(passage.text)))
-    return [c for c in passage.cells if held[0] <= c.start and c.end <= held[1]]
+    return [(c.name, (c.start, c.end)) for c in passage.cells if held[0] <= c.start and c.end <= held[1]]
 
 
-def _cell(passage: Passage, cell: Cell, support: Support) -> str:
-    words = escape(passage.text[cell.start - passage.start : cell.end - passage.start])
-    return f"<mark>{words}</mark>" if cell.start < support.end and support.start < cell.end else words
+def _cell(passage: Passage, held: Stretch, support: Support) -> str:
+    words = escape(passage.text[held[0] - passage.start : held[1] - passage.start])
+    return f"<mark>{words}</mark>" if held[0] < support.end and support.start < held[1] else words

@@ -36,8 +36,8 @@ def quotation() -> Block:
 
 
 def test_the_row_of_a_value_is_the_line_on_which_it_stands() -> None:
-    assert [(c.name, c.start) for c in places.row_of(TABLE, support(34, 36))] == [("Name", 35), ("Age", 44)]
-    assert [c.start for c in places.row_of(TABLE, support(6, 9))] == [16, 26]
+    assert places.row_of(TABLE, support(34, 36)) == [("Name", (35, 37)), ("Age", (44, 46))]
+    assert [start for _, (start, _) in places.row_of(TABLE, support(6, 9))] == [16, 26]
 
 
 def test_a_value_is_marked_within_its_sentence_and_in_its_row() -> None:
