@@ -102,6 +102,26 @@ ROOMS = {  # of dlm_core, lowest first
     "training": {"canvas", "models", "cache", "decoding", "denoisers"},
     "evaluation": {"canvas", "models", "cache", "decoding", "denoisers", "training"},
 }
+WITHIN = {  # rooms of the other floors, and what of their own floor they import (a file stands for itself, a room for its files)
+    "retrieval/loaders": {"retrieval/types.py"},
+    "retrieval/http": {"retrieval/outcomes.py"},
+    "retrieval/web": {
+        "retrieval/http",
+        "retrieval/loaders",
+        *(f"retrieval/{name}.py" for name in ("chunks", "embed", "lexical", "outcomes", "search", "types")),
+    },
+    "workflows/rendering": set(),
+    "workflows/serving": {f"workflows/{name}.py" for name in ("config", "errors", "jobs", "runs")},
+    "workflows/evaluation": {
+        "workflows/rendering",
+        *(f"workflows/{name}.py" for name in ("calibration", "corpus", "errors", "reading")),
+    },
+    "ui/workbench": set(),
+    "ui/commands": {
+        "ui/workbench",
+        *(f"ui/{name}.py" for name in ("options", "planning", "progress", "replaying", "saying", "streams")),
+    },
+}
 FILES = sorted(p.relative_to(ROOT).as_posix() for room in ALLOWED for p in (ROOT / room).rglob("*.py"))
 
 
@@ -241,11 +261,15 @@ def test_room_doors_are_empty(room: str) -> None:
     assert imports(f"{room}/__init__.py") == []
 
 
-@pytest.mark.parametrize("room", [*ALLOWED, "kernels/reference", "kernels/triton", *(f"dlm_core/{r}" for r in ROOMS)])
+@pytest.mark.parametrize(
+    "room", [*ALLOWED, "kernels/reference", "kernels/triton", *(f"dlm_core/{r}" for r in ROOMS), *sorted(WITHIN)]
+)
 def test_a_door_says_what_is_behind_it_and_does_nothing(room: str) -> None:
     tree = ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8"))
-    (only,) = tree.body
-    assert isinstance(only, ast.Expr), "a docstring and nothing else"
+    only, *names = tree.body
+    assert isinstance(only, ast.Expr), "a docstring, and in a room with a door the names that stand in it"
+    assert not names or room in WITHIN
+    assert all(isinstance(n, ast.Assign) or (isinstance(n, ast.ImportFrom) and n.level == 1) for n in names)
     described = ast.get_docstring(tree) or ""
     assert 3 <= len(described.splitlines()) <= 8
     assert "May import:" in described
@@ -261,6 +285,33 @@ def test_no_import_runs_up_or_back_between_the_rooms_of_the_engine() -> None:
     assert {(a, b) for a, b in across if b not in ROOMS[a]} == set()
     assert across == {(a, b) for a, rooms in ROOMS.items() for b in rooms}, "the table allows what nobody needs"
     assert len(across) <= 25
+
+
+def test_the_rooms_of_the_other_floors_import_what_the_table_says() -> None:
+    across: dict[str, set[str]] = {room: set() for room in WITHIN}
+    for one, files in GRAPH.items():
+        for other in files:
+            if (
+                (room := _within(one)) in WITHIN
+                and room.split("/")[0] == other.split("/")[0]
+                and _within(other) != room
+            ):
+                across[room].add(_within(other))
+    assert across == WITHIN
+
+
+def test_every_room_of_the_other_floors_is_in_the_table() -> None:
+    floors = [
+        p.parent.relative_to(ROOT).as_posix()
+        for f in ("retrieval", "workflows", "ui")
+        for p in (ROOT / f).glob("*/__init__.py")
+    ]
+    assert set(floors) == set(WITHIN)
+
+
+def _within(path: str) -> str:
+    """The room of the table that a file is in; the file itself, where it is in none."""
+    return next((room for room in WITHIN if path.startswith(f"{room}/")), path)
 
 
 def _room(path: str) -> str:

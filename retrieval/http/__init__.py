@@ -1,4 +1,9 @@
-"""The one door to the outside: addresses checked, connections pinned, robots.txt kept, hosts queued, everything capped and cached."""
+"""The one door to the outside: nothing else in this house opens a connection.
+
+`network` resolves, checks and pins addresses, `hosts` queues and retries, `robots`, `bodies` and `cache` keep rules, bounds and answers;
+`door` puts them together. `check` gives a verdict for each address of a table, without a network.
+May import: of this floor `outcomes`; httpx, hishel, protego and stamina here alone.
+"""
 
 from .door import Ask, Border, Door, Page, saved
 from .hosts import Rate
