@@ -37,6 +37,7 @@ _TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[-–'’./+][\p{L}\p{M}\p{N}]+)*|
 _CLAUSE = regex.compile(r"(?<=[:;?.])\s+")
 _PIECE = regex.compile(r"\s*(?:[,;:?.](?=\s|$)|\b(?:and|or)\b)\s*")
 _COMPARING = frozenset("compare compares compared comparing differ differs differed better best worse worst".split())
+_TURNED = frozenset("do does did is are was were has have had can could will would".split())
 MAX_ATTRIBUTES, MAX_ATTRIBUTE_WORDS = 5, 7
 _COORDINATORS = frozenset("and or versus vs nor".split())
 FUNCTION_WORDS = frozenset(  # the closed classes of English that no name of a thing begins or ends with
@@ -117,7 +118,7 @@ def attributes(question: str, things: Sequence[Thing]) -> tuple[str, ...]:
     """
     behind = question[things[-1].end :] if things else ""
     clause, *rest = _CLAUSE.split(behind, maxsplit=1)
-    pieces = [_bare(piece) for piece in _PIECE.split(rest[0] if rest else clause)]
+    pieces = [_side(_bare(piece)) for piece in _PIECE.split(rest[0] if rest else clause)]
     names = {thing.text.casefold() for thing in things}
     fit = (p for p in pieces if 1 <= len(p.split()) <= MAX_ATTRIBUTE_WORDS and p.casefold() not in names)
     return tuple(dict.fromkeys(fit))[:MAX_ATTRIBUTES]
@@ -129,6 +130,13 @@ def _bare(piece: str) -> str:
     while found and found[0].casefold() in FUNCTION_WORDS | _COMPARING | {"ways", "like"}:
         found.pop(0)
     return " ".join(found)
+
+
+def _side(piece: str) -> str:
+    """Of "speed does it reach" the speed: what stands ahead of the verb that a question turns round."""
+    found = piece.split()
+    end = next((n for n, word in enumerate(found) if word.casefold() in _TURNED), len(found))
+    return " ".join(found[: end or len(found)])
 
 
 def _scope(question: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, following, person, prose, sections
+from . import blocks, following, limits, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
 from .drafting import give_up, is_listed, list_open, revised, slot_of, write_answers
@@ -31,6 +31,7 @@ def revise(state: ResearchState, tools: Tools) -> Steps:
 
 def finish(state: ResearchState, tools: Tools) -> Steps:
     """Say quotations in prose where somebody writes; show what stayed open, what conflicts, what was revised and every source."""
+    state = (yield from limits.say(state, tools)) if state.version == 1 else state
     state = yield from _mark_open(state, tools)
     for question in (q for q in state.questions if q.is_open):
         state = yield from sections.follow(state, tools, question)

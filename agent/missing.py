@@ -16,7 +16,7 @@ MOST_NAMED = 5  # lines of one kind: what is beyond says no more
 
 def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Generator[Event, None, ResearchState]:
     """Name what the report on an open question lacks."""
-    asked = [q.text for q in state.queries if q.question == question.id and q.asked]
+    asked = [_brief(q.text, question) for q in state.queries if q.question == question.id and q.asked]
     searched = f"searched: {'; '.join(asked)}"
     state, empty = forms.close(state)
     for number, why in enumerate(_lacks(state, tools.reader, question, empty)):
@@ -24,6 +24,11 @@ def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Genera
         state = list_open(state, f"{question.id}.lack{number}", line)
         yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id})
     return state
+
+
+def _brief(query: str, question: SubQuestion) -> str:
+    """A query whose reader has the question before their eyes."""
+    return query if query == question.text else query.replace(question.text, "the same question")
 
 
 def _lacks(
@@ -48,7 +53,8 @@ def _lacks(
 
 def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> list[str]:
     """Parts of the question of whose own words none stands in what is quoted, and to which nothing quoted comes near."""
-    pieces = asking.pieces(question.text)
+    cells = (*question.things, *question.attributes)  # a table says of these what it lacks
+    pieces = [piece for piece in asking.pieces(question.text) if not piece.startswith(cells)]
     words = [content(piece) for piece in pieces]
     held = set().union(*map(content, texts))
     alone = [

@@ -128,8 +128,14 @@ def headings(
         free = [p for p in own if p.casefold() not in {name.casefold() for name in chosen}]
         value = {p: _distinct(near[every.index(p)], number) + own[p] for p in free}
         best = max(free, key=lambda p: (value[p], p), default="")
-        chosen.append(best[:1].upper() + best[1:])
+        chosen.append(opened(best))
     return chosen
+
+
+def opened(phrase: str) -> str:
+    """With a capital, but for a name that is written small: dInfer, d3LLM."""
+    first = phrase.split(maxsplit=1)[0] if phrase else ""
+    return phrase[:1].upper() + phrase[1:] if first[1:].islower() else phrase
 
 
 def _worded(texts: Sequence[str], titles: Sequence[str], asked: set[str]) -> dict[str, float]:

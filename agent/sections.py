@@ -19,6 +19,7 @@ from .frames import Slot, Token
 from .outline import Vectors
 from .selection import Chosen, Sentence, Where, place_of, remaining, shares_words
 from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
+from .wording import words
 
 Events = Steps
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
@@ -131,7 +132,11 @@ def _is_free(state: ResearchState, piece: Chosen) -> bool:
 def _columns(reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> tuple[str, ...]:
     """Where the question names no attributes, the topics of what was chosen are what things are compared by."""
     topics = outline.sections(chosen, reader.vectors([c.text for c in chosen]), question.text, reader.vectors)
-    return tuple(t.heading for t in topics if t.heading)[: forms.MOST_COLUMNS]
+    names = {word for thing in question.things for word in words(thing)}
+    apart = (
+        t.heading for t in topics if t.heading and not names & set(words(t.heading))
+    )  # a thing is no side of itself
+    return tuple(apart)[: forms.MOST_COLUMNS]
 
 
 def _outlined(

@@ -32,6 +32,7 @@ Split = Callable[[str], Sequence[tuple[int, int]]]  # a text to the [start, end)
 
 RESULT, CONCLUSION = "result", "conclusion"  # labels of the classifier that tells the parts of an abstract
 EFFECT, NO_EFFECT = "effect", "no effect"  # labels of the classifier that tells what a finding comes to
+DOCUMENTS, FUTURE, OPINION = "documents", "future", "opinion"  # labels of the classifier of what documents can answer
 LEAST_NAME = 3  # words of a name that may be shortened by one
 LEAST_CLAUSE = 4  # words, the question mark among them
 MANY_CLAUSES = 8  # of a question that are held against sentences; each is an embedding
@@ -386,6 +387,7 @@ class ReportWeights(Frozen):
     selection: SelectionWeights
     with_relevance: SelectionWeights | None = None
     effects: LinearText | None = None  # whether a finding states an effect or NO_EFFECT
+    limits: LinearText | None = None  # whether a question asks for what DOCUMENTS hold, for the FUTURE or an OPINION
     measured: dict[str, float] = Field(default_factory=dict)
     origins: dict[str, str] = Field(default_factory=dict)  # of the numbers that no fit gave: who set them and why
 

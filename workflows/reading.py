@@ -38,8 +38,11 @@ class SelectingReader:
         self._classify = asking.by_wording(fitted.kinds, self.vectors if fitted.kinds.meaning else None)
 
     def plan(self, question: str) -> list[SubQuestion]:
-        """The parts that ask for a fact, an open question for the whole, or both where the wording leaves it unsure."""
-        openness = max(map(self._openness, selection.asking(question)))
+        """The parts that ask for a fact, an open question for the whole, or both where the wording leaves it unsure.
+
+        What documents cannot answer has no answer to be filled in.
+        """
+        openness = 1.0 if self.beyond(question) else max(map(self._openness, selection.asking(question)))
         facts = questions.subquestions(question) if openness < thresholds.SHIPPED.surely_open else []
         if openness < thresholds.SHIPPED.maybe_open:
             return facts
@@ -54,6 +57,17 @@ class SelectingReader:
     def _openness(self, clause: str) -> float:
         """The probability that a clause does not ask for a fact; one that asks for a figure does."""
         return 0.0 if questions.asked_kind(clause) == "NUMBER" else 1.0 - self._classify(clause)["fact"]
+
+    def beyond(self, question: str) -> str:
+        """FUTURE or OPINION where the question asks for what no document holds; "" where that is not likely, or nothing was fitted."""
+        fitted = self._fitted.limits
+        if fitted is None:
+            return ""
+        asked = [asking.plain_question(question)]
+        found = fitted.probabilities(asked, self.vectors(asked))[0]
+        best = int(found.argmax())
+        is_likely = found[best] >= thresholds.SHIPPED.sure_kind and fitted.labels[best] != selection.DOCUMENTS
+        return fitted.labels[best] if is_likely else ""
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
         """The sentences of the report, best first, with the sentence before where one leans on it."""

@@ -42,6 +42,13 @@ def test_the_things_come_first_and_then_what_is_asked_of_them() -> None:
     assert found.attributes == ("weight", "hardness", "price")
 
 
+def test_what_is_asked_of_things_is_named_without_the_verb_behind_it() -> None:
+    found = asked(
+        "Compare Alder and Birch: what weight does each have, how hard is it and on what soil.", sure("compare")
+    )
+    assert found.attributes == ("weight", "hard", "soil")
+
+
 def test_names_are_places_in_the_question() -> None:
     question = "How do Alder, Birch and Cedar differ?"
     (group,) = coordinations(question)

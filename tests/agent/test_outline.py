@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from palimpsest.agent.outline import MOST_SECTIONS, PER_SECTION, grouped, headings, phrases, sections
+from palimpsest.agent.outline import MOST_SECTIONS, PER_SECTION, grouped, headings, opened, phrases, sections
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.retrieval.types import Passage, Source
 
@@ -79,3 +79,11 @@ def test_the_same_rows_make_the_same_groups_and_equal_rows_one_that_holds_all() 
     assert grouped(rows, 3) == grouped(rows, 3) == [[0, 3], [1, 4], [2, 5]]
     assert sum(map(len, grouped(np.ones((6, 3), dtype=np.float32), 3))) == 6
     assert sections([], np.zeros((0, 4), dtype=np.float32), "?", embed) == []
+
+
+@pytest.mark.parametrize(
+    ("phrase", "expected"),
+    [("salt cargo", "Salt cargo"), ("dInfer speeds", "dInfer speeds"), ("d3LLM", "d3LLM"), ("", "")],
+)
+def test_a_heading_opens_with_a_capital_but_for_names_written_small(phrase: str, expected: str) -> None:
+    assert opened(phrase) == expected

@@ -12,7 +12,7 @@ from palimpsest.agent.draft import moved
 from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.loop import amend
 from palimpsest.agent.rivals import find_rival
-from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.selection import FUTURE, Chosen, Sentence
 from palimpsest.agent.state import Budget, Form, ResearchState, Side, SubQuestion, Tools
 from palimpsest.retrieval.types import Hit, Passage, Source
 
@@ -61,6 +61,9 @@ class TopicReader:
 
     def is_near(self, words: str, texts: Sequence[str]) -> bool:
         return "lake" in words
+
+    def beyond(self, question: str) -> str:
+        return FUTURE if "2090" in question else ""
 
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
         return [h.passage.source for h in found if "is planned" in h.passage.text]
@@ -141,7 +144,10 @@ def test_what_nothing_speaks_of_is_named_with_the_searches() -> None:
     state = run(TopicReader(things=("salt", "Zanzibar")), SALT, WIND, CREW)
     shown = report(state)
     assert "Zanzibar: no source that was found says anything of it" in shown
-    assert f"Zanzibar: {QUESTION}" in shown.split("## Not established")[1]
+    assert (
+        f"searched: {QUESTION}; salt: the same question; Zanzibar: the same question"
+        in shown.split("## Not established")[1]
+    )
 
 
 def test_a_balance_has_its_sides_apart_and_a_verdict_in_words() -> None:

@@ -249,7 +249,7 @@ def test_what_is_taken_leaves_the_rest_of_a_quotation_where_it_stands_by_itself(
     first, second, third, fourth = sentences(
         passage(
             "aa",
-            "Marisa carries salt and tin today. It pays her crew of four well. Tolomeo carries planks of oak. A gale sank it in March 2024.",
+            "Marisa carries salt and tin today. It pays her crew of four. Tolomeo carries oak planks. A gale sank it last March.",
         )
     )
     whole, other = Chosen((first, second, third, fourth), 1.0), Chosen((fourth,), 0.5)
@@ -272,7 +272,9 @@ def test_a_thing_is_known_as_the_evidence_names_it() -> None:
 
 def test_what_belongs_is_as_likely_as_taking_asks_for_at_any_length() -> None:
     first, second, third = sentences(
-        passage("aa", "Marisa carries salt and tin today. The tax on salt rose in spring. The crew of four sails at night.")
+        passage(
+            "aa", "Marisa carries salt and tin today. The tax on salt rose in spring. The crew of four sails at night."
+        )
     )
     candidates = scored([first, second, third], [2.0, -6.0, 1.0])
     assert belonging(candidates, 0.1) == [first, third]

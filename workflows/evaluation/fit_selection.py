@@ -44,6 +44,7 @@ from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.library import HybridSearcher
 
 from ..corpus import default_folder, open_embedder
+from .fit_limits import limits
 from .linear_fit import linear_text, logistic
 from .open_questions import OpenData, document_id, read_data
 from .open_score import Citation, Corpus, OpenFigures, OpenQuestion, OpenRow, Place, figures, summary
@@ -155,10 +156,14 @@ def kind_rows(train: Path) -> list[tuple[str, str]]:
     medical = random.Random(0).sample(read_rows(train / "medquad.jsonl.gz"), 15_000)
     for name, kind in _MEDICAL.items():
         rows += [(row["question"], kind) for row in medical if row["qtype"] == name][:NUM_MEDICAL]
-    names = [row["title"] for row in read_rows(train / "wikipedia_pages.jsonl.xz", 2_000)] + [
-        r["focus"] for r in medical[:500]
-    ]
-    return [(plain_question(question), kind) for question, kind in (*rows, *_framed(names))]
+    return [(plain_question(question), kind) for question, kind in (*rows, *_framed(names_in(train)))]
+
+
+def names_in(train: Path) -> list[str]:
+    """Of pages and of illnesses, to be put into frames."""
+    medical = random.Random(0).sample(read_rows(train / "medquad.jsonl.gz"), 15_000)
+    pages = read_rows(train / "wikipedia_pages.jsonl.xz", 2_000)
+    return [*(row["title"] for row in pages), *(row["focus"] for row in medical[:500])]
 
 
 def _some(rows: list[tuple[str, str]], most: int = NUM_OF_A_KIND) -> list[tuple[str, str]]:
@@ -382,6 +387,7 @@ def weights(
     say(f"sentences chosen, by cross-validation: {means}")
     return ReportWeights(
         parts=parts, kinds=_kinds(kinds, asked, KIND_BUCKETS), selection=chosen, effects=effects,
+        limits=limits([question for question, _ in kinds], asked, names_in(train), embedder.embed),
         measured={**accuracies, **means}, origins=ORIGINS,
     )  # fmt: skip
 

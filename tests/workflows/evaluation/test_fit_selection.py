@@ -7,12 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from palimpsest.agent.selection import CONTEXT, EFFECT, FEATURES, NO_EFFECT, ReportWeights
+from palimpsest.agent.selection import (
+    CONTEXT,
+    DOCUMENTS,
+    EFFECT,
+    FEATURES,
+    FUTURE,
+    NO_EFFECT,
+    OPINION,
+    ReportWeights,
+)
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
 from palimpsest.workflows.calibration import report_weights
 from palimpsest.workflows.errors import ResearchError
+from palimpsest.workflows.evaluation.fit_limits import limits
 from palimpsest.workflows.evaluation.fit_selection import (
     average_precision,
     best_stop,
@@ -149,3 +159,23 @@ def test_the_shipped_weights_load_and_know_every_feature(tmp_path: Path) -> None
     (tmp_path / "broken" / "selection.json").write_text("{}")
     with pytest.raises(ResearchError, match="damaged"):
         report_weights(tmp_path / "broken")
+
+
+def test_frames_teach_what_lies_ahead_and_what_is_taste() -> None:
+    """Held to questions in none of the frames; the contrast is what people ask of documents."""
+    asked = ["who built the pier of orta", "when was the barge sunk", "how does salt keep fish", "what is a toll"] * 20
+    vectors = HashEmbedder().embed
+    fitted = limits(asked, vectors(asked), ["salt", "pier", "barge", "lake"], vectors)
+    told = [
+        "will the toll of orta rise next year",
+        "which barge do you like, and would you recommend salt",
+        "when was the pier built",
+    ]
+    guessed = [fitted.labels[n] for n in fitted.probabilities(told, vectors(told)).argmax(axis=1)]
+    assert guessed == [FUTURE, OPINION, DOCUMENTS]
+
+
+def test_the_shipped_weights_know_the_limits_of_documents() -> None:
+    limits_held = report_weights().limits
+    assert limits_held is not None
+    assert set(limits_held.labels) == {DOCUMENTS, FUTURE, OPINION}
