@@ -1,19 +1,22 @@
-"""How long indexing and searching take here: python -m palimpsest.retrieval.bench [ROW ...] [--toy], a line a row.
+"""How long indexing and searching take here: python -m palimpsest.retrieval.bench [ROW ...] [--toy] [--out FILE], a line a row.
 
 Every row makes its files in a folder of its own and runs in this process, with the real embedder unless `--toy` says
-to leave meaning out. `memory` is the most that the process has held so far. Measure on an idle machine.
+to leave meaning out. `memory` is the most that the process has held so far. Measure on an idle machine; `load` says
+how many processes wanted its processors when the row was done.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import random
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .embed import Embedder, HashEmbedder, MiniLMEmbedder
@@ -35,12 +38,25 @@ class Measured:
     unit: str
     goal: float
     is_rate: bool = False
+    memory_mb: float = field(default_factory=lambda: _megabytes())
+    load: float = field(default_factory=lambda: os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
+
+    @property
+    def is_met(self) -> bool:
+        return self.value >= self.goal if self.is_rate else self.value <= self.goal
 
     def line(self) -> str:
-        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
-        is_met = self.value >= self.goal if self.is_rate else self.value <= self.goal
-        mark = "met" if is_met else "missed"
-        return f"{self.name:46} {self.value:9.2f} {self.unit:4} goal {self.goal:g} {mark:6} memory {megabytes:.0f} MB"
+        mark = "met" if self.is_met else "missed"
+        memory = f"memory {self.memory_mb:.0f} MB, load {self.load:.1f}"
+        return f"{self.name:46} {self.value:9.2f} {self.unit:4} goal {self.goal:g} {mark:6} {memory}"
+
+    def row(self) -> dict[str, object]:
+        return asdict(self) | {"is_met": self.is_met}
+
+
+def _megabytes() -> float:
+    """The most that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def prose(seed: int, num_words: int = 60) -> str:
@@ -172,15 +188,20 @@ def _timed(work: Callable[[], object]) -> tuple[float, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; all where none is named")
+    parser.add_argument("--out", type=Path, help="file for the table as JSON")
     parser.add_argument("--toy", action="store_true", help="embed with the hashing toy: all but the model's time")
     chosen = parser.parse_args()
     if unknown := set(chosen.rows) - ROWS.keys():
         parser.error(f"there is no row {', '.join(sorted(unknown))}; the rows are {', '.join(ROWS)}")
     embedder: Embedder = HashEmbedder(384) if chosen.toy else MiniLMEmbedder()
+    rows = []
     with tempfile.TemporaryDirectory() as temporary:
         for name in chosen.rows or ROWS:
             for measured in ROWS[name](Path(temporary) / name, embedder):
                 print(measured.line(), flush=True)
+                rows.append(measured.row())
+                if chosen.out:  # after every row: a long bench may be stopped
+                    chosen.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from .embed import Embedder
 from .files import origin_of, readers, sha256_of, stamp_of
 from .folder import LEXICAL, MANIFEST, STORE, Manifest, write_lock
 from .lexical import LexicalIndex
-from .loaders import find_files, load
+from .loaders import Limits, find_files, load
 from .store import DamagedStore, OlderStore, Place, Store, older_documents
 from .types import EVERYTHING, Document, Failure, Frozen, Hit, Passage, RetrievalError, Source, Where
 from .vectors import Vectors
@@ -86,6 +86,24 @@ class Read:
 
     place: Place
     document: Document | None = None
+
+
+GENEROUS = Limits()
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How files are read: `naming` gives them another uri than their own."""
+
+    naming: Naming | None = None
+    limits: Limits = GENEROUS
+    readers: str = field(default_factory=lambda: readers())
+
+    def edition(self, is_whole: bool) -> str:
+        """Who read a file. What was read whole stays so within other limits; the rest is then read again."""
+        if is_whole or self.limits == GENEROUS:
+            return self.readers
+        return f"{self.readers} within {hashlib.sha256(repr(self.limits).encode()).hexdigest()[:12]}"
 
 
 @dataclass
@@ -161,12 +179,15 @@ class Index:
 
     # Adding
 
-    def add(self, paths: Iterable[str | os.PathLike[str]], watch: Watch | None = None) -> Added:
+    def add(
+        self, paths: Iterable[str | os.PathLike[str]], watch: Watch | None = None, *, limits: Limits = GENEROUS
+    ) -> Added:
         """Add files and folders. Files that cannot be read are failures, by name; the others are added.
 
-        A file that is known by its stamp or its bytes is not read again. What was done when it is interrupted stays.
+        A file that is known by its stamp or its bytes is not read again, unless it was not read whole and `limits` are
+        others now. What was done when it is interrupted stays.
         """
-        return self._add_files(paths, watch)
+        return self._add_files(paths, watch, _Reading(limits=limits))
 
     def sync(
         self,
@@ -175,13 +196,14 @@ class Index:
         *,
         naming: Naming | None = None,
         more: More | None = None,
+        limits: Limits = GENEROUS,
     ) -> Added:
         """Make the files of the index those under `paths`: add what is new or changed, forget what is not there any more.
 
         Documents that were given by `add_documents` stay. `naming` gives files another uri than their own. `more` is asked
         before each file that is not known; once it says no, the rest is left for another time.
         """
-        return self._add_files(paths, watch, naming, only=True, more=more)
+        return self._add_files(paths, watch, _Reading(naming, limits), only=True, more=more)
 
     def add_documents(self, documents: Iterable[Document], watch: Watch | None = None) -> Added:
         """Add documents made elsewhere. One with the uri of an older one replaces it."""
@@ -200,7 +222,7 @@ class Index:
         self,
         paths: Iterable[str | os.PathLike[str]],
         watch: Watch | None,
-        naming: Naming | None = None,
+        reading: _Reading,
         only: bool = False,
         more: More | None = None,
     ) -> Added:
@@ -209,22 +231,21 @@ class Index:
             known = self._store.places()
             self._store.put_skipped(skipped, only=only)
         tally = _Tally(failures=list(skipped))
-        edition = readers()
-        unknown = [path for path in files if not self._is_known(path, known.get(origin_of(path)), edition, tally)]
+        unknown = [path for path in files if not self._is_known(path, known.get(origin_of(path)), reading, tally)]
         wanted = takewhile(lambda _: more is None or more(), unknown)
         size = 0 if more is None else BATCH_HURRIED
-        reads = (_read(path, edition, naming) for path in wanted)
+        reads = (_read(path, reading) for path in wanted)
         self._take(reads, tally, _Clock(len(files), len(files) - len(unknown), watch), size)
         if only:
-            self._forget(_gone(known.values(), files, naming), tally)
+            self._forget(_gone(known.values(), files, reading.naming), tally)
         if tally.sources.keys() & {"replaced", "removed"}:
             with self._lock:
                 self._store.drop_unused_vectors()
         return tally.frozen()
 
-    def _is_known(self, path: Path, place: Place | None, edition: str, tally: _Tally) -> bool:
+    def _is_known(self, path: Path, place: Place | None, reading: _Reading, tally: _Tally) -> bool:
         """Whether a file is as it was when it was read: by its stamp, else by its bytes."""
-        if place is None or place.readers != edition or not place.stamp:
+        if place is None or place.readers != reading.edition(is_whole=not place.unread) or not place.stamp:
             return False
         stamp = stamp_of(path)
         if stamp is None:
@@ -593,16 +614,18 @@ def _given(document: Document) -> Place:
     return Place(document.source.uri, document.source, document.unread)
 
 
-def _read(path: Path, edition: str, naming: Naming | None) -> Read:
+def _read(path: Path, reading: _Reading) -> Read:
     """What is in a file. Its stamp is taken first: a change while it is read shows the next time."""
     stamp = stamp_of(path)
-    place = Place(origin_of(path), None, is_file=True, stamp=stamp, sha256=sha256_of(path, stamp), readers=edition)
+    place = Place(origin_of(path), None, is_file=True, stamp=stamp, sha256=sha256_of(path, stamp))
     try:
-        document = load(path, uri=naming(path) if naming else None)
+        document = load(path, limits=reading.limits, uri=reading.naming(path) if reading.naming else None)
     except RetrievalError as exc:
         failure = Failure(name=place.origin, message=str(exc))
-        return Read(replace(place, unread=(failure,), readers="" if exc.retryable else place.readers))
-    return Read(replace(place, source=document.source, unread=document.unread), document)
+        edition = "" if exc.retryable else reading.edition(is_whole=False)
+        return Read(replace(place, unread=(failure,), readers=edition))
+    edition = reading.edition(is_whole=not document.unread)
+    return Read(replace(place, source=document.source, unread=document.unread, readers=edition), document)
 
 
 def _searchable(piece: Passage) -> str:

@@ -17,6 +17,7 @@ if not torch.cuda.is_available():
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", action="store_true", help="ask the real services of the web (tests marked live)")
+    parser.addoption("--hostile", type=int, default=0, help="so many mutated files, and every crafted one, are read")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ from palimpsest.agent.draft import Draft
 from palimpsest.agent.state import ResearchState
 from palimpsest.agent.steering import NOTHING, Steering
 from palimpsest.retrieval.chunks import passages
-from palimpsest.retrieval.loaders import load
+from palimpsest.retrieval.loaders import Limits, load
 from palimpsest.retrieval.types import Document, Frozen, RetrievalError
 
 from .config import Config, is_text
@@ -46,8 +46,8 @@ def amend(run: Run, steering: Steering = NOTHING, evidence: Evidence = NO_EVIDEN
     if len({path.name for path in evidence.files}) < len(evidence.files):
         raise ResearchError("two evidence files have the same name; rename one", USAGE)
     _check_words(steering, evidence)
-    brought = [_loaded(path, uri=f"evidence:{path.name}") for path in evidence.files]
     record = run.record()
+    brought = [_loaded(path, record.config.reading, uri=f"evidence:{path.name}") for path in evidence.files]
     check_hosts(record, own)
     pages = [_page(url, record.config, own) for url in evidence.urls]
     with run.locked():
@@ -164,11 +164,11 @@ def _read(run: Run, name: str) -> Document:
             return Document.model_validate_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ResearchError(f"{path} is damaged or missing; revise the run again with the page") from error
-    return _loaded(path, uri=f"evidence:{path.name}")
+    return _loaded(path, run.record().config.reading, uri=f"evidence:{path.name}")
 
 
-def _loaded(path: Path, uri: str | None = None) -> Document:
+def _loaded(path: Path, limits: Limits, uri: str | None = None) -> Document:
     try:
-        return load(path, uri=uri)
+        return load(path, limits=limits, uri=uri)
     except RetrievalError as error:
         raise ResearchError(str(error), USAGE) from error

@@ -11,6 +11,7 @@ import re
 import reprlib
 import stat
 import tomllib
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from palimpsest.agent.state import Budget, PlanItem
+from palimpsest.retrieval.loaders.limits import Limits
 
 from .errors import USAGE, ResearchError
 
@@ -30,6 +32,8 @@ _EFFORT = {  # rounds of search, passages a query, findings a sub-question
 }
 YEAR = 366 * 24 * 3600.0  # seconds, the longest budget
 LONGEST_FILE = 100_000  # bytes of a file of settings
+LEAST_MEMORY = 200 * 2**20  # bytes with which the process that reads files starts
+LARGEST = 2**40  # of any limit of reading, in its unit
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
 
@@ -57,6 +61,7 @@ class Config(BaseModel):
     proxy: str | None = None  # of fetched pages; names are then resolved by it
     replay: bool = False  # services answer from the cache of earlier runs, whatever its age; nobody is asked
     approve_queries: bool = False  # every query waits for a person before it goes to a service
+    reading: Limits = Limits()  # how much of a file is read; what they leave out is named in the report
     plan: tuple[PlanItem, ...] = ()  # what is to be found out, as a person approved it; () plans the question
 
     @field_validator("budget", mode="before")
@@ -69,15 +74,24 @@ class Config(BaseModel):
             raise ValueError(f"{value!r} is no length of time; write 90s, 5m or 1h")
         return float(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
 
-    @field_validator("services", mode="before")
+    @field_validator("services", "reading", mode="before")
     @classmethod
-    def _addresses(cls, value: Any) -> Any:
+    def _pairs(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
-        if not all(name.strip() and address.strip() for name, _, address in pairs):
-            raise ValueError("write name=address, with commas between several")
-        return {name.strip(): address.strip() for name, _, address in pairs}
+        if not all(name.strip() and given.strip() for name, _, given in pairs):
+            raise ValueError("write name=value, with commas between several")
+        return {name.strip(): given.strip() for name, _, given in pairs}
+
+    @field_validator("reading")
+    @classmethod
+    def _within_reason(cls, value: Limits) -> Limits:
+        for name, most in asdict(value).items():
+            least, largest = LEAST_MEMORY if name == "memory_bytes" else 1, YEAR if name == "seconds" else LARGEST
+            if not least <= most <= largest:
+                raise ValueError(f"{name} lies between {least:,} and {largest:,.0f}")
+        return value
 
     @field_validator("writer")
     @classmethod
@@ -155,8 +169,8 @@ def make(values: dict[str, Any]) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(sorted(Config.model_fields))
+        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            known = ", ".join(sorted(Config.model_fields if len(first["loc"]) == 1 else asdict(Limits())))
             raise ResearchError(f"unknown setting {key!r}; the settings are {known}", USAGE) from error
         reason = str(first["msg"]).removeprefix("Value error, ")
         given = "…" if "login" in reason else reprlib.repr(first["input"])

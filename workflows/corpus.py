@@ -81,7 +81,7 @@ def open_index(
     try:
         index = Index.open(index_folder(config, embedder.id), embedder)
         paths = config.docs or sorted(LIBRARY.glob("*.md"))
-        index.sync(paths, watch, naming=None if config.docs else library_uri, more=hurry)
+        index.sync(paths, watch, naming=None if config.docs else library_uri, more=hurry, limits=config.reading)
     except RetrievalError as error:
         raise ResearchError(str(error), FAILED) from error
     unread = (UNREAD,) if hurry.is_late else ()

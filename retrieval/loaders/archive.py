@@ -61,6 +61,10 @@ def xml(archive: zipfile.ZipFile, part: str, name: str) -> Any:
 def _check(archive: zipfile.ZipFile, name: str, limits: Limits) -> None:
     parts = archive.infolist()
     if len(parts) > limits.members:
-        raise RetrievalError(f"{name} has more than {limits.members:,} parts; split the document.")
+        raise RetrievalError(
+            f"{name} has more than {limits.members:,} parts; split the document or raise reading.members."
+        )
     if sum(part.file_size for part in parts) > limits.unpacked_bytes:
-        raise RetrievalError(f"{name} unpacks to more than {limits.unpacked_bytes:,} bytes; split the document.")
+        raise RetrievalError(
+            f"{name} unpacks to more than {limits.unpacked_bytes:,} bytes; split the document or raise reading.unpacked_bytes."
+        )

@@ -49,8 +49,11 @@ def document(
     date: str | None = None,
     media_type: str = "text/plain",
 ) -> Document:
-    """A document without blocks, its ids made from the text; control characters are dropped, a blank text is refused."""
-    text = clean(text)[: _DEFAULT.characters]
+    """A document without blocks, its ids made from the text; control characters are dropped, a blank text is refused.
+
+    What a text has beyond the letters of Limits is left out and said in `unread`.
+    """
+    text, whole = clean(text)[: _DEFAULT.characters], len(text)
     if not text.strip():
         raise RetrievalError(f"{uri} holds no text; leave it out or give a file with words in it.")
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -65,7 +68,9 @@ def document(
         media_type=media_type,
         date_from="metadata" if date else "",
     )
-    return Document(source=source, text=text)
+    cut = f"{uri} has {whole:,} letters; those after the first {_DEFAULT.characters:,} are not read; split it."
+    unread = (Failure(name=uri, message=cut),) if whole > _DEFAULT.characters else ()
+    return Document(source=source, text=text, unread=unread)
 
 
 def _first_heading(text: str) -> str:

@@ -36,7 +36,7 @@ def load_mbox(data: bytes, name: str, limits: Limits) -> Extracted:
     writer = Writer(limits)
     for number, raw in enumerate(_messages(data), start=1):
         if number > limits.members:
-            writer.say(f"Its messages after the first {limits.members:,} are not read")
+            writer.say(f"Its messages after the first {limits.members:,} are not read; raise reading.members")
             break
         _write(writer, _parsed(raw, name), name, 1)
     done = writer.finish()

@@ -50,7 +50,7 @@ def load_pdf(data: bytes, name: str, limits: Limits) -> Extracted:
         writer.say(f"Not all of it is read: {limit}")
     reader.say_what_is_missing()
     if num_pages > limits.pages:
-        writer.say(f"Its pages after the first {limits.pages:,} of {num_pages:,} are not read")
+        writer.say(f"Its pages after the first {limits.pages:,} of {num_pages:,} are not read; raise reading.pages")
     fields = pdf.get_metadata_dict()
     pdf.close()
     done = writer.finish()

@@ -91,7 +91,7 @@ def read_bytes(path: str, most: int) -> bytes:
     except OSError as exc:
         raise RetrievalError(f"{name} cannot be read: {exc.strerror}; check the disk.") from exc
     if len(data) > most:
-        raise RetrievalError(f"{name} is larger than {most:,} bytes; split it or raise the limit file_bytes.")
+        raise RetrievalError(f"{name} is larger than {most:,} bytes; split it or raise reading.file_bytes.")
     if not data:
         raise RetrievalError(f"{name} is empty; leave it out or give a file with words in it.")
     return data

@@ -61,7 +61,7 @@ def _written(writer: Writer, value: Any, media_type: str, unread: tuple[str, ...
 
 def _write(writer: Writer, value: Any, keys: tuple[str, ...], level: int) -> None:
     if level > writer.limits.nesting:
-        writer.say(f"What is nested in more than {writer.limits.nesting} levels is not read")
+        writer.say(f"What is nested in more than {writer.limits.nesting} levels is not read; raise reading.nesting")
     elif isinstance(value, dict):
         _object(writer, value, keys, level)
     elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):

@@ -183,14 +183,18 @@ class Writer:
             text += value
         self._num_cells += len(cells)
         if self._num_cells > self.limits.cells:
-            raise TooMuch(f"its tables have more than {self.limits.cells:,} cells; those after that are not read")
+            raise TooMuch(
+                f"its tables have more than {self.limits.cells:,} cells; those after that are not read (raise reading.cells)"
+            )
         if text:
             piece = self._append(Piece(kind, 0, 0, path=self.path, **more), text)
             piece.cells = tuple(Span(cell.name, piece.start + cell.start, piece.start + cell.end) for cell in cells)
 
     def _append(self, piece: Piece, text: str) -> Piece:
         if self._length + len(text) > self.limits.characters:
-            raise TooMuch(f"it has more than {self.limits.characters:,} letters; those after that are not read")
+            raise TooMuch(
+                f"it has more than {self.limits.characters:,} letters; those after that are not read (raise reading.characters)"
+            )
         lead = "\n\n" if self._parts else ""
         piece.start = self._length + len(lead)
         piece.end = piece.start + len(text)

@@ -86,7 +86,7 @@ class Worker:
         except queue.Empty:
             self._kill()
             raise RetrievalError(
-                f"{name} takes longer than {seconds:.3g} s to read; split it or raise the limit."
+                f"{name} takes longer than {seconds:.3g} s to read; split it or raise reading.seconds."
             ) from None
         except OSError as exc:
             self._kill()
@@ -96,7 +96,8 @@ class Worker:
         if not answer:
             self._kill()
             raise RetrievalError(
-                f"{name} is damaged or needs more than {limits.memory_bytes // 2**20} MB to read; save it again or split it."
+                f"{name} is damaged or needs more than {limits.memory_bytes // 2**20} MB to read; "
+                "save it again, split it or raise reading.memory_bytes."
             )
         kind, _, rest = answer.partition(b" ")
         if kind == b"document":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from palimpsest.retrieval.bench import ROWS, pdf
+from palimpsest.retrieval import bench
+from palimpsest.retrieval.bench import ROWS, Measured, pdf
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.library import HybridSearcher, sections_once
@@ -89,3 +92,19 @@ def test_a_row_of_the_bench_measures(row: str, tmp_path: Path) -> None:
     (measured,) = ROWS[row](tmp_path, HashEmbedder())
     assert measured.value > 0
     assert measured.unit in measured.line()
+
+
+def test_the_bench_prints_a_table_and_keeps_it_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [Measured("quick", 1.0, "s", 2), Measured("slow", 3.0, "s", 2), Measured("rate", 3.0, "/s", 2, is_rate=True)]
+    monkeypatch.setattr(bench, "ROWS", {"some": lambda at, embedder: rows})
+    monkeypatch.setattr(sys, "argv", ["bench", "--toy", "--out", str(tmp_path / "table.json")])
+    bench.main()
+    kept = json.loads((tmp_path / "table.json").read_text())
+    assert [(row["name"], row["is_met"]) for row in kept] == [("quick", True), ("slow", False), ("rate", True)]
+    assert all(row["memory_mb"] > 10 for row in kept)
+    assert [
+        next(word for word in line.split() if word in ("met", "missed"))
+        for line in capsys.readouterr().out.splitlines()
+    ] == ["met", "missed", "met"]

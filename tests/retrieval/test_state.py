@@ -18,7 +18,7 @@ from palimpsest.retrieval import files as files_module
 from palimpsest.retrieval import index as index_module
 from palimpsest.retrieval.embed import HashEmbedder, Vectors
 from palimpsest.retrieval.index import Index
-from palimpsest.retrieval.loaders import load
+from palimpsest.retrieval.loaders import Limits, load
 from palimpsest.retrieval.types import Where
 
 NOTES = {
@@ -195,6 +195,22 @@ def test_what_could_not_be_read_is_kept_and_goes_with_its_file(folder: Path, tmp
         (folder / "bad.txt").unlink()
         index.sync([folder])
         assert index.failures() == ()
+
+
+def test_other_limits_read_again_what_was_not_read_whole(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "long.txt").write_text("First part.\n\nSecond part.\n")
+    read = count_loads(monkeypatch)
+    with Index.open(tmp_path / "index", Counted()) as index:
+        tight = Limits(characters=20)
+        assert any("reading.characters" in failure.message for failure in index.sync([folder], limits=tight).failures)
+        read.clear()
+        index.sync([folder], limits=tight)
+        assert read == [], "within the same limits nothing new would be found"
+        index.sync([folder])
+        assert set(read) == {"a.md", "bad.txt", "long.txt"}, "those that were not whole"
+        assert [failure.name for failure in index.failures()] == [str(folder / "bad.txt")]
 
 
 def test_better_readers_read_every_file_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

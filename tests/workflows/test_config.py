@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from palimpsest.workflows.config import KEYS, LONGEST_FILE, Config, keep_tracing_off, serve_token, service_keys, writer_token
+from palimpsest.retrieval.loaders import Limits
+from palimpsest.workflows.config import (
+    KEYS,
+    LONGEST_FILE,
+    Config,
+    keep_tracing_off,
+    serve_token,
+    service_keys,
+    writer_token,
+)
 from palimpsest.workflows.errors import ResearchError
 
 
@@ -249,3 +258,32 @@ def test_a_key_ring_that_does_not_open_is_told_and_one_that_is_not_there_is_none
     failing(KeyringLocked("locked"))
     with pytest.raises(ResearchError, match=r"the key ring did not give OPENALEX_API_KEY \(locked\); unlock it"):
         service_keys()
+
+
+def test_limits_of_reading_are_settings_from_a_file_or_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "research.toml").write_text("[reading]\npages = 20\nnesting = 7\n")
+    found = Config.load(tmp_path).reading
+    assert (found.pages, found.nesting, found.characters) == (20, 7, Limits().characters)
+    monkeypatch.setenv("RESEARCH_READING", "pages=30, seconds=2.5")
+    found = Config.load(tmp_path).reading
+    assert (found.pages, found.seconds, found.nesting) == (30, 2.5, Limits().nesting)
+    kept = Config.model_validate_json(Config.load(tmp_path).model_dump_json())
+    assert kept.reading == found, "a run keeps them"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("pages", "write name=value"),
+        ("pages=many", "reading.pages"),
+        ({"leaves": 3}, "unknown setting 'reading.leaves'; the settings are cells, characters"),
+        ("pages=0", "pages lies between 1"),
+        ("seconds=inf", "seconds lies between 1"),
+        ("memory_bytes=1000", "memory_bytes lies between 209,715,200"),
+    ],
+)
+def test_a_limit_that_is_none_is_named(given: object, expected: str) -> None:
+    with pytest.raises(ResearchError, match=expected):
+        Config.load(Path("/nowhere"), reading=given)

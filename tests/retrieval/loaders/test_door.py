@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from palimpsest.retrieval.loaders import Limits, document, find_files, load
+from palimpsest.retrieval.loaders import Limits, document, door, find_files, load
 from palimpsest.retrieval.types import RetrievalError
 from tests.retrieval.loaders.makers import docx_bytes, paragraph, pdf_bytes, write
 
@@ -79,6 +79,12 @@ def test_a_document_without_a_word_is_refused_and_ids_follow_the_text() -> None:
     one, two = document("Cats.\x00\ud800", uri="x"), document("Cats.", uri="y")
     assert one.text == "Cats."
     assert one.source.id == two.source.id == one.source.sha256[:12]
+
+
+def test_a_given_text_over_the_limit_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "_DEFAULT", Limits(characters=10))
+    assert document("Cats sleep.", uri="x").unread[0].message.startswith("x has 11 letters; those after the first 10")
+    assert document("Cats sleep", uri="x").unread == ()
 
 
 def test_marks_that_turn_the_reading_direction_are_dropped(tmp_path: Path) -> None:
