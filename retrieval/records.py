@@ -102,6 +102,22 @@ def _field(passage: Passage, cell: Cell) -> Field:
     return Field(cell.name, text, passage.id, cell.start, cell.end)
 
 
+def is_cell(text: str, cell: Cell) -> bool:
+    """Whether a value stands in a text as records are written: behind its column's name, where the column has one, up to the next."""
+    named = cell.name and not is_unnamed(cell.name)
+    ahead = f"{cell.name}: " if named else ""
+    return text[max(cell.start - len(ahead), 0) : cell.start] == ahead and text[cell.end : cell.end + 1] in (
+        "",
+        ";",
+        "\n",
+    )
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether the name of a column is only its number: no text says it."""
+    return name.startswith("column ") and name[7:].isdigit()
+
+
 def tables_of(document: Document, passages: Sequence[Passage]) -> list[Table]:
     """The tables of a whole document, with the captions beside them, and its numbered lists."""
     found = []

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from itertools import pairwise
+from typing import Any
 
 from palimpsest.agent import prose, tabling
 from palimpsest.agent.draft import COPIED, Block, Span, moved
 from palimpsest.agent.drafting import holds
+from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.state import ResearchState
 from palimpsest.agent.steering import Edit, Steering
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+from palimpsest.retrieval.records import is_cell
+from palimpsest.retrieval.types import Passage
 
 from . import export, seal
 from .errors import USAGE, ResearchError
@@ -78,7 +82,7 @@ def _log_problems(run: Run, kept: str) -> list[str]:
     problems = [] if len(events) == data.count(b"\n") else ["events.jsonl holds lines that are no events"]
     if (number := seal.broken(events)) is not None:
         problems.append(f"line {number} of events.jsonl does not follow from the line before it")
-    if kept and kept not in {e.get("hash") for e in events}:
+    if kept and not seal.holds(kept, events, run.stopped_events()):
         problems.append("the log does not hold the head that was kept: it was written anew")
     return problems
 
@@ -103,11 +107,26 @@ def _seal_problems(run: Run, record: Record, done: Sequence[Version]) -> list[st
             problems.append(f"run.json is not the record that the log sealed with version {version.number}")
     if sealed := found.get(done[-1].number):
         now = seal.files(run, record, done[-1].number)
-        names = sorted({*now, *sealed.get("files", {})})
+        names = sorted({*now, *sealed.get("files", {})} - (set() if record.current.done else _GROWING))
         problems += [
             f"{n} is not the file that the log sealed" for n in names if now.get(n) != sealed.get("files", {}).get(n)
         ]
+        problems += _calls_problems(run, record, sealed)
     return problems
+
+
+_GROWING = {
+    "evidence/sources.json"
+}  # while the next version is written; the texts of what is cited are checked one by one
+
+
+def _calls_problems(run: Run, record: Record, sealed: Mapping[str, Any]) -> list[str]:
+    """The calls to services as they were sealed; only a version that is not finished has added to them."""
+    if "calls" not in sealed:  # by an earlier release
+        return []
+    length = None if record.current.done else int(sealed["calls"]["bytes"])
+    is_same = seal.calls(run.calls_file, length) == sealed["calls"]
+    return [] if is_same else ["evidence/calls.jsonl is not the file that the log sealed"]
 
 
 def _file_problems(run: Run, record: Record, state: ResearchState) -> list[str]:
@@ -139,9 +158,9 @@ def _draft_problems(run: Run, states: Sequence[ResearchState], wishes: Sequence[
     state = states[-1]
     texts, problems = _sources(run, state)
     edits, pinned = {e for w in wishes for e in w.edits}, {name for w in wishes for name in w.pin}
-    for passage in state.passages:
-        if passage.source.id in texts and texts[passage.source.id][passage.start : passage.end] != passage.text:
-            problems.append(f"passage {passage.id} is not what {passage.source.title!r} says at {passage.start}")
+    for passage in (p for p in state.passages if p.source.id in texts):
+        problems += _passage_problems(passage, texts[passage.source.id])
+    problems += _order_problems(state.passages)
     for block in state.draft.blocks:
         for span in block.spans:
             problems += _span_problems(span, state, texts, written=block.kind == "prose" and prose.is_written(span))
@@ -157,6 +176,31 @@ def _draft_problems(run: Run, states: Sequence[ResearchState], wishes: Sequence[
     return problems
 
 
+def _passage_problems(passage: Passage, text: str) -> list[str]:
+    """A passage is what its source says there: its words, its cells under their names, and headings that stand above it."""
+    if text[passage.start : passage.end] != passage.text:
+        return [f"passage {passage.id} is not what {passage.source.title!r} says at {passage.start}"]
+    if any(not passage.start <= start < end <= passage.end for start, end in passage.sentences):
+        return [f"passage {passage.id} has sentences that do not lie in it"]
+    problems = [
+        f"passage {passage.id} has a cell {cell.name!r} that its row does not have"
+        for cell in passage.cells
+        if not (passage.start <= cell.start <= cell.end <= passage.end and is_cell(text, cell))
+    ]
+    strange = [heading for heading in passage.path if text.find(heading, 0, passage.start) < 0]
+    return problems + [f"passage {passage.id} stands under no heading {heading!r}" for heading in strange]
+
+
+def _order_problems(passages: Sequence[Passage]) -> list[str]:
+    """The tables of a source are numbered in the order in which they stand."""
+    rows = sorted((p.source.id, p.start, p.table or 0, p.id) for p in passages if p.cells and p.kind == "row")
+    return [
+        f"passage {after[3]} is of table {after[2]}, behind table {before[2]}"
+        for before, after in pairwise(rows)
+        if before[0] == after[0] and before[2] > after[2]
+    ]
+
+
 def _block_problems(block: Block, state: ResearchState) -> list[str]:
     """A quotation is one stretch of one source; an answer lies inside the quotation that it rests on."""
     if block.kind in ("quotation", "answer", "heading") and not block.words:
@@ -169,8 +213,10 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
         return prose.wrong_with(block)
     if block.kind == "statement" and any(s.kind == "COMPUTED" for s in block.words):
         return tabling.problems(state, block)
+    if block.kind == "table":
+        return _table_problems(block, state)
     if block.kind == "statement":
-        return _statement_problems(block)
+        return [*_statement_problems(block), *_edited_problems(block)]
     return _answer_problems(block, state) if block.kind == "answer" else []
 
 
@@ -210,6 +256,48 @@ def _statement_problems(block: Block) -> list[str]:
             if place not in cited
         ]
     return problems
+
+
+def _edited_problems(block: Block) -> list[str]:
+    """Beside what a person wrote in a sentence of a source, every word is that source's, in its place."""
+    if not any(s.person for s in block.words) or len(block.words) == 1:
+        return []
+    cited = block.span("citation")
+    if cited is None or not cited.support:
+        return [f"statement {block.id} has words beside a person's, and cites nothing"]
+    whole = cited.support[0]
+    said = [part.text for part in parts(whole.quote, whole.start)]
+    own = [None if s.person else s.text for s in block.words]
+    if len(own) == len(said) and all(words in (None, source) for words, source in zip(own, said, strict=True)):
+        return []
+    return [f"statement {block.id} is not the sentence that it cites, but for a person's words: {block.text[:60]!r}"]
+
+
+def _table_problems(block: Block, state: ResearchState) -> list[str]:
+    """The rows of a table are the things that were compared, its columns what was asked of them or words of the evidence."""
+    cells = {s.id: s for s in block.spans}
+    rows = [[cells[name] for name in row if name in cells] for row in block.rows]
+    question = next((q for q in state.questions if q.id == block.about), None)
+    if not rows or question is None or [s.id for row in rows for s in row] != list(cells):
+        return [f"table {block.id} is not made of its cells"]
+    (corner, *columns), *others = rows
+    problems = [] if tuple(row[0].text for row in others) == question.things else [f"table {block.id} has other rows"]
+    asked = {name[:1].upper() + name[1:] for name in question.attributes}
+    strange = [s.text for s in columns if s.text not in asked and (asked or not _stands(s.text, state))]
+    problems += [f"table {block.id} has a column {name!r} that nobody asked for" for name in strange]
+    fixed = [corner, *columns, *(row[0] for row in others)]
+    inner = [s for row in others for s in row[1:]]
+    if corner.text.strip() or any(s.kind != "FIXED" for s in fixed) or any(s.kind not in COPIED for s in inner):
+        problems.append(
+            f"table {block.id} holds words of the program's where a source's belong, or the other way round"
+        )
+    return problems
+
+
+def _stands(words: str, state: ResearchState) -> bool:
+    """Whether words stand in the evidence or in a title of it, whatever their case."""
+    texts = (text for p in state.passages for text in (p.text, p.source.title))
+    return any(" ".join(words.casefold().split()) in " ".join(text.casefold().split()) for text in texts)
 
 
 def _person_problems(block: Block, written: Set[Edit]) -> list[str]:

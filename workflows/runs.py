@@ -70,7 +70,9 @@ class Run:
         self.checkpoint = folder / "checkpoint.sqlite"
         self.events_file = folder / "events.jsonl"
         self.frames_file = folder / "frames.jsonl"
+        self.calls_file = folder / "evidence" / "calls.jsonl"
         self._stop_file = folder / "stop"
+        self._stopped_file = folder / "stopped.jsonl"
 
     @staticmethod
     def create(question: str, config: Config, model: str, name: str = "") -> Run:
@@ -182,25 +184,24 @@ class Run:
 
     def events(self) -> list[dict[str, Any]]:
         """Every event line, in order, up to the first that is none: a kill may cut the last one off, even inside a letter."""
-        if not self.events_file.exists():
-            return []
-        found = []
-        for line in self.events_file.read_bytes().split(b"\n"):  # str.splitlines would also split at U+2028 in a text
-            try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):
-                break
-            if not (isinstance(event, dict) and {"version", "n", "text", "data"} <= event.keys()):
-                break
-            found.append(event)
-        return found
+        return _events(self.events_file)
+
+    def stopped_events(self) -> list[dict[str, Any]]:
+        """The lines that were taken back when a stopped run went on: a head of them may have been kept."""
+        return _events(self._stopped_file)
 
     def count_events(self, version: int) -> int:
         return sum(e["version"] == version for e in self.events())
 
     def cut_events(self, version: int, keep: int) -> None:
-        """Drop what a killed process wrote of `version` after its last checkpoint: it will happen again."""
-        kept = [e for e in self.events() if e["version"] < version or (e["version"] == version and e["n"] < keep)]
+        """Drop what was written of `version` after its last checkpoint: it will happen again. What was sealed is set aside."""
+        kept: list[dict[str, Any]] = []
+        dropped: list[dict[str, Any]] = []
+        for event in self.events():
+            (kept if (event["version"], event["n"]) < (version, keep) else dropped).append(event)
+        if any(e["kind"] == "sealed" for e in dropped):
+            with self._stopped_file.open("a", encoding="utf-8") as out:
+                out.write("".join(map(_line, dropped)))
         write(self.events_file, "".join(map(_line, kept)))
 
     def log(self, version: int, n: int, event: Event) -> None:
@@ -267,14 +268,13 @@ class Run:
         """Note what services were asked, and how each call ended."""
         lines = "".join(call.model_dump_json() + "\n" for call in calls)
         if lines:
-            path = self.folder / "evidence" / "calls.jsonl"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as out:
+            self.calls_file.parent.mkdir(parents=True, exist_ok=True)
+            with self.calls_file.open("a", encoding="utf-8") as out:
                 out.write(lines)
 
     def calls(self) -> list[Call]:
         """Every call so far; a line that a kill cut off is left out."""
-        path = self.folder / "evidence" / "calls.jsonl"
+        path = self.calls_file
         found = []
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else ():
             with suppress(ValidationError):
@@ -305,6 +305,22 @@ def fresh_name(question: str) -> str:
 def is_name(name: str) -> bool:
     """Whether a name can be a run's folder: small letters, digits and hyphens, which are safe in a path, a command and an address."""
     return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,79}", name) is not None
+
+
+def _events(path: Path) -> list[dict[str, Any]]:
+    """The event lines of a file, up to the first that is none; [] where there is no file."""
+    found: list[dict[str, Any]] = []
+    for line in (
+        path.read_bytes().split(b"\n") if path.exists() else ()
+    ):  # str.splitlines would also split at U+2028 in a text
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not (isinstance(event, dict) and {"version", "n", "text", "data"} <= event.keys()):
+            break
+        found.append(event)
+    return found
 
 
 def _line(event: dict[str, Any]) -> str:

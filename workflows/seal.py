@@ -45,9 +45,31 @@ def broken(events: Sequence[dict[str, Any]]) -> int | None:
     return None
 
 
+def holds(kept: str, events: Sequence[dict[str, Any]], stopped: Sequence[dict[str, Any]]) -> bool:
+    """Whether a head that was kept is one of the log, or that of a version which was stopped and gone on with later.
+
+    The lines that were taken back then are `stopped`: they follow from a line that the log still holds, or from each other. So whoever
+    writes the log anew cannot keep them.
+    """
+    if kept in {e.get("hash") for e in events}:
+        return True
+    places = {(e["version"], e["n"]): str(e.get("hash")) for e in events}
+    before = ""
+    for line in stopped:
+        ahead = max((at for at in places if at < (line["version"], line["n"])), default=None)
+        follows = {link(h, line) for h in (before, places[ahead] if ahead else "") if h}
+        before = str(line.get("hash")) if line.get("hash") in follows else ""
+        if before and before == kept:
+            return True
+    return False
+
+
 def sealed(run: Run, record: Record, version: int, state: str) -> Event:
     """What is sealed of a finished version: `state` is the text of its draft file."""
-    data = {"state": digest(state), "record": facts(record, version), "files": files(run, record, version)}
+    data = {
+        "state": digest(state), "record": facts(record, version), "files": files(run, record, version),
+        "calls": calls(run.calls_file),
+    }  # fmt: skip
     return Event(step="finish", kind="sealed", text=f"version {version} is sealed", data=data)
 
 
@@ -62,6 +84,12 @@ def files(run: Run, record: Record, version: int) -> dict[str, str]:
     """The digests of what lies in the run and is not made from its state: the list of sources, and what a person brought."""
     names = ["evidence/sources.json", *(name for v in record.versions if v.number <= version for name in v.inputs)]
     return {name: _digest_of(run.folder / name) for name in names}
+
+
+def calls(path: Path, length: int | None = None) -> dict[str, Any]:
+    """What is sealed of the calls to services: a later version adds to them, so that only so many bytes count."""
+    data = path.read_bytes() if path.is_file() else b""
+    return {"bytes": len(data[:length]), "sha256": digest(data[:length])}
 
 
 def _digest_of(path: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..records import is_unnamed
 from ..types import BlockKind, DateOrigin, RetrievalError
 from .limits import Limits
 
@@ -178,7 +179,7 @@ class Writer:
     def _record(self, kind: BlockKind, pairs: Iterable[tuple[str, str]], **more: Any) -> None:
         text, cells = "", []
         for name, value in pairs:
-            text += ("; " if text else "") + (f"{name}: " if name and not _is_unnamed(name) else "")
+            text += ("; " if text else "") + (f"{name}: " if name and not is_unnamed(name) else "")
             cells.append(Span(name, len(text), len(text) + len(value)))
             text += value
         self._num_cells += len(cells)
@@ -207,10 +208,6 @@ class Writer:
 def unnamed(number: int) -> str:
     """The name of a column that has none; it is not written into the record."""
     return f"column {number}"
-
-
-def _is_unnamed(name: str) -> bool:
-    return name.startswith("column ") and name[7:].isdigit()
 
 
 _SUPERSCRIPTS = str.maketrans("0123456789+-−()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ⁿ")

@@ -1,0 +1,195 @@
+"""What only structure shows, forged with the seal and all that is written anew: tables, cells, headings, edited sentences, calls."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from palimpsest.agent.draft import Block, Span, Support
+from palimpsest.agent.evidence_text import parts
+from palimpsest.agent.state import ResearchState, SubQuestion
+from palimpsest.retrieval.chunks import passages
+from palimpsest.retrieval.loaders import load
+from palimpsest.retrieval.types import Document, Passage
+from palimpsest.workflows import audit, research, seal
+from palimpsest.workflows.audit import verify
+from palimpsest.workflows.config import Config
+from palimpsest.workflows.runs import Run
+from tests.workflows import scripted
+
+from .test_stop import stopped
+
+ROWS = "Barge,Speed,Guests\nMarisa,12,40\nTolomeo,15,30\n"
+PAGE = "# Barges\n\n## Fleets\n\nThe Marisa carries 40 guests on the lake.\n"
+
+
+def read(folder: Path, name: str, text: str) -> tuple[Document, Passage]:
+    (folder / name).write_text(text, encoding="utf-8")
+    document = load(folder / name)
+    assert isinstance(document, Document)
+    return document, passages(document)[-1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cell: {"name": "Guests"},
+        lambda cell: {"start": cell["start"] + 1},
+        lambda cell: {"end": cell["end"] + 1},
+        lambda cell: {"start": cell["start"] + 10_000, "end": cell["end"] + 10_000},
+    ],
+)
+def test_a_cell_under_another_name_or_elsewhere_is_found(
+    tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    document, row = read(tmp_path, "rows.csv", ROWS)
+    assert audit._passage_problems(row, document.text) == []
+    cell = row.cells[1]
+    forged = cell.model_copy(update=change(cell.model_dump()))
+    problems = audit._passage_problems(row.model_copy(update={"cells": (row.cells[0], forged)}), document.text)
+    assert any("that its row does not have" in p for p in problems)
+
+
+def test_a_heading_that_no_source_has_and_sentences_elsewhere_are_found(tmp_path: Path) -> None:
+    document, passage = read(tmp_path, "page.md", PAGE)
+    assert passage.path
+    assert audit._passage_problems(passage, document.text) == []
+    under = passage.model_copy(update={"path": ("Wrecks",)})
+    assert audit._passage_problems(under, document.text) == [f"passage {passage.id} stands under no heading 'Wrecks'"]
+    moved = passage.model_copy(update={"sentences": ((passage.start, passage.end + 5),)})
+    assert audit._passage_problems(moved, document.text) == [
+        f"passage {passage.id} has sentences that do not lie in it"
+    ]
+
+
+def test_a_row_of_an_earlier_table_behind_a_later_one_is_found(tmp_path: Path) -> None:
+    _, row = read(tmp_path, "rows.csv", ROWS)
+    later = row.model_copy(update={"id": "later", "start": row.end + 2, "end": row.end + 2 + len(row.text)})
+    later = later.model_copy(update={"table": (row.table or 0) + 1})
+    assert audit._order_problems([row, later]) == []
+    swapped = [row.model_copy(update={"table": later.table}), later.model_copy(update={"table": row.table})]
+    assert len(audit._order_problems(swapped)) == 1
+
+
+def compared(attributes: tuple[str, ...]) -> tuple[ResearchState, Block]:
+    passage = Passage.model_validate(
+        {"id": "s-0", "text": "Salt has a high price.", "start": 0, "end": 22,
+         "source": {"id": "s", "uri": "note:s", "title": "Costs of trade", "sha256": "0" * 64}}
+    )  # fmt: skip
+    question = SubQuestion(
+        id="q1", text="?", asked="?", form="comparison", things=("salt", "wind"), attributes=attributes
+    )
+    state = ResearchState(question="?", questions=(question,), evidence=(passage,))
+    texts = ((" ", "Price", "Trade"), ("salt", "Salt has a high price.", ""), ("wind", "", ""))
+    spans = [
+        Span(id=f"table.{r}.{c}", text=text, **({"kind": "TEXT", "status": "filled"} if r and c else {}))  # type: ignore[arg-type]
+        for r, row in enumerate(texts)
+        for c, text in enumerate(row)
+    ]
+    rows = tuple(tuple(f"table.{r}.{c}" for c in range(3)) for r in range(3))
+    return state, Block(id="table", kind="table", section="table", about="q1", spans=tuple(spans), rows=rows)
+
+
+@pytest.mark.parametrize("attributes", [("price", "trade"), ()])
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        ("table.0.0", {"text": "Best"}),
+        ("table.0.1", {"text": "Proven price"}),
+        ("table.1.0", {"text": "sugar"}),
+        ("table.1.1", {"kind": "FIXED", "status": "fixed", "text": "Salt is free."}),
+        ("table.2.0", {"kind": "TEXT", "status": "filled"}),
+    ],
+)
+def test_a_fixed_cell_that_nobody_asked_for_is_found(
+    attributes: tuple[str, ...], place: str, change: dict[str, Any]
+) -> None:
+    state, table = compared(attributes)
+    assert audit._block_problems(table, state) == []
+    spans = tuple(s.model_copy(update=change) if s.id == place else s for s in table.spans)
+    assert audit._block_problems(table.model_copy(update={"spans": spans}), state)
+    swapped = table.model_copy(update={"rows": (table.rows[0], table.rows[2], table.rows[1])})
+    assert audit._block_problems(swapped, state)
+
+
+def edited(words: list[str], person: int) -> Block:
+    quote = "The barge Marisa does not reach 12 knots on Lake Orta."
+    support = Support(passage="p", quote=quote, start=0, end=len(quote))
+    spans = [Span(id=f"c1.{n}", text=text, person=n == person) for n, text in enumerate(words)]
+    cite = Span(id="c1.cite", text="", kind="CITE", role="citation", status="filled", support=(support,))
+    return Block(id="c1", kind="statement", section="findings", spans=(*spans, cite))
+
+
+def test_words_of_relation_beside_a_persons_words_are_the_sources() -> None:
+    """A "not" that goes, comes or moves changes what is said, and holds no name or figure by which it would be missed."""
+    said = [p.text for p in parts("The barge Marisa does not reach 12 knots on Lake Orta.", 0)]
+    at = said.index("12 knots")
+    own = [*said[:at], "thirteen knots", *said[at + 1 :]]
+    assert audit._edited_problems(edited(own, at)) == []
+    for forged in (
+        [w.replace("does not reach", "does reach") for w in own],
+        [w.replace(" on ", " never on ") for w in own],
+    ):
+        assert audit._edited_problems(edited(forged, at))
+    assert audit._edited_problems(edited([w for w in own if w != " on "], at))
+    more = edited(own, at)
+    stray = Span(id="c1.more", text=" Everyone agrees.")
+    assert audit._edited_problems(more.model_copy(update={"spans": (*more.spans, stray)}))
+    assert audit._edited_problems(more.model_copy(update={"spans": more.words}))
+
+
+# The calls to services, and heads that were kept
+
+
+def call(run: Run) -> None:
+    run.calls_file.parent.mkdir(exist_ok=True)
+    with run.calls_file.open("a", encoding="utf-8") as out:
+        out.write('{"service": "crossref"}\n')
+
+
+def test_calls_are_what_was_sealed_and_a_version_in_the_making_may_add_to_them(config: Config, tmp_path: Path) -> None:
+    run = scripted.finished(config)
+    assert verify(run) == []
+    call(run)
+    forged = "evidence/calls.jsonl is not the file that the log sealed"
+    assert verify(run) == [forged]
+    (tmp_path / "newer.md").write_text(scripted.NEWER, encoding="utf-8")
+    run.calls_file.unlink()
+    revising = research.revise(run, [tmp_path / "newer.md"])
+    for event in revising:
+        if event.kind == "contradicted":
+            break
+    revising.close()  # type: ignore[attr-defined]
+    call(run)
+    assert not run.record().current.done
+    assert verify(run) == [], "the next version is being written: its sources and calls are no forgery"
+
+
+def test_the_head_of_a_stopped_report_holds_when_the_run_has_gone_on(config: Config, tmp_path: Path) -> None:
+    run = stopped(config, 5)
+    kept = seal.head(run.events())
+    assert run.record().current.stopped
+    list(research.resume(run))
+    assert kept not in {e["hash"] for e in run.events()}
+    assert verify(run, kept) == []
+    anew = Run(Path(shutil.copytree(run.folder, tmp_path / "anew")))
+    rechain(anew)
+    assert "the log does not hold the head that was kept: it was written anew" in verify(anew, kept)
+    aside = run.folder / "stopped.jsonl"
+    aside.write_text(aside.read_text(encoding="utf-8").replace('"kind": "finished"', '"kind": "cut"'), encoding="utf-8")
+    assert verify(run, kept) == ["the log does not hold the head that was kept: it was written anew"]
+
+
+def rechain(run: Run) -> None:
+    """The whole log with another word in its first line, every hash recomputed."""
+    before, lines = seal.START, []
+    for number, row in enumerate(run.events()):
+        row["text"] += "!" if number == 0 else ""
+        row["hash"] = before = seal.link(before, row)
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    run.events_file.write_text("".join(lines), encoding="utf-8")
