@@ -1,7 +1,7 @@
 """Files to documents: each family of formats in a file of its own, read in a process that can be ended.
 
 `door` knows which reader a file needs (`load`, `find_files`), `worker` is that process and `limits` its bounds; `encoding`, `language`,
-`dates`, `tables` and `structure` are what several readers share. A file that cannot be read is named with the reason, never passed over.
+`dates`, `tables` and `structure` are what several readers share. A file that cannot be read is named with the reason.
 May import: of this floor its types; each library through the one file that stands for it.
 """
 
