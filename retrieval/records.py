@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
-from .types import Block, Cell, Document, Passage, Source
+from .types import Block, Cell, Document, Passage, Source, is_unnamed
 
 
 class Field(NamedTuple):
@@ -111,11 +111,6 @@ def is_cell(text: str, cell: Cell) -> bool:
         ";",
         "\n",
     )
-
-
-def is_unnamed(name: str) -> bool:
-    """Whether the name of a column is only its number: no text says it."""
-    return name.startswith("column ") and name[7:].isdigit()
 
 
 def tables_of(document: Document, passages: Sequence[Passage]) -> list[Table]:

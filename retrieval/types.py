@@ -52,6 +52,11 @@ class Cell(Frozen):
     end: int
 
 
+def is_unnamed(name: str) -> bool:
+    """Whether the name of a column is only its number: no text says it."""
+    return name.startswith("column ") and name[7:].isdigit()
+
+
 class Block(Frozen):
     """One piece of a document's structure: the document's text[start:end].
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..records import is_unnamed
-from ..types import BlockKind, DateOrigin, RetrievalError
+from ..types import BlockKind, DateOrigin, RetrievalError, is_unnamed
 from .limits import Limits
 
 # Characters that no reader prints and that SQLite or a tokenizer may stumble over; tab and newline stay.
