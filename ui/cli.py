@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version as installed
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -50,6 +52,21 @@ INDEX: dict[str, Callable[..., None]] = {
 for name, command in INDEX.items():
     index_app.command(name)(command)
 app.add_typer(index_app, name="index")
+
+
+@app.callback()
+def version(
+    shown: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="print the version and end", callback=lambda v: _version(v))
+    ] = False,
+) -> None:
+    pass
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"research {installed('palimpsest-research')}")
+        raise typer.Exit
 
 
 def main() -> None:
