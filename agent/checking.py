@@ -67,8 +67,8 @@ def _hold_against(state: ResearchState, tools: Tools, claim: Hypothesis, passage
     own = state.passage(claim.support[0].passage)
     if block is None or own.source.id == passage.source.id:
         return state
-    for told in _sentences(block, own):
-        state = yield from _hold_sentence(state, tools, claim, block, told, passage)
+    for sentence_block in _sentences(block, own):
+        state = yield from _hold_sentence(state, tools, claim, block, sentence_block, passage)
         if state.draft.block(claim.id) != block:
             break
     return state
@@ -88,19 +88,19 @@ def _sentences(block: Block, own: Passage) -> list[Block]:
 
 
 def _hold_sentence(
-    state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, told: Block, passage: Passage
+    state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, sentence_block: Block, passage: Passage
 ) -> Events:
     own = state.passage(claim.support[0].passage)
-    beside = _comparable(own, told, passage)
-    rival = find_rival(told.words, beside, tools.numbers) if beside else None
+    beside = _comparable(own, sentence_block, passage)
+    rival = find_rival(sentence_block.words, beside, tools.numbers) if beside else None
     if rival is None:
         return state
     if not rival.holes:
         return _corroborate(state, claim, block, rival) if says_the_same(block.text, rival.text) else state
-    if not _disputed(tools, told, rival):
+    if not _disputed(tools, sentence_block, rival):
         return state
-    said = told.span("citation")
-    rival = rival._replace(own=said.support[0] if said and told is not block else None)
+    said = sentence_block.span("citation")
+    rival = rival._replace(own=said.support[0] if said and sentence_block is not block else None)
     as_of = _question(state, claim).as_of
     if any(s.status == "pinned" for s in block.words):
         return (yield from _note(state, claim, rival, False, "Kept: words that a person pinned."))
@@ -108,7 +108,7 @@ def _hold_sentence(
         return (yield from _note(state, claim, rival, False, why(own, passage, as_of, taken=False)))
     if "contradicted" not in tools.reopens:
         return (yield from _note(state, claim, rival, False, NOT_REOPENED))
-    return (yield from _revise_claim(state, tools, claim, block, told, rival))
+    return (yield from _revise_claim(state, tools, claim, block, sentence_block, rival))
 
 
 def _comparable(own: Passage, block: Block, passage: Passage) -> Passage | None:
@@ -223,7 +223,7 @@ def _note(state: ResearchState, claim: Hypothesis, rival: Rival, taken: bool, re
 
 
 def _revise_claim(
-    state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, told: Block, rival: Rival
+    state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, sentence_block: Block, rival: Rival
 ) -> Events:
     """Open what is contradicted and settle it from the rival sentence: a quotation whole, a statement in its places.
 
@@ -238,8 +238,10 @@ def _revise_claim(
                 state, claim, rival, False, "Kept: what stood; the other sentence does not answer the question."
             )
         )
-    opened = [told.words[n].id for n in rival.holes] if block.kind != "quotation" else [s.id for s in block.spans]
-    places = ", ".join(f"“{told.words[n].text}”" for n in rival.holes)
+    opened = (
+        [sentence_block.words[n].id for n in rival.holes] if block.kind != "quotation" else [s.id for s in block.spans]
+    )
+    places = ", ".join(f"“{sentence_block.words[n].text}”" for n in rival.holes)
     yield Event(
         step="check",
         kind="reopened",

@@ -78,8 +78,8 @@ def dimension_of(column: str, cells: Sequence[str]) -> str:
     unit = _unit_in(column)
     if first is None or first.unit or not unit:
         return first.dimension if first else ""
-    told = figures.single(f"1 {unit}")
-    return told.dimension if told else ""
+    one = figures.single(f"1 {unit}")
+    return one.dimension if one else ""
 
 
 def _unit_in(column: str) -> str:
@@ -186,14 +186,14 @@ def _frame(rows: Sequence[Row], column: str, dates: bool) -> pandas.DataFrame:
 
 def _in_one_unit(cells: Sequence[str], column: str) -> list[float]:
     """The numbers of cells as the first one counts: as they are written where all are written alike."""
-    told = [figure for cell in cells if (figure := _figure(cell))]
-    if len({figure.form for figure in told}) == 1:
+    amounts = [figure for cell in cells if (figure := _figure(cell))]
+    if len({figure.form for figure in amounts}) == 1:
         return list(map(_plain, cells))
     first = next((n for n, cell in enumerate(cells) if _plain(cell)), None)
-    if first is None or told[0].unit == "kelvin":
+    if first is None or amounts[0].unit == "kelvin":
         raise NotComputable(f"“{column}” holds figures of different units")
-    factor = told[first].low / _plain(cells[first])
-    return [figure.low / factor for figure in told]
+    factor = amounts[first].low / _plain(cells[first])
+    return [figure.low / factor for figure in amounts]
 
 
 def _extreme(asked: Computation, table: Table, rows: list[Row]) -> Outcome:
@@ -215,9 +215,9 @@ def _extreme(asked: Computation, table: Table, rows: list[Row]) -> Outcome:
     assert top is not None, "the frame holds rows with that cell"
     of = "" if asked.named in ("", asked.column) else f", of {_JOIN.join(c.text for c in cells)}"
     said = f"the {place}{word} is {top.text}{of}"
-    told = tuple(dict.fromkeys(cells)) if of else cells[:1]
+    shown = tuple(dict.fromkeys(cells)) if of else cells[:1]
     return Outcome(
-        _JOIN.join(dict.fromkeys(c.text for c in told)), tuple(told), tuple(used),
+        _JOIN.join(dict.fromkeys(c.text for c in shown)), tuple(shown), tuple(used),
         f"Compared over {_over(asked, used, rows)}: {said}.",
     )  # fmt: skip
 

@@ -188,11 +188,13 @@ def is_other_measure(question: str, text: str, start: int, end: int) -> bool:
     how, noun = asked[1].lower(), (asked[2] or "").lower()
     if how in ("many", "much") and dated(text, start, end):
         return True
-    told = [f for f in figures(text) if f.start < end and start < f.end and f.unit]
+    measures = [f for f in figures(text) if f.start < end and start < f.end and f.unit]
     if how == "many":
-        return any(f.dimension not in ("share", "money") and noun.rstrip("s")[:4] not in f.text.lower() for f in told)
+        return any(
+            f.dimension not in ("share", "money") and noun.rstrip("s")[:4] not in f.text.lower() for f in measures
+        )
     wanted = _ASKED.get(how)
-    return wanted is not None and any(f.dimension not in wanted and "[" not in f.dimension for f in told)
+    return wanted is not None and any(f.dimension not in wanted and "[" not in f.dimension for f in measures)
 
 
 def _dates(text: str) -> list[tuple[int, int]]:

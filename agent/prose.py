@@ -166,9 +166,9 @@ def foreign(parts: Sequence[tuple[str, bool]], cited: str) -> dict[int, str]:
         if is_anchor:
             continue
         mine = [(a, b) for a, b, _ in places if a < at and start < b and not _inside(a, b, parts)]
-        told = [text[a:b] for a, b in mine] + [c for c in words if c.isnumeric()]
-        if told:
-            found[number] = f"“{told[0]}” stands in no anchor"
+        strangers = [text[a:b] for a, b in mine] + [c for c in words if c.isnumeric()]
+        if strangers:
+            found[number] = f"“{strangers[0]}” stands in no anchor"
         elif _MARKUP.search(words):
             found[number] = "it holds markup"
     return found

@@ -258,9 +258,9 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
 def _withdraw(state: ResearchState, block: Block) -> Events:
     """A quotation that would not be chosen beside what was found since, and for which nothing else is, leaves the report."""
     spans = tuple(s.id for s in block.spans)
-    told = "unsure beside what was found since, and nothing takes its place"
+    why = "unsure beside what was found since, and nothing takes its place"
     yield Event(
-        step="revise", kind="reopened", text=f"reopened “{block.text}”: {told}",
+        step="revise", kind="reopened", text=f"reopened “{block.text}”: {why}",
         data={"spans": list(spans), "evidence": None, "reason": "unsure"},
     )  # fmt: skip
     revision = Revision(

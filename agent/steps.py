@@ -79,24 +79,24 @@ def _with_operations(questions: Sequence[SubQuestion], tools: Tools) -> list[Sub
     """The parts with what each asks to be done with rows; a question for sections alone is asked of tables beside them."""
     if tools.records is None:
         return list(questions)
-    told = [q.model_copy(update={"operation": tools.records.operation(q.text)}) for q in questions]
-    lists = [q for q in told if q.operation == "list" and not q.is_open]
-    if lists and not any(q.is_open for q in told):  # what no table lists is quoted
-        whole = {"id": f"q{len(told) + 1}", "form": "list", "depends_on": ()}
-        tentative = [q.model_copy(update={"tentative": True}) if q in lists else q for q in told]
+    planned = [q.model_copy(update={"operation": tools.records.operation(q.text)}) for q in questions]
+    lists = [q for q in planned if q.operation == "list" and not q.is_open]
+    if lists and not any(q.is_open for q in planned):  # what no table lists is quoted
+        whole = {"id": f"q{len(planned) + 1}", "form": "list", "depends_on": ()}
+        tentative = [q.model_copy(update={"tentative": True}) if q in lists else q for q in planned]
         return [*tentative, lists[0].model_copy(update=whole)]
-    if any(not q.is_open for q in told):
-        return told
-    asked = next((q for q in told if q.operation != "value"), told[0])
+    if any(not q.is_open for q in planned):
+        return planned
+    asked = next((q for q in planned if q.operation != "value"), planned[0])
     fact = {
-        "id": f"q{len(told) + 1}",
+        "id": f"q{len(planned) + 1}",
         "form": "fact",
         "tentative": True,
         "by_record": True,
         "things": (),
         "attributes": (),
     }
-    return [asked.model_copy(update=fact), *told]
+    return [asked.model_copy(update=fact), *planned]
 
 
 def _ask_frontier(state: ResearchState, numbers: Numbers) -> ResearchState:

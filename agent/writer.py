@@ -123,10 +123,10 @@ class ModelWriter:
         """
         canvases = {n: built for n, form in enumerate(forms) if (built := self._sheet(*form)) is not None}
         if self.denoising == "careful":
-            told = {n: self._guessed_ahead(canvas, forms[n]) for n, canvas in canvases.items()}
+            trajectories = {n: self._guessed_ahead(canvas, forms[n]) for n, canvas in canvases.items()}
         else:
-            told = dict(zip(canvases, in_batches(list(canvases.values()), self._written), strict=True))
-        sure = {n: frames for n, frames in told.items() if sureness(frames) >= self.calibration.commit}
+            trajectories = dict(zip(canvases, in_batches(list(canvases.values()), self._written), strict=True))
+        sure = {n: frames for n, frames in trajectories.items() if sureness(frames) >= self.calibration.commit}
         return [self._words(sure[n][-1].canvas) if n in sure else None for n in range(len(forms))]
 
     def _sheet(self, pieces: Sequence[Piece], passages: Sequence[Passage]) -> Canvas | None:
@@ -138,24 +138,24 @@ class ModelWriter:
 
     def _written(self, canvases: list[Canvas]) -> list[list[Frame]]:
         plan = PROFILES[self.denoising](max(int(c.open.sum()) for c in canvases), self.calibration.doubt)
-        told: list[list[Frame]] = [[] for _ in canvases]
+        trajectories: list[list[Frame]] = [[] for _ in canvases]
         for reached in denoise_all(
             self.denoiser, canvases, seed=self.seed, **vars(replace(plan, resize=self.denoiser.resize))
         ):
             for number, frame in enumerate(reached):
-                told[number].append(frame)
+                trajectories[number].append(frame)
                 self._show(number, frame)
-        return told
+        return trajectories
 
     def _guessed_ahead(self, canvas: Canvas, form: tuple[Sequence[Piece], Sequence[Passage]]) -> list[Frame]:
         """One place a step, several steps guessed ahead: by the drafter, which copies, or by the model itself."""
         draft = self._drafted(canvas, *form) if self.drafter else None
         steps = speculate(self.denoiser, canvas, cache=SPAN_CACHE, seed=self.seed, draft=draft)
-        told: list[Frame] = []
+        trajectory: list[Frame] = []
         for frame in steps:
-            told.append(frame)
+            trajectory.append(frame)
             self._show(0, frame)
-        return told
+        return trajectory
 
     def _drafted(self, canvas: Canvas, pieces: Sequence[Piece], passages: Sequence[Passage]) -> Tensor:
         """[T] what the drafter copies into the same slots, in this model's tokens; -1 where nothing."""

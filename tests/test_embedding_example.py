@@ -28,10 +28,10 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         exec(compile(example, str(README), "exec"), {"__name__": "__main__"})
-    lines = told.getvalue().splitlines()
+    lines = output.getvalue().splitlines()
     assert lines[0] == "planned Who designed the Eiffel Tower?"
     assert lines[-1].startswith("finished ")
     run = Run.find("last", Path("runs"))

@@ -141,16 +141,16 @@ def _screen() -> Iterator[tuple[Callable[[Event], None], Show | None]]:
 
     console = Console(stderr=True, highlight=False)
 
-    def told(event: Event) -> None:
+    def show_event(event: Event) -> None:
         console.print(line(event), style=_COLOURS.get(event.kind), markup=False, soft_wrap=True)
 
     if console.is_dumb_terminal:
-        yield told, None
+        yield show_event, None
         return
     with screen(console) as (shown, _):
 
         def show(event: Event) -> None:
-            told(event)
+            show_event(event)
             shown.event(event)
 
         yield show, shown.frame

@@ -126,8 +126,8 @@ def _weighed(writer: ModelWriter, frame: Frame, places: tuple[Place, ...]) -> tu
 def _options(writer: ModelWriter, canvas: Canvas, slot: int, kind: Kind) -> tuple[Option, ...]:
     """What a place might become, the likeliest first; of a relation only the best word is known."""
     if kind == "CHOICE":
-        told = writer.denoiser.choices([canvas], slot, writer.seed)[0]
-        found = [Option(words=w, probability=p) for w, p in zip(VERDICT_WORDS, told, strict=True)]
+        probabilities = writer.denoiser.choices([canvas], slot, writer.seed)[0]
+        found = [Option(words=w, probability=p) for w, p in zip(VERDICT_WORDS, probabilities, strict=True)]
     elif kind == "LOGIC":
         guess = writer.denoiser.guess([canvas])[0][0]
         found = [_guessed(writer, canvas, slot, guess)]

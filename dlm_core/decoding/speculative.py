@@ -91,8 +91,10 @@ def _chain(guess: Guess, canvas: Canvas, width: int, draft: Tensor | None) -> li
 
 
 def _with_draft(guess: Guess, draft: Tensor) -> Guess:
-    told = draft >= 0
-    return replace(guess, token=torch.where(told, draft, guess.token), source=torch.where(told, -1, guess.source))
+    is_drafted = draft >= 0
+    return replace(
+        guess, token=torch.where(is_drafted, draft, guess.token), source=torch.where(is_drafted, -1, guess.source)
+    )
 
 
 def _same(one: Canvas, two: Canvas) -> bool:

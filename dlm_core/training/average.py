@@ -47,7 +47,7 @@ def mean(one: Denoiser, two: Denoiser, share: float) -> EmbeddedModel:
 
 def twins(rows: Sequence[Row], rng: random.Random) -> list[Example]:
     """Each row's question with its answer, and the one beside it that the paragraph does not answer, in the same draft."""
-    told = []
+    examples = []
     for row in rows:
         answer = row["answers"][0] if isinstance(row["answers"][0], str) else row["answers"][0]["text"]
         at = max(row["context"].find(answer), 0)
@@ -55,8 +55,8 @@ def twins(rows: Sequence[Row], rng: random.Random) -> list[Example]:
         right = asked(row["question"], shown, answer, "twin", rng)
         silent = asked(row["unanswerable_question"], shown, None, "twin", rng)
         if right and silent:
-            told += [right, replace(silent, draft=right.draft)]
-    return told
+            examples += [right, replace(silent, draft=right.draft)]
+    return examples
 
 
 def elsewhere(rows: Sequence[Row], count: int, rng: random.Random) -> list[Example]:
@@ -64,7 +64,7 @@ def elsewhere(rows: Sequence[Row], count: int, rng: random.Random) -> list[Examp
     articles: dict[str, set[str]] = {}
     for row in rows:
         articles.setdefault(row["title"], set()).add(row["context"])
-    told: list[Example] = []
+    examples: list[Example] = []
     for row in rng.sample(rows, len(rows)):
         answer = min(row["answers"], key=len)
         others = [c for c in sorted(articles[row["title"]]) if answer not in c]
@@ -77,10 +77,10 @@ def elsewhere(rows: Sequence[Row], count: int, rng: random.Random) -> list[Examp
             else None
         )
         if right and silent:
-            told += [right, replace(silent, draft=right.draft)]
-        if len(told) >= 2 * count:
+            examples += [right, replace(silent, draft=right.draft)]
+        if len(examples) >= 2 * count:
             break
-    return told
+    return examples
 
 
 def fitted(denoiser: Denoiser, examples: Sequence[Example], pairs: Sequence[Pair], old: Calibration) -> Calibration:
@@ -140,11 +140,11 @@ def cases(data: Path, count: int, seed: int) -> tuple[list[Example], list[Pair]]
         rows = [r for r in read_named(data, name) if held_out(r[key])]
         return rng.sample(rows, min(count, len(rows)))
 
-    told = twins([r for r in some("unanswerable_pairs", "title") if r.get("context")], rng)
-    told += elsewhere(read_named(data, "span_qa_newwiki"), count, rng)
+    examples = twins([r for r in some("unanswerable_pairs", "title") if r.get("context")], rng)
+    examples += elsewhere(read_named(data, "span_qa_newwiki"), count, rng)
     pairs = [(r["hypothesis"], r["premise"], LABELS.get(r["label"], 2)) for r in some("nli3", "premise")]
     pairs += [(r["claim"], r["evidence"], LABELS.get(r["label"], 2)) for r in some("attribution", "evidence")]
-    return told, pairs
+    return examples, pairs
 
 
 def main() -> None:

@@ -94,11 +94,11 @@ def fit_choice(logits: Sequence[Tensor], golds: Sequence[int]) -> KindCalibratio
 
 def curve_of(fit: KindCalibration, logits: Sequence[Tensor], golds: Sequence[int], name: str) -> Curve:
     """How often the likeliest answer is right, by its probability."""
-    told = [fit.chosen(row) for row in logits]
+    chosen_logs = [fit.chosen(row) for row in logits]
     return Curve(
         name,
-        [float(t.max().exp()) for t in told],
-        [float(int(t.argmax()) == g) for t, g in zip(told, golds, strict=True)],
+        [float(t.max().exp()) for t in chosen_logs],
+        [float(int(t.argmax()) == g) for t, g in zip(chosen_logs, golds, strict=True)],
     )
 
 

@@ -194,7 +194,7 @@ def _signed(
                     "licence": (place.licence if place else "") or work.licence,
                     "accessed": today,
                     "version": f"{version} {work.revision}".strip() if version != work.revision else version,
-                    "versions": told if len(told := versions(work)) > 1 else (),
+                    "versions": listed if len(listed := versions(work)) > 1 else (),
                     "extent": "abstract" if abstract else "",
                     "retracted": work.retracted,
                 }

@@ -110,8 +110,8 @@ def versions(work: Work) -> tuple[str, ...]:
     """The versions of a work that its record tells of, each with where it lies; () where there is but one."""
     place = f"doi:{work.doi}" if work.doi else f"arXiv:{work.arxiv}{work.revision}" if work.arxiv else ""
     named = work.versions or (f"{work.version} {place}".strip(),)
-    told = " ".join(named)
-    return tuple(filter(None, (*named, *(f"doi:{doi}" for doi in work.same_as if doi not in told))))
+    joined = " ".join(named)
+    return tuple(filter(None, (*named, *(f"doi:{doi}" for doi in work.same_as if doi not in joined))))
 
 
 def _several(names: tuple[str, ...]) -> tuple[str, ...]:

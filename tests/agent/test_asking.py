@@ -88,9 +88,9 @@ def test_the_wording_classifier_reads_words_and_their_neighbours() -> None:
     for bucket in buckets("why", 64):
         rows[1][bucket] = 900
     model = LinearText(labels=("fact", "reason"), offsets=(0.0, 0.0), weights=tuple(map(tuple, rows)))
-    told = by_wording(model)
-    assert told("Why did the pier fall?")["reason"] > 0.9
-    assert sum(told("Who built the pier?").values()) == pytest.approx(1)
+    classify = by_wording(model)
+    assert classify("Why did the pier fall?")["reason"] > 0.9
+    assert sum(classify("Who built the pier?").values()) == pytest.approx(1)
     assert words("In 2019, 30 % fell.") == ["in", "0", "0", "%", "fell"]
     assert plain_question("Who built IT.") == "who built it?"
     assert model.probabilities([]).shape == (0, 2)

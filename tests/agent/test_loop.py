@@ -281,11 +281,11 @@ def test_an_answer_loses_nothing_because_other_passages_were_found_too(before: i
     """The same answer behind 0, 20, 30 and 60 passages was once believed .72, .46, .33 and not at all."""
 
     def belief(count: int) -> float:
-        told = ScriptedWriter({"built": r"built by (\w+)"})
+        writer = ScriptedWriter({"built": r"built by (\w+)"})
         chapters = [passage(f"Chapter {n} tells of the cargo of the Marisa barge.", f"Book {n}") for n in range(count)]
         deed = passage("The Marisa barge was built by Canale.", "Deeds")
-        _, state = research("Who built the Marisa barge?", told, Shelf(KITCHEN))
-        _, after = finish(amend(state, [*chapters, deed]), tools(told, Shelf()))
+        _, state = research("Who built the Marisa barge?", writer, Shelf(KITCHEN))
+        _, after = finish(amend(state, [*chapters, deed]), tools(writer, Shelf()))
         return after.graph.answers("q1")[0].belief
 
     assert belief(before) == belief(0)

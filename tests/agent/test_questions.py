@@ -68,6 +68,6 @@ def test_braces_in_a_question_are_just_text(question: str) -> None:
 
 def test_a_heading_keeps_the_pronoun_that_was_asked() -> None:
     """It once said "When did it write it?"."""
-    told = [q.asked for q in subquestions("Who wrote the first program, and when did she write it?")]
-    assert told == ["Who wrote the first program?", "When did she write it?"]
+    found = [q.asked for q in subquestions("Who wrote the first program, and when did she write it?")]
+    assert found == ["Who wrote the first program?", "When did she write it?"]
     assert subquestions("Who built the Marisa, and when was it launched?")[1].asked == "When was the Marisa launched?"

@@ -21,7 +21,7 @@ FIGURES = st.integers(2, 999)
 DATES = st.sampled_from(["2025-01-01", "2023-06", "2020", None])
 
 
-def told() -> ScriptedWriter:
+def scripted() -> ScriptedWriter:
     return ScriptedWriter({"How many": r"holds (\d+) crates", "Who": r"kept by (\w+)"})
 
 
@@ -76,7 +76,7 @@ def test_three_versions_with_pins_and_reopenings(
     shelf = Shelf(*(store(name, crates, keeper, date, "Book") for name, crates, keeper, date in facts))
     first = facts[0][0]
     question = f"How many crates of salt does the {first} store hold? Who keeps the {first} store?"
-    _, state = research(question, told(), shelf, rounds=2, claims=4)
+    _, state = research(question, scripted(), shelf, rounds=2, claims=4)
     accounted_for(state)
     pinned: dict[str, str] = {}
     for version in (2, 3):
@@ -98,7 +98,7 @@ def test_three_versions_with_pins_and_reopenings(
             if data.draw(st.booleans())
         ]
         before = state
-        writer = told() if data.draw(st.booleans()) else Silent({})
+        writer = scripted() if data.draw(st.booleans()) else Silent({})
         _, state = finish(
             amend(before, news, reopen=[s.id for s in opened], pin=[s.id for s in fixed]), tools(writer, Shelf())
         )
@@ -118,12 +118,12 @@ CHAIN = {"Which barge": r"race was (\w+)", "built": r"built by (\w+)"}
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(WINNERS, DATES, st.booleans()), min_size=3, max_size=3), st.data())
 def test_three_versions_of_a_question_that_rests_on_another(
-    told: list[tuple[str, str | None, bool]], data: st.DataObject
+    facts: list[tuple[str, str | None, bool]], data: st.DataObject
 ) -> None:
     """Answers are found late, fall with the one they rest on, and are found again; each time a revision names what changed."""
 
     def news(number: int) -> list[Passage]:
-        winner, date, built = told[number]
+        winner, date, built = facts[number]
         race = passage(f"The only barge that won the great race was {winner}.", f"Race {number}", date)
         deed = passage(f"The {winner} barge was built by Canale{number} on the lake.", f"Deeds {number}", date)
         return [p for p, there in ((race, number or data.draw(st.booleans())), (deed, built)) if there]
@@ -258,12 +258,12 @@ def revised(before: ResearchState, *news: Passage, writer: ScriptedWriter | None
 
 def test_an_answer_that_falls_with_the_one_it_rests_on_is_among_the_reopened() -> None:
     """Its quote goes with it: it says who built the barge that did not win."""
-    told = {"Which barge": r"race was (\w+)", "built": r"built by (Pietro Canale)"}
+    patterns = {"Which barge": r"race was (\w+)", "built": r"built by (Pietro Canale)"}
     race = passage("The only barge that won the great race was Marisa.", "Race", "2024-01-01")
     deed = passage("The Marisa barge was built by Pietro Canale in 1901.", "Deeds", "2024-01-01")
     again = passage("The only barge that won the great race was Tolomeo.", "Race again", "2026-01-01")
-    _, before = research("Which barge won the race, and who built it?", ScriptedWriter(told), Shelf(race, deed))
-    after = revised(before, again, writer=ScriptedWriter(told))
+    _, before = research("Which barge won the race, and who built it?", ScriptedWriter(patterns), Shelf(race, deed))
+    after = revised(before, again, writer=ScriptedWriter(patterns))
     assert moved(before.draft, after.draft, reopened(after)) == []
     assert "> The Marisa barge was built by Pietro Canale" in report(before)
     assert "The Marisa barge was built" not in report(after)
@@ -286,9 +286,9 @@ def test_an_answer_found_later_is_no_longer_listed_as_not_established() -> None:
 def test_a_conflict_that_was_rolled_back_says_that_the_old_sentence_stands() -> None:
     """The report said "Kept: the newer source" of a sentence that stands nowhere in it."""
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
-    told = ScriptedWriter(PATTERNS)
-    told.enqueue(*(Verdict(supports=s, refutes=0.9 - s, silent=0.1) for s in (0.2, 0.2, 0.2, 0.5, 0.3)))
-    after = revised(before, NEWER, writer=told)
+    scripted_writer = ScriptedWriter(PATTERNS)
+    scripted_writer.enqueue(*(Verdict(supports=s, refutes=0.9 - s, silent=0.1) for s in (0.2, 0.2, 0.2, 0.5, 0.3)))
+    after = revised(before, NEWER, writer=scripted_writer)
     assert "> The fastest barge on Lake Orta is Marisa, which reaches 12 knots." in report(after)
     assert [c.kept.quote for c in after.conflicts] == [BARGE.text]
     assert "Kept: what stood; its source supports the other words less." in report(after)

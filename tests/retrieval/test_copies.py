@@ -100,11 +100,11 @@ def test_sources_of_one_origin_count_as_one() -> None:
         "In May the crossing will open.",
         "Traffic may cross from May on.",
     )
-    told = [
+    found = [
         Passage(
             id=f"{n}-0", text=text, start=0, end=len(text),
             source=Source(id=str(n), uri=f"u{n}", title="t", sha256="0", origin="release 12" if n < 2 else ""),
         )
         for n, text in enumerate(texts)
     ]  # fmt: skip
-    assert list(clusters(told).values()) == [0, 0, 1]
+    assert list(clusters(found).values()) == [0, 0, 1]

@@ -54,8 +54,8 @@ def test_hits_say_which_query_found_them_and_how_high(tmp_path: Path) -> None:
     with Index.open(tmp_path, HashEmbedder()) as index:
         index.add_documents(document(text, uri=text) for text in ("Cats sleep all day.", "Dogs bark at night."))
         hits = search_all([HybridSearcher(index)], ["cats sleep", "dogs bark"], 5).hits
-    told = {hit.passage.text: (hit.query, hit.rank) for hit in hits}
-    assert told == {"Cats sleep all day.": ("cats sleep", 1), "Dogs bark at night.": ("dogs bark", 1)}
+    found = {hit.passage.text: (hit.query, hit.rank) for hit in hits}
+    assert found == {"Cats sleep all day.": ("cats sleep", 1), "Dogs bark at night.": ("dogs bark", 1)}
 
 
 def test_the_highest_rank_is_told() -> None:

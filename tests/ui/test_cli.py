@@ -57,8 +57,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
             cli.main()
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
-        told = capsys.readouterr()
-        return Result(code, told.out, told.err)
+        output = capsys.readouterr()
+        return Result(code, output.out, output.err)
 
     return call
 
@@ -82,13 +82,13 @@ def unfinished(command: Command) -> Run:
     return Run.find("last", Path("runs"))
 
 
-def assert_refused(result: Result, code: int, *told: str) -> None:
+def assert_refused(result: Result, code: int, *message: str) -> None:
     """One sentence on standard error, nothing on standard output, the right code."""
     assert (result.code, result.out) == (code, ""), result
     assert "Traceback" not in result.err
     assert result.err.startswith("research: ")
     assert result.err.count("\n") == 1, result.err
-    for part in told:
+    for part in message:
         assert part in result.err
 
 
@@ -169,15 +169,15 @@ BROKEN = {  # what a run.json may have become, and what is said of it
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_one_broken_run_hides_no_sound_one(command: Command, done: Run, name: str) -> None:
-    lay, told = BROKEN[name]
+    lay, reason = BROKEN[name]
     Path("runs/broken").mkdir()
     lay(Path("runs/broken/run.json"))
     result = command("list")
     assert result.code == 0
     assert done.folder.name in result.out
-    assert f"runs/broken/run.json {told}" in result.err
+    assert f"runs/broken/run.json {reason}" in result.err
     for verb in ("show", "verify", "diff", "export", "resume"):
-        assert_refused(command(verb, "broken"), 1, f"runs/broken/run.json {told}")
+        assert_refused(command(verb, "broken"), 1, f"runs/broken/run.json {reason}")
         assert command("show", "last").code == 0, "the newest sound run is still the last"
 
 
@@ -471,10 +471,10 @@ def test_a_file_of_settings_that_was_found_sends_nothing_anywhere(
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}"
         Path("research.toml").write_text(f'model = "{address}"\n')
-        told = f"sets model to '{address}', another host; if you trust it: --config research.toml"
+        message = f"sets model to '{address}', another host; if you trust it: --config research.toml"
         try:
-            assert_refused(command("run", "Who?", "--docs", "docs"), 2, told)
-            assert_refused(command("doctor"), 2, told)
+            assert_refused(command("run", "Who?", "--docs", "docs"), 2, message)
+            assert_refused(command("doctor"), 2, message)
             assert heard == []
             assert command("run", "Who?", "--docs", "docs", "--config", "research.toml").code == 1
             assert heard
@@ -546,11 +546,11 @@ def test_an_unknown_option_command_or_value(command: Command, arguments: tuple[s
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "message"),
     [("--budget", "soon", "write 90s, 5m or 1h"), ("--effort", "9", "bad value 9 for effort")],
 )
-def test_a_bad_setting(command: Command, option: str, value: str, told: str) -> None:
-    assert_refused(command("run", "Who?", option, value), 2, told)
+def test_a_bad_setting(command: Command, option: str, value: str, message: str) -> None:
+    assert_refused(command("run", "Who?", option, value), 2, message)
 
 
 def test_a_runs_folder_that_cannot_be_made(command: Command) -> None:

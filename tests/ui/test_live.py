@@ -124,16 +124,16 @@ def test_a_plan_is_edited_in_the_terminal(monkeypatch: pytest.MonkeyPatch, capsy
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [("edit 9 x", "no item 9; the plan has 2"), ("move a 1", "a is no number"), ("form 1 ode", "no form 'ode'"),
      ("dance", "there is no 'dance'"), ("delete", "nothing is no number"), ("edit 1", "needs words")],
 )  # fmt: skip
 def test_a_line_that_means_nothing_changes_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, told: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, message: str
 ) -> None:
     typed(monkeypatch, line, "go")
     assert [i.words for i in planning.approved("x", Config()).items] == ["Who built it?", "How does it float?"]
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("line", ["quit", ""])

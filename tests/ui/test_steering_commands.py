@@ -52,7 +52,7 @@ def test_a_new_document_by_its_address_is_refused_offline(command: Command) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("revise", "last", "--edit", "q1.answer"), "has no =; write --edit SPAN=WORDS"),
         (("revise", "last", "--ban", "Nobody"), "no source 'Nobody' in use"),
@@ -62,9 +62,9 @@ def test_a_new_document_by_its_address_is_refused_offline(command: Command) -> N
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
-    command: Command, done: Run, arguments: tuple[str, ...], told: str
+    command: Command, done: Run, arguments: tuple[str, ...], message: str
 ) -> None:
-    assert_refused(command(*arguments), 2, told)
+    assert_refused(command(*arguments), 2, message)
 
 
 def test_a_run_is_played_again_with_its_masks(command: Command, done: Run) -> None:
@@ -85,19 +85,19 @@ def test_a_run_is_played_again_with_its_masks(command: Command, done: Run) -> No
 
 def test_a_diff_tells_what_stands(command: Command, done: Run) -> None:
     command("revise", "last", "--evidence", "newer.md", "--quiet")
-    told = command("diff", "last").out
-    assert "(version 2, contradicted)" in told
-    last = told.splitlines()[-1]
+    output = command("diff", "last").out
+    assert "(version 2, contradicted)" in output
+    last = output.splitlines()[-1]
     assert last.endswith("are new")
     assert int(last.split(" bytes")[0].replace(",", "")) > 100
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_terminated_run_prints_its_report_and_goes_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = research.research
+    begin = research.research
 
     def terminated(*arguments: Any, **more: Any) -> Iterator[Event]:
-        for number, event in enumerate(told(*arguments, **more)):
+        for number, event in enumerate(begin(*arguments, **more)):
             yield event
             if number == 3:
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -137,8 +137,8 @@ def test_a_strangers_host_is_named_by_the_person_or_not_at_all(command: Command,
     record = unfinished.record()
     settings = record.config.model_copy(update={"model": "http://127.0.0.1:9"})
     unfinished.save(record.model_copy(update={"config": settings}))
-    told = "names http://127.0.0.1:9 in its folder, and evidence and token would go there; if you trust that host"
-    assert_refused(command("resume", "last"), 2, told, "--model http://127.0.0.1:9")
+    message = "names http://127.0.0.1:9 in its folder, and evidence and token would go there; if you trust that host"
+    assert_refused(command("resume", "last"), 2, message, "--model http://127.0.0.1:9")
     assert command("resume", "last", "--model", "http://127.0.0.1:9", "--quiet").code == 0
 
 
@@ -150,6 +150,8 @@ def test_a_run_with_a_chat_writer_goes_on_when_its_host_is_named_again(command: 
 
 
 def test_help_names_every_way_to_steer(command: Command) -> None:
-    told = command("revise", "--help").out
-    assert all(option in told for option in ("--evidence", "--note", "--reopen", "--pin", "--unpin", "--edit", "--ban"))
+    output = command("revise", "--help").out
+    assert all(
+        option in output for option in ("--evidence", "--note", "--reopen", "--pin", "--unpin", "--edit", "--ban")
+    )
     assert set(cli.COMMANDS) >= {"ask", "replay", "diff", "revise"}

@@ -105,8 +105,8 @@ def test_a_reader_that_went_away_ends_the_command_as_it_does_other_tools(tmp_pat
 def test_a_full_output_is_one_sentence(tmp_path: Path, verb: str) -> None:
     with open("/dev/full", "wb") as full:
         done = run(tmp_path, verb, stdout=full)
-    told = b"research: standard output cannot be written: No space left on device\n"
-    assert (done.returncode, done.stderr) == (1, told)
+    message = b"research: standard output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, message)
 
 
 def closed(*numbers: int) -> Callable[[], None]:

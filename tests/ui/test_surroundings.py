@@ -70,12 +70,12 @@ def unlocked(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
             path.chmod(0o755)
 
 
-def assert_refused(done: subprocess.CompletedProcess[str], codes: tuple[int, ...], *told: str) -> None:
+def assert_refused(done: subprocess.CompletedProcess[str], codes: tuple[int, ...], *message: str) -> None:
     assert done.returncode in codes, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("research: ")
     assert done.stderr.count("\n") == 1, done.stderr
-    for part in told:
+    for part in message:
         assert part in done.stderr
     assert "damaged" not in done.stderr
     assert "delete" not in done.stderr

@@ -63,8 +63,8 @@ class PatternWriter:
         return [self._verdict(claim, text) for claim, text in pairs]
 
     def _verdict(self, claim: str, text: str) -> Verdict:
-        told = re.findall(r"\d+|Marisa|Tolomeo", claim)
-        if all(word in text for word in told):
+        words = re.findall(r"\d+|Marisa|Tolomeo", claim)
+        if all(word in text for word in words):
             return Verdict(supports=0.9, refutes=0.05, silent=0.05)
         return Verdict(supports=0.1, refutes=0.8, silent=0.1)
 
@@ -105,8 +105,8 @@ def finished(config: Config, question: str = QUESTION) -> Run:
 
 def stories(run: Run) -> list[tuple[Any, ...]]:
     """Every event of the run with its number, for comparison; what is sealed holds seconds and the day."""
-    told = [e for e in run.events() if e["kind"] != "sealed"]
-    return [(e["version"], e["n"], e["step"], e["kind"], e["text"], str(e["data"])) for e in told]
+    logged = [e for e in run.events() if e["kind"] != "sealed"]
+    return [(e["version"], e["n"], e["step"], e["kind"], e["text"], str(e["data"])) for e in logged]
 
 
 def report(run: Run) -> str:

@@ -104,16 +104,16 @@ def test_equal_figures_in_other_units_are_no_conflict(folder: Path) -> None:
 
 def test_a_list_over_prose_says_that_it_may_be_incomplete(folder: Path) -> None:
     state = state_of(run(folder, "choir", "List all members of the Alto choir."))
-    told = [b.text for b in state.draft.blocks if b.kind == "open"]
-    assert any("may be incomplete" in text for text in told)
+    found = [b.text for b in state.draft.blocks if b.kind == "open"]
+    assert any("may be incomplete" in text for text in found)
     quoted = " ".join(b.text for b in state.draft.blocks if b.kind == "quotation")
     assert all(name in quoted for name in ("Greta Lund", "Omar Said", "Piet Vos"))
 
 
 def test_a_question_in_another_language_is_quoted_and_says_why(folder: Path) -> None:
     state = state_of(run(folder, "german", "Wer hat den Turm von Hagen entworfen?"))
-    told = [b.text for b in state.draft.blocks if b.kind == "open"]
-    assert any("The question is in German, which the model does not read" in text for text in told)
+    found = [b.text for b in state.draft.blocks if b.kind == "open"]
+    assert any("The question is in German, which the model does not read" in text for text in found)
     quoted = [b.text for b in state.draft.blocks if b.kind == "quotation"]
     assert any("Käthe Brügge" in text for text in quoted)
     assert len(quoted) == len(set(quoted)), "a sentence that a document repeats is quoted once"

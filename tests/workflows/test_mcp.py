@@ -45,17 +45,17 @@ def test_the_tools_and_what_they_take(config: Config) -> None:
 
 
 def test_a_run_with_progress_its_resources_verification_and_a_follow_up(config: Config) -> None:
-    told: list[str] = []
+    found: list[str] = []
 
     async def progress(done: float, total: float | None, message: str | None) -> None:
-        told.append(message or "")
+        found.append(message or "")
 
     async def conversation(client: Client) -> None:
         made = await client.call_tool("research", {"question": scripted.QUESTION}, progress_callback=progress)
         assert not made.is_error, made.content
         report = made.structured_content
         assert report["report"] == scripted.only_run(config).report.read_text("utf-8")
-        assert any(message.startswith("search:") for message in told)
+        assert any(message.startswith("search:") for message in found)
         run = report["run"]
         assert (await client.call_tool("verify", {"run": run})).structured_content == {"run": run, "problems": []}
         runs = json.loads((await client.read_resource("runs://all")).contents[0].text)

@@ -57,10 +57,10 @@ def test_questions_share_a_model_and_two_heaps(tmp_path: Path) -> None:
         [sys.executable, "-c", ASKING], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["heaps"] <= 2
-    assert told["questions"] == 3
-    assert told["models"] == 1
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["heaps"] <= 2
+    assert figures["questions"] == 3
+    assert figures["models"] == 1
 
 
 def test_a_model_that_was_written_anew_is_opened_anew(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_verdict_is_chosen_from_what_is_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "evidence", "told"),
+    ("text", "evidence", "message"),
     [
         (["no masks"], EVIDENCE, "mark at least one"),
         (TEXT, ("", " "), "give evidence"),
@@ -42,6 +42,6 @@ def test_a_verdict_is_chosen_from_what_is_listed() -> None:
         (TEXT, ("x" * 20_001,), "too much for one canvas"),
     ],
 )
-def test_what_cannot_be_played_is_a_sentence(text: list[str | Mask], evidence: tuple[str, ...], told: str) -> None:
-    with pytest.raises(ResearchError, match=told):
+def test_what_cannot_be_played_is_a_sentence(text: list[str | Mask], evidence: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ResearchError, match=message):
         playing.play(Config(), text, evidence)

@@ -158,10 +158,10 @@ def test_a_question_that_nothing_answers_says_so(config: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "told"), [("nothing", "nothing to revise with"), ("twice", "two evidence files have the same name")]
+    ("verb", "message"), [("nothing", "nothing to revise with"), ("twice", "two evidence files have the same name")]
 )
 def test_a_revision_that_cannot_start_leaves_the_run_as_it_was(
-    config: Config, tmp_path: Path, verb: str, told: str
+    config: Config, tmp_path: Path, verb: str, message: str
 ) -> None:
     run = scripted.finished(config)
     files = []
@@ -169,7 +169,7 @@ def test_a_revision_that_cannot_start_leaves_the_run_as_it_was(
         for name in ("a", "b"):
             (tmp_path / name).mkdir()
             files.append(brought(tmp_path / name, "same.md", scripted.NEWER))
-    with pytest.raises(ResearchError, match=told) as error:
+    with pytest.raises(ResearchError, match=message) as error:
         research.revise(run, files)
     assert error.value.code == 2
     assert len(run.record().versions) == 1

@@ -313,9 +313,9 @@ def test_a_separator_of_lines_in_a_text_is_a_letter(config: Config, newer: Path)
     assert verify(run) == []
     heard = list(research.revise(run, [newer]))
     assert verify(run) == []
-    told = [e for e in run.events() if e["version"] == 2 and e["kind"] != "sealed"]
-    assert [e["kind"] for e in told] == [e.kind for e in heard]
-    assert any("which reaches" in e["text"] for e in told)
+    logged = [e for e in run.events() if e["version"] == 2 and e["kind"] != "sealed"]
+    assert [e["kind"] for e in logged] == [e.kind for e in heard]
+    assert any("which reaches" in e["text"] for e in logged)
 
 
 def test_a_damaged_log_is_written_again_from_the_beginning(rivals: Config) -> None:

@@ -175,10 +175,10 @@ def test_an_unanswerable_follow_up_is_named(run: Run) -> None:
 
 def test_what_a_person_brings_joins_the_sections_of_an_open_report(config: Config) -> None:
     run = scripted.finished(config, "How are the barges and the harbour of Lake Orta used?")
-    told = "The harbour of Lake Orta is used by barges that carry salt and guests."
-    list(steering.add_evidence(run, texts=[f"{told} Tulips want a sunny bed."]))
+    message = "The harbour of Lake Orta is used by barges that carry salt and guests."
+    list(steering.add_evidence(run, texts=[f"{message} Tulips want a sunny bed."]))
     shown = body(run).split("## Sources")[0]
-    assert f"- {told} [" in shown
+    assert f"- {message} [" in shown
     assert "Tulips" not in shown
     assert diff(run) == []
     assert_holds(run)
@@ -193,7 +193,7 @@ def test_several_wishes_make_one_version(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "told"),
+    ("wish", "message"),
     [
         (steering.Steering(reopen=("c9",)), "there is no span or block 'c9'"),
         (steering.Steering(pin=("q1.cite",)), "span 'q1.cite' is fixed"),
@@ -203,10 +203,10 @@ def test_several_wishes_make_one_version(run: Run) -> None:
         (steering.Steering(), "nothing to revise with"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_nothing_is_begun(run: Run, wish: steering.Steering, told: str) -> None:
+def test_what_cannot_be_done_is_said_and_nothing_is_begun(run: Run, wish: steering.Steering, message: str) -> None:
     with pytest.raises(ResearchError) as error:
         amend(run, wish)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert error.value.code == USAGE
     assert len(run.record().versions) == 1
 

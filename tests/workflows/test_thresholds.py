@@ -361,10 +361,10 @@ def pin_columns(held: RecordWeights) -> None:
 def pin_operations(held: RecordWeights) -> None:
     def operation(probability: float) -> str:
         rest = math.log((1 - probability) / 2)
-        told = LinearText(
+        found = LinearText(
             labels=("count", "list", "most"), offsets=(math.log(probability), rest, rest), weights=((0,) * 8,) * 3
         )
-        return TableReader(None, held.model_copy(update={"operations": told})).operation("How many?")  # type: ignore[arg-type]
+        return TableReader(None, held.model_copy(update={"operations": found})).operation("How many?")  # type: ignore[arg-type]
 
     decides(operation(0.41) == "count", operation(0.39) == "count")
     assert TableReader(None, held).belief == near(2.0)  # type: ignore[arg-type]

@@ -97,9 +97,9 @@ def test_half_of_the_services_lie_and_the_run_says_so_in_time(net: Internet, tmp
     for name in ("openalex", "crossref", "semantic", "ebi.ac.uk", "doaj"):
         assert name in unread.casefold(), name
     assert audit.verify(run) == []
-    told = [json.dumps(e["data"]) for e in run.events() if e["kind"] == "failed"]
+    logged = [json.dumps(e["data"]) for e in run.events() if e["kind"] == "failed"]
     for name in ("openalex", "crossref", "semantic_scholar", "europe_pmc", "doaj"):
-        assert any(name in line for line in told), name
+        assert any(name in line for line in logged), name
     assert last["asked"]["crossref"]["failed"] >= 1
     assert "169.254" not in {place for place, _ in net.dialled}
 
@@ -181,9 +181,9 @@ def test_a_proxy_is_named_with_what_it_hides() -> None:
 def test_the_hosts_are_named_before_they_are_asked() -> None:
     assert web.announcement(Config()) == ""
     assert web.announcement(Config(web="all", offline=True)) == ""
-    told = web.announcement(Config(web="wikipedia"))
-    assert "en.wikipedia.org" in told
-    assert "open copies" not in told
+    found = web.announcement(Config(web="wikipedia"))
+    assert "en.wikipedia.org" in found
+    assert "open copies" not in found
     assert "open copies" in web.announcement(Config(web="openalex", contact="me@x.example"))
 
 

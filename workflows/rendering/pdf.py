@@ -116,8 +116,8 @@ def _source(state: ResearchState, block: Block) -> str:
     noted = marks(source, state.banned)
     dated = f"{source.date} ({source.date_from})" if source.date and source.date_from else source.date or "Undated"
     parts = [f"[{number}] {source.title}", ", ".join(source.authors), dated, source.uri, *noted]
-    told = ". ".join(part.rstrip(".") for part in parts if part)
-    return f"#block[{said(told)} #soft[{said(f'(text SHA-256 {source.sha256[:12]})')}]]"
+    line = ". ".join(part.rstrip(".") for part in parts if part)
+    return f"#block[{said(line)} #soft[{said(f'(text SHA-256 {source.sha256[:12]})')}]]"
 
 
 _RENDER = {

@@ -64,7 +64,7 @@ def _whole(schema: dict[str, Any], is_guarded: bool) -> dict[str, Any]:
 
 def _refusals(operation: dict[str, Any], is_guarded: bool) -> dict[str, Any]:
     """The refusals of an operation: its own, named by status in its route, and those of all."""
-    own = {int(status): told["description"] for status, told in operation["responses"].items() if status >= "400"}
+    own = {int(status): answer["description"] for status, answer in operation["responses"].items() if status >= "400"}
     body = WITH_BODY if "requestBody" in operation else {}
     every = {
         **ANYWHERE,

@@ -83,7 +83,7 @@ def test_a_draft_of_another_model_changes_nothing_but_the_number_of_calls(seed: 
     calls = {}
     for name, draft in (("perfect", perfect), ("wrong", torch.where(canvas.open, 7, -1)), ("none", None)):
         model = Fickle(seed, 1)
-        frames, tally = told(speculate(model, canvas, width=4, draft=draft))
+        frames, tally = followed(speculate(model, canvas, width=4, draft=draft))
         assert [f.canvas.tokens.tolist() for f in frames] == [c.tokens.tolist() for c in alone]
         assert (tally.steps, tally.calls) == (len(alone), model.calls)
         assert 0 <= tally.accepted <= tally.drafted
@@ -92,7 +92,7 @@ def test_a_draft_of_another_model_changes_nothing_but_the_number_of_calls(seed: 
     assert calls["perfect"] <= calls["none"] <= calls["wrong"]
 
 
-def told(frames: Generator[Frame, None, Tally]) -> tuple[list[Frame], Tally]:
+def followed(frames: Generator[Frame, None, Tally]) -> tuple[list[Frame], Tally]:
     """Every frame, and what was tallied."""
     found = []
     while True:

@@ -49,11 +49,11 @@ def test_the_command_reads_every_drawer(tmp_path: Path, monkeypatch: pytest.Monk
         with lzma.open(tmp_path / f"{name}.jsonl.xz", "wt") as out:
             out.writelines(json.dumps(row) + "\n" for row in rows)
     monkeypatch.setattr(embedded_weights, "load", lambda folder: small_denoiser())
-    told = tmp_path / "figures.json"
+    written = tmp_path / "figures.json"
     names = ["entailment", "twin", "from_answers", "column", "kind"]
-    arguments = ["--apart", str(tmp_path), "--count", "3", "--json", str(told), "--rows", str(tmp_path / "r.jsonl")]
+    arguments = ["--apart", str(tmp_path), "--count", "3", "--json", str(written), "--rows", str(tmp_path / "r.jsonl")]
     monkeypatch.setattr(sys, "argv", ["by_drawer", *arguments, "--only", *names])
     by_drawer.main()
-    assert set(json.loads(told.read_text())) == set(names)
+    assert set(json.loads(written.read_text())) == set(names)
     kinds = {json.loads(line)["kind"] for line in (tmp_path / "r.jsonl").read_text().splitlines()}
     assert {"CHOICE", "CITE"} <= kinds

@@ -17,14 +17,16 @@ def test_average_precision_by_hand() -> None:
 
 
 def test_every_sentence_is_judged_beside_its_neighbours() -> None:
-    told = relevances(small_denoiser(), "How fast is ship number 7?", "Ships", SENTENCES)
-    assert len(told) == 8
-    assert all(0 < p < 1 for p in told)
-    assert told[6:] == pytest.approx(relevances(small_denoiser(), "How fast is ship number 7?", "Ships", SENTENCES[6:]))
+    found = relevances(small_denoiser(), "How fast is ship number 7?", "Ships", SENTENCES)
+    assert len(found) == 8
+    assert all(0 < p < 1 for p in found)
+    assert found[6:] == pytest.approx(
+        relevances(small_denoiser(), "How fast is ship number 7?", "Ships", SENTENCES[6:])
+    )
 
 
 def test_questions_without_a_right_sentence_are_left_out() -> None:
     row = {"question": "Which ship runs at 3 knots?", "title": "Ships", "sentences": SENTENCES, "answer_sentences": [3]}
-    told = answer_sentences(small_denoiser(), [row, {**row, "answer_sentences": []}])
-    assert told["n"] == 1
-    assert told["of_shared_words"] == 1.0
+    found = answer_sentences(small_denoiser(), [row, {**row, "answer_sentences": []}])
+    assert found["n"] == 1
+    assert found["of_shared_words"] == 1.0

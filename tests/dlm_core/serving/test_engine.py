@@ -105,9 +105,9 @@ def test_a_full_line_is_said_so_and_loses_nothing() -> None:
         assert model.asked.acquire(timeout=20)
         waiting = [engine.submit(sheet(), STEPS), engine.run([lambda: 7])]
         for refused in (lambda: engine.submit(sheet(), STEPS), lambda: engine.run([lambda: None]), engine.check_room):
-            with pytest.raises(OverloadedError, match="3 requests are here already") as told:
+            with pytest.raises(OverloadedError, match="3 requests are here already") as raised:
                 refused()
-            assert told.value.seconds >= 1
+            assert raised.value.seconds >= 1
         model.let(50)
         assert all(list(j.items()) for j in (running, *waiting))
         assert engine.counters.rejected == 3
@@ -239,12 +239,12 @@ def test_who_goes_away_takes_along_what_the_model_kept(monkeypatch: pytest.Monke
         frames = failing.items()
         next(frames)
         monkeypatch.setattr(type(model.body), "rows", lambda *args: 1 / 0)
-        with pytest.raises(ZeroDivisionError) as told:
+        with pytest.raises(ZeroDivisionError) as raised:
             list(frames)
         list(engine.run([lambda: 0]).items())  # whatever was under way is over
         gc.collect()
         assert model.arena.owned == owned
-        assert told.value is failing.error
+        assert raised.value is failing.error
 
 
 def test_closing_ends_everything() -> None:

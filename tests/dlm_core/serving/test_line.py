@@ -16,11 +16,11 @@ def joined(line: Line[Entry], client: str, count: int = 1, kind: str = "", size:
 
 def served(line: Line[Entry], turns: int, seconds: float = 1.0) -> list[Entry]:
     """Serve the first in line, so many times."""
-    told = []
+    found = []
     for _ in range(turns):
-        told.append(line.order()[0])
-        line.charge(told[-1], seconds)
-    return told
+        found.append(line.order()[0])
+        line.charge(found[-1], seconds)
+    return found
 
 
 def test_clients_take_turns_whatever_they_ask() -> None:
@@ -91,9 +91,9 @@ def test_what_is_expected_to_take_too_long_is_refused() -> None:
     line.learn(first)
     heavy = joined(line, "a", 2, "heavy", 600)
     assert line.waits == pytest.approx(12)
-    with pytest.raises(OverloadedError, match="12 seconds") as told:
+    with pytest.raises(OverloadedError, match="12 seconds") as raised:
         line.join(Entry(Ticket("a", "light")))
-    assert told.value.seconds == pytest.approx(6)
+    assert raised.value.seconds == pytest.approx(6)
     line.charge(heavy[0], 4.0)
     assert line.waits == pytest.approx(8)
     joined(line, "a", kind="light", size=10**6)  # nothing is known of these

@@ -126,9 +126,9 @@ def test_no_row_that_a_word_is_read_off_sees_that_word() -> None:
     laid = layout(words, 8, 3, torch.Generator().manual_seed(2))
     for ahead in (0, 3, 7):
         sight = seen(32, 8, ahead)
-        told = torch.where(laid.tokens == 3, -1, laid.positions)
+        found = torch.where(laid.tokens == 3, -1, laid.positions)
         for place, row in enumerate(laid.row.tolist(), 1):
-            assert place not in told[sight[row]].tolist()
+            assert place not in found[sight[row]].tolist()
     assert torch.equal(seen(32, 8, 0)[:32, :32], torch.ones(32, 32).tril().bool() | _earlier(32, 8))
     assert bool(seen(32, 8, 7)[0, 7])
     assert not bool(seen(32, 8, 7)[0, 8])

@@ -27,19 +27,19 @@ def test_the_mean_lies_between_and_the_head_stays() -> None:
     torch.manual_seed(0)
     one = Denoiser(EmbeddedModel(replace(SMALL, quality=16)), tokenizer())
     two = small_denoiser(1)
-    told = average.mean(one, two, 0.25).state_dict()
+    found = average.mean(one, two, 0.25).state_dict()
     for name, tensor in two.model.state_dict().items():
-        assert torch.allclose(told[name], 0.75 * one.model.state_dict()[name] + 0.25 * tensor, atol=1e-6)
-    heads = [n for n in told if n.startswith("quality.")]
+        assert torch.allclose(found[name], 0.75 * one.model.state_dict()[name] + 0.25 * tensor, atol=1e-6)
+    heads = [n for n in found if n.startswith("quality.")]
     assert heads
-    assert all(torch.equal(told[n], one.model.state_dict()[n]) for n in heads)
+    assert all(torch.equal(found[n], one.model.state_dict()[n]) for n in heads)
 
 
 def test_every_answer_has_a_silent_partner_in_the_same_draft() -> None:
     rng = random.Random(0)
-    for told in (average.twins(ROWS, rng), average.elsewhere(ROWS, 5, rng)):
-        assert len(told) >= 4
-        for right, silent in zip(told[::2], told[1::2], strict=True):
+    for found in (average.twins(ROWS, rng), average.elsewhere(ROWS, 5, rng)):
+        assert len(found) >= 4
+        for right, silent in zip(found[::2], found[1::2], strict=True):
             assert right.draft == silent.draft
             assert right.words(0) in right.passages[0]
             assert silent.targets[0].words == "[NONE]"

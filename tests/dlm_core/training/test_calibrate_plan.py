@@ -46,24 +46,24 @@ def test_a_verdict_is_not_calibrated_as_relevance_is(tmp_path: Path) -> None:
     found = Calibration(kinds={MaskKind.CHOICE: hot}, answers={RELEVANCE_SLOT.allowed[0]: cold})
     found.save(tmp_path / "c.json")
     denoiser = small_denoiser()
-    plain, told = {}, {}
+    plain, result = {}, {}
     for slot in (VERDICT_SLOT, RELEVANCE_SLOT):
         canvas = sheet(draft=(slot,))
         plain[slot] = torch.tensor(denoiser.choices([canvas], 0)[0]).log()
     denoiser.calibration = Calibration.load(tmp_path / "c.json")
     for slot in (VERDICT_SLOT, RELEVANCE_SLOT):
-        told[slot] = torch.tensor(denoiser.choices([sheet(draft=(slot,))], 0)[0]).log()
-    assert torch.allclose(told[VERDICT_SLOT], (plain[VERDICT_SLOT] / 0.5).log_softmax(0), atol=1e-5)
-    assert torch.allclose(told[RELEVANCE_SLOT], (plain[RELEVANCE_SLOT] / 4.0).log_softmax(0), atol=1e-5)
+        result[slot] = torch.tensor(denoiser.choices([sheet(draft=(slot,))], 0)[0]).log()
+    assert torch.allclose(result[VERDICT_SLOT], (plain[VERDICT_SLOT] / 0.5).log_softmax(0), atol=1e-5)
+    assert torch.allclose(result[RELEVANCE_SLOT], (plain[RELEVANCE_SLOT] / 4.0).log_softmax(0), atol=1e-5)
 
 
 def test_every_question_that_is_chosen_from_is_fitted_and_counted(material: Material) -> None:
     answers, curves = calibrate_plan.fit_choices(small_denoiser(), material, 12, 0)
     assert set(answers) == {slot.allowed[0] for slot, _ in calibrate_plan.ASKED.values()}
     for curve in curves:
-        told = calibrate_plan.measures(curve)
-        assert told[f"{curve.name}_cases"] == len(curve.right) > 0
-        assert 0 <= told[f"{curve.name}_ece"] <= 1
+        found = calibrate_plan.measures(curve)
+        assert found[f"{curve.name}_cases"] == len(curve.right) > 0
+        assert 0 <= found[f"{curve.name}_ece"] <= 1
 
 
 def test_the_head_learns_from_no_more_passages_than_a_canvas_holds(material: Material) -> None:

@@ -146,13 +146,13 @@ def test_ten_edited_copies_of_a_press_release_are_one_voice_and_a_reporter_is_an
     lines = [f"The council of town {n} will fill {100 + n} masks by spring, its speaker said today." for n in range(40)]
     own = [f"Our reporter counted {n} masks at the depot near gate {n} and asked whoever passed." for n in range(40)]
 
-    def told(n: int, kept: list[str]) -> Reply:
+    def result(n: int, kept: list[str]) -> Reply:
         words = [line for at, line in enumerate(kept) if n > 10 or at % 11 != n] + [f"Editor {n} added this line."]
         body = "".join(f"<p>{word}</p>" for word in words)
         html = f"<html><head><title>Masks {n}</title></head><body><article><h1>Masks {n}</h1>{body}</article></body></html>"
         return Reply(html.encode(), media_type="text/html")
 
-    hosts = {f"paper{n}.example": told(n, own if n == 11 else lines) for n in range(1, 12)}
+    hosts = {f"paper{n}.example": result(n, own if n == 11 else lines) for n in range(1, 12)}
     net.hosts |= {host: always(reply) for host, reply in hosts.items()}
     listed = [{"url": f"https://{host}/story", "title": f"Masks {n}"} for n, host in enumerate(hosts, 1)]
     net.hosts["searx.example"] = always(library.told({"results": listed}))

@@ -119,10 +119,10 @@ def test_pools_know_which_sentences_are_gold(data: OpenData, index: Index) -> No
 
 def test_fitted_weights_put_gold_first_and_are_measured_by_the_scorer(data: OpenData, index: Index) -> None:
     pooled = list(pools(data, index, HashEmbedder(), PARTS)) * 2
-    weights, rows, told = fitted(pooled, NAMES, data)
+    weights, rows, found = fitted(pooled, NAMES, data)
     assert (weights.first.features, weights.second.features) == (NAMES, CONTEXT)
-    assert 0 < told["average_precision"] <= 1
-    assert told["vital_recall"] == pytest.approx(np.mean([r.vital_recall for r in rows]))
+    assert 0 < found["average_precision"] <= 1
+    assert found["vital_recall"] == pytest.approx(np.mean([r.vital_recall for r in rows]))
     scored = cross_validated(pooled, NAMES)
     assert [len(s) for s in scored] == [len(p.sentences) for p in pooled]
     everything = measured(pooled[:1], [pooled[0].right], 0.0, data)[0]
@@ -166,12 +166,12 @@ def test_frames_teach_what_lies_ahead_and_what_is_taste() -> None:
     asked = ["who built the pier of orta", "when was the barge sunk", "how does salt keep fish", "what is a toll"] * 20
     vectors = HashEmbedder().embed
     fitted = limits(asked, vectors(asked), ["salt", "pier", "barge", "lake"], vectors)
-    told = [
+    found = [
         "will the toll of orta rise next year",
         "which barge do you like, and would you recommend salt",
         "when was the pier built",
     ]
-    guessed = [fitted.labels[n] for n in fitted.probabilities(told, vectors(told)).argmax(axis=1)]
+    guessed = [fitted.labels[n] for n in fitted.probabilities(found, vectors(found)).argmax(axis=1)]
     assert guessed == [FUTURE, OPINION, DOCUMENTS]
 
 

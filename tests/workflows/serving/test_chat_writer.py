@@ -48,9 +48,9 @@ def test_what_is_sent_holds_the_sources_the_anchors_and_blanks_and_no_token_with
     assert writer(answer, "secret").compose([(FORM, [TOWER])]) == [GOOD]
     body = json.loads(asked[0].content)
     assert (asked[0].url, body["model"], body["stream"]) == ("http://127.0.0.1:9/v1/chat/completions", "any", False)
-    told = body["messages"][-1]["content"]
-    assert f"[1] {TOWER.text}" in told
-    assert told.endswith("____ Orta ____ Pietro Canale ____ 1901, before two ____ [1].")
+    prompt = body["messages"][-1]["content"]
+    assert f"[1] {TOWER.text}" in prompt
+    assert prompt.endswith("____ Orta ____ Pietro Canale ____ 1901, before two ____ [1].")
     assert "authorization" not in asked[0].headers
     assert asked[1].headers["authorization"] == "Bearer secret"
 
@@ -107,8 +107,8 @@ def test_an_honest_server_writes_the_sentence() -> None:
 
 def honest(request: httpx.Request) -> httpx.Response:
     """Fills every blank with a word."""
-    told = json.loads(request.content)["messages"][-1]["content"].rpartition("Sentence:\n")[2]
-    return reply(re.sub("____", "calmly", told))
+    sentence = json.loads(request.content)["messages"][-1]["content"].rpartition("Sentence:\n")[2]
+    return reply(re.sub("____", "calmly", sentence))
 
 
 def test_the_blanks_of_every_form_are_told_one_by_one() -> None:

@@ -66,9 +66,9 @@ def finished(client: httpx.Client) -> str:
 
 def test_a_run_is_created_followed_and_read(client: httpx.Client) -> None:
     run = begun(client, budget="5m")
-    told = stream(client, run)
-    assert [number for number, _, _ in told] == list(range(1, len(told) + 1))
-    assert told[0][1] == "planned"
+    found = stream(client, run)
+    assert [number for number, _, _ in found] == list(range(1, len(found) + 1))
+    assert found[0][1] == "planned"
     assert client.get(f"/v1/runs/{run}").json()["status"] == "done"
     assert [row["run"] for row in client.get("/v1/runs").json()] == [run]
     report = client.get(f"/v1/runs/{run}/report")
@@ -161,11 +161,11 @@ def test_openapi_is_valid_and_answers_are_what_it_says(client: httpx.Client) -> 
         ("post", "/v1/runs", 201): client.post("/v1/runs", json={"question": scripted.QUESTION}),
     }
     for (method, path, status), answer in asked.items():
-        told = described["paths"][path][method]["responses"]
+        answers = described["paths"][path][method]["responses"]
         assert answer.status_code == status, (method, path, answer.text)
-        assert str(status) in told, f"{method} {path} answers {status}, which is not described"
+        assert str(status) in answers, f"{method} {path} answers {status}, which is not described"
         kind = answer.headers["content-type"].partition(";")[0]
-        assert kind in told[str(status)]["content"], f"{method} {path} {status} sends {kind}"
+        assert kind in answers[str(status)]["content"], f"{method} {path} {status} sends {kind}"
         if kind == "application/json":
-            schema = told[str(status)]["content"][kind]["schema"]
+            schema = answers[str(status)]["content"][kind]["schema"]
             Draft202012Validator({**schema, "components": described["components"]}).validate(answer.json())

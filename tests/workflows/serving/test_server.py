@@ -440,8 +440,8 @@ def test_openapi_is_valid_and_refusals_are_what_it_says(small: Path) -> None:
     }
     for (method, path, status), answer in answers.items():
         assert answer.status_code == status, answer.text
-        told = described["paths"][path][method]
-        assert ("security" in told) is (path != "/health")
-        schema = told["responses"][str(status)]["content"]["application/json"]["schema"]
+        description = described["paths"][path][method]
+        assert ("security" in description) is (path != "/health")
+        schema = description["responses"][str(status)]["content"]["application/json"]["schema"]
         Draft202012Validator({**schema, "components": described["components"]}).validate(answer.json())
     made.state.engine.close()
