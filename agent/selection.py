@@ -370,12 +370,14 @@ class Weighing(Frozen):
 class SelectionWeights(Frozen):
     """`first` weighs FEATURES, `second` CONTEXT. `passages` is how many were read to fit them.
 
-    Taking stops where a sentence is `stop` times as likely as the best ones.
+    Taking stops where a sentence is `stop` times as likely as the best ones; `thrift` is the power of its characters by which its
+    probability is divided when sentences are put in order.
     """
 
     first: Weighing
     second: Weighing
     stop: float = Field(ge=0, le=1)
+    thrift: float = Field(default=0.0, ge=0, le=1)
     passages: int
 
 
@@ -458,19 +460,16 @@ def relative(table: Matrix) -> Matrix:
 JOINED = 2  # characters that may lie between two sentences of one quotation
 
 
-def select(candidates: Sequence[Scored], budget_characters: int, stop: float) -> list[Chosen]:
-    """The quotations of a report, best first: the likeliest sentences while they fit, neighbours joined, repetitions set beside.
+def select(candidates: Sequence[Scored], budget_characters: int, stop: float, thrift: float = 0.0) -> list[Chosen]:
+    """The quotations of a report, best first: likely sentences while they fit, neighbours joined, repetitions set beside.
 
-    Taking stops at the first sentence that is too long for what is left of the budget, or less than `stop` times as likely as the
-    mean of the best.
+    Left out is what is less than `stop` times as likely as the mean of the best; taking stops at the first sentence that is too long
+    for what is left of the budget. With `thrift` short sentences come before long ones that are about as likely.
     """
-    ordered, least = _ordered(candidates), _least(candidates, stop)
     taken: list[Scored] = []
     beside: dict[int, list[Sentence]] = {}
     used = 0
-    for candidate in ordered:
-        if len(taken) >= thresholds.SHIPPED.least_chosen and _probability(candidate) < least:
-            break
+    for candidate in sorted(_likely(candidates, stop), key=lambda c: -_worth(c, thrift)):
         twin = next((n for n, other in enumerate(taken) if says_the_same(candidate, other)), None)
         if twin is not None:
             beside.setdefault(twin, []).append(candidate.sentence)
@@ -480,6 +479,18 @@ def select(candidates: Sequence[Scored], budget_characters: int, stop: float) ->
             taken.append(candidate)
             used += candidate.sentence.length
     return _quotations(taken, beside)
+
+
+def _likely(candidates: Sequence[Scored], stop: float) -> list[Scored]:
+    """Those that are worth their characters, likeliest first: a few at least."""
+    least = _least(candidates, stop)
+    few = thresholds.SHIPPED.least_chosen
+    return [c for n, c in enumerate(_ordered(candidates)) if n < few or _probability(c) >= least]
+
+
+def _worth(candidate: Scored, thrift: float) -> float:
+    """The logarithm of its probability over its characters to the power of `thrift`."""
+    return -float(np.logaddexp(0.0, -candidate.score)) - thrift * math.log(candidate.sentence.length)
 
 
 def belonging(candidates: Sequence[Scored], stop: float) -> list[Sentence]:

@@ -71,7 +71,8 @@ class SelectingReader:
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
         """The sentences of the report, best first, with the sentence before where one leans on it."""
-        chosen = selection.select(self._scored(question, found), characters, self._fitted.selection.stop)
+        fitted = self._fitted.selection
+        chosen = selection.select(self._scored(question, found), characters, fitted.stop, fitted.thrift)
         return selection.told_once([selection.standing(c, sentences) for c in chosen])
 
     def _scored(self, question: str, found: Sequence[Hit]) -> list[Scored]:

@@ -187,6 +187,16 @@ def test_taking_stops_at_the_budget_and_where_the_rest_is_unlikely() -> None:
     assert sum(len(c.sentences) for c in select(scored(found, values), 4000, stop=0.0)) == 5
 
 
+def test_with_thrift_a_short_sentence_comes_before_a_long_one_that_is_about_as_likely() -> None:
+    long, short, unlikely = sentences(
+        passage("aa", f"Marisa carries {'salt and ' * 20}tin. Tolomeo carries planks of oak. Orta has a pier of stone.")
+    )
+    held = scored([long, short, unlikely], [1.1, 1.0, -4.0])
+    assert [c.sentences[0] for c in select(held, 100, stop=0.0)] == []
+    assert [c.sentences[0] for c in select(held, 70, stop=0.0, thrift=0.3)] == [short]
+    assert [s for c in select(held, 4000, stop=0.0, thrift=0.3) for s in c.sentences][-1] == unlikely
+
+
 def twins(*texts: str) -> list[Chosen]:
     found = sentences(*(passage("abc"[n], text) for n, text in enumerate(texts)))
     return select(

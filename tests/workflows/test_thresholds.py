@@ -409,6 +409,7 @@ WEIGHTS = {  # SHA-256 of the weights that the figures in the files belong to
     "parts": "cf03f2a6631a0b7e1170326c9727191fba3ea8054aabe63af196db9313e3c14c",
     "kinds": "584748ed90d7ffc56e0c0264dc7376834d3b230e40ac0e639c6caa646562b61f",
     "effects": "a2968aa55979788e96742e584ae21dbdac823aa80b212c74530756df4fccfb28",
+    "limits": "69cb254ad46f8f87c1b3bfcf9a9c7ffe9081619d9e817a646176b1b668417ae2",
     "first": "aa2527258a85a765addfb0dfa56d3a4a6abfa1b6c507f0a448f8863e34fc3ef9",
     "second": "bc2a14bf50190108af8d68c51a64d3cbed1a5948cd2bdb324703ca0f213d83dc",
     "operations": "d6c58329b8764f9be76b150bab0b450f91173fbde4bfc3eb34f1d58445206524",
@@ -418,10 +419,34 @@ WEIGHTS = {  # SHA-256 of the weights that the figures in the files belong to
 def fitted_tables() -> dict[str, Any]:
     held = report_weights()
     assert held.effects
+    assert held.limits
     return {
         "parts": held.parts, "kinds": held.kinds, "effects": held.effects, "first": held.selection.first,
-        "second": held.selection.second, "operations": record_weights().operations,
+        "second": held.selection.second, "limits": held.limits, "operations": record_weights().operations,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.2])
+def test_the_thrift_of_a_report_changed_by_a_fifth_fails_a_test(factor: float) -> None:
+    """Of two sentences, one ten times as long: it comes first where it is 2.1 times as likely, and not where 1.9 times."""
+    thrift = report_weights().selection.thrift * factor
+
+    def first(ratio: float) -> str:
+        text = f"{'a ' * 199}. {'b ' * 19}."
+        places = ((0, 400), (400, 440))
+        source = Source(id="s", uri="note:s", title="S", sha256="s" * 64)
+        held = Passage(id="s-0", text=text.ljust(440), source=source, start=0, end=440, sentences=places)
+        rows = [Sentence(held, *place, 1) for place in places]
+        odds = [math.log(p / (1 - p)) for p in (0.4 * ratio / 2, 0.2)]
+        some = [
+            Scored(row, value, np.eye(2, dtype=np.float32)[n])
+            for n, (row, value) in enumerate(zip(rows, odds, strict=True))
+        ]
+        taken = selection.select(some, 420, 0.0, thrift)
+        return taken[0].sentences[0].text[0]
+
+    decides = (first(2.1), first(1.9)) == ("a", "b")
+    assert decides == (factor == 1.0)
 
 
 @pytest.mark.parametrize("name", sorted(WEIGHTS))

@@ -55,6 +55,7 @@ FOLDS = 10
 ORIGINS = {"passages": "set by hand: what a round of searches finds; the weights were fitted to so many"}
 PENALTY = 100.0
 STOPS = (0.0, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.16, 0.2)
+THRIFTS = (0.0, 0.15, 0.3, 0.45)
 LEAST_PRECISION = 0.35
 INNER_FOLDS = 5  # by which the first scores are made that the second weighing is fitted on
 SECOND_PENALTY = 300.0
@@ -280,7 +281,7 @@ def _first(pooled: Sequence[Pool], names: Sequence[str]) -> Weighing:
     return weighing([p.table for p in pooled], [p.right for p in pooled], FEATURES, names, PENALTY)
 
 
-def fit(pooled: Sequence[Pool], names: Sequence[str], stop: float = 0.0) -> SelectionWeights:
+def fit(pooled: Sequence[Pool], names: Sequence[str], stop: float = 0.0, thrift: float = 0.0) -> SelectionWeights:
     """Both weighings; the second learns from first scores of weights that had not seen the question."""
     order = random.Random(1).sample(range(len(pooled)), len(pooled))
     contexts: dict[int, Matrix] = {}
@@ -294,7 +295,7 @@ def fit(pooled: Sequence[Pool], names: Sequence[str], stop: float = 0.0) -> Sele
     second = weighing(
         [contexts[n] for n in range(len(pooled))], [p.right for p in pooled], CONTEXT, CONTEXT, SECOND_PENALTY
     )
-    return SelectionWeights(first=_first(pooled, names), second=second, stop=stop, passages=PASSAGES)
+    return SelectionWeights(first=_first(pooled, names), second=second, stop=stop, thrift=thrift, passages=PASSAGES)
 
 
 def _rounded(values: Matrix) -> tuple[float, ...]:
@@ -318,12 +319,14 @@ def average_precision(right: Matrix, scored: Matrix) -> float | None:
     return float((hits * hits.cumsum() / np.arange(1, len(hits) + 1)).sum() / hits.sum()) if hits.any() else None
 
 
-def measured(pooled: Sequence[Pool], scored: Sequence[Matrix], stop: float, data: OpenData) -> list[OpenFigures]:
+def measured(
+    pooled: Sequence[Pool], scored: Sequence[Matrix], stop: float, data: OpenData, thrift: float = 0.0
+) -> list[OpenFigures]:
     """The figures of reports that are nothing but the sentences chosen."""
     corpus, ids = data.corpus(), {d.source.id: document_id(d) for d in data.documents}
     found = []
     for pool, values in zip(pooled, scored, strict=True):
-        chosen = quotations(pool, values, stop)
+        chosen = quotations(pool, values, stop, thrift)
         cited = [Citation(doc=ids[c.sentences[0].passage.source.id], quote=quote(c)) for c in chosen]
         row = OpenRow(
             id=pool.question.id, report="\n".join(c.quote for c in cited), citations=tuple(cited), seconds=0.0
@@ -332,9 +335,9 @@ def measured(pooled: Sequence[Pool], scored: Sequence[Matrix], stop: float, data
     return found
 
 
-def quotations(pool: Pool, values: Matrix, stop: float) -> list[Chosen]:
+def quotations(pool: Pool, values: Matrix, stop: float, thrift: float = 0.0) -> list[Chosen]:
     candidates = [Scored(s, float(v), r) for s, v, r in zip(pool.sentences, values, pool.vectors, strict=True)]
-    return [selection.standing(c, split) for c in selection.select(candidates, BUDGET, stop)]
+    return [selection.standing(c, split) for c in selection.select(candidates, BUDGET, stop, thrift)]
 
 
 def quote(chosen: Chosen) -> str:
@@ -350,14 +353,19 @@ def best_stop(by_stop: dict[float, list[OpenFigures]]) -> float:
 def fitted(
     pooled: Sequence[Pool], names: Sequence[str], data: OpenData
 ) -> tuple[SelectionWeights, list[OpenFigures], dict[str, float]]:
-    """Weights from all questions, with the stop and the figures that cross-validation gives."""
+    """Weights from all questions, with the stop, the thrift and the figures that cross-validation gives."""
     scored = cross_validated(pooled, names)
-    by_stop = {stop: measured(pooled, scored, stop, data) for stop in STOPS}
-    stop = best_stop(by_stop)
+    found = {}
+    for thrift in THRIFTS:
+        by_stop = {stop: measured(pooled, scored, stop, data, thrift) for stop in STOPS}
+        found[thrift] = (best_stop(by_stop), by_stop)
+    recalls = {t: summary(rows[stop])["vital_recall"].mean for t, (stop, rows) in found.items()}
+    thrift = max(THRIFTS, key=lambda t: (recalls[t], -t))
+    stop, by_stop = found[thrift]
     precisions = [average_precision(p.right, s) for p, s in zip(pooled, scored, strict=True)]
     means = {name: round(figure.mean, 4) for name, figure in summary(by_stop[stop]).items()}
     means["average_precision"] = round(float(np.mean([p for p in precisions if p is not None])), 4)
-    return fit(pooled, names, stop), by_stop[stop], means
+    return fit(pooled, names, stop, thrift), by_stop[stop], means
 
 
 # The command
