@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ def sections(
     fixed: Sequence[tuple[str, Sequence[int]]] = (),
     rest: Sequence[int] | None = None,
 ) -> list[Section]:
-    """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, in the order of the best of each.
+    """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, those first whose words are worth most.
 
     `vectors` [n, d] are those of the quotations, of length 1. Too few for LEAST_SECTIONS full groups make fewer groups. Groups that are
     `fixed` beforehand, each with its lead and rows, come first; then only the `rest` is grouped.
@@ -51,6 +52,7 @@ def sections(
         return []
     rows = list(range(len(chosen))) if rest is None else list(rest)
     found = grouped(vectors[rows], _how_many(len(rows), len(fixed))) if rows else []
+    found.sort(key=lambda group: -_worth([chosen[rows[n]] for n in group]))
     groups = [list(group) for _, group in fixed] + [[rows[n] for n in group] for group in found]
     leads = [lead for lead, _ in fixed] + [""] * len(found)
     texts = [[chosen[n].text for n in group] for group in groups]
@@ -66,6 +68,12 @@ def sections(
 def _how_many(count: int, fixed: int = 0) -> int:
     wanted = min(max(round(count / AIMED_AT), LEAST_SECTIONS - fixed, 1), MOST_SECTIONS - fixed)
     return max(min(wanted, count // PER_SECTION), 1)
+
+
+def _worth(chosen: Sequence[Chosen]) -> float:
+    """How likely the quotations of a section belong in the report, for each of their characters."""
+    likely = sum(1.0 / (1.0 + math.exp(-c.score)) for c in chosen)
+    return likely / sum(c.end - c.start for c in chosen)
 
 
 def _unit(vector: Vectors) -> Vectors:

@@ -30,7 +30,11 @@ Matrix = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 Split = Callable[[str], Sequence[tuple[int, int]]]  # a text to the [start, end) of its sentences
 
-RESULT, CONCLUSION = "result", "conclusion"  # labels of the classifier that tells the parts of an abstract
+RESULT, CONCLUSION, METHOD = (
+    "result",
+    "conclusion",
+    "method",
+)  # labels of the classifier that tells the parts of an abstract
 EFFECT, NO_EFFECT = "effect", "no effect"  # labels of the classifier that tells what a finding comes to
 DOCUMENTS, FUTURE, OPINION = "documents", "future", "opinion"  # labels of the classifier of what documents can answer
 LEAST_NAME = 3  # words of a name that may be shortened by one

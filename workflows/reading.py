@@ -165,15 +165,18 @@ class SelectingReader:
         return [source for value, source in best if value >= thresholds.SHIPPED.near_cell]
 
     def _is_plan(self, texts: Sequence[str]) -> bool:
-        states = self._states(texts)
-        return float(states.max()) < thresholds.SHIPPED.stated and float(states.mean()) < thresholds.SHIPPED.planned
+        """Whether the texts of a source tell how a study is done, and nothing that came out."""
+        states, limits = self._states(texts), thresholds.SHIPPED
+        is_silent = float(states.max()) < limits.stated and float(states.mean()) < limits.planned
+        return is_silent and float(self._part(texts, selection.METHOD).max()) >= limits.stated
+
+    def _part(self, texts: Sequence[str], label: str) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = self._fitted.parts.probabilities(texts)[:, self._fitted.parts.labels.index(label)]
+        return found
 
     def _states(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """[n], the probability that each text states what was found or what that comes to."""
-        labels = self._fitted.parts.labels
-        columns = [labels.index(label) for label in (selection.RESULT, selection.CONCLUSION)]
-        states: NDArray[np.float64] = self._fitted.parts.probabilities(texts)[:, columns].sum(axis=1)
-        return states
+        return self._part(texts, selection.RESULT) + self._part(texts, selection.CONCLUSION)
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Rows of length 1; what was embedded lately is remembered, for the same sentences come in every round."""

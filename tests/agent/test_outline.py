@@ -25,7 +25,7 @@ def embed(texts: Sequence[str]) -> np.ndarray:
 def chosen(text: str, number: int) -> Chosen:
     source = Source(id=f"s{number}", uri=f"note:{number}", title="Note", sha256="0" * 64)
     passage = Passage(id=f"s{number}-0", text=text, source=source, start=0, end=len(text))
-    return Chosen((Sentence(passage, 0, len(text), 1),), 1.0 - number / 100)
+    return Chosen((Sentence(passage, 0, len(text), 1),), 3.0 - 2.0 * number)
 
 
 NO_TITLES = [[""], [""]]
@@ -39,6 +39,17 @@ def test_like_goes_with_like_and_the_best_section_comes_first() -> None:
     found = sections([chosen(t, n) for n, t in enumerate(TEXTS)], embed(TEXTS), "What is known of posts?", embed)
     assert [[TEXTS.index(c.sentences[0].text) for c in s.chosen] for s in found] == [[0, 3], [1, 4], [2, 5]]
     assert [s.heading for s in found] == ["Market price", "Wood decay", "Dry weight"]
+
+
+def test_what_is_as_likely_in_fewer_words_comes_first() -> None:
+    found = sections(
+        [Chosen(chosen(t, n).sentences, 1.0) for n, t in enumerate(TEXTS)],
+        embed(TEXTS),
+        "What is known of posts?",
+        embed,
+    )
+    lengths = [sum(len(c.text) for c in s.chosen) for s in found]
+    assert lengths == sorted(lengths)
 
 
 def test_a_heading_says_more_than_the_question_and_heads_one_section_only() -> None:

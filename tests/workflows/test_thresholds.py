@@ -90,10 +90,10 @@ class Nearness:
 
 def reader(**changed: object) -> SelectingReader:
     wordings: dict[str, Any] = {
-        "parts": Wording("states", selection.RESULT, selection.CONCLUSION, "method"),
+        "parts": Wording("states", selection.RESULT, selection.CONCLUSION, selection.METHOD),
         "effects": Wording("none", selection.NO_EFFECT, selection.EFFECT),
     }
-    wordings["parts"].probabilities = lambda texts: np.array([[said("states", t), 0, 1] for t in texts])
+    wordings["parts"].probabilities = lambda texts: np.array([[said("states", t), 0, said("done", t)] for t in texts])
     return SelectingReader(Nearness(), report_weights().model_copy(update={**wordings, **changed}))
 
 
@@ -224,14 +224,15 @@ def pin_a_side() -> None:
 
 
 def pin_a_study_that_reports_nothing() -> None:
-    def planned(states: Sequence[float], nearness: float = 0.9) -> bool:
-        lines = [f"Line {n} of the plan states={s} near={nearness}" for n, s in enumerate(states)]
+    def planned(states: Sequence[float], nearness: float = 0.9, done: float = 0.9) -> bool:
+        lines = [f"Line {n} of the plan states={s} near={nearness} done={done}" for n, s in enumerate(states)]
         return bool(reader().unreported(QUESTION, [hit(*lines)]))
 
     decides(planned([0.24] * 4), planned([0.26] * 4))
     decides(planned([0.69, *[0.0] * 4]), planned([0.71, *[0.0] * 4]))
     decides(planned([0.0] * 4), planned([0.0] * 3))
     decides(planned([0.0] * 4, 0.46), planned([0.0] * 4, 0.44))
+    decides(planned([0.0] * 4, done=0.71), planned([0.0] * 4, done=0.69))
 
 
 def pin_what_comes_near() -> None:

@@ -25,6 +25,7 @@ from palimpsest.agent.selection import (
     CONTEXT,
     EFFECT,
     FEATURES,
+    METHOD,
     NO_EFFECT,
     RESULT,
     Chosen,
@@ -82,7 +83,7 @@ def part_rows(articles: Iterable[dict[str, Any]], kept_apart: set[str]) -> Itera
 PARTS = {
     CONCLUSION: ("conclu", "interpret"),
     RESULT: ("result", "finding"),
-    "method": ("method", "design", "registr"),
+    METHOD: ("method", "design", "registr"),
     "aim": ("background", "introduc", "objective", "aim", "purpose"),
 }
 
