@@ -20,7 +20,7 @@ def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Genera
     searched = f"searched: {'; '.join(asked)}"
     state, empty = forms.close(state)
     for number, why in enumerate(_lacks(state, tools.reader, question, empty)):
-        line = f"{why}; {searched}." if number == 0 else f"{why}."
+        line = f"{why}; {searched.rstrip('.')}." if number == 0 else f"{why}."
         state = list_open(state, f"{question.id}.lack{number}", line)
         yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id})
     return state

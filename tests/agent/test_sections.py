@@ -150,6 +150,13 @@ def test_what_nothing_speaks_of_is_named_with_the_searches() -> None:
     )
 
 
+def test_a_question_that_ends_with_a_full_stop_is_named_with_one() -> None:
+    tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, TopicReader(things=("Zanzibar",)))
+    shown = report(finish(ResearchState(question="Say what shapes the trade on the lake."), tools)[1])
+    assert "searched: Say what shapes the trade on the lake." in shown
+    assert ".." not in shown.split("## Not established")[1].split("## ")[0]
+
+
 def test_a_balance_has_its_sides_apart_and_a_verdict_in_words() -> None:
     more = passage("Salt cargo pays taxes for the lake.", "Taxes", "2024")
     shown = report(run(TopicReader(form="balance"), SALT, WIND, CREW, more))
