@@ -41,10 +41,10 @@ def show() -> None:
     )
     left, right = st.columns(2, gap="large")
     with left:
-        words = st.text_area("Text", value=TEXT, key="play-text", max_chars=2000, height=110, on_change=_forget).split()
+        words = st.text_area("Text", value=TEXT, key="play-text", max_chars=2000, height=140, on_change=_forget).split()
     with right:
         evidence = st.text_area(
-            "Evidence, a passage to a paragraph", value=EVIDENCE, key="play-evidence", max_chars=8000, height=110
+            "Evidence, a passage to a paragraph", value=EVIDENCE, key="play-evidence", max_chars=8000, height=140
         )
     kind = st.segmented_control(
         "Kind of mask", OFFERED, default="ENTITY", required=True, format_func=_named, key="play-kind"
