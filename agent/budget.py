@@ -169,7 +169,7 @@ def timed(name: str, step: Step, now: Callable[[], float] = time.monotonic) -> T
                 item = next(running)
                 if isinstance(item, Event):
                     if tools.watch:
-                        tools.watch.told()
+                        tools.watch.event_came()
                     yield item
                 else:
                     saved = item

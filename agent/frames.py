@@ -50,7 +50,7 @@ class Watch:
 
     show: Callable[[Frame], None]
     step: str = ""
-    told: Callable[[], None] = nothing  # that an event came: frames stand between events
+    event_came: Callable[[], None] = nothing  # that an event came: frames stand between events
 
     def during(self, step: str) -> Watch:
         return replace(self, step=step)

@@ -155,7 +155,7 @@ def styled(sources: Sequence[Source], style: str = STYLE) -> list[str]:
                 f"the citation style {style!r} cannot be used ({type(exc).__name__}); name another."
             ) from exc
     return [
-        f"{line} [{told}]" if (told := _told(source)) else line for line, source in zip(lines, sources, strict=True)
+        f"{line} [{more}]" if (more := _told(source)) else line for line, source in zip(lines, sources, strict=True)
     ]
 
 

@@ -80,10 +80,10 @@ def _slot(slot: Slot) -> str:
     return f"{slot.span} {slot.kind.lower()}{why}, step {slot.turn}: {words}"
 
 
-def _event(told: dict[str, Any]) -> Any:
+def _event(line: dict[str, Any]) -> Any:
     from palimpsest.agent.state import Event
 
-    return Event(step=told["step"], kind=told["kind"], text=told["text"], data=told["data"])
+    return Event(step=line["step"], kind=line["kind"], text=line["text"], data=line["data"])
 
 
 def _on_screen(moments: list[dict[str, Any]], speed: float) -> None:

@@ -68,7 +68,7 @@ class FrameLog:
         self._n, self._size = _extent(run)
         self.events = 0  # that came so far, those included which the log has still to be given
 
-    def told(self) -> None:
+    def event_came(self) -> None:
         """An event came."""
         self.events += 1
 

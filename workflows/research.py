@@ -183,7 +183,9 @@ def _advance(run: Run, tools: Tools, held: corpus.Corpus, frames: FrameLog, spen
     record = run.record()
     version = record.current
     search = _keeping(run, tools.search, held)
-    tools = replace(tools, search=search, watch=Watch(frames.show, told=frames.told), stop=run.is_stop_asked)
+    tools = replace(
+        tools, search=search, watch=Watch(frames.show, event_came=frames.event_came), stop=run.is_stop_asked
+    )
     try:
         with Checkpointed(run.checkpoint) as graph:
             reached = graph.reached(version.number)

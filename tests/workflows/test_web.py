@@ -67,9 +67,11 @@ def test_a_run_reads_the_web_and_keeps_what_it_read(net: Internet, tmp_path: Pat
 
 def barges(request: internet.Request) -> Reply:
     if request.query.get("list") == "search":
-        return library.told({"query": {"search": [{"title": "Lake Orta", "pageid": 1, "snippet": "barges"}]}})
+        return library.json_reply({"query": {"search": [{"title": "Lake Orta", "pageid": 1, "snippet": "barges"}]}})
     text = "<p>The fastest barge on Lake Orta is Marisa, which reaches 12 knots.</p>"
-    return library.told({"parse": {"title": "Lake Orta", "pageid": 1, "revid": 42, "text": text, "properties": {}}})
+    return library.json_reply(
+        {"parse": {"title": "Lake Orta", "pageid": 1, "revid": 42, "text": text, "properties": {}}}
+    )
 
 
 def test_half_of_the_services_lie_and_the_run_says_so_in_time(net: Internet, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def bar(option: Option) -> str:
     )
 
 
-def told(turn: Turn) -> str:
+def described(turn: Turn) -> str:
     """The same in words and bars, for those who cannot point."""
     rows = "".join(_row(n, p, turn.step) for n, p in enumerate(turn.places, 1))
     title = "Before the first step: every place is open" if turn.step == 0 else f"After step {turn.step}"
@@ -66,5 +66,5 @@ def told(turn: Turn) -> str:
 def _row(number: int, shown: Place, step: int) -> str:
     state = f"settled: {shown.words or NOTHING}" if shown.words is not None else "open"
     now = " – just now" if shown.words is not None and shown.step == step else ""
-    told = "" if shown.words is not None else bars(shown)
-    return f'<div class="pp-key-{shown.kind}"><h4>{number}. {escape(KINDS[shown.kind])}, {escape(state)}{now}</h4>{told}</div>'
+    bar = "" if shown.words is not None else bars(shown)
+    return f'<div class="pp-key-{shown.kind}"><h4>{number}. {escape(KINDS[shown.kind])}, {escape(state)}{now}</h4>{bar}</div>'

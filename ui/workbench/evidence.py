@@ -69,11 +69,11 @@ def _found(state: ResearchState, passage: Passage) -> str:
     ways = [f for f in state.finds if f.passage == passage.id]
     if not ways:
         return "<h4>How it was found</h4><p>A person brought it.</p>"
-    told = [
+    lines = [
         f"“{escape(f.query)}”, place {f.rank}: {REASONS.get(asked.get(f.query, ''), 'a query of the run')}"
         for f in ways[:4]
     ]
-    return "<h4>How it was found</h4>" + listed(told)
+    return "<h4>How it was found</h4>" + listed(lines)
 
 
 def _others(state: ResearchState, hypothesis: Hypothesis | None, supports: tuple[Support, ...]) -> str:
@@ -82,25 +82,25 @@ def _others(state: ResearchState, hypothesis: Hypothesis | None, supports: tuple
     held = {p.id: p for p in state.passages}
     own = {held[s.passage].source.id for s in supports if s.passage in held}
     agreeing = {held[p].source.id: held[p].source for p in standing.supporting(state, hypothesis) if p in held}
-    told = [text("span", title_of(s)) for s in agreeing.values() if s.id not in own]
-    return "<h4>Who else says it</h4>" + (listed(told) if told else "<p>No other source that was read.</p>")
+    lines = [text("span", title_of(s)) for s in agreeing.values() if s.id not in own]
+    return "<h4>Who else says it</h4>" + (listed(lines) if lines else "<p>No other source that was read.</p>")
 
 
 def _against(state: ResearchState, hypothesis: Hypothesis | None) -> str:
     if hypothesis is None:
         return ""
     held = {p.id: p for p in state.passages}
-    told = [
+    lines = [
         f"{escape(title_of(held[c.other.passage].source))}: “{escape(c.other.quote)}” – {escape(c.reason)}"
         for c in standing.disputes(state, hypothesis)
         if c.other.passage in held
     ]
-    return "<h4>Who contradicts it</h4>" + (listed(told) if told else "<p>Nobody that was read.</p>")
+    return "<h4>Who contradicts it</h4>" + (listed(lines) if lines else "<p>Nobody that was read.</p>")
 
 
 def _history(state: ResearchState, block: Block, span: Span) -> str:
-    told = [_told(r) for r in history(state, block, span)]
-    return "<h4>What happened to it</h4>" + (listed(told) if told else "<p>It stands as it was first written.</p>")
+    lines = [_told(r) for r in history(state, block, span)]
+    return "<h4>What happened to it</h4>" + (listed(lines) if lines else "<p>It stands as it was first written.</p>")
 
 
 def history(state: ResearchState, block: Block, span: Span) -> list[Revision]:

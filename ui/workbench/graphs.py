@@ -100,9 +100,9 @@ def sides(state: ResearchState, rival: Hypothesis) -> tuple[list[Source], list[S
     edges = [e for e in state.graph.edges if e.target == rival.id and e.source in held]
     says = [held[s.passage] for s in rival.support if s.passage in held]
     says += [held[e.source] for e in edges if e.relation is Relation.SUPPORTS]
-    told = {s.id: s for s in says}
+    supporters = {s.id: s for s in says}
     against = {held[e.source].id: held[e.source] for e in edges if e.relation is Relation.REFUTES}
-    return list(told.values()), [s for name, s in against.items() if name not in told]
+    return list(supporters.values()), [s for name, s in against.items() if name not in supporters]
 
 
 Curve = list[tuple[int, float]]

@@ -37,7 +37,7 @@ def show(run: Run, seen: Watched) -> None:
 
 def facts(seen: Watched) -> str:
     """How the run stands, in a line."""
-    told = [
+    items = [
         text("span", word(seen), class_="pp-pill", data_status=seen.status),
         *([doing(seen)] if seen.status in LIVE else []),
         _count(len({p.source.id for p in seen.state.evidence}), "source read", "sources read"),
@@ -46,7 +46,7 @@ def facts(seen: Watched) -> str:
         _count(len(seen.state.conflicts), "conflict", "conflicts"),
         _spent(seen),
     ]
-    return element("p", "".join(f"<span>{t}</span>" for t in told if t), class_="pp-facts")
+    return element("p", "".join(f"<span>{t}</span>" for t in items if t), class_="pp-facts")
 
 
 def word(seen: Watched) -> str:

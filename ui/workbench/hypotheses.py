@@ -58,5 +58,5 @@ def _question(state: ResearchState, question: str, asked: str) -> str:
 
 def _rival(state: ResearchState, rival: Hypothesis) -> str:
     says, against = ("; ".join(map(title_of, found)) for found in graphs.sides(state, rival))
-    told = f"<b>{escape(rival.text)}</b> – {STATUS[rival.status]}; said by: {escape(says or 'no source')}"
-    return told + (f"; against it: {escape(against)}" if against else "")
+    line = f"<b>{escape(rival.text)}</b> – {STATUS[rival.status]}; said by: {escape(says or 'no source')}"
+    return line + (f"; against it: {escape(against)}" if against else "")

@@ -126,9 +126,9 @@ def _held(config: Config) -> None:
     held = _look(config)
     st.html(facts(held.info))
     if held.unread:
-        told = (f"{f.name}: {f.message}" if f.name not in f.message else f.message for f in held.unread[:MOST])
+        lines = (f"{f.name}: {f.message}" if f.name not in f.message else f.message for f in held.unread[:MOST])
         st.html(text("h2", "What could not be read", class_="pp-title"))
-        st.html("".join(text("p", sentence, class_="pp-problem") for sentence in told))
+        st.html("".join(text("p", sentence, class_="pp-problem") for sentence in lines))
     st.html(
         element(
             "div",
@@ -155,9 +155,9 @@ def facts(info: shelf.IndexInfo) -> str:
         (info.num_passages, "passage" if info.num_passages == 1 else "passages"),
         (info.num_unread, "not read, or not whole"),
     )
-    told = [f"<span><b>{number:,}</b> {words}</span>" for number, words in counts]
+    lines = [f"<span><b>{number:,}</b> {words}</span>" for number, words in counts]
     return element(
-        "p", "".join([*told, text("span", f"languages: {', '.join(info.languages) or 'not told'}")]), class_="pp-facts"
+        "p", "".join([*lines, text("span", f"languages: {', '.join(info.languages) or 'not told'}")]), class_="pp-facts"
     )
 
 

@@ -24,8 +24,8 @@ def show(run: Run, seen: Watched) -> None:
 
 def entry(question: SubQuestion) -> str:
     """A part of the question, what form its answer takes, and what it waits for."""
-    told = [FORMS.get(question.form, question.form)]
-    told += [f"as of {question.as_of}"] if question.as_of else []
-    told += ["needs the answer before it"] if question.depends_on else []
-    told += ["left out if nothing answers it"] if question.tentative else []
-    return f'{escape(question.asked)} <span class="pp-soft">– {escape(", ".join(told))}</span>'
+    facts = [FORMS.get(question.form, question.form)]
+    facts += [f"as of {question.as_of}"] if question.as_of else []
+    facts += ["needs the answer before it"] if question.depends_on else []
+    facts += ["left out if nothing answers it"] if question.tentative else []
+    return f'{escape(question.asked)} <span class="pp-soft">– {escape(", ".join(facts))}</span>'

@@ -11,7 +11,7 @@ from palimpsest.workflows.errors import USAGE, ResearchError
 from palimpsest.workflows.playing import Mask, Turn, play
 
 from . import components, navigation, settings
-from .canvases import canvas_of, told
+from .canvases import canvas_of, described
 from .look import KINDS
 from .markup import text
 
@@ -172,6 +172,6 @@ def _steps() -> None:
         if right.button("Play", key="play-again", on_click=_play, disabled=on, width="stretch"):
             st.rerun()
         st.html(canvas_of(text_pieces, turns[step]))
-        st.html(told(turns[step]))
+        st.html(described(turns[step]))
 
     part()

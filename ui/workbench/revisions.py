@@ -77,10 +77,10 @@ def _moment(run: Run, found: list[Moment], number: int) -> None:
     with left, st.container(key="moment-draft"):
         components.draft(sheet(moment.state, still=True), key=f"moments-{run.folder.name}")
     with right:
-        st.html(told(moment, before, number, len(found)))
+        st.html(described(moment, before, number, len(found)))
 
 
-def told(moment: Moment, before: ResearchState, number: int, count: int) -> str:
+def described(moment: Moment, before: ResearchState, number: int, count: int) -> str:
     """What a draft brought: the words that changed, and each revision with its reason and evidence."""
     head = text("h3", f"Draft {number + 1} of {count}, version {moment.version}: {moment.step}")
     changed = lines(before.draft, moment.state.draft)

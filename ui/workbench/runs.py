@@ -33,8 +33,8 @@ def show() -> None:
 def _row(run: Run, record: Record) -> None:
     with st.container(border=True, key=f"row-{record.id}"):
         left, middle, right = st.columns([7, 1, 1], vertical_alignment="center")
-        told = f"{recent.when(record.created)} · {recent.standing(run, record)} · model {record.model}"
-        left.html(text("b", record.question) + f'<br><span class="pp-soft">{escape(told)}</span>')
+        line = f"{recent.when(record.created)} · {recent.standing(run, record)} · model {record.model}"
+        left.html(text("b", record.question) + f'<br><span class="pp-soft">{escape(line)}</span>')
         if middle.button("Open", key=f"open-{record.id}", width="stretch"):
             navigation.go(navigation.RUN, id=record.id)
         more = right.popover("More", width="stretch", key=f"more-{record.id}", on_change="rerun")

@@ -68,17 +68,17 @@ class _View:
         }
 
     def span(self, span: Span, block: Block) -> dict[str, Any]:
-        told: dict[str, Any] = {"id": span.id, "kind": span.kind, "text": visible(span.text), "title": "", "marks": []}
-        told["stop"] = span.may_change and (block.kind != "quotation" or span.is_place)  # of the keyboard
+        drawn: dict[str, Any] = {"id": span.id, "kind": span.kind, "text": visible(span.text), "title": "", "marks": []}
+        drawn["stop"] = span.may_change and (block.kind != "quotation" or span.is_place)  # of the keyboard
         if span.status == "open" or self.is_filled_now(span):
-            return told | self.mask(span)
+            return drawn | self.mask(span)
         if span.status == "unestablished":
-            told["text"] = "–" if block.kind == "table" else NOT_ESTABLISHED
+            drawn["text"] = "–" if block.kind == "table" else NOT_ESTABLISHED
         if span.status == "pinned":
-            told |= {"marks": ["pinned"], "title": "pinned: never changes"}
+            drawn |= {"marks": ["pinned"], "title": "pinned: never changes"}
         if span.person:
-            told |= {"marks": [*told["marks"], "person"], "title": "written by a person"}
-        return told
+            drawn |= {"marks": [*drawn["marks"], "person"], "title": "written by a person"}
+        return drawn
 
     def is_filled_now(self, span: Span) -> bool:
         return span.id in self.slots and any(t.open for t in self.slots[span.id].tokens)

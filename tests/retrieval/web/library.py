@@ -19,7 +19,7 @@ def page(title: str, n: int) -> Reply:
     return Reply(TEXT.replace("{title}", title).replace("{n}", str(n)).encode(), media_type="text/html; charset=utf-8")
 
 
-def told(value: Any, **how: Any) -> Reply:
+def json_reply(value: Any, **how: Any) -> Reply:
     return Reply(json.dumps(value).encode(), **how)
 
 
@@ -39,14 +39,14 @@ def openalex_item(number: int, **more: Any) -> dict[str, Any]:
 
 
 def openalex(*items: dict[str, Any]) -> Handler:
-    return lambda request: told({"meta": {"count": len(items)}, "results": list(items)})
+    return lambda request: json_reply({"meta": {"count": len(items)}, "results": list(items)})
 
 
 def wikipedia(request: Request) -> Reply:
     if request.query.get("list") == "search":
-        return told({"query": {"search": [{"title": "Denoiser", "pageid": 1, "snippet": "fills masks"}]}})
+        return json_reply({"query": {"search": [{"title": "Denoiser", "pageid": 1, "snippet": "fills masks"}]}})
     text = "<p>A denoiser fills masks. The first denoiser filled 12 masks per second.</p><h2>Use</h2><p>It writes.</p>"
-    return told({"parse": {"title": "Denoiser", "pageid": 1, "revid": 42, "text": text, "properties": {}}})
+    return json_reply({"parse": {"title": "Denoiser", "pageid": 1, "revid": 42, "text": text, "properties": {}}})
 
 
 def open_copies(*numbers: int) -> Handler:
@@ -62,7 +62,7 @@ def lying(how: str) -> Handler:
         ),
         "cut": Reply(raw=(b"HTTP/1.1 200 x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{",)),
         "captcha": Reply(b"<html><title>Just a moment...</title>", media_type="text/html"),
-        "changed": told({"meta": {"total": 3}, "hits": []}),
+        "changed": json_reply({"meta": {"total": 3}, "hits": []}),
         "limited": Reply(status=429, headers=(("Retry-After", "600"),)),
         "down": Reply(status=500),
         "loop": Reply(status=302, headers=(("Location", "/works"),)),

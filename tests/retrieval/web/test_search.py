@@ -105,11 +105,11 @@ def test_retracted_works_are_named_and_are_no_evidence(net: Internet) -> None:
 def test_a_corrected_work_is_named_marked_and_read(net: Internet) -> None:
     def crossref(request: internet.Request) -> Reply:
         if request.path == "/works":
-            return library.told({"message": {"items": []}})
+            return library.json_reply({"message": {"items": []}})
         number = request.path[-1]
         item = {"DOI": f"10.1000/masks.{number}", "title": [f"Masks filled in parallel, part {number}"]}
         mark = {"1": "correction", "2": "expression_of_concern"}[number]
-        return library.told({"message": {**item, "updated-by": [{"DOI": "10.1/n", "type": mark}]}})
+        return library.json_reply({"message": {**item, "updated-by": [{"DOI": "10.1/n", "type": mark}]}})
 
     net.hosts["api.crossref.org"] = crossref
     found = web(net, "openalex", "crossref").gather([library.QUESTION])
@@ -155,7 +155,7 @@ def test_ten_edited_copies_of_a_press_release_are_one_voice_and_a_reporter_is_an
     hosts = {f"paper{n}.example": result(n, own if n == 11 else lines) for n in range(1, 12)}
     net.hosts |= {host: always(reply) for host, reply in hosts.items()}
     listed = [{"url": f"https://{host}/story", "title": f"Masks {n}"} for n, host in enumerate(hosts, 1)]
-    net.hosts["searx.example"] = always(library.told({"results": listed}))
+    net.hosts["searx.example"] = always(library.json_reply({"results": listed}))
     door = net.door()
     chosen = services.choose("searxng", {}, {"searxng": "https://searx.example"})
     found = Web(door, services.open_services(chosen, door), Filters(limit=20), texts=20, seconds=60.0).gather(["masks"])
@@ -172,11 +172,11 @@ def test_works_older_than_wanted_are_left_out_whatever_a_service_filters(net: In
 def test_crossref_is_asked_what_became_of_a_paper(net: Internet) -> None:
     def crossref(request: internet.Request) -> Reply:
         if request.path == "/works":
-            return library.told({"message": {"items": []}})
+            return library.json_reply({"message": {"items": []}})
         item = {"DOI": "10.1000/masks.1", "title": ["Masks filled in parallel, part 1"]}
         if "masks.1" not in request.path:
             return Reply(status=404)
-        return library.told({"message": {**item, "updated-by": [{"DOI": "10.1/n", "type": "retraction"}]}})
+        return library.json_reply({"message": {**item, "updated-by": [{"DOI": "10.1/n", "type": "retraction"}]}})
 
     net.hosts["api.crossref.org"] = crossref
     found = web(net, "openalex", "crossref").gather([library.QUESTION])
@@ -198,7 +198,7 @@ def test_copies_of_one_text_have_one_origin(net: Internet) -> None:
     for host in hosts:
         net.hosts[host] = always(body)
     net.hosts["searx.example"] = always(
-        library.told({"results": [{"url": f"https://{host}/story", "title": host} for host in hosts]})
+        library.json_reply({"results": [{"url": f"https://{host}/story", "title": host} for host in hosts]})
     )
     door = net.door()
     chosen = services.choose("searxng", {}, {"searxng": "https://searx.example"})

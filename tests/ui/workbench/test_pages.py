@@ -35,18 +35,18 @@ def test_a_damaged_run_hides_no_sound_one(finished: Run) -> None:
     broken = finished.folder.parent / "broken"
     broken.mkdir()
     (broken / "run.json").write_text("{")
-    told = words(page("runs"))
-    assert "broken/run.json is damaged" in told
-    assert scripted.QUESTION in told
+    page_words = words(page("runs"))
+    assert "broken/run.json is damaged" in page_words
+    assert scripted.QUESTION in page_words
 
 
 def test_two_reports_are_compared(config: Config, finished: Run, tmp_path: Path) -> None:
     (tmp_path / "newer.md").write_text(scripted.NEWER, encoding="utf-8")
     other = scripted.finished(config)
     list(research.revise(other, [tmp_path / "newer.md"]))
-    told = words(page("runs"))
-    assert "Compare two reports" in told
-    assert "<del>12</del> <ins>17</ins>" in told or "<del>17</del> <ins>12</ins>" in told
+    page_words = words(page("runs"))
+    assert "Compare two reports" in page_words
+    assert "<del>12</del> <ins>17</ins>" in page_words or "<del>17</del> <ins>12</ins>" in page_words
 
 
 def test_every_export_is_what_the_command_writes(finished: Run) -> None:
@@ -173,7 +173,7 @@ def test_pieces_keep_the_words_between_masks_and_the_stops_behind_them() -> None
 @pytest.mark.parametrize("hostile", HOSTILE[:4])
 def test_a_canvas_shows_hostile_words_as_text(hostile: str) -> None:
     place = Place(kind="TEXT", options=(Option(words=hostile, probability=0.5),))
-    html = canvases.canvas_of([hostile, Mask(kind="TEXT")], Turn(step=0, places=(place,))) + canvases.told(
+    html = canvases.canvas_of([hostile, Mask(kind="TEXT")], Turn(step=0, places=(place,))) + canvases.described(
         Turn(step=0, places=(place,))
     )
     assert {tag for tag, _ in seen(html).tags} <= {"div", "span", "i", "b", "h3", "h4", "em"}
@@ -181,15 +181,15 @@ def test_a_canvas_shows_hostile_words_as_text(hostile: str) -> None:
 
 
 def test_what_was_measured_of_the_model_is_told(config: Config) -> None:
-    told = words(page("model"))
-    assert "expected calibration error" in told
+    page_words = words(page("model"))
+    assert "expected calibration error" in page_words
     bins = [[0.1, 0.12, 40], [0.9, 0.85, 100]]
     assert all(
         0 <= said <= 1 and 0 <= right <= 1
         for points in model.reliability("embedded").values()
         for said, right, _ in points
     )
-    assert "On the dashed line both agree" in told
+    assert "On the dashed line both agree" in page_words
     assert model.reliability("no/such/folder") == {}
     drawn = model.diagram(bins)["series"][1]["data"]
     assert [d["value"] for d in drawn] == [[0.1, 0.12], [0.9, 0.85]]

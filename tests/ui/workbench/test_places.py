@@ -58,8 +58,8 @@ def test_words_between_the_places_of_a_quotation_choose_its_sentence() -> None:
 
 def test_the_keyboard_stops_at_what_can_be_changed_by_itself() -> None:
     state = ResearchState(question="?")
-    told = sheets.sheet(state, [quotation()])
-    assert {s["id"]: s["stop"] for s in told["blocks"][0]["spans"]} == {"c.0": False, "c.1": True}
+    drawn = sheets.sheet(state, [quotation()])
+    assert {s["id"]: s["stop"] for s in drawn["blocks"][0]["spans"]} == {"c.0": False, "c.1": True}
     assert sheets.sheet(state, [quotation()], still=True)["still"]
 
 

@@ -25,8 +25,8 @@ def test_the_slider_leads_from_the_outline_to_the_end(finished: Run, tmp_path: P
     assert "the outline" in words(at(finished, 0))
     last = words(page("run", id=finished.folder.name))
     assert "version 2" in last
-    told = [words(at(finished, n)) for n in range(8)]
-    assert any("<del>12</del> <ins>17</ins>" in t and "contradicted: Barges of 2026 (2026-03-01)" in t for t in told)
+    moments = [words(at(finished, n)) for n in range(8)]
+    assert any("<del>12</del> <ins>17</ins>" in t and "contradicted: Barges of 2026 (2026-03-01)" in t for t in moments)
 
 
 def test_who_looks_at_the_newest_draft_is_led_on_to_newer_ones(finished: Run, tmp_path: Path) -> None:

@@ -109,10 +109,10 @@ def test_masks_are_shown_as_they_are_filled(config: Config) -> None:
     slot = {"span": "q1.answer", "block": "q1.block", "kind": "ENTITY", "reason": "contradicted", "turn": 1}
     tokens = [{"text": "Mar", "open": False, "certainty": 0.9}, {"text": "isa", "open": True, "certainty": 0.4}]
     _frame(run, kind="slots", slots=[{**slot, "tokens": tokens}])
-    told = spans_of(shown.run())["q1.answer"]
-    assert told["mask"] == "ENTITY"
-    assert told["title"] == "an open place: a name (contradicted)"
-    assert [(t["text"], t["open"]) for t in told["tiles"]] == [("Mar", False), ("isa", True)]
+    expected = spans_of(shown.run())["q1.answer"]
+    assert expected["mask"] == "ENTITY"
+    assert expected["title"] == "an open place: a name (contradicted)"
+    assert [(t["text"], t["open"]) for t in expected["tiles"]] == [("Mar", False), ("isa", True)]
     block = Block.model_validate({"id": "q1.block", "kind": "answer", "section": "answer.q1"})
     _frame(run, kind="draft", order=["q1.block"], blocks=[block])
     assert [b["id"] for b in draft_of(shown.run())["blocks"]] == ["q1.block"]
@@ -130,14 +130,14 @@ def test_evidence_of_a_span_is_its_source_with_everything_about_it(finished: Run
     shown = chosen(page("run", id=finished.folder.name), "q1.answer")
     card = words(shown)
     assert "<mark>Marisa</mark>" in card
-    for told in (
+    for expected in (
         "Barges of 2024",
         "2024-05-01 – from its front matter",
         "How it was found",
         "Who else says it",
         "Nobody that was read",
     ):
-        assert told in card, told
+        assert expected in card, expected
 
 
 def test_a_span_is_reopened_and_what_changed_is_shown(finished: Run) -> None:

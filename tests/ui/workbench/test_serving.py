@@ -17,11 +17,11 @@ from palimpsest.workflows.errors import USAGE, ResearchError
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """What Streamlit was told, instead of being started."""
-    told: dict[str, Any] = {}
-    monkeypatch.setattr(st.App, "run", lambda self, config: told.update(config))
+    options: dict[str, Any] = {}
+    monkeypatch.setattr(st.App, "run", lambda self, config: options.update(config))
     monkeypatch.setattr(serving, "_warm", lambda config: None)
     monkeypatch.chdir(tmp_path)
-    return told
+    return options
 
 
 def test_it_is_bound_to_this_machine_and_tells_nobody(served: dict[str, Any]) -> None:
