@@ -82,9 +82,9 @@ def problem(run: Run) -> str:
 
 def status(run: Run) -> Status:
     """Where a run stands; `unfinished` was killed, and can be gone on with, as what was stopped or failed can."""
-    record = run.record()
     if is_alive(run):
         return "running" if run.is_being_written() else "waiting"
+    record = run.record()  # after that look: a process that has ended has written its last word
     if record.current.done:
         return "stopped" if record.current.stopped else "done"
     return "failed" if problem(run) else "unfinished"

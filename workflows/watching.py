@@ -42,9 +42,14 @@ class Moment(Frozen):
 
 
 def watch(run: Run) -> Watched:
-    """How a run stands now. ResearchError when its record cannot be read."""
+    """How a run stands now. ResearchError when its record cannot be read.
+
+    What is read after the status is at least as new, so that a run that ends between the two looks is never called done beside
+    a draft that was still open: whoever watches looks again for as long as it is not done.
+    """
+    stands = status(run)
     record = run.record()
-    return Watched(record=record, status=status(run), state=_newest(run, record), events=tuple(_events(run)))
+    return Watched(record=record, status=stands, state=_newest(run, record), events=tuple(_events(run)))
 
 
 def moments(run: Run) -> list[Moment]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from palimpsest.workflows import research, watching
+from palimpsest.workflows import processes, research, watching
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.runs import Run
@@ -29,6 +29,38 @@ def test_a_run_is_seen_while_it_is_written_and_when_it_was_stopped(config: Confi
     list(research.resume(run))
     done = watching.watch(run)
     assert (done.status, done.state) == ("done", run.state(1))
+
+
+def test_a_run_that_ends_between_two_looks_is_never_done_beside_an_open_draft(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = research.research(scripted.QUESTION, config)
+    for _ in range(5):
+        next(events)
+    run = scripted.only_run(config)
+    looked = processes.is_alive
+
+    def ends_after(run: Run) -> bool:
+        was = looked(run)
+        list(events)
+        return was
+
+    def ends_before(run: Run) -> bool:
+        list(events)
+        return looked(run)
+
+    monkeypatch.setattr(processes, "is_alive", ends_after)
+    seen = watching.watch(run)
+    assert (seen.status, seen.record.current.done, seen.state) == ("waiting", True, run.state(1)), (
+        "it is looked at again"
+    )
+    assert watching.watch(run).status == "done"
+
+    other = config.model_copy(update={"out": config.out / "other"})
+    events = research.research(scripted.QUESTION, other)
+    next(events)
+    monkeypatch.setattr(processes, "is_alive", ends_before)
+    assert watching.watch(scripted.only_run(other)).status == "done", "not broken off: it ended while it was looked at"
 
 
 def test_drafts_are_seen_from_the_outline_to_the_end_of_every_version(config: Config, tmp_path: Path) -> None:
