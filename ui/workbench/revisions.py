@@ -28,46 +28,61 @@ def show(run: Run, seen: Watched) -> None:
 
 def _play(run: Run, found: list[Moment]) -> None:
     """The slider and the draft it is at; while they are played, a draft further with each look."""
-    key, playing = f"moment-{run.folder.name}", f"playing-{run.folder.name}"
+    count, playing, chosen = len(found), f"playing-{run.folder.name}", f"moment-{run.folder.name}"
+    slider = f"{chosen}-of-{count}"  # another for each number of drafts: what a browser still says of the last one moves none
     on = bool(st.session_state.get(playing))
 
     @st.fragment(run_every=PACE if on else None)
     def part() -> None:
-        number = _place(key, len(found))
-        if on and number >= len(found) - 1:
+        number = _place(chosen, slider, count)
+        if on and number >= count - 1:
             st.session_state[playing] = False
             st.rerun()
-        st.session_state[key] = number + 1 if on else number
-        if len(found) > 1:
-            _controls(found, key, playing)
-        _moment(run, found, st.session_state[key])
+        if on:
+            number = st.session_state[slider] = number + 1
+        _remember(chosen, number, count)
+        if count > 1:
+            _controls(count, slider, playing)
+        _moment(run, found, number)
 
     part()
 
 
-def _place(key: str, count: int) -> int:
-    """The draft that is looked at; who looks at the newest is led on to newer ones."""
-    number, before = st.session_state.get(key, count - 1), st.session_state.get(f"{key}-of", count)
-    st.session_state[f"{key}-of"] = count
-    return count - 1 if number >= before - 1 and count != before else min(number, count - 1)
+def _place(chosen: str, slider: str, count: int) -> int:
+    """Where the slider stands; a new one stands at the draft that was chosen, else at the newest.
+
+    A look may be cut off after any line of it: done again it leads to the same draft.
+    """
+    wanted = st.session_state.get(chosen)
+    if slider not in st.session_state or (wanted is not None and wanted >= count):
+        st.session_state[slider] = count - 1 if wanted is None else min(wanted, count - 1)
+    return int(st.session_state[slider])
 
 
-def _controls(found: list[Moment], key: str, playing: str) -> None:
+def _remember(chosen: str, number: int, count: int) -> None:
+    """Keep which draft is looked at, for when there are more; who looks at the newest is led on to newer ones."""
+    if number < count - 1:
+        st.session_state[chosen] = number
+    else:
+        st.session_state.pop(chosen, None)
+
+
+def _controls(count: int, slider: str, playing: str) -> None:
     left, right = st.columns([6, 1], vertical_alignment="bottom")
     with left:
         st.select_slider(
-            "Drafts, from the outline to the end", range(len(found)), key=key, format_func=lambda n: str(n + 1)
+            "Drafts, from the outline to the end", range(count), key=slider, format_func=lambda n: str(n + 1)
         )
     name = "Pause" if st.session_state.get(playing) else "Play"
-    if right.button(name, key=f"turn-{playing}", on_click=_turn, args=(key, playing, len(found)), width="stretch"):
+    if right.button(name, key=f"turn-{playing}", on_click=_turn, args=(slider, playing, count), width="stretch"):
         st.rerun()
 
 
-def _turn(key: str, playing: str, count: int) -> None:
+def _turn(slider: str, playing: str, count: int) -> None:
     """Start or stop playing; from the end it starts again."""
     st.session_state[playing] = not st.session_state.get(playing)
-    if st.session_state[playing] and st.session_state.get(key, 0) >= count - 1:
-        st.session_state[key] = -1  # the next look goes one further
+    if st.session_state[playing] and st.session_state.get(slider, 0) >= count - 1:
+        st.session_state[slider] = -1  # the next look goes one further
 
 
 def _moment(run: Run, found: list[Moment], number: int) -> None:
