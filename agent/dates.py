@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Passage
@@ -14,11 +15,13 @@ _YEAR = re.compile(r"(?<!\d)(1\d{3}|20\d{2})(?!\d)")
 def asked_date(question: str) -> str:
     """The date a question speaks of, ISO and as precise as it is given; "" when it names none or several."""
     places = [question[s:e] for s, e, kind in typed_spans(question) if kind is MaskKind.NUMBER]
-    dates = [iso for place in places if (iso := _iso(place))]
+    dates = [date for place in places if (date := iso(place))]
     return dates[0] if len(dates) == 1 else ""
 
 
-def _iso(text: str) -> str:
+@lru_cache(maxsize=4096)
+def iso(text: str) -> str:
+    """A date in words or figures as ISO, as precise as it is given; "" for what is none."""
     year = _YEAR.search(text)
     if year is None or text.strip() == year[1]:
         return year[1] if year else ""

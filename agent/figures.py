@@ -92,7 +92,7 @@ class Figure(NamedTuple):
 
 def figures(text: str) -> list[Figure]:
     """The figures of a text, in order, disjoint; dates are none, a bare year is one without a unit."""
-    dates = _dates(text)
+    dates = date_places(text)
     found: list[Figure] = []
     for match in _INCHES.finditer(text):
         metres = (12 * float(match[1]) + float(match[2])) * 0.0254
@@ -120,7 +120,7 @@ def places(text: str) -> list[tuple[int, int]]:
     marked = [(s, e) for s, e, kind in typed_spans(text) if kind is MaskKind.NUMBER]
     known = [(f.start, f.end) for f in figures(text) if f.unit or any(s < f.end and f.start < e for s, e in marked)]
     spans: list[tuple[int, int]] = []
-    for start, end in sorted(marked + known + _dates(text)):
+    for start, end in sorted(marked + known + date_places(text)):
         if spans and start < spans[-1][1]:
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
         else:
@@ -142,7 +142,7 @@ def _near(one: float, other: float, share: float) -> bool:
 
 def dated(text: str, start: int, end: int) -> bool:
     """Whether text[start:end] is a part of a date."""
-    return any(s < end and start < e for s, e in _dates(text))
+    return any(s < end and start < e for s, e in date_places(text))
 
 
 _ASKED = {  # what "how …" asks for, by the dimensions that may answer it
@@ -197,7 +197,8 @@ def is_other_measure(question: str, text: str, start: int, end: int) -> bool:
     return wanted is not None and any(f.dimension not in wanted and "[" not in f.dimension for f in measures)
 
 
-def _dates(text: str) -> list[tuple[int, int]]:
+def date_places(text: str) -> list[tuple[int, int]]:
+    """[start, end) of the dates in a text that name a month."""
     spans = [(s, e) for s, e, kind in typed_spans(text) if kind is MaskKind.NUMBER]
     named = [(s, e) for s, e in spans if any(map(str.isalpha, text[s:e])) and _is_month(text[s:e])]
     # typed places take "May 2024" and "June 5, 2024", and not the day before the month

@@ -33,12 +33,15 @@ from .computing import (
     dimension_of,
     values_of,
 )
+from .dates import iso
 from .questions import asked_kind
 from .wording import LinearText
 
 Nearness = Callable[[str, Sequence[str]], Sequence[float]]  # a question and names: how near each is, -1 to 1
 
 _TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[-–'’./:@_+][\p{L}\p{M}\p{N}]+)*")
+YEAR = len("2026")  # what is no longer names no month
+_NUMERIC_DATE = regex.compile(r"\d+[./]\d+[./]\d+")  # it has two readings
 LONGEST_NAME = 10  # words of a cell that are looked for in a question
 _OPERATION_WORDS = frozenset(
     """list all every each many much number count total sum combined together altogether average mean highest lowest largest smallest
@@ -184,6 +187,7 @@ def understood(question: str, table: Table) -> Meant:
     """The values, conditions and columns of a table that a question names."""
     meant = Meant(tokens_of(question))
     _name_columns(meant, table)
+    _name_dates(meant, question, table)
     _name_values(meant, table)
     _set_conditions(meant, question, table)
     _surnames(meant, table)
@@ -257,6 +261,28 @@ def _name_values(meant: Meant, table: Table) -> None:
             for column in preferred[:1] if len(preferred) == 1 else [_first_words(table, preferred)]:
                 meant.values.setdefault(column, []).extend(columns[column])
             meant.used |= places
+
+
+def _name_dates(meant: Meant, question: str, table: Table) -> None:
+    """Cells that are the day, or lie in the month, that the question names, however either is written."""
+    for start, end in figures.date_places(question):
+        places = {n for n, t in enumerate(meant.tokens) if start <= t.start < end}
+        wanted = iso(question[start:end])
+        if (
+            len(wanted) <= YEAR
+            or _NUMERIC_DATE.fullmatch(question[start:end])
+            or not places
+            or _relation(meant.tokens, min(places))[0]
+        ):
+            continue
+        for column in table.columns:
+            values = values_of(table, column)
+            if content_of(values) != "date":
+                continue
+            if within := [v for v in dict.fromkeys(values) if wanted[:YEAR] in v and iso(v).startswith(wanted)]:
+                meant.values.setdefault(column, []).extend(within)
+                meant.used |= places
+                break
 
 
 def _cells(table: Table) -> dict[tuple[str, ...], dict[str, list[str]]]:

@@ -123,6 +123,9 @@ FOLDERS: dict[str, dict[str, Callable[[], bytes]]] = {
                  "b.md": text("---\ntitle: Guide B\ndate: 2023-05-01\n---\nThe walk to the Kettle rock takes 110 minutes.\n")},
     "tower": {"a.md": text("---\ntitle: Survey\ndate: 2012-01-01\n---\nThe Brannock tower is 984 feet high.\n"),
               "b.md": text("---\ntitle: Atlas\ndate: 2020-01-01\n---\nThe Brannock tower is 300 m high.\n")},
+    "wells": {"levels.csv": text(
+        "Day,Level (cm),Visitors\n2023-11-30,212,18\n2023-12-01,230,25\n2024-01-05,198,31\n2024-01-06,201,12\n"),
+              "note.md": text("The well drew 4,700 visitors in its first year.\n")},
     "toll": {f"{year}.md": text(
         f"---\ntitle: Tariff {year}\ndate: {year}-02-01\n---\nThe bridge toll of Quarn is {price} euros a car.\n")
              for year, price in ((2016, "1.80"), (2020, "2.30"), (2024, "2.90"))},
@@ -188,6 +191,8 @@ CASES = [
     Case("choir", "How many bakeries are there in Selm?", ("four",), ("9,600",)),
     Case("stove", "How long is the warranty of the Brill stove?", (OPEN,)),
     Case("german", "Wer hat den Turm von Hagen entworfen?", (OPEN,)),
+    Case("wells", "How many visitors came on 5 January 2024?", ("31",), ("4,700", "12")),
+    Case("wells", "What was the level on December 1, 2023?", ("230",)),
     Case("lease", "What is the deposit for Garage 7?", ("two months' rent",)),
     Case("years", "What is the pay of Ida Falk?", (OPEN,)),
     Case("years", "What is the desk of Jon Moe?", ("B1",)),
