@@ -9,6 +9,7 @@ from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Cell, Passage
 
 from . import blocks, prose, reopening
+from .denials import denied
 from .draft import Block, Kind, Span, Support
 from .drafting import (
     believed_answers,
@@ -402,7 +403,7 @@ def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: 
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "dependent")
     answers = [tidy(c, shown, text) for c in writer.answers(text, question.kind, [shown], 1)]
     found = max(answers, key=lambda c: c.probability, default=None)
-    if found is None:
+    if found is None or denied(tools.writer, tools.numbers, text, [(found, shown)]):
         return None
     if found.probability < tools.numbers.disputed and not _is_near(state, tools.numbers, question, found):
         return None

@@ -26,6 +26,9 @@ class Numbers(Frozen):
     verdict: float = 0.0  # for each unit of a verdict's log-odds
     verdict_most: float = 0.0  # the most that one verdict may move
     together: float = 0.0  # gained by what is read when rivals lie on one canvas, times its probability
+    denial: float = (
+        0.0  # what support gains, in log-odds over two wordings, without words of denial, from which they deny; 0 never
+    )
     margin: float = 0.0  # by which another answer must be believed more before a written one gives way
     established: float = 0.5  # the least probability with which an answer is written
     unsure: float = 0.5  # an answer believed less than this sends the search on over bridges

@@ -100,6 +100,14 @@ def asked_kind(question: str) -> Kind:
     return "NUMBER" if first and _NUMBER_ASKED.match(question, first.start()) else "TEXT"
 
 
+def stated(question: str, answer: str) -> str:
+    """The question without the words it asks with, and the answer behind it: "designed the bridge Tom Reeve."."""
+    words = question.rstrip(" ?")
+    asks = _FIRST_ASKED.search(words)
+    rest = f"{words[: asks.start()]}{words[asks.end() :]}".strip() if asks else words
+    return f"{rest} {answer}."
+
+
 def alternatives(question: str) -> list[str]:
     """The two things a question lets one choose between: "Which is older, A or B?" names A and B; otherwise none."""
     match = _OR.match(question)

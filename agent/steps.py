@@ -11,6 +11,7 @@ from palimpsest.retrieval.types import Failure, Found, Passage
 
 from . import blocks, following, plans, thresholds
 from .dates import in_force
+from .denials import denied
 from .draft import Support
 from .drafting import ask, believed_answers, best_answer, list_open
 from .evidence_text import content, names_several, overlap, same_answer, sentence_at, tidy
@@ -20,7 +21,7 @@ from .numbers import Numbers, log_odds
 from .questions import alternatives, resolved, subquestions
 from .sections import first_queries
 from .standing import supporting
-from .state import Candidate, Event, Find, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
+from .state import Candidate, Event, Find, Note, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
 from .tabling import IN_RECORDS, look_up
 from .watching import at
 
@@ -201,6 +202,7 @@ def read(
     answers = [tidy(c, state.passage(c.passage), text) for c in writer.answers(text, question.kind, admitted, 2)]
     candidates = [c for c in answers if _is_news(c, text, tools.numbers) and not _is_other(state, c, text)]
     candidates = [c for c in candidates if question.operation != "list" or names_several(c.text)]
+    state, candidates = _not_denied(state, tools, question, text, candidates)
     state = _hypothesise(state, tools.numbers, question, candidates)
     state = _agree(state, tools.numbers, question, candidates)
     state = _judge(state, tools, question, text)
@@ -250,6 +252,21 @@ def _is_other(state: ResearchState, candidate: Candidate, question: str) -> bool
     """Whether a candidate measures something else than is asked for: a weight for a time, a day of the month for a number."""
     passage = state.passage(candidate.passage)
     return is_other_measure(question, passage.text, candidate.start - passage.start, candidate.end - passage.start)
+
+
+def _not_denied(
+    state: ResearchState, tools: Tools, question: SubQuestion, text: str, candidates: Sequence[Candidate]
+) -> tuple[ResearchState, list[Candidate]]:
+    """The candidates that their own sentences do not deny; the likeliest of the others is kept as a note with its sentence."""
+    found = denied(tools.writer, tools.numbers, text, [(c, state.passage(c.passage)) for c in candidates])
+    gone = [c for c, _ in found]
+    if found:
+        worst, said = max(found, key=lambda f: f[0].probability)
+        title = state.passage(worst.passage).source.title
+        note = Note(question=question.id, text=f"“{title}” denies “{worst.text}”: “{said}”")
+        if worst.probability >= tools.numbers.agreeing and note not in state.notes:
+            state = state.model_copy(update={"notes": (*state.notes, note)})
+    return state, [c for c in candidates if c not in gone]
 
 
 def _hypothesise(

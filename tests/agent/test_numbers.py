@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from palimpsest.agent import blocks, checking, drafting, rivals, steps
+from palimpsest.agent import blocks, checking, denials, drafting, rivals, steps
 from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Hypothesis
-from palimpsest.agent.numbers import UNCALIBRATED, Numbers, log_odds
+from palimpsest.agent.numbers import UNCALIBRATED, Numbers, log_odds, probability
 from palimpsest.agent.questions import subquestions
 from palimpsest.agent.state import Candidate, Filled, ResearchState, SubQuestion, Tools, Verdict
 from palimpsest.agent.writer import CITE
@@ -99,6 +99,20 @@ def pin_a_verdict(n: Numbers) -> None:
     assert weight(0.7) == near(0.0925 * log_odds(0.7))
     assert weight(0.99) == near(0.2775)
     assert weight(0.01) == near(-0.2775)
+
+
+def pin_a_denial(n: Numbers) -> None:
+    """Without "not" the support of both wordings rises from even odds by 3.2 in all, or by 2.8."""
+    held = passage("The Marisa is not 12 knots fast.", "Marisa")
+
+    def is_denied(gain: float) -> bool:
+        writer = ScriptedWriter({})
+        bare = probability(gain / 2)
+        both = [Verdict(supports=p, refutes=1 - p, silent=0.0) for p in (0.5, bare)]
+        writer.enqueue(*both, *both)
+        return bool(denials.denied(writer, n, QUESTION, [(candidate(held), held)]))
+
+    decides(is_denied(3.2), is_denied(2.8))
 
 
 def pin_what_is_read_together(n: Numbers) -> None:
