@@ -131,10 +131,16 @@ def source(place: int, found: Source) -> Block:
     return Block(id=f"source.{place}", kind="source", section="sources", about=found.id)
 
 
-def line(name: str, section: str, text: str) -> Block:
-    """A sentence of the program's own: what stayed open, or what could not be read."""
+def line(name: str, section: str, text: str, cited: Support | None = None) -> Block:
+    """A sentence of the program's own: what stayed open, or what could not be read; with the place of a source that it quotes."""
     kind = "unread" if section == "unread" else "open"
-    return Block(id=name, kind=kind, section=section, about=name, spans=(Span(id=f"{name}.text", text=text),))
+    said = Span(id=f"{name}.text", text=text)
+    marks = (
+        [Span(id=f"{name}.cite", text="", kind="CITE", role="citation", status="filled", support=(cited,))]
+        if cited
+        else []
+    )
+    return Block(id=name, kind=kind, section=section, about=name, spans=(said, *marks))
 
 
 def put(state: ResearchState, blocks: Iterable[Block]) -> ResearchState:

@@ -245,9 +245,9 @@ def is_listed(state: ResearchState, name: str) -> bool:
     return any(b.id.startswith(f"open.{name}.") for b in state.draft.section("open"))
 
 
-def list_open(state: ResearchState, name: str, text: str) -> ResearchState:
+def list_open(state: ResearchState, name: str, text: str, cited: Support | None = None) -> ResearchState:
     """Say in the list of what is not established what nothing fills: a sub-question or a place, by its id."""
-    return blocks.put(state, [blocks.line(f"open.{name}.{state.version}", "open", text)])
+    return blocks.put(state, [blocks.line(f"open.{name}.{state.version}", "open", text, cited)])
 
 
 def _requote(state: ResearchState, question: SubQuestion, answer: Hypothesis) -> tuple[ResearchState, list[str]]:

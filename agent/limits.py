@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 import regex  # type: ignore[import-untyped]
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
-from palimpsest.retrieval.types import Source
+from palimpsest.retrieval.types import Passage, Source
 
-from .drafting import list_open
+from .draft import Support
+from .drafting import is_listed, list_open, refer
+from .premises import contradiction
 from .selection import FUTURE, OPINION
-from .state import Event, ResearchState, Steps, Tools
+from .state import Event, ResearchState, Steps, SubQuestion, Tools
 from .wording import words
 
 MOST_SENSES = 5  # meanings of a name that are listed
+NEAREST = 8  # passages of a search that are asked whether they contradict the question
 _QUALIFIED = regex.compile(r"(?P<name>.+?)\s*\((?P<which>[^()]+)\)")
 
 
@@ -32,7 +35,28 @@ def say(state: ResearchState, tools: Tools) -> Steps:
         yield Event(
             step="finish", kind="unestablished", text=f"{line}.", data={"question": "", "limit": beyond or "name"}
         )
+    return (yield from _taken_for_granted(state, tools))
+
+
+def _taken_for_granted(state: ResearchState, tools: Tools) -> Steps:
+    """Name the sentence that contradicts what the question takes for granted, for every part that was asked in its own words."""
+    for question in (q for q in state.questions if not q.depends_on):
+        found = contradiction(tools.writer, tools.numbers, question.text, _read_for(state, question))
+        name = f"premise.{question.text}"
+        if found is None or is_listed(state, name):
+            continue
+        said = found.sentence
+        support = Support(passage=said.id, quote=said.text, start=said.start, end=said.end)
+        line = f"What the question takes for granted may not hold: “{said.source.title}” says “{said.text}”"
+        state = list_open(refer(state, said), name, line, support)
+        yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id, "limit": "premise"})
     return state
+
+
+def _read_for(state: ResearchState, question: SubQuestion) -> list[Passage]:
+    """The passages that were found first for the words of a question."""
+    ranks = {f.passage: f.rank for f in state.finds if f.query == question.text and f.rank <= NEAREST}
+    return [p for p in state.firm if p.id in ranks]
 
 
 def _beyond(kind: str, state: ResearchState) -> str:

@@ -29,6 +29,11 @@ class Numbers(Frozen):
     denial: float = (
         0.0  # what support gains, in log-odds over two wordings, without words of denial, from which they deny; 0 never
     )
+    premise: float = (
+        0.0  # verdict from which a sentence is taken to contradict what a question takes for granted; 0 never
+    )
+    granted: float = 0.5  # verdict from which a sentence is taken to say it
+    premise_words: float = 0.5  # the share of its words that a sentence must hold to be asked
     margin: float = 0.0  # by which another answer must be believed more before a written one gives way
     established: float = 0.5  # the least probability with which an answer is written
     unsure: float = 0.5  # an answer believed less than this sends the search on over bridges

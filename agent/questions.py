@@ -102,10 +102,20 @@ def asked_kind(question: str) -> Kind:
 
 def stated(question: str, answer: str) -> str:
     """The question without the words it asks with, and the answer behind it: "designed the bridge Tom Reeve."."""
-    words = question.rstrip(" ?")
+    return f"{_unasked(question) or question.rstrip(' ?')} {answer}."
+
+
+def granted(question: str) -> str:
+    """What a question takes for granted, as a claim: "did the mill close in 1990."; "" where it has no question word."""
+    rest = _unasked(question)
+    return f"{rest}." if rest else ""
+
+
+def _unasked(question: str) -> str:
+    """The question without its first question word; "" without one."""
+    words = question.rstrip(" ?.")
     asks = _FIRST_ASKED.search(words)
-    rest = f"{words[: asks.start()]}{words[asks.end() :]}".strip() if asks else words
-    return f"{rest} {answer}."
+    return f"{words[: asks.start()]}{words[asks.end() :]}".strip() if asks else ""
 
 
 def alternatives(question: str) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from palimpsest.agent import blocks, checking, denials, drafting, rivals, steps
+from palimpsest.agent import blocks, checking, denials, drafting, premises, rivals, steps
 from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Hypothesis
@@ -113,6 +113,20 @@ def pin_a_denial(n: Numbers) -> None:
         return bool(denials.denied(writer, n, QUESTION, [(candidate(held), held)]))
 
     decides(is_denied(3.2), is_denied(2.8))
+
+
+def pin_a_premise(n: Numbers) -> None:
+    """The sentence holds three of the claim's four words; of a longer claim two of three."""
+    asked_, held = "Why did the Orta mill close in 1990?", passage("The Orta mill stood in 1990.")
+
+    def found(supports: float, refutes: float, question: str = asked_) -> bool:
+        writer = ScriptedWriter({})
+        writer.enqueue(Verdict(supports=supports, refutes=refutes, silent=0.0))
+        return premises.contradiction(writer, n, question, [held]) is not None
+
+    decides(found(0.1, 0.61), found(0.1, 0.59))
+    decides(found(0.39, 0.9), found(0.41, 0.9))
+    decides(found(0.1, 0.9), found(0.1, 0.9, "Why did the Orta mill close?"))
 
 
 def pin_what_is_read_together(n: Numbers) -> None:

@@ -121,7 +121,7 @@ def _side(state: ResearchState, span: Span) -> str:
 
 
 def _open(state: ResearchState, block: Block) -> str:
-    return _element("li", block, escape(block.text))
+    return _element("li", block, escape(block.text) + _cited(state, block.span("citation")))
 
 
 def _revision(state: ResearchState, block: Block) -> str:

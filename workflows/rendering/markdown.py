@@ -112,7 +112,7 @@ def _side(state: ResearchState, lead: str, span: text.Span) -> str:
 
 
 def _open(state: ResearchState, block: Block) -> str:
-    return f"- {escape(block.text)}"
+    return f"- {escape(block.text)}{_cited(state, block)}"
 
 
 def _revision(state: ResearchState, block: Block) -> str:

@@ -97,7 +97,7 @@ def _side(state: ResearchState, span: Span) -> str:
 
 
 def _open(state: ResearchState, block: Block) -> str:
-    return f"#list.item[{said(block.text)}]"
+    return f"#list.item[{said(block.text)}{_cited(state, block.span('citation'))}]"
 
 
 def _revision(state: ResearchState, block: Block) -> str:
