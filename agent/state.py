@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -260,9 +260,21 @@ class Writer(Protocol):
 
     def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled: ...
 
+    def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
+        """Up to `k` names in the passages that may lead on to what is asked, the likeliest first."""
+
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]: ...
 
     def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]: ...
+
+
+@runtime_checkable
+class Sorting(Protocol):
+    """A writer that may have learnt what kind of question it is asked."""
+
+    def knows(self, slot: str) -> bool: ...
+
+    def kinds(self, question: str) -> Mapping[str, float]: ...
 
 
 class Reader(Protocol):

@@ -28,7 +28,8 @@ from .watching import at
 # Bounds of work, not of belief: a canvas of four passages is denoised in the time that the embedded model was measured with.
 RIVALS = 5  # rival answers of a sub-question that are judged against passages
 JOINT = 4  # passages laid together on one canvas
-BRIDGES = 3  # entities of the best passages that become queries of the next round
+RANKED = 6  # names of these passages that are looked at for the next hop
+BRIDGES = 3  # of them, those that become queries of the next round
 PARTS = 6  # parts of a question that are asked; a page of them would take minutes and be read by nobody
 ANSWERS = 12  # rival answers that are kept of a sub-question
 
@@ -399,13 +400,12 @@ def _together(state: ResearchState, tools: Tools, question: SubQuestion, text: s
 
 
 def _bridge(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:
-    """An ENTITY slot over the passages found: the names it holds that the question does not become the next hop's queries."""
+    """The names in the passages found that lead on, and that the question does not hold, become the next hop's queries."""
     words = content(text)
     passages = [p for p in state.firm if p.id in state.fresh][:JOINT]
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.bridge"]], "bridge")
-    names = sorted(writer.answers(text, "ENTITY", passages, 3), key=lambda c: -c.probability)
-    fresh = [c.text for c in names if content(c.text) and not content(c.text) <= words]
-    bridges = list(dict.fromkeys(fresh))[:BRIDGES]
+    names = writer.bridges(text, passages, RANKED)
+    bridges = [name for name in names if content(name) and not content(name) <= words][:BRIDGES]
     slot = (f"{question.id}.bridge",)
     return ask(
         state, [Query(text=f"{name}: {text}", question=question.id, reason="bridge", slots=slot) for name in bridges]

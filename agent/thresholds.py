@@ -24,6 +24,9 @@ class Thresholds(Frozen):
     surely_open: float = Field(
         ge=0, le=1
     )  # from it on only for sections; between the two for both, and what is sure stays
+    slot_fact: float = Field(
+        ge=0, le=1
+    )  # from which a model's slot for kinds decides that what the wording leaves unsure asks for a fact
     sure_kind: float = Field(ge=0, le=1)  # from which a kind is believed
     tentative: float = Field(ge=0, le=1)  # from which a fact that may not be asked for is written
 

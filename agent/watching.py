@@ -58,6 +58,13 @@ class Shown:
         self._show(0, [_said(filled)], [kind], filled.steps)
         return filled
 
+    def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
+        self._show(0, [MASK], ["ENTITY"], 0)
+        found = self._writer.bridges(question, passages, k)
+        if found:
+            self._show(0, [words(found[0], None, is_open=True)], ["ENTITY"], 1)
+        return found
+
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         for form in range(len(pairs)):
             self._show(form, [MASK], ["CHOICE"], 0)
@@ -97,7 +104,7 @@ class Shown:
             self._watch.slots(*slots)
 
 
-def words(text: str, certainty: float, is_open: bool = False) -> tuple[Token, ...]:
+def words(text: str, certainty: float | None, is_open: bool = False) -> tuple[Token, ...]:
     """A text as tokens of one certainty, word by word."""
     return tuple(Token(text=word, open=is_open, certainty=certainty) for word in text.split()) or MASK
 

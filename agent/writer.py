@@ -19,6 +19,8 @@ from palimpsest.dlm_core.decoding.speculative import speculate
 from palimpsest.dlm_core.denoisers import embedded
 from palimpsest.dlm_core.denoisers.open import shared_denoiser
 from palimpsest.dlm_core.kinds import (
+    BRIDGE_PROMPT,
+    BRIDGE_SLOT,
     KIND_PROMPT,
     KIND_SLOT,
     RELEVANCE_PROMPT,
@@ -70,6 +72,10 @@ class ModelWriter:
         """Whether it can write words that stand in no source."""
         return self.denoiser.writes_prose
 
+    def knows(self, slot: str) -> bool:
+        """Whether it was measured how well this model fills a slot of this name: one that it never learnt it fills with noise."""
+        return f"{slot}_cases" in self.calibration.measured
+
     def seeded(self, seed: int) -> ModelWriter:
         """The same model, drawing by another seed."""
         other = copy(self)
@@ -98,6 +104,13 @@ class ModelWriter:
         """The one answer read when all `passages` lie on one canvas; [NONE] gives empty words and no passage."""
         canvas = self._canvas([question], passages, [SlotSpec(MaskKind[kind]), " ", CITE])
         return self._filled(self._side_by_side([canvas])[0], 0, passages)
+
+    def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
+        """Names that lead on, from one canvas of all passages; a model whose slot for them was not measured is asked for names."""
+        if not self.knows("bridge"):
+            return names_in(self.answers(question, "ENTITY", passages, k))
+        canvas = self._canvas([question], [_titled(p) for p in passages], [BRIDGE_PROMPT, BRIDGE_SLOT, " ", CITE])
+        return list(dict.fromkeys(r.fill.text for r in self.denoiser.rank([canvas], 0, k, self.seed)[0] if r.fill))
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
@@ -244,6 +257,11 @@ class ModelWriter:
 
 
 ASKED_TOGETHER = 6  # sentences judged on one canvas, as in training
+
+
+def names_in(found: Sequence[Candidate]) -> list[str]:
+    """What was read, each once, the likeliest first."""
+    return list(dict.fromkeys(c.text for c in sorted(found, key=lambda c: -c.probability)))
 
 
 def _starts(texts: Sequence[str]) -> range:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from palimpsest.agent.budget import READING, Clock, nobody
-from palimpsest.agent.state import Prose, Tools, Writer
+from palimpsest.agent.state import Prose, Sorting, Tools, Writer
 from palimpsest.retrieval.chunks import passages as cut
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
 from palimpsest.retrieval.index import Index, Progress, Watch
@@ -298,7 +298,9 @@ def tools(config: Config, corpus: Corpus) -> Tools:
     """What a run works with. Prose is judged by the embedded model where nobody measured what the writer's verdicts are worth."""
     writer = open_writer(config)
     numbers = numbers_of(config.model if writer.name != "embedded" else "embedded")
-    reader, records = SelectingReader(corpus, report_weights()), TableReader(corpus, record_weights())
+    kinds = writer.kinds if isinstance(writer, Sorting) and writer.knows("kind") else None
+    reader = SelectingReader(corpus, report_weights(), kinds)
+    records = TableReader(corpus, record_weights())
     foreign = unread_language if writer.name == "embedded" else _none
     prose = open_prose(config, writer)
     judge = open_model(config.model_copy(update={"model": "embedded"})) if prose and not numbers.verdict else None

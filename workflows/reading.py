@@ -30,10 +30,13 @@ def _once(pieces: Sequence[Sentence]) -> list[Sentence]:
 
 
 class SelectingReader:
-    """Plans by the wording of the question and chooses sentences with an embedder; it needs no model that writes."""
+    """Plans by the wording of the question and chooses sentences with an embedder; it needs no model that writes.
 
-    def __init__(self, embedder: Embeds, fitted: ReportWeights):
-        self._embedder, self._fitted = embedder, fitted
+    Where a model's slot for kinds was measured, `kinds` asks it: what the wording leaves unsure is a fact where the slot is sure of it.
+    """
+
+    def __init__(self, embedder: Embeds, fitted: ReportWeights, kinds: asking.Classify | None = None):
+        self._embedder, self._fitted, self._kinds = embedder, fitted, kinds
         self._known: dict[str, NDArray[np.float32]] = {}
         self._classify = asking.by_wording(fitted.kinds, self.vectors if fitted.kinds.meaning else None)
 
@@ -56,7 +59,15 @@ class SelectingReader:
 
     def _openness(self, clause: str) -> float:
         """The probability that a clause does not ask for a fact; one that asks for a figure does."""
-        return 0.0 if questions.asked_kind(clause) == "NUMBER" else 1.0 - self._classify(clause)["fact"]
+        if questions.asked_kind(clause) == "NUMBER":
+            return 0.0
+        worded = 1.0 - self._classify(clause)["fact"]
+        is_unsure = thresholds.SHIPPED.maybe_open <= worded < thresholds.SHIPPED.surely_open
+        return 0.0 if is_unsure and self._is_fact(clause) else worded
+
+    def _is_fact(self, clause: str) -> bool:
+        """Whether the model's slot for kinds is sure that a clause asks for a fact."""
+        return self._kinds is not None and self._kinds(clause)["fact"] >= thresholds.SHIPPED.slot_fact
 
     def beyond(self, question: str) -> str:
         """FUTURE or OPINION where the question asks for what no document holds; "" where that is not likely, or nothing was fitted."""

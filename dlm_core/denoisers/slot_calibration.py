@@ -58,6 +58,9 @@ class Calibration:
     kinds: dict[MaskKind, KindCalibration] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, KindCalibration] = field(default_factory=dict)
+    sign: str = (
+        "quality"  # what tells right words from wrong ones best where they stand: "quality", "probability" or "lift"
+    )
 
     def of(self, kind: MaskKind) -> KindCalibration:
         return self.kinds.get(kind, PLAIN)

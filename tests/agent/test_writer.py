@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from palimpsest.agent.asking import KINDS
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.dlm_core.denoisers import embedded_weights
-from palimpsest.dlm_core.kinds import RELEVANCE_PROMPT, RELEVANCE_SLOT, MaskKind, SlotSpec
+from palimpsest.dlm_core.kinds import (
+    BRIDGE_PROMPT,
+    BRIDGE_SLOT,
+    RELEVANCE_PROMPT,
+    RELEVANCE_SLOT,
+    MaskKind,
+    SlotSpec,
+)
 from palimpsest.dlm_core.models.embedded import EmbeddedConfig, EmbeddedModel
 from palimpsest.dlm_core.training.minilm import package_folder
 from palimpsest.retrieval.types import Passage
@@ -125,6 +134,21 @@ def test_the_kinds_of_a_question_are_one_distribution(writer: ModelWriter) -> No
     probabilities = writer.kinds("Why did the pier fall?")
     assert tuple(probabilities) == KINDS
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_what_leads_on_is_asked_as_it_was_learnt_and_only_of_a_model_that_learnt_it(
+    monkeypatch: pytest.MonkeyPatch, writer: ModelWriter
+) -> None:
+    titled = [(p.id, f"{p.source.title}. {p.text}") for p in PASSAGES]
+    slot = replace(BRIDGE_SLOT, max_length=writer.calibration.length(MaskKind.ENTITY))
+    canvas = writer.denoiser.build(["Who?"], titled, [BRIDGE_PROMPT, slot, " ", SlotSpec(MaskKind.CITE)])
+    learnt = [r.fill.text for r in writer.denoiser.rank([canvas], 0, 3)[0] if r.fill]
+    names = writer.answers("Who?", "ENTITY", PASSAGES, 3)
+    likeliest_first = [c.text for c in sorted(names, key=lambda c: -c.probability)]
+    assert writer.bridges("Who?", PASSAGES, 3) == list(dict.fromkeys(likeliest_first))
+    monkeypatch.setattr(writer, "calibration", replace(writer.calibration, measured={"bridge_cases": 60}))
+    assert writer.knows("bridge")
+    assert writer.bridges("Who?", PASSAGES, 3) == list(dict.fromkeys(learnt))
 
 
 def test_every_sentence_is_judged_beside_its_passage(writer: ModelWriter) -> None:

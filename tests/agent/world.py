@@ -68,6 +68,9 @@ class ScriptedWriter:
     def choose(self, question: str, kind: str, passages: Sequence[Passage]) -> Filled:
         return Filled(text="", passage=None, start=-1, end=-1, probability=0.0, none=1.0, steps=1)
 
+    def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
+        return [c.text for c in self.answers(question, "ENTITY", passages, k)]
+
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         return [self._verdict(claim, text) for claim, text in pairs]
 

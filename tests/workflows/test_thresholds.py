@@ -145,6 +145,18 @@ def pin_what_is_asked() -> None:
     decides(False in plan(0.94), False in plan(0.96))
 
 
+def pin_where_the_slot_for_kinds_decides() -> None:
+    """Where the wording is unsure a sure slot makes it a fact; where the wording is sure the slot is not asked."""
+
+    def asks_for_sections(openness: float, slot: float) -> bool:
+        asked = reader(kinds=fact(1 - openness))
+        sorted_by = SelectingReader(Nearness(), asked._fitted, lambda _: {"fact": slot})
+        return any(q.is_open for q in sorted_by.plan("Who built the barge?"))
+
+    decides(asks_for_sections(0.6, 0.89), asks_for_sections(0.6, 0.91))
+    assert asks_for_sections(0.96, 0.99)
+
+
 def pin_the_kind_of_a_question() -> None:
     def kind(probability: float) -> str:
         return asking.asked("Who?", lambda _: {"fact": probability, "reason": 0.3, "how": 0.2}).kind

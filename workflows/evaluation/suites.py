@@ -201,6 +201,10 @@ class Counted:
         self.canvases += 1
         return self._writer.choose(question, kind, passages)
 
+    def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
+        self.canvases += 1
+        return self._writer.bridges(question, passages, k)
+
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         self.canvases += len(pairs)
         return self._writer.verdicts(pairs)

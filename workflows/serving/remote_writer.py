@@ -62,6 +62,10 @@ class RemoteWriter:
     def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled:
         return self._ask("/v1/choose", {"question": question, "kind": kind, "passages": _dumped(passages)}, Filled)
 
+    def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
+        found = self.answers(question, "ENTITY", passages, k)
+        return list(dict.fromkeys(c.text for c in sorted(found, key=lambda c: -c.probability)))
+
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         found: list[Verdict] = []
         for part in _parts(pairs, PAIRS):

@@ -51,6 +51,9 @@ class FakeWriter:
     def choose(self, question: str, kind: Kind, passages: Sequence[Passage]) -> Filled:
         return Filled(text="", passage=None, start=-1, end=-1, probability=0.0, none=0.9, steps=1)
 
+    def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
+        return []
+
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         return [Verdict(supports=0.8, refutes=0.1, silent=0.1) for _ in pairs]
 
