@@ -170,9 +170,9 @@ def alone(run: Run, plan: Plan, material: Material, share: Share, first: int) ->
         number += 1
 
 
-def train(run: Run, say: Callable[[dict[str, float]], None]) -> EmbeddedModel:
-    """Train until the budget is spent; returns the averaged model."""
-    plan, material = Plan.read(run.plan), Material.load(run.data)
+def train(run: Run, say: Callable[[dict[str, float]], None], material: Material | None = None) -> EmbeddedModel:
+    """Train until the budget is spent, on `material` or what `run.data` holds; returns the averaged model."""
+    plan, material = Plan.read(run.plan), material or Material.load(run.data)
     share = Share.new()
     feed = Feed(run, plan, material, share, torch.device(run.device)) if run.workers else None
     torch.manual_seed(run.seed)
