@@ -34,18 +34,29 @@ _TURNS = regex.compile(
 )  # what is denied ends here
 
 
-def without_denial(sentence: str, at: int) -> str:
-    """The sentence without the words of denial in the clause around the place `at`; the same where it has none."""
+def without_denial(sentence: str, at: int | None = None) -> str:
+    """The sentence without its words of denial, or those in the clause around the place `at`; the same where it has none."""
     kept = [m.span() for m in _ASSERTS.finditer(sentence)]
-    turns = [m.start() for m in _TURNS.finditer(sentence)]
-    first, last = (
-        max((t for t in turns if t <= at), default=0),
-        min((t for t in turns if t > at), default=len(sentence)),
-    )
+    first, last = (0, len(sentence)) if at is None else _clause(sentence, at)
     for match in reversed(list(_PROPOSED.finditer(sentence, first, last))):
         if not any(start <= match.start() < end for start, end in kept):
             sentence = f"{sentence[: match.start()].rstrip()} {sentence[match.end() :].lstrip()}"
     return sentence.strip()
+
+
+def _clause(sentence: str, at: int) -> tuple[int, int]:
+    turns = [m.start() for m in _TURNS.finditer(sentence)]
+    return max((t for t in turns if t <= at), default=0), min((t for t in turns if t > at), default=len(sentence))
+
+
+def denials(writer: Writer, numbers: Numbers, claim: str, texts: Sequence[str]) -> list[bool]:
+    """For each text whether it denies the claim: by half the gain that is asked of two wordings."""
+    bare = [without_denial(text) for text in texts]
+    doubtful = [n for n, text in enumerate(texts) if bare[n] != text.strip()] if numbers.denial else []
+    judged = writer.verdicts([(claim, text) for n in doubtful for text in (texts[n], bare[n])]) if doubtful else []
+    gains = [_gain(*judged[n : n + 2]) for n in range(0, len(judged), 2)]
+    found = {n for n, gain in zip(doubtful, gains, strict=True) if 2 * gain >= numbers.denial}
+    return [n in found for n in range(len(texts))]
 
 
 def denied(

@@ -10,7 +10,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Passage, Source
 
 from .draft import Support
-from .drafting import is_listed, list_open, refer
+from .drafting import is_listed, list_open, refer, slot_of
 from .premises import contradiction
 from .selection import FUTURE, OPINION
 from .state import Event, ResearchState, Steps, SubQuestion, Tools
@@ -41,16 +41,21 @@ def say(state: ResearchState, tools: Tools) -> Steps:
 def _taken_for_granted(state: ResearchState, tools: Tools) -> Steps:
     """Name the sentence that contradicts what the question takes for granted, for every part that was asked in its own words."""
     for question in (q for q in state.questions if not q.depends_on):
-        found = contradiction(tools.writer, tools.numbers, question.text, _read_for(state, question))
+        said = contradiction(tools.writer, tools.numbers, question.text, _read_for(state, question))
         name = f"premise.{question.text}"
-        if found is None or is_listed(state, name):
+        if said is None or is_listed(state, name) or _is_answer(state, said):
             continue
-        said = found.sentence
         support = Support(passage=said.id, quote=said.text, start=said.start, end=said.end)
         line = f"What the question takes for granted may not hold: “{said.source.title}” says “{said.text}”"
         state = list_open(refer(state, said), name, line, support)
         yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id, "limit": "premise"})
     return state
+
+
+def _is_answer(state: ResearchState, sentence: Passage) -> bool:
+    """Whether an answer that stands was read in this sentence."""
+    read = [s for q in state.facts for s in slot_of(state, q).support[:1]]
+    return any(s.passage == sentence.id and sentence.start <= s.start and s.end <= sentence.end for s in read)
 
 
 def _read_for(state: ResearchState, question: SubQuestion) -> list[Passage]:

@@ -7,33 +7,34 @@ hold most of its words are judged, and where one of them says it, nothing is con
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+from palimpsest.retrieval.lexical import tokens
 from palimpsest.retrieval.types import Passage
 
-from .evidence_text import content, overlap, sentences_of, slice_of
+from .denials import denials
+from .evidence_text import content, sentences_of, slice_of
 from .numbers import Numbers
 from .questions import granted
 from .state import Writer
 
 
-class Contradiction(NamedTuple):
-    """A sentence that says otherwise, and the model's probability of that."""
+def contradiction(writer: Writer, numbers: Numbers, question: str, passages: Sequence[Passage]) -> Passage | None:
+    """The sentence that most surely contradicts what a question takes for granted; None where one says it, or none is sure.
 
-    sentence: Passage
-    probability: float
-
-
-def contradiction(writer: Writer, numbers: Numbers, question: str, passages: Sequence[Passage]) -> Contradiction | None:
-    """The sentence that most surely contradicts what a question takes for granted; None where one says it, or none is sure."""
+    One that says the contrary is refuting, one that denies it says it without its words of denial.
+    """
     claim = granted(question) if numbers.premise else ""
     spoken = [s for p in passages for s in _sentences(p) if _is_about(question, claim, s, numbers)] if claim else []
-    verdicts = writer.verdicts([(claim, s.text) for s in spoken]) if spoken else []
-    if not verdicts or max(v.supports for v in verdicts) >= numbers.granted:
+    if not spoken:
         return None
-    sentence, verdict = max(zip(spoken, verdicts, strict=True), key=lambda held: held[1].refutes)
-    return Contradiction(sentence, verdict.refutes) if verdict.refutes >= numbers.premise else None
+    texts = [s.text for s in spoken]
+    deny = denials(writer, numbers, claim, texts)
+    judged = list(zip(writer.verdicts([(claim, text) for text in texts]), deny, spoken, strict=True))
+    if any(verdict.supports >= numbers.granted and not is_denial for verdict, is_denial, _ in judged):
+        return None
+    against = [(v.refutes, s) for v, is_denial, s in judged if is_denial or v.refutes >= numbers.premise]
+    return max(against, key=lambda held: held[0])[1] if against else None
 
 
 def _sentences(passage: Passage) -> list[Passage]:
@@ -44,4 +45,10 @@ def _is_about(question: str, claim: str, sentence: Passage, numbers: Numbers) ->
     """Whether a sentence, with the title of its source, names what the question names, and holds most of what is claimed."""
     titled = content(f"{sentence.source.title} {sentence.text}")
     names = [question[s:e] for s, e, kind in typed_spans(question) if kind is MaskKind.ENTITY]
-    return overlap(content(claim), sentence.text) >= numbers.premise_words and all(content(n) <= titled for n in names)
+    return _share(claim, sentence.text) >= numbers.premise_words and all(content(n) <= titled for n in names)
+
+
+def _share(claim: str, text: str) -> float:
+    """The share of a claim's words that a text holds in some form: "close" in "closed"."""
+    wanted, held = (set(tokens(" ".join(sorted(content(words))))) for words in (claim, text))
+    return len(wanted & held) / len(wanted) if wanted else 0.0

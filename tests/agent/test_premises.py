@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from palimpsest.agent.premises import contradiction
@@ -15,6 +17,7 @@ FALSE = [  # a question, and a sentence that contradicts what it takes for grant
     ("Why was the Selm viaduct demolished?", "The Selm viaduct was never demolished."),
     ("How did Greta Holt win the trial?", "Greta Holt lost the trial."),
     ("When did the Carrick mine close?", "The Carrick mine did not close."),
+    ("Why did the Orta line shut?", "The Orta line never shut."),
     ("Why did the Lund choir refuse the prize?", "The Lund choir accepted the prize gladly."),
 ]
 TRUE = [
@@ -25,7 +28,7 @@ TRUE = [
     ("When did the Carrick mine open?", "The Carrick canal froze in 1984."),
 ]
 ASKED = "Why did the Orta mill close in 1990?"
-OPENED = passage("The Orta mill opened in 1990, and it did not close since.", "Orta mill", "2020")
+OPENED = passage("The Orta mill opened in 1990, close to the lake.", "Orta mill", "2020")
 NO, YES = Verdict(supports=0.1, refutes=0.8, silent=0.1), Verdict(supports=0.8, refutes=0.1, silent=0.1)
 
 
@@ -37,7 +40,7 @@ def model() -> ModelWriter:
 def test_the_model_sees_some_false_premises_and_no_true_one_as_false(model: ModelWriter) -> None:
     """It sees about half of them; on 345 ordinary questions of three sets it was wrong on 5."""
     seen = [q for q, said in FALSE if contradiction(model, NUMBERS, q, [passage(said)])]
-    assert len(seen) >= 2, seen
+    assert len(seen) >= 4, seen
     assert [q for q, said in TRUE if contradiction(model, NUMBERS, q, [passage(said)])] == []
 
 
@@ -56,6 +59,30 @@ def test_a_contradiction_is_said_with_its_sentence_and_its_source() -> None:
     shown = asked(NO)
     assert f"takes for granted may not hold: “Orta mill” says “{OPENED.text}” [1]" in shown
     assert "1. Orta mill." in shown.split("## Sources")[1]
+
+
+class Doubter(ScriptedWriter):
+    """Refutes what a question takes for granted, and nothing else."""
+
+    def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+        return [NO if claim.startswith("did") else YES for claim, _ in pairs]
+
+
+def test_the_sentence_that_the_answer_was_read_in_contradicts_nothing() -> None:
+    read = report(research(ASKED, Doubter({"close in 1990": r"mill (opened)"}), Shelf(OPENED))[1])
+    assert "**opened**" in read
+    assert "takes for granted" not in read
+    assert "takes for granted" in report(research(ASKED, Doubter({}), Shelf(OPENED))[1])
+
+
+def test_a_denial_contradicts_where_it_says_it_without_its_words_of_denial() -> None:
+    held = passage("The Orta mill did not close in 1990.")
+    unsure, sure = Verdict(supports=0.5, refutes=0.4, silent=0.1), Verdict(supports=0.9, refutes=0.0, silent=0.1)
+    for bare, found in ((sure, held.text), (unsure, None)):
+        writer = ScriptedWriter({})
+        writer.enqueue(unsure, bare, unsure)
+        said = contradiction(writer, NUMBERS, ASKED, [held])
+        assert (said.text if said else None) == found
 
 
 def test_a_sentence_that_says_it_silences_all_others() -> None:
