@@ -179,7 +179,7 @@ class Denoiser:
             return Scored(spans=joint.nan_to_num(nan=-torch.inf, neginf=-torch.inf))
         joint = legal(joint, limit, kind)
         calibrated, gate = self.calibration.of(kind), self.model.copy_share(states[:1])[0]
-        answered = calibrated.answered(gate)
+        answered = calibrated.answered(gate) + self.calibration.several * _has_several(canvas)
         none = torch.tensor(-torch.inf) if slot.spec.required else F.logsigmoid(-answered)
         spans = (calibrated.spans(joint) + F.logsigmoid(answered)).nan_to_num(nan=-torch.inf)
         quality = self._quality(canvas, slot, states[0], evidence, spans, none, gate)
@@ -235,6 +235,11 @@ def _side_by_side(parts: Sequence[Encoded]) -> tuple[KeyValues, Tensor | None]:
 
     layers = [(padded(n, 0), padded(n, 1)) for n in range(len(parts[0].past))]
     return layers, torch.arange(int(lengths.max())) < lengths[:, None]
+
+
+def _has_several(canvas: Canvas) -> bool:
+    """Whether passages of several names lie on a canvas."""
+    return len({s.name for s in canvas.segments if s.role is Role.EVIDENCE}) > 1
 
 
 def draft_start(canvas: Canvas) -> int:

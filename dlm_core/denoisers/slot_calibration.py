@@ -58,6 +58,7 @@ class Calibration:
     kinds: dict[MaskKind, KindCalibration] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, KindCalibration] = field(default_factory=dict)
+    several: float = 0.0  # added to the log-odds of an answer where several passages lie on one canvas
     sign: str = (
         "quality"  # what tells right words from wrong ones best where they stand: "quality", "probability" or "lift"
     )
