@@ -44,7 +44,9 @@ def _lacks(
     lacks = [f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent]
     lacks += [f"{thing}, {attribute}: no sentence found says it" for thing, attribute in empty if thing not in silent]
     if reader is not None:
-        lacks += _uncovered(reader, question, [*texts, *titles])
+        if unspoken := _uncovered(reader, question, [*texts, *titles]):
+            named = ", ".join(f"“{piece}”" for piece in unspoken)
+            lacks.append(f"Of the question's words, nothing quoted here uses {named}")
         lacks += _unreported(state, reader, question)
     if question.form == "list":
         lacks.append("The list holds what the passages that were read name; it may be incomplete")
@@ -62,8 +64,7 @@ def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> l
         for number, piece in enumerate(pieces)
         if (own := words[number] - set().union(*words[:number], *words[number + 1 :])) and not own & held
     ]
-    far = [piece for piece in alone if not reader.is_near(piece, texts)]
-    return [f"“{piece}”: nothing that is quoted here speaks of it" for piece in far[:MOST_NAMED]]
+    return [piece for piece in alone if not reader.is_near(piece, texts)][:MOST_NAMED]
 
 
 def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> list[str]:

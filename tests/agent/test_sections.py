@@ -260,7 +260,7 @@ def test_a_part_of_the_question_that_nothing_speaks_of_is_named() -> None:
             return [plan]
 
     shown = report(run(Parts(), SALT, WIND, CREW))
-    assert "“monsoon rain”: nothing that is quoted here speaks of it" in shown
+    assert "Of the question's words, nothing quoted here uses “monsoon rain”" in shown
     assert "“shapes salt on the lake”" not in shown
 
 
