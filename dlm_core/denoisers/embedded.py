@@ -33,6 +33,7 @@ class Encoded:
     past: list[tuple[Tensor, Tensor]]
 
 
+LIFT = "lift"  # the sign of a calibration that asks for the lift by evidence
 Key = tuple[tuple[int, ...], ...]  # the tokens a segment's state depends on: the question's, and its own
 
 
@@ -189,6 +190,9 @@ class Denoiser:
         self, canvas: Canvas, slot: Slot, state: Tensor, evidence: Tensor, spans: Tensor, none: Tensor, gate: Tensor
     ) -> Tensor | None:
         """The probability that what stands in a slot that copies is right, or, of an open one, what would be written."""
+        if self.calibration.sign == LIFT:
+            slope, offset = self.calibration.lift
+            return (slope * lift(canvas, slot, spans, none) + offset).sigmoid()
         if self.model.quality is None:
             return None
         inputs = quality_inputs(canvas, slot, state, evidence, spans, none, gate)
@@ -209,6 +213,17 @@ def quality_inputs(
     first, last = best // width, best // width + best % width
     pointed = evidence[first, 0] + evidence[min(last, len(evidence) - 1), 1]
     return torch.cat([state, pointed]), features(spans, none, now, gate, stands)
+
+
+def lift(canvas: Canvas, slot: Slot, spans: Tensor, none: Tensor) -> Tensor:
+    """How much likelier the words that stand in a slot are by the evidence than the best others: nats, at most 0; of an open one 0."""
+    where = slice(slot.start, slot.end)
+    if bool(canvas.open[where].any()):
+        return torch.zeros(())
+    words = canvas.tokens[where][canvas.tokens[where] != canvas.marks.delete]
+    is_none = words.numel() > 0 and int(words[0]) == canvas.marks.none
+    now = standing(spans, none, canvas.tokens[: len(spans)], words, is_none)
+    return (now - torch.maximum(spans.max(), none)).clamp(-30.0, 0.0)
 
 
 def _hold(wanted: dict[Key, tuple[Canvas, Segment]], have: dict[Key, Encoded], old: Held | None) -> Held:

@@ -59,9 +59,9 @@ class Calibration:
     measured: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, KindCalibration] = field(default_factory=dict)
     several: float = 0.0  # added to the log-odds of an answer where several passages lie on one canvas
-    sign: str = (
-        "quality"  # what tells right words from wrong ones best where they stand: "quality", "probability" or "lift"
-    )
+    sign: str = "quality"  # what tells right words from wrong ones where they stand: the "quality" head, or the "lift"
+    lift: tuple[float, float] = (1.0, 0.0)  # slope and offset that turn a lift into log-odds that the words are right
+    turn: float = 0.0  # by how many log-odds an edit that nobody asked for must turn the verdict on its sentence
 
     def of(self, kind: MaskKind) -> KindCalibration:
         return self.kinds.get(kind, PLAIN)
@@ -84,7 +84,8 @@ class Calibration:
             stored = json.loads(path.read_text())
             kinds = {MaskKind[name]: KindCalibration(**values) for name, values in stored.pop("kinds").items()}
             answers = {name: KindCalibration(**values) for name, values in stored.pop("answers", {}).items()}
-            return Calibration(**stored, kinds=kinds, answers=answers)
+            lift = tuple(stored.pop("lift", (1.0, 0.0)))
+            return Calibration(**stored, lift=lift, kinds=kinds, answers=answers)
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as exc:
             raise ValueError(f"{path.name} is damaged ({exc!r})") from exc
 

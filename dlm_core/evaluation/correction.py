@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,10 +88,10 @@ def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> di
     """The whole of active remasking: nobody says which words of a claim are wrong.
 
     Its names and figures stand in slots. Of a claim that the evidence is not read to support, each slot whose quality is below the
-    calibrated doubt is opened on a branch of its own and denoised from the evidence; the branch that the evidence is read to support
-    best stays, if that is better than before. So for `rounds` rounds. `exact`: the claim became the right one. `untouched_kept`: words
-    that were right and are still there. `auroc`: of quality as a sign of a span that may stay. `oscillating`: claims the last round
-    changed.
+    calibrated doubt is opened on a branch of its own and denoised from the evidence; the branch on which the verdict turns furthest
+    towards support stays, if it turns as far as was calibrated. So for `rounds` rounds. `exact`: the claim became the right one.
+    `untouched_kept`: words that were right and are still there. `auroc`: of quality as a sign of a span that may stay. `oscillating`:
+    claims the last round changed.
     """
     made = [written(denoiser, r["wrong"], r["evidence"]) for r in rows]
     usable = [(r, *m) for r, m in zip(rows, made, strict=True) if m]
@@ -113,9 +114,9 @@ def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> di
         tried = in_batches([c for _, c in branches], lambda batch: _denoised(denoiser, batch))
         after = [usable[n][1].text(c, denoiser, usable[n][2]) for (n, _), c in zip(branches, tried, strict=True)]
         judged = _support(denoiser, after, [evidence[n] for n, _ in branches])
-        changed = set[int]()
+        changed, before = set[int](), [score for score, _ in support]
         for (n, _), canvas, text, new in zip(branches, tried, after, judged, strict=True):
-            if text != texts[n] and new[0] > support[n][0]:
+            if text != texts[n] and new[0] > support[n][0] and new[0] - before[n] >= denoiser.calibration.turn:
                 texts[n], canvases[n], support[n] = text, canvas, new
                 changed.add(n)
         moved = len(changed)
@@ -135,9 +136,15 @@ def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> di
 
 
 def _support(denoiser: Denoiser, claims: Sequence[str], evidence: Sequence[str]) -> list[tuple[float, bool]]:
-    """How far the evidence is read to support each claim rather than to contradict it, and whether support is the verdict."""
+    """Log-odds that the evidence supports each claim less those that it contradicts it, and whether support is the verdict."""
     verdicts = stances(denoiser, list(zip(claims, evidence, strict=True)))
-    return [(supports - refutes, supports == max(supports, refutes, silent)) for supports, refutes, silent in verdicts]
+    return [(_odds(s) - _odds(r), s == max(s, r, silent)) for s, r, silent in verdicts]
+
+
+def _odds(share: float) -> float:
+    """Log-odds, within those of one in ten thousand."""
+    inside = min(max(share, 1e-4), 1 - 1e-4)
+    return math.log(inside / (1 - inside))
 
 
 def _quality(guess: Guess, canvas: Canvas) -> list[float]:

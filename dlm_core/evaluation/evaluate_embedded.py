@@ -88,6 +88,13 @@ def _claim_only(denoiser: Denoiser, files: Files) -> Figures | None:
     return {"accuracy": verdicts.claim_only(read_rows(files.train / "fever_pairs.jsonl.gz"), contrast)}
 
 
+def _shared_words(denoiser: Denoiser, files: Files) -> Figures | None:
+    contrast = files.all(*SYMMETRIC)
+    if not contrast or files.train is None:
+        return None
+    return {"accuracy": verdicts.shared_words(read_rows(files.train / "fever_pairs.jsonl.gz"), contrast)}
+
+
 def _step_times(denoiser: Denoiser, files: Files) -> Figures:
     return step_times(denoiser, (256, 1024, 2048))
 
@@ -100,6 +107,7 @@ TESTS: dict[str, Test] = {
     "hotpotqa, two documents among eight": _multi_hop,
     "stance, symmetric FEVER": _rows(verdicts.stance, *SYMMETRIC),
     "stance, claim-only baseline": _claim_only,
+    "stance, shared-words baseline": _shared_words,
     "stance, FM2": _with_corpus(verdicts.fool_me_twice, "fm2_claims", "fm2_corpus"),
     "stance, Climate-FEVER sentences": _with_corpus(verdicts.sentences, "climate_fever_claims", "climate_fever_corpus"),
     "stance, WiCE chunks": _rows(verdicts.chunks, "wice_oracle_chunks_claim_dev", "wice_oracle_chunks_claim_test"),

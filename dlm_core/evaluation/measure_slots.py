@@ -2,9 +2,9 @@
 
     python -m palimpsest.dlm_core.evaluation.measure_slots --apart FOLDER --answers TRAIN [--weights FOLDER] [--count 100]
 
-The agent asks a slot only where its cases were counted (`agent.writer.knows`). Besides, three signs that an answer is wrong are held
-against each other: its probability, the quality head, and the lift by evidence (its log-probability from the passage less that from its
-own words alone); the one with the greatest mean AUROC over both sets is `sign`, the default. No weight is changed.
+The agent asks a slot only where its cases were counted (`agent.writer.knows`). Besides, three signs that a given answer is wrong are
+held against each other: its probability, the quality head, and the lift by evidence (its log-probability from the passage less that
+from its own words alone); the one with the greatest mean AUROC over both sets is named. No weight is changed.
 """
 
 from __future__ import annotations
@@ -158,9 +158,9 @@ def main() -> None:
     measured |= signs
     for name, value in measured.items():
         print(f"{name:34}{value:9.3f}")
-    print(f"sign: {sign}")
+    print(f"the best sign of a given answer: {sign}")
     old = denoiser.calibration
-    write(replace(old, sign=sign, measured={**old.measured, **measured}), args.weights)
+    write(replace(old, measured={**old.measured, **measured}), args.weights)
 
 
 if __name__ == "__main__":

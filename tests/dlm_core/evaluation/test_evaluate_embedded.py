@@ -12,7 +12,7 @@ import pytest
 from palimpsest.dlm_core.denoisers import embedded_weights
 from palimpsest.dlm_core.evaluation.correction import _untouched, written
 from palimpsest.dlm_core.evaluation.evaluate_embedded import TESTS, main, step_times
-from palimpsest.dlm_core.evaluation.verdicts import claim_only, silent_pairs
+from palimpsest.dlm_core.evaluation.verdicts import claim_only, shared_words, silent_pairs
 from palimpsest.dlm_core.metrics import auroc, calibration, difference, exact, f1, normalise, sari
 
 
@@ -58,6 +58,21 @@ def test_the_claim_only_baseline_finds_a_leak() -> None:
     ]
     rows = [{"claim": "never x", "label": "REFUTES"}, {"claim": "is x", "label": "SUPPORTS"}]
     assert claim_only(train, rows) == 100.0
+
+
+def test_the_shared_words_baseline_calls_true_what_repeats_its_evidence() -> None:
+    """Fitted where three of four words are enough and two are not; a denial that repeats every word is called true."""
+    train = [
+        {"claim": "oak boats float well", "evidence": "oak boats float", "label": "entailment"},
+        {"claim": "oak boats float well", "evidence": "oak boats", "label": "not_entailment"},
+    ] * 3
+    rows = [
+        {"claim": "oak boats float well", "evidence": "all oak boats float well", "label": "SUPPORTS"},
+        {"claim": "oak boats float well", "evidence": "no oak boats float well", "label": "REFUTES"},
+        {"claim": "oak boats float well", "evidence": "bread rises", "label": "REFUTES"},
+        {"claim": "oak boats float well", "evidence": "oak boats", "label": "REFUTES"},
+    ]
+    assert shared_words(train, rows) == 75.0
 
 
 def test_auroc_ends_on_scores_that_are_no_numbers() -> None:
@@ -133,7 +148,7 @@ def test_every_test_of_the_command_runs_and_tells_figures(tmp_path: Path, capsys
     only = [name for name in TESTS if name != "milliseconds a step"]
     main(["--data", str(rows_of(tmp_path)), "--limit", "2", "--json", str(out), "--only", *only])
     written = json.loads(out.read_text())
-    assert set(written) == set(only) - {"stance, claim-only baseline"}
+    assert set(written) == set(only) - {"stance, claim-only baseline", "stance, shared-words baseline"}
     for figures in written.values():
         assert figures["seconds"] > 0
         assert all(isinstance(v, float | int) for v in figures.values())
