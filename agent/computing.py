@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,6 +24,7 @@ MOST_ROWS = 20_000  # of a table that is computed over: each is cited
 BLANK = frozenset({"", "-", "–", "—", "n/a", "na", "null", "none", "nan", ".", "…", "?", "tbd"})
 _YEAR = re.compile(r"(?:1[5-9]|20|21)\d\d")
 _ISO = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
+_MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])")
 _NUMBER = re.compile(r"\d[\d.,’'\u00a0\u202f]*\d|\d")
 _JOIN = "; "
 
@@ -120,9 +122,16 @@ def meets(row: Row, condition: Condition) -> bool:
     ours, bound = (_amount(_with_unit(text, unit)) for text in (cell.text, condition.values[0]))
     if ours is None or bound is None:
         return False
-    return {"above": ours > bound, "below": ours < bound, "from": ours >= bound, "to": ours <= bound}[
-        condition.relation
-    ]
+    last = bound + _days(condition.values[0])  # "after 2024" begins with 2025
+    return {"above": ours > last, "below": ours < bound, "from": ours >= bound, "to": ours <= last}[condition.relation]
+
+
+def _days(text: str) -> int:
+    """How many days a year or a month has behind its first; 0 for a day, and for what is no date."""
+    text = text.strip()
+    if month := _MONTH.fullmatch(text):
+        return calendar.monthrange(int(month[1]), int(month[2]))[1] - 1
+    return 365 if _YEAR.fullmatch(text) else 0
 
 
 def _amount(text: str) -> float | None:

@@ -264,22 +264,20 @@ def _name_values(meant: Meant, table: Table) -> None:
 
 
 def _name_dates(meant: Meant, question: str, table: Table) -> None:
-    """Cells that are the day, or lie in the month, that the question names, however either is written."""
+    """Cells that are the day, or lie in the month, that the question names, or before or after it, however either is written."""
+    dated = [c for c in table.columns if content_of(values_of(table, c)) == "date"]
     for start, end in figures.date_places(question):
         places = {n for n, t in enumerate(meant.tokens) if start <= t.start < end}
         wanted = iso(question[start:end])
-        if (
-            len(wanted) <= YEAR
-            or _NUMERIC_DATE.fullmatch(question[start:end])
-            or not places
-            or _relation(meant.tokens, min(places))[0]
-        ):
+        if len(wanted) <= YEAR or _NUMERIC_DATE.fullmatch(question[start:end]) or not places:
             continue
-        for column in table.columns:
-            values = values_of(table, column)
-            if content_of(values) != "date":
-                continue
-            if within := [v for v in dict.fromkeys(values) if wanted[:YEAR] in v and iso(v).startswith(wanted)]:
+        relation, words = _relation(meant.tokens, min(places))
+        if relation and len(dated) == 1:
+            meant.conditions.append(Condition(column=dated[0], relation=relation, values=(wanted,)))
+            meant.used |= {*places, *words}
+        for column in () if relation else dated:
+            values = dict.fromkeys(values_of(table, column))
+            if within := [v for v in values if wanted[:YEAR] in v and iso(v).startswith(wanted)]:
                 meant.values.setdefault(column, []).extend(within)
                 meant.used |= places
                 break

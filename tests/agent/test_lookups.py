@@ -252,3 +252,33 @@ def test_a_month_is_the_same_on_every_day_that_it_is_read() -> None:
     dated = table("Event,Day\nFair,2024-05-02\nRace,2024-05\nFeast,2024-06", "Events")
     asked = Computation(table=dated.id, operation="first", column="Day", named="Event", title="Events")
     assert compute(asked, dated).text == "Race"
+
+
+LEVELS = (
+    "Day,Level,Visitors\n2023-11-30,212,18\n2024-01-31,230,25\n2024-02-01,198,31\n2024-02-29,201,12\n2024-03-01,190,7"
+)
+
+
+def visitors(question: str) -> str:
+    levels = table(LEVELS, "Wells of Orrin")
+    found = ask(question, "total", levels)
+    assert isinstance(found, Reading), found
+    return found.text
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("How many visitors in total came in February 2024?", "43"),
+        ("How many visitors in total came before February 2024?", "43"),
+        ("How many visitors in total came after February 2024?", "7"),
+        ("How many visitors in total came since February 2024?", "50"),
+        ("How many visitors in total came until February 2024?", "86"),
+        ("How many visitors in total came after 1 February 2024?", "19"),
+        ("How many visitors in total came after 2023?", "75"),
+        ("How many visitors in total came before 2024?", "18"),
+        ("How many visitors in total came between 31 January 2024 and 1 February 2024?", "56"),
+    ],
+)
+def test_dates_in_words_name_rows_and_bound_them(question: str, wanted: str) -> None:
+    assert visitors(question).startswith(wanted)
