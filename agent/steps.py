@@ -185,7 +185,9 @@ def weigh(state: ResearchState, tools: Tools) -> Steps:
 
 
 def unread(state: ResearchState, question: SubQuestion) -> list[Passage]:
-    return [p for p in state.firm if f"{question.id}/{p.id}" not in state.read]
+    """What is held and not yet read for a question; of what an open question found only what stands as near as a fact's own finds."""
+    far = {f.passage for f in state.finds} - {f.passage for f in state.finds if f.rank <= state.budget.passages}
+    return [p for p in state.firm if f"{question.id}/{p.id}" not in state.read and p.id not in far]
 
 
 def read(

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from palimpsest.agent.draft import moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.loop import amend, begin, route
-from palimpsest.agent.state import Budget, Query, ResearchState, Verdict
+from palimpsest.agent.questions import subquestions
+from palimpsest.agent.state import Budget, Find, Query, ResearchState, Verdict
+from palimpsest.agent.steps import unread
 from palimpsest.retrieval.types import Failure
 
 from .world import ScriptedWriter, Shelf, finish, passage, report, research, tools
@@ -289,3 +291,20 @@ def test_an_answer_loses_nothing_because_other_passages_were_found_too(before: i
         return after.graph.answers("q1")[0].belief
 
     assert belief(before) == belief(0)
+
+
+def test_of_what_an_open_question_found_a_fact_reads_the_nearest_and_what_a_person_brought() -> None:
+    near, far, brought = (
+        passage("Salt is near.", "Near"),
+        passage("Salt is far.", "Far"),
+        passage("Salt is mine.", "Mine"),
+    )
+    finds = tuple(Find(passage=p.id, query="salt", rank=rank, score=1.0) for p, rank in ((near, 8), (far, 9)))
+    held = ResearchState(question="salt?", evidence=(near, far, brought), finds=finds, budget=Budget(passages=8))
+    assert unread(held, subquestions("Where is salt?")[0]) == [near, brought]
+    again = Find(passage=far.id, query="far salt", rank=1, score=1.0)
+    assert unread(held.model_copy(update={"finds": (*finds, again)}), subquestions("Where is salt?")[0]) == [
+        near,
+        far,
+        brought,
+    ]
