@@ -8,7 +8,7 @@ from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, following, limits, person, prose, sections
+from . import blocks, following, limits, listing, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
 from .drafting import give_up, is_listed, list_open, revised, slot_of, write_answers
@@ -24,6 +24,7 @@ def revise(state: ResearchState, tools: Tools) -> Steps:
     """Write what is believed into the answers, and what was chosen into the sections of an open report."""
     state = yield from write_answers(state, tools)
     for question in (q for q in state.questions if state.version == 1 and _wants_sections(state, q)):
+        state = yield from listing.write(state, tools, question)
         state = yield from sections.write(state, tools, question)
         yield state
     return (yield from following.write(state, tools))

@@ -38,6 +38,7 @@ class Numbers(Frozen):
     established: float = 0.5  # the least probability with which an answer is written
     unsure: float = 0.5  # an answer believed less than this sends the search on over bridges
     least: float = 0.0  # the least probability with which a span becomes a rival answer
+    listed: float = 0.5  # the least probability with which something is read as an entry of a list
     agreeing: float = 0.5  # the least probability of a reading that counts as agreement
     disputed: float = 0.5  # the least probability with which other words are read in a claim's place
     supported: float = 0.5  # a verdict from which a sentence is taken to say the claim

@@ -86,7 +86,7 @@ def _begin(
     state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit], chosen: Sequence[Chosen]
 ) -> Events:
     """The outline first, then its sections, then *In short*: the best of what no section needs. A comparison has its table ahead."""
-    chosen = _not_standing(state, chosen)
+    chosen = remaining(_not_standing(state, chosen), [_where_it_is(s.support[0]) for s in cells(state)])
     if question.form == "comparison":
         columns = question.attributes or _columns(reader, question, chosen)
         state, used = forms.table(state, reader, question, columns, hits, chosen)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import pairwise
 from typing import Any
 
-from palimpsest.agent import prose, tabling
-from palimpsest.agent.draft import COPIED, Block, Span, moved
+from palimpsest.agent import listing, prose, tabling
+from palimpsest.agent.draft import COPIED, Block, Span, Support, moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.state import ResearchState
@@ -280,6 +280,8 @@ def _table_problems(block: Block, state: ResearchState) -> list[str]:
     question = next((q for q in state.questions if q.id == block.about), None)
     if not rows or question is None or [s.id for row in rows for s in row] != list(cells):
         return [f"table {block.id} is not made of its cells"]
+    if question.form == "list":
+        return _list_problems(block, rows)
     (corner, *columns), *others = rows
     problems = [] if tuple(row[0].text for row in others) == question.things else [f"table {block.id} has other rows"]
     asked = {name[:1].upper() + name[1:] for name in question.attributes}
@@ -292,6 +294,25 @@ def _table_problems(block: Block, state: ResearchState) -> list[str]:
             f"table {block.id} holds words of the program's where a source's belong, or the other way round"
         )
     return problems
+
+
+def _list_problems(block: Block, rows: Sequence[Sequence[Span]]) -> list[str]:
+    """The head of a list is the program's, and each entry stands in the sentence beside it."""
+    head, *entries = rows
+    if tuple(s.text for s in head) != listing.HEADER or any(s.kind != "FIXED" for s in head):
+        return [f"table {block.id} has another head than a list"]
+    problems = []
+    for row in entries:
+        places = [s.support[0] for s in row if s.kind in COPIED and s.support]
+        if len(row) != 2 or len(places) != 2 or not _is_within(*places):
+            problems.append(
+                f"table {block.id} has an entry {row[0].text[:40]!r} that the sentence beside it does not hold"
+            )
+    return problems
+
+
+def _is_within(inner: Support, outer: Support) -> bool:
+    return inner.passage == outer.passage and outer.start <= inner.start and inner.end <= outer.end
 
 
 def _stands(words: str, state: ResearchState) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from palimpsest.agent import blocks, checking, denials, drafting, premises, rivals, steps
+from palimpsest.agent import blocks, checking, denials, drafting, listing, premises, rivals, steps
 from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Hypothesis
@@ -127,6 +127,15 @@ def pin_a_premise(n: Numbers) -> None:
     decides(found(0.1, 0.61), found(0.1, 0.59))
     decides(found(0.39, 0.9), found(0.41, 0.9))
     decides(found(0.1, 0.9), found(0.1, 0.9, "Why did the Orta mill close?"))
+
+
+def pin_an_entry_of_a_list(n: Numbers) -> None:
+    def listed(probability: float) -> bool:
+        writer = ScriptedWriter({"": r"barge (Marisa)"}, sure={"Marisa": probability})
+        question = SubQuestion(id="q1", text="List the boats.", asked="List the boats.", form="list")
+        return bool(listing._things(Tools(writer, Shelf(), n), question, [ON_TOPIC]))
+
+    decides(listed(0.31), listed(0.29))
 
 
 def pin_what_is_read_together(n: Numbers) -> None:

@@ -20,6 +20,8 @@ from palimpsest.workflows import audit, research, seal
 from palimpsest.workflows.audit import verify
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
+from tests.agent.test_listing import CORVO, MARISA, NAMED, listed
+from tests.agent.world import ScriptedWriter
 from tests.workflows import scripted
 
 from .test_stop import stopped
@@ -191,3 +193,18 @@ def rechain(run: Run) -> None:
         row["hash"] = before = seal.link(before, row)
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     run.events_file.write_text("".join(lines), encoding="utf-8")
+
+
+def test_a_list_of_another_head_or_with_an_entry_of_another_sentence_is_found() -> None:
+    state = listed(ScriptedWriter(NAMED), MARISA, CORVO)
+    block = state.draft.section("table")[-1]
+    assert audit._table_problems(block, state) == []
+    head, entry, said = (block.spans[n] for n in (0, 2, 5))
+
+    def problems(changed: Span) -> list[str]:
+        spans = tuple(changed if s.id == changed.id else s for s in block.spans)
+        return audit._table_problems(block.model_copy(update={"spans": spans}), state)
+
+    assert problems(head.model_copy(update={"text": "Proven"})) == ["table table has another head than a list"]
+    (stolen,) = problems(entry.model_copy(update={"support": said.support}))
+    assert "'Marisa' that the sentence beside it does not hold" in stolen
