@@ -12,6 +12,7 @@ from palimpsest.retrieval.types import Passage
 from . import figures, thresholds
 from .draft import Kind
 from .state import Candidate, Filled, Piece
+from .wording import DENYING
 
 _LEAD = re.compile(r"(?:(?:is|are|was|were|been|by|of|and|or|that|which)\s+)+(?=\S)")
 _POSSESSIVE = ("", "'", "’")
@@ -162,9 +163,6 @@ def _relations(text: str) -> set[str]:
     return {
         text[s:e].lower() for s, e, kind in typed_spans(text) if kind is MaskKind.LOGIC and text[s:e].lower() in DENYING
     }
-
-
-DENYING = frozenset("not no never without none neither cannot".split())
 
 
 def names_several(text: str) -> bool:

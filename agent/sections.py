@@ -36,7 +36,8 @@ def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
     searched = {f.passage for f in state.finds}
     held = {p.id: p for p in state.firm}
     brought = [p for p in held if p not in searched]
-    ranked = [*brought, *sorted(held.keys() & scores.keys(), key=lambda p: (-scores[p], p))][: state.budget.reading]
+    ranked = [*brought, *sorted(held.keys() & scores.keys(), key=lambda p: (-scores[p], p))]
+    ranked = ranked[: state.budget.fills([len(held[p].text) for p in ranked])]
     return [Hit(passage=held[p], score=scores.get(p, 1.0), rank=n) for n, p in enumerate(ranked, 1)]
 
 

@@ -20,11 +20,11 @@ import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from pydantic import Field
 
-from palimpsest.dlm_core.kinds import typed_spans
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Frozen, Hit, Passage
 
 from . import thresholds
-from .wording import LinearText, words
+from .wording import LinearText, denies, words
 
 Matrix = NDArray[np.float64]
 Vectors = NDArray[np.float32]
@@ -467,8 +467,9 @@ JOINED = 2  # characters that may lie between two sentences of one quotation
 def select(candidates: Sequence[Scored], budget_characters: int, stop: float, thrift: float = 0.0) -> list[Chosen]:
     """The quotations of a report, best first: likely sentences while they fit, neighbours joined, repetitions set beside.
 
-    Left out is what is less than `stop` times as likely as the mean of the best; taking stops at the first sentence that is too long
-    for what is left of the budget. With `thrift` short sentences come before long ones that are about as likely.
+    Left out is what is less than `stop` times as likely as the mean of the best, and of statements that are a source of their own
+    what is near to one that was taken; taking stops at the first sentence that is too long for what is left of the budget. With
+    `thrift` short sentences come before long ones that are about as likely.
     """
     taken: list[Scored] = []
     beside: dict[int, list[Sentence]] = {}
@@ -477,6 +478,8 @@ def select(candidates: Sequence[Scored], budget_characters: int, stop: float, th
         twin = next((n for n, other in enumerate(taken) if says_the_same(candidate, other)), None)
         if twin is not None:
             beside.setdefault(twin, []).append(candidate.sentence)
+        elif any(repeats(candidate, other) for other in taken):
+            continue
         elif used + candidate.sentence.length > budget_characters:
             break
         else:
@@ -526,6 +529,30 @@ def says_the_same(one: Scored, other: Scored) -> bool:
         return False
     texts = one.sentence.text, other.sentence.text
     return all(_marks(text) <= set(_plain(second)) for text, second in (texts, texts[::-1]))
+
+
+def repeats(one: Scored, other: Scored) -> bool:
+    """Whether two sources that are one statement each make the same point in other words; a denial or another figure makes another.
+
+    Of longer texts no such thing is assumed: there sentences as near to each other mostly state different facts.
+    """
+    return (
+        _stands_alone(one.sentence)
+        and _stands_alone(other.sentence)
+        and float(one.vector @ other.vector) >= thresholds.SHIPPED.same_point
+        and denies(one.sentence.text) == denies(other.sentence.text)
+        and _figures(one.sentence.text) == _figures(other.sentence.text)
+    )
+
+
+def _figures(text: str) -> set[str]:
+    return {text[start:end].casefold() for start, end, kind in typed_spans(text) if kind is MaskKind.NUMBER}
+
+
+def _stands_alone(sentence: Sentence) -> bool:
+    """Whether a sentence is all of its passage."""
+    passage = sentence.passage
+    return sentence.start - passage.start <= JOINED and passage.start + len(passage.text) - sentence.end <= JOINED
 
 
 def _marks(text: str) -> set[str]:

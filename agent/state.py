@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
@@ -133,10 +134,14 @@ class Revision(Frozen):
     steps: int = 0
 
 
+PASSAGE_CHARACTERS = 500  # of a passage as it is cut from prose; a statement or a row may be much shorter
+MOST_PASSAGES = 5  # times as many passages are read where they are short
+
+
 class Budget(Frozen):
     """Limits of a run. `rounds` of search; `passages` read a query; `claims` a sub-question; `seconds` of wall clock, 0 for none.
 
-    `reading` passages are read of an open question, and `characters` quoted of its sources.
+    `reading` passages are read of an open question, of short ones as many more as make the same text; `characters` are quoted.
     """
 
     rounds: int = 3
@@ -145,6 +150,13 @@ class Budget(Frozen):
     reading: int = 40
     characters: int = 4000
     seconds: float = 0.0
+
+    def fills(self, lengths: Sequence[int]) -> int:
+        """How many passages of these `lengths` in characters, in their order, are read of an open question."""
+        before = accumulate(lengths, initial=0)
+        enough = self.reading * PASSAGE_CHARACTERS
+        short = sum(total < enough for total in before) if lengths else 0
+        return min(len(lengths), max(self.reading, min(short, self.reading * MOST_PASSAGES)))
 
 
 class ResearchState(Frozen):

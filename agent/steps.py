@@ -21,7 +21,7 @@ from .numbers import Numbers, log_odds
 from .questions import alternatives, resolved, subquestions
 from .sections import first_queries
 from .standing import supporting
-from .state import Candidate, Event, Find, Note, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
+from .state import MOST_PASSAGES, Candidate, Event, Find, Note, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
 from .tabling import IN_RECORDS, look_up
 from .watching import at
 
@@ -114,7 +114,7 @@ def search(state: ResearchState, tools: Tools) -> Steps:
     for query in [q for q in state.queries if not q.asked]:
         if tools.watch:
             tools.watch.note(f"asking “{query.text}”")
-        found = tools.search([query.text], _depth(state, query))
+        found = _searched(state, tools, query)
         held, banned = {p.id for p in state.evidence}, state.banned
         fresh = tuple(h.passage for h in found.hits if h.passage.id not in held and h.passage.source.id not in banned)
         failures = tuple(f for f in dict.fromkeys(found.failures) if f not in state.failures)
@@ -142,10 +142,17 @@ def search(state: ResearchState, tools: Tools) -> Steps:
     return state
 
 
-def _depth(state: ResearchState, query: Query) -> int:
-    """How many passages are asked for: a report of sections is chosen from many."""
-    is_open = any(q.id == query.question and q.is_open for q in state.questions)
-    return state.budget.reading if is_open else state.budget.passages
+def _searched(state: ResearchState, tools: Tools, query: Query) -> Found:
+    """What a query finds; of an open question more is asked for where the passages found are short."""
+    if not any(q.id == query.question and q.is_open for q in state.questions):
+        return tools.search([query.text], state.budget.passages)
+    found = tools.search([query.text], state.budget.reading)
+    lengths = [len(h.passage.text) for h in found.hits]
+    if len(lengths) < state.budget.reading:
+        return found
+    typical = max(sum(lengths) // len(lengths), 1)
+    wanted = state.budget.fills([typical] * state.budget.reading * MOST_PASSAGES)
+    return tools.search([query.text], wanted) if wanted > len(lengths) else found
 
 
 def _found(

@@ -36,6 +36,9 @@ class Thresholds(Frozen):
     alike: float = Field(
         ge=0, le=1
     )  # cosine from which sentences with the same names, figures and words of relation say the same
+    same_point: float = Field(
+        ge=0, le=1
+    )  # cosine from which two statements, each a source of its own, make one point in other words
     same_words: float = Field(
         ge=0, le=1
     )  # the share of all words of two sentences that both have, from which they say the same

@@ -75,3 +75,12 @@ def buckets(text: str, num_buckets: int) -> list[int]:
 def scale(row: Sequence[int]) -> float:
     """A long text counts no more than a short one."""
     return 1.0 / math.sqrt(max(len(row), 1))
+
+
+DENYING = frozenset("not no never without none neither cannot".split())
+
+
+def denies(text: str) -> bool:
+    """Whether a text holds an odd number of words that deny: two of them take each other back."""
+    found = text.casefold().replace("’", "'").split()
+    return sum(word.strip('.,;:!?"()') in DENYING or word.endswith("n't") for word in found) % 2 == 1

@@ -13,7 +13,8 @@ from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.loop import amend
 from palimpsest.agent.rivals import find_rival
 from palimpsest.agent.selection import FUTURE, Chosen, Sentence
-from palimpsest.agent.state import Budget, Form, ResearchState, Side, SubQuestion, Tools
+from palimpsest.agent.state import Budget, Form, Query, ResearchState, Side, SubQuestion, Tools
+from palimpsest.agent.steps import search
 from palimpsest.retrieval.types import Hit, Passage, Source
 
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
@@ -76,6 +77,26 @@ class TopicReader:
 def run(reader: TopicReader, *held: Passage, **budget: int) -> ResearchState:
     tools = Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, reader)
     return finish(ResearchState(question=QUESTION, budget=Budget(**budget)), tools)[1]
+
+
+def test_of_short_passages_as_many_are_read_as_make_the_same_text() -> None:
+    asked = SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="open")
+    query = Query(text=QUESTION, question="q1", reason="question")
+
+    def num_read(text: str) -> int:
+        held = [passage(text.format(n=n), f"Note {n}") for n in range(300)]
+        looking = search(
+            ResearchState(question=QUESTION, questions=(asked,), queries=(query,)),
+            Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, TopicReader()),
+        )
+        *_, state = (found for found in looking if isinstance(found, ResearchState))
+        return len(sections.found(state, asked))
+
+    many = Budget().reading
+    assert num_read("Salt cargo number {n} of the lake is sold. " + "It is white and dry. " * 30) == many
+    line = "Salt cargo {n} of the lake is sold by the ton in the old town of Orta, "
+    assert many < num_read(line + "beside the pier and the mill, where the crews of all the barges meet.") < 5 * many
+    assert num_read("Salt cargo {n} on the lake.") == 5 * many
 
 
 def test_an_open_question_gets_sections_whose_headings_are_words_of_their_sentences() -> None:

@@ -215,6 +215,30 @@ def test_another_figure_or_a_not_is_another_statement(other: str) -> None:
     assert len(twins("Alder lasts 300 years under water.", other)) == 2
 
 
+OPINIONS = (
+    "Zoos teach children to care.",
+    "Zoos make the young care for nature.",
+    "Zoos do not teach children to care.",
+)
+
+
+def near(*found: Passage) -> list[str]:
+    """What is taken of passages whose sentences all lie near to each other."""
+    held = sentences(*found)
+    vectors = np.array([[0.9, *row] for row in 0.436 * np.eye(len(held))], dtype=np.float32)
+    return [s.text for c in select(scored(held, [3.0] * len(held), vectors), 4000, stop=0.0) for s in c.sentences]
+
+
+def test_of_statements_that_are_their_own_sources_one_of_each_point_is_taken() -> None:
+    one, _, against = OPINIONS
+    assert near(*(passage("abc"[n], text) for n, text in enumerate(OPINIONS))) == [one, against]
+
+
+def test_sentences_of_longer_texts_that_are_as_near_are_each_taken() -> None:
+    more = " The gate opens at nine."
+    assert near(*(passage("abc"[n], text + more) for n, text in enumerate(OPINIONS))) == list(OPINIONS)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

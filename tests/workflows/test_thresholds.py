@@ -196,6 +196,14 @@ def pin_what_says_the_same() -> None:
         )
 
     decides(same(0.91), same(0.89))
+
+    def repeats(cosine: float) -> bool:
+        one, other = (
+            chosen(hit(text), 0).sentences[0] for text in ("Zoos teach the young.", "Zoos make children care.")
+        )
+        return selection.repeats(Scored(one, 1.0, turned(1.0)), Scored(other, 1.0, turned(cosine)))
+
+    decides(repeats(0.71), repeats(0.69))
     shared = "barge salt cargo lake crew"
     decides(
         evidence_text.says_the_same(f"{shared} sail rope", f"{shared} wind"),  # five of eight
