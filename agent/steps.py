@@ -152,7 +152,10 @@ def _searched(state: ResearchState, tools: Tools, query: Query) -> Found:
         return found
     typical = max(sum(lengths) // len(lengths), 1)
     wanted = state.budget.fills([typical] * state.budget.reading * MOST_PASSAGES)
-    return tools.search([query.text], wanted) if wanted > len(lengths) else found
+    if wanted <= len(lengths):
+        return found
+    more = tools.search([query.text], wanted)
+    return more.model_copy(update={"calls": (*found.calls, *more.calls), "failures": (*found.failures, *more.failures)})
 
 
 def _found(
