@@ -34,6 +34,7 @@ class Numbers(Frozen):
     )
     granted: float = 0.5  # verdict from which a sentence is taken to say it
     premise_words: float = 0.5  # the share of its words that a sentence must hold to be asked
+    chain: float = 0.0  # gained, once, by an answer of a source that the passage of the most believed answer names
     margin: float = 0.0  # by which another answer must be believed more before a written one gives way
     established: float = 0.5  # the least probability with which an answer is written
     unsure: float = 0.5  # an answer believed less than this sends the search on over bridges

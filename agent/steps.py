@@ -220,6 +220,7 @@ def read(
     state = _agree(state, tools.numbers, question, candidates)
     state = _judge(state, tools, question, text)
     state = _together(state, tools, question, text)
+    state = _end_of_chain(state, tools.numbers, question, text)
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:RIVALS]
     for rival in rivals[:3]:
         yield Event(
@@ -409,6 +410,27 @@ def _together(state: ResearchState, tools: Tools, question: SubQuestion, text: s
     weight = tools.numbers.together * joint.probability
     edge = Edge(source=f"round {state.round}", relation=Relation.SUPPORTS, target=chosen.id, weight=weight)
     return state.model_copy(update={"graph": state.graph.link(edge)})
+
+
+def _end_of_chain(state: ResearchState, numbers: Numbers, question: SubQuestion, text: str) -> ResearchState:
+    """What the passage of the most believed answer leads on to: an answer read in the source it names is the end of a chain.
+
+    So the middle of it ("the mill by the lake that Canale built": the lake) gives way where the end is nearly as believed.
+    """
+    rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted" and h.computation is None]
+    if not rivals or not numbers.chain:
+        return state
+    first = state.passage(rivals[0].support[0].passage)
+    ends = [h for h in rivals[1:] if _leads_on(first, state.passage(h.support[0].passage), text)]
+    edges = [Edge(source="chain", relation=Relation.SUPPORTS, target=h.id, weight=numbers.chain) for h in ends[:1]]
+    return state.model_copy(update={"graph": state.graph.link(*edges)})
+
+
+def _leads_on(first: Passage, other: Passage, question: str) -> bool:
+    """Whether a passage names the other's source, which the question does not name; what tells titles apart is no name."""
+    name = other.source.title.partition(" (")[0].casefold()
+    is_new = other.source.id != first.source.id and name not in question.casefold()
+    return is_new and bool(name) and name in first.text.casefold()
 
 
 def _bridge(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:

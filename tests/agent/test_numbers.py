@@ -138,6 +138,23 @@ def pin_an_entry_of_a_list(n: Numbers) -> None:
     decides(listed(0.31), listed(0.29))
 
 
+def pin_the_end_of_a_chain(n: Numbers) -> None:
+    middle, end = passage("The winner rowed on Lake Orta.", "Race"), passage("It is 12 m deep.", "Lake Orta (lake)")
+    found = state(middle, end, question="How deep is it where the winner rowed?")
+    rows = [candidate(middle, 0.9, "Lake Orta"), candidate(end, 0.9, "12 m")]
+    found = steps._hypothesise(found, n, asked(found), rows)
+    first, other = found.graph.answers("q1")
+    assert first.text == "Lake Orta"
+    after = steps._end_of_chain(found, n, asked(found), found.question)
+    assert after.graph.get(other.id).belief - other.belief == near(0.4)
+    assert after.graph.get(first.id).belief == first.belief
+    assert steps._end_of_chain(after, n, asked(after), found.question).graph.get(other.id).belief == near(
+        other.belief + 0.4
+    )
+    named = steps._end_of_chain(found, n, asked(found), "How deep is Lake Orta?")
+    assert named.graph.get(other.id).belief == other.belief
+
+
 def pin_what_is_read_together(n: Numbers) -> None:
     other = passage("It is 15 knots that Marisa makes.", "Another")
 
