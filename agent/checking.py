@@ -40,6 +40,7 @@ from .hypotheses import Edge, Hypothesis, Relation
 from .numbers import Numbers
 from .questions import resolved
 from .rivals import Rival, find_rival, same_subject, takes_precedence, why
+from .selection import leans
 from .standing import supporting
 from .state import Candidate, Conflict, Event, Filled, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
 from .steps import hypothesis, verdict_edge
@@ -47,18 +48,31 @@ from .tabling import IN_RECORDS
 from .watching import at
 
 Events = Generator[Event, None, ResearchState]
+MOST_TURNS = 4  # times that one claim gives way in one check: the oldest of five sources that disagree
 NOT_REOPENED = "Kept: what stood; here nothing is opened for a contradiction."
 
 
 def check(state: ResearchState, tools: Tools) -> Steps:
     """Refill what a person opened, then hold every claim against evidence it has not been held against."""
     state = yield from _refill(state, tools)
-    for claim in [h for h in state.graph.hypotheses if h.kind == "claim"]:
-        seen = {r for r in state.read if r.startswith(f"{claim.id}/")}
-        for passage in [p for p in state.evidence if f"{claim.id}/{p.id}" not in seen]:
-            state = state.model_copy(update={"read": (*state.read, f"{claim.id}/{passage.id}")})
-            state = yield from _hold_against(state, tools, state.graph.get(claim.id), passage)
-            yield state
+    for claim in [h.id for h in state.graph.hypotheses if h.kind == "claim"]:
+        for _ in range(MOST_TURNS):
+            stood = state.draft.block(claim)
+            state = yield from _hold(state, tools, claim)
+            if state.draft.block(claim) in (stood, None):
+                break
+            held = tuple(r for r in state.read if not r.startswith(f"{claim}/"))
+            state = state.model_copy(update={"read": held})  # its new words were held against nothing yet
+    return state
+
+
+def _hold(state: ResearchState, tools: Tools, claim: str) -> Steps:
+    """A claim against every passage that it was not held against."""
+    seen = {r for r in state.read if r.startswith(f"{claim}/")}
+    for passage in [p for p in state.evidence if f"{claim}/{p.id}" not in seen]:
+        state = state.model_copy(update={"read": (*state.read, f"{claim}/{passage.id}")})
+        state = yield from _hold_against(state, tools, state.graph.get(claim), passage)
+        yield state
     return state
 
 
@@ -98,7 +112,7 @@ def _hold_sentence(
         return state
     if not rival.holes:
         return _corroborate(state, claim, block, rival) if says_the_same(block.text, rival.text) else state
-    if not _disputed(tools, sentence_block, rival):
+    if not _disputed(tools, sentence_block, rival, _leaning_on(sentence_block, own)):
         return state
     said = sentence_block.span("citation")
     rival = rival._replace(own=said.support[0] if said and sentence_block is not block else None)
@@ -132,14 +146,20 @@ def _question(state: ResearchState, claim: Hypothesis) -> SubQuestion:
     return next(q for q in state.questions if q.id == claim.question)
 
 
-def _disputed(tools: Tools, block: Block, rival: Rival) -> bool:
+def _leaning_on(block: Block, own: Passage) -> str:
+    """What stands before a sentence that begins with "its" or "this", and the title of its source; "" where it needs neither."""
+    start = min((s.start for word in block.words for s in word.support), default=own.start)
+    return f"{own.source.title}. {own.text[: start - own.start]}" if leans(block.text) else ""
+
+
+def _disputed(tools: Tools, block: Block, rival: Rival, leaning_on: str = "") -> bool:
     """Whether the model, asked to fill the differing places from the rival sentence, reads other words there."""
     shown, words = slice_of(rival.passage, rival.start, rival.end), block.words
     fills = _fills(tools, block, [[n] for n in rival.holes], [shown], "contradicted")
     read = [
         f
         for (f,), n in zip(fills, rival.holes, strict=True)
-        if _differs(f, words[n]) and same_subject(words, n, rival.text, f.text, tools.numbers)
+        if _differs(f, words[n]) and same_subject(words, n, rival.text, f.text, tools.numbers, leaning_on)
     ]
     if not read or max(f.probability for f in read) < tools.numbers.disputed:
         return False

@@ -76,11 +76,18 @@ def _sentences(passage: Passage) -> list[tuple[int, int, str]]:
     return [(a, b, passage.text[a - passage.start : b - passage.start]) for a, b in sentences_of(passage)]
 
 
-def same_subject(words: Sequence[Span], hole: int, text: str, value: str, numbers: Numbers) -> bool:
-    """Whether claim and sentence say the same things ahead of the place in which they differ (behind it, when it comes first)."""
+def same_subject(
+    words: Sequence[Span], hole: int, text: str, value: str, numbers: Numbers, leaning_on: str = ""
+) -> bool:
+    """Whether claim and sentence say the same things ahead of the place in which they differ (behind it, when it comes first).
+
+    A claim such as "Its height is 30 m" is `leaning_on` what stands before it: that must hold all that the sentence says more.
+    """
     at = text.find(value)
     before, behind = content("".join(s.text for s in words[:hole])), content("".join(s.text for s in words[hole + 1 :]))
     ours, theirs = (before, content(text[:at])) if before else (behind, content(text[at + len(value) :]))
+    if leaning_on and ours <= theirs <= ours | content(leaning_on):
+        return True
     return len(ours & theirs) >= numbers.subject * len(ours | theirs)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from palimpsest.agent import checking
 from palimpsest.agent.draft import Span
+from palimpsest.agent.drafting import replace_quotation
 from palimpsest.agent.evidence_text import parts
-from palimpsest.agent.rivals import find_rival
+from palimpsest.agent.hypotheses import Hypothesis
+from palimpsest.agent.rivals import find_rival, same_subject
+from palimpsest.agent.state import ResearchState, Steps, Tools
 from palimpsest.retrieval.types import Passage
 
-from .world import NUMBERS, ScriptedWriter, Shelf, passage, research
+from .world import NUMBERS, ScriptedWriter, Shelf, passage, research, tools
 
 
 def spans(text: str) -> list[Span]:
@@ -47,3 +51,42 @@ def test_a_doubted_work_supports_nothing_alone(mark: str) -> None:
     _, kept = research(asked, ScriptedWriter(patterns), Shelf(good, other))
     assert kept.draft.span("q1.answer").text == "Marisa"
     assert all(s.passage != other.id for span in kept.draft.spans() if span.kind == "ENTITY" for s in span.support)
+
+
+def test_its_leans_on_the_sentence_before_and_on_the_title() -> None:
+    """All that the other sentence says more of its subject must stand there: another weir's length contradicts nothing."""
+    claim, text = spans("Its crest length was 44 m."), "The crest length of the Orbe weir was 46 m in 2020."
+    hole = next(n for n, span in enumerate(claim) if span.text == "44 m")
+
+    def same(other: str, leaning_on: str) -> bool:
+        return same_subject(claim, hole, other, "46 m", NUMBERS, leaning_on)
+
+    assert not same(text, "")
+    assert same(text, "Report on the Orbe. The weir was finished in 2015.")
+    assert not same(text.replace("Orbe", "Selm"), "Report on the Orbe. The weir was finished in 2015.")
+    assert not same(text.replace("crest length", "width"), "Report on the Orbe. The weir was finished in 2015.")
+
+
+def test_a_claim_with_new_words_is_held_against_all_evidence_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest of three sources may contradict the second alone: it was held against the first one's words only."""
+    first = passage("The fastest barge on Lake Orta is Marisa, and she is red.", "Old", "2024-05-01")
+    others = [passage(f"The harbour master of Orta is {name}.", name, "2025-05-01") for name in ("Ada", "Bo")]
+    shelf = Shelf(first, *others)
+    _, state = research(
+        "What is the fastest barge on Lake Orta?", ScriptedWriter({"fastest barge": r"Orta is (\w+)"}), shelf
+    )
+    held = list[str]()
+
+    def hold(state: ResearchState, _: Tools, claim: Hypothesis, other: Passage) -> Steps:
+        held.append(other.id)
+        block = state.draft.block(claim.id)
+        if other.id == others[1].id and held.count(other.id) == 1 and block:
+            state = replace_quotation(state, block, others[0], others[0].start, others[0].end)
+        yield state
+        return state
+
+    monkeypatch.setattr(checking, "_hold_against", hold)
+    fresh = state.model_copy(update={"read": ()})
+    for _ in checking.check(fresh, tools(ScriptedWriter({}), shelf)):
+        pass
+    assert held == [p.id for p in (*state.evidence, *state.evidence)]
