@@ -197,8 +197,8 @@ def _whole(filled: Filled, kind: Kind, held: dict[str, Passage]) -> Filled:
 def _differs(filled: Filled, span: Span) -> bool:
     if filled.passage is None or content(filled.text) == content(span.text):
         return False
-    if span.kind == "NUMBER" and same_answer(filled.text, span.text):
-        return False
+    if same_answer(filled.text, span.text):
+        return False  # "B200" beside "B200 GPU" is no other thing
     return any(kind.name == span.kind for _, _, kind in typed_spans(filled.text))
 
 
