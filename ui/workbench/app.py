@@ -7,7 +7,7 @@ from importlib import import_module
 
 import streamlit as st
 
-from palimpsest.ui.workbench import look, navigation
+from palimpsest.ui.workbench import look, navigation, warming
 from palimpsest.ui.workbench.components import mend
 
 
@@ -34,6 +34,7 @@ def main() -> None:
     st.html(look.style())
     mend("/".join((chosen.url_path, *st.query_params.get_all("id"))))
     chosen.run()
+    warming.first_page_is_there()
 
 
 main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import webbrowser
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from threading import Thread, Timer
 from typing import Any
@@ -18,7 +17,7 @@ from starlette.routing import Route
 from palimpsest.workflows.config import Config, serve_token
 from palimpsest.workflows.errors import USAGE, ResearchError
 
-from . import look, settings, uploads
+from . import look, settings, uploads, warming
 from .guard import Guard, is_loopback
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -40,7 +39,7 @@ def serve(config: Config, host: str, port: int, *, browser: bool, say: Callable[
     address = f"http://{'127.0.0.1' if local else host}:{port}"
     if browser:
         Timer(1.5, webbrowser.open, (address,)).start()
-    Thread(target=_warm, args=(config,), daemon=True).start()
+    Thread(target=warming.warm, args=(config,), daemon=True).start()
     say(f"research: the workbench is at {address} (Ctrl-C ends it; runs go on)")
     app.run(config=options(host, port))
 
@@ -56,16 +55,6 @@ def index() -> str:
 
 async def _index(request: Request) -> Response:
     return HTMLResponse(index(), headers={"Cache-Control": "no-cache"})
-
-
-def _warm(config: Config) -> None:
-    """Do in the background what would else be waited for: import what pages behind the first one need, and open the model here."""
-    for name in ("run", "runs", "library", "model"):
-        import_module(f"palimpsest.ui.workbench.{name}")
-    if config.model == "embedded":
-        corpus = import_module("palimpsest.workflows.corpus")
-        corpus.open_embedder().embed(["palimpsest"])
-        corpus.open_writer(config)
 
 
 def options(host: str, port: int) -> dict[str, Any]:

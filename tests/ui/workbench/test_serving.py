@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from palimpsest.ui.workbench import look, serving, settings
+from palimpsest.ui.workbench import look, serving, settings, warming
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.errors import USAGE, ResearchError
 
@@ -19,7 +19,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """What Streamlit was told, instead of being started."""
     options: dict[str, Any] = {}
     monkeypatch.setattr(st.App, "run", lambda self, config: options.update(config))
-    monkeypatch.setattr(serving, "_warm", lambda config: None)
+    monkeypatch.setattr(warming, "warm", lambda config: None)
     monkeypatch.chdir(tmp_path)
     return options
 
