@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -16,7 +17,7 @@ from palimpsest.workflows.errors import ResearchError, RetrievalError
 from . import acts, components, navigation
 from .markup import text
 
-PROPOSAL, PLAN = "proposal", "plan"  # of a session
+PROPOSAL, PLAN, PROBLEM = "proposal", "plan", "plan-problem"  # of a session
 LOOK = 0.4  # seconds between two looks whether the plan is there
 NAMES = {
     "": "found out later",
@@ -49,8 +50,8 @@ def is_open() -> bool:
 
 
 def close() -> None:
-    st.session_state.pop(PROPOSAL, None)
-    st.session_state.pop(PLAN, None)
+    for name in (PROPOSAL, PLAN, PROBLEM):
+        st.session_state.pop(name, None)
 
 
 def show() -> None:
@@ -90,6 +91,8 @@ def _ready(proposal: Proposal) -> None:
     )
     for place, item in enumerate(plan.items):
         _item(plan, place, item)
+    if PROBLEM in st.session_state:
+        navigation.problem(st.session_state[PROBLEM])
     added = st.text_input("One thing more", key=f"more-{len(plan.items)}", placeholder="another question to find out")
     if st.button("Add", disabled=not added.strip(), key="add"):
         _change(plan.plus(added))
@@ -107,57 +110,47 @@ def _start(proposal: Proposal, plan: Plan) -> None:
 def _item(plan: Plan, place: int, item: PlanItem) -> None:
     """One thing to find out: its words, the form of its answer, what bounds it, and ways to move it and to cut it."""
     mark = f"{place}-{abs(hash((item.words, item.kind, item.scope)))}-{len(plan.items)}"
+
+    def field(name: str) -> dict[str, Any]:
+        key = f"{name}-{mark}"
+        return {"key": key, "on_change": _edit, "args": (name, place, key)}
+
     with st.container(border=True, key=f"item-{place}"):
-        words = st.text_input(f"Item {place + 1}", value=item.words, key=f"words-{mark}")
+        st.text_input(f"Item {place + 1}", value=item.words, **field("words"))
         left, middle, right = st.columns([3, 3, 4], vertical_alignment="bottom")
         forms = [*FORMS] if item.kind else ["", *FORMS]
-        kind = left.selectbox(
-            "Form of the answer", forms, index=forms.index(item.kind), format_func=_named, key=f"kind-{mark}"
-        )
-        scope = middle.text_input(
-            "Limited to", value=item.scope, key=f"scope-{mark}", placeholder="as of 2019, in children"
-        )
+        at = forms.index(item.kind)
+        left.selectbox("Form of the answer", forms, index=at, format_func=_named, **field("kind"))
+        middle.text_input("Limited to", value=item.scope, placeholder="as of 2019, in children", **field("scope"))
         with right.container(horizontal=True, horizontal_alignment="right"):
-            moves = (("Up", place - 1), ("Down", place + 1))
-            for name, to in moves:
-                st.button(
-                    name,
-                    disabled=not 0 <= to < len(plan.items),
-                    key=f"{name}-{mark}",
-                    on_click=_move,
-                    args=(plan, place, to),
-                )
-            st.button("Cut", disabled=len(plan.items) == 1, key=f"cut-{mark}", on_click=_cut, args=(plan, place))
-    navigation.guarded(lambda: _edited(plan, place, item, words, kind or "", scope))
+            for name, to in (("Up", place - 1), ("Down", place + 1)):
+                is_off = not 0 <= to < len(plan.items)
+                st.button(name, disabled=is_off, key=f"{name}-{place}", on_click=_move, args=(place, to))
+            st.button("Cut", disabled=len(plan.items) == 1, key=f"cut-{place}", on_click=_cut, args=(place,))
 
 
 def _named(kind: str) -> str:
     return NAMES.get(kind, kind)
 
 
-def _edited(plan: Plan, place: int, item: PlanItem, words: str, kind: str, scope: str) -> None:
-    changed = plan
+def _edit(field: str, place: int, key: str) -> None:
+    """What was typed joins the plan before the page is drawn, so that a click that came with it is not lost."""
+    plan: Plan = st.session_state[PLAN]
+    edits = {"words": plan.edited, "kind": plan.typed, "scope": plan.scoped}
     try:
-        if words.strip() != item.words:
-            changed = changed.edited(place, words)
-        if kind != item.kind:
-            changed = changed.typed(place, kind)
-        if scope.strip() != item.scope:
-            changed = changed.scoped(place, scope)
+        _change(edits[field](place, st.session_state[key] or ""))
     except ValueError as error:
-        raise ResearchError(str(error)) from error
-    if changed != plan:
-        _change(changed)
-        st.rerun()
+        st.session_state[PROBLEM] = str(error)
 
 
-def _move(plan: Plan, place: int, to: int) -> None:
-    _change(plan.moved(place, to))
+def _move(place: int, to: int) -> None:
+    _change(st.session_state[PLAN].moved(place, to))
 
 
-def _cut(plan: Plan, place: int) -> None:
-    _change(plan.without(place))
+def _cut(place: int) -> None:
+    _change(st.session_state[PLAN].without(place))
 
 
 def _change(plan: Plan) -> None:
     st.session_state[PLAN] = plan
+    st.session_state.pop(PROBLEM, None)

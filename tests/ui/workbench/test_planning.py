@@ -84,3 +84,24 @@ def test_a_plan_that_cannot_be_made_is_a_sentence_and_leads_back(config: Config,
     assert "The model is not there; name another" in words(shown)
     press(shown, "Back to the question")
     assert next(t.label for t in shown.text_input) == "Research question"
+
+
+def test_a_click_that_comes_with_an_edit_is_not_lost(config: Config, went: Ways) -> None:
+    """Leaving a field by a click on a button sends both at once."""
+    shown = proposed()
+    next(t for t in shown.text_input if t.label == "Item 1").set_value("Which barge is the fastest?")
+    press(shown, "Down")
+    assert items(shown)[:2] == ["How many knots does it reach?", "Which barge is the fastest?"]
+    next(t for t in shown.text_input if t.label == "Item 1").set_value("How fast is it?")
+    press(shown, "Start")
+    (run,) = Run.all(config.out)
+    assert [item.words for item in run.record().config.plan][:2] == ["How fast is it?", "Which barge is the fastest?"]
+
+
+def test_an_edit_that_cannot_be_is_said_and_changes_nothing(config: Config) -> None:
+    shown = proposed()
+    next(t for t in shown.text_input if t.label == "Item 1").set_value("  ").run()
+    assert "pp-problem" in words(shown)
+    press(shown, "Down")
+    assert items(shown)[1] == "What is the fastest barge on Lake Orta?"
+    assert "pp-problem" not in words(shown)
