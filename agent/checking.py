@@ -148,7 +148,7 @@ def _question(state: ResearchState, claim: Hypothesis) -> SubQuestion:
 
 def _leaning_on(block: Block, own: Passage) -> str:
     """What stands before a sentence that begins with "its" or "this", and the title of its source; "" where it needs neither."""
-    start = min((s.start for word in block.words for s in word.support), default=own.start)
+    start = min((s.start for w in block.words for s in w.support if s.passage == own.id), default=own.start)
     return f"{own.source.title}. {own.text[: start - own.start]}" if leans(block.text) else ""
 
 

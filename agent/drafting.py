@@ -213,7 +213,7 @@ def put_answer(
 
 
 def give_up(
-    state: ResearchState, question: SubQuestion, numbers: Numbers, why: str
+    state: ResearchState, question: SubQuestion, numbers: Numbers, why: str, cited: Support | None = None
 ) -> Generator[Event, None, ResearchState]:
     """Say of an answer slot that nothing fills it; an answer that stood there falls with its quote, and a revision says so."""
     place, reason = slot_of(state, question), why_open(state, question, numbers)
@@ -222,7 +222,7 @@ def give_up(
     empty = {"status": "unestablished", "text": "", "support": (), "confidence": None, "hypothesis": None}
     spans = [state.draft.span(name).model_copy(update=empty) for name in names]
     state = state.model_copy(update={"draft": state.draft.replace(spans)})
-    state = list_open(state, question.id, why)
+    state = list_open(state, question.id, why, cited)
     yield Event(step="finish", kind="unestablished", text=why, data={"question": question.id})
     if not place.text:
         return state
@@ -247,6 +247,7 @@ def is_listed(state: ResearchState, name: str) -> bool:
 
 def list_open(state: ResearchState, name: str, text: str, cited: Support | None = None) -> ResearchState:
     """Say in the list of what is not established what nothing fills: a sub-question or a place, by its id."""
+    state = refer(state, state.passage(cited.passage)) if cited else state
     return blocks.put(state, [blocks.line(f"open.{name}.{state.version}", "open", text, cited)])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
@@ -163,6 +163,11 @@ def _relations(text: str) -> set[str]:
     return {
         text[s:e].lower() for s, e, kind in typed_spans(text) if kind is MaskKind.LOGIC and text[s:e].lower() in DENYING
     }
+
+
+def likeliest_first(found: Sequence[Candidate]) -> list[str]:
+    """What was read, each once, the likeliest first."""
+    return list(dict.fromkeys(c.text for c in sorted(found, key=lambda c: -c.probability)))
 
 
 def names_several(text: str) -> bool:

@@ -10,7 +10,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Passage, Source
 
 from .draft import Support
-from .drafting import is_listed, list_open, refer, slot_of
+from .drafting import is_listed, list_open, slot_of
 from .premises import contradiction
 from .selection import FUTURE, OPINION
 from .state import Event, ResearchState, Steps, SubQuestion, Tools
@@ -47,7 +47,7 @@ def _taken_for_granted(state: ResearchState, tools: Tools) -> Steps:
             continue
         support = Support(passage=said.id, quote=said.text, start=said.start, end=said.end)
         line = f"What the question takes for granted may not hold: “{said.source.title}” says “{said.text}”"
-        state = list_open(refer(state, said), name, line, support)
+        state = list_open(state, name, line, support)
         yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id, "limit": "premise"})
     return state
 

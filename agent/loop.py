@@ -81,10 +81,11 @@ def _mark_open(state: ResearchState, tools: Tools) -> Generator[Event, None, Res
     """An answer that nothing filled says so in its place and in a section of its own."""
     for question in state.facts:
         place = slot_of(state, question)
-        notes = " ".join(n.text for n in state.notes if n.question == question.id)
+        found = [n for n in state.notes if n.question == question.id]
+        notes, cited = " ".join(n.text for n in found), next((n.support for n in found if n.support), None)
         if question.tentative and place.status == "open" and not place.text:
             state = sections.without(state, question)
-            state = list_open(state, question.id, f"{question.asked} {notes}") if notes else state
+            state = list_open(state, question.id, f"{question.asked} {notes}", cited) if notes else state
             why = f"“{question.asked}” has no one answer in what was read; the sections answer it"
             dropped = {"added": [], "dropped": [question.id], "why": why}
             yield Event(step="finish", kind="replanned", text=why, data=dropped)
@@ -96,7 +97,7 @@ def _mark_open(state: ResearchState, tools: Tools) -> Generator[Event, None, Res
             named = "; ".join(h.text for h in rivals)
             offered = f"not believed enough: {named}" if rivals else "no passage offered an answer"
             why = f"{question.asked} Read {_count_read(state, question.id)} passages; {offered}.{' ' * bool(notes)}{notes}"
-            state = yield from give_up(state, question, tools.numbers, why)
+            state = yield from give_up(state, question, tools.numbers, why, cited)
     return state
 
 

@@ -86,7 +86,7 @@ def same_subject(
     at = text.find(value)
     before, behind = content("".join(s.text for s in words[:hole])), content("".join(s.text for s in words[hole + 1 :]))
     ours, theirs = (before, content(text[:at])) if before else (behind, content(text[at + len(value) :]))
-    if leaning_on and ours <= theirs <= ours | content(leaning_on):
+    if ours and leaning_on and ours <= theirs <= ours | content(leaning_on):
         return True
     return len(ours & theirs) >= numbers.subject * len(ours | theirs)
 
@@ -111,7 +111,8 @@ def takes_precedence(state: ResearchState, own: Passage, other: Passage, as_of: 
         return False  # it may not be the only support of what would be written
     by_date = supersedes(own, other, as_of)
     both_dated = own.source.date and other.source.date
-    return bool(by_date) or (not both_dated and state.version > 1 and other.id in state.fresh)
+    is_news = other.id in state.fresh and own.id not in state.fresh  # of two brought together neither was brought last
+    return bool(by_date) or (not both_dated and state.version > 1 and is_news)
 
 
 def why(own: Passage, other: Passage, as_of: str, taken: bool) -> str:

@@ -86,10 +86,11 @@ class Query(Frozen):
 
 
 class Note(Frozen):
-    """Why a sub-question that evidence speaks of stays open, in a sentence."""
+    """Why a sub-question that evidence speaks of stays open, in a sentence; with the place of a source that it quotes."""
 
     question: str
     text: str
+    support: Support | None = None
 
 
 class Find(Frozen):

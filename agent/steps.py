@@ -276,8 +276,11 @@ def _not_denied(
     gone = [c for c, _ in found]
     if found:
         worst, said = max(found, key=lambda f: f[0].probability)
-        title = state.passage(worst.passage).source.title
-        note = Note(question=question.id, text=f"“{title}” denies “{worst.text}”: “{said}”")
+        passage = state.passage(worst.passage)
+        start, end = sentence_at(passage, worst.start, worst.end)
+        support = Support(passage=passage.id, quote=said, start=start, end=end)
+        text = f"“{passage.source.title}” denies “{worst.text}”: “{said}”"
+        note = Note(question=question.id, text=text, support=support)
         if worst.probability >= tools.numbers.agreeing and note not in state.notes:
             state = state.model_copy(update={"notes": (*state.notes, note)})
     return state, [c for c in candidates if c not in gone]

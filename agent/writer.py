@@ -33,6 +33,7 @@ from palimpsest.retrieval.types import Passage
 
 from .asking import KINDS
 from .draft import Kind
+from .evidence_text import likeliest_first
 from .frames import Token
 from .state import Candidate, Filled, Piece, Verdict
 from .watching import Eye
@@ -108,7 +109,7 @@ class ModelWriter:
     def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
         """Names that lead on, from one canvas of all passages; a model whose slot for them was not measured is asked for names."""
         if not self.knows("bridge"):
-            return names_in(self.answers(question, "ENTITY", passages, k))
+            return likeliest_first(self.answers(question, "ENTITY", passages, k))
         canvas = self._canvas([question], [_titled(p) for p in passages], [BRIDGE_PROMPT, BRIDGE_SLOT, " ", CITE])
         return list(dict.fromkeys(r.fill.text for r in self.denoiser.rank([canvas], 0, k, self.seed)[0] if r.fill))
 
@@ -257,11 +258,6 @@ class ModelWriter:
 
 
 ASKED_TOGETHER = 6  # sentences judged on one canvas, as in training
-
-
-def names_in(found: Sequence[Candidate]) -> list[str]:
-    """What was read, each once, the likeliest first."""
-    return list(dict.fromkeys(c.text for c in sorted(found, key=lambda c: -c.probability)))
 
 
 def _starts(texts: Sequence[str]) -> range:

@@ -209,6 +209,9 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
         cited = block.span("citation")
         if cited is None or not cited.support or cited.support[0].quote != block.text:
             return [f"quotation {block.id} is not the sentence that it cites: {block.text[:60]!r}"]
+    if block.kind == "open" and (cited := block.span("citation")):
+        lost = [s.quote for s in cited.support if f"“{s.quote}”" not in block.text]
+        return [f"line {block.id} does not say what it cites: {quote[:60]!r}" for quote in lost]
     if block.kind == "prose":
         return prose.wrong_with(block)
     if block.kind == "statement" and any(s.kind == "COMPUTED" for s in block.words):

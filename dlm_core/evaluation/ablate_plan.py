@@ -27,15 +27,10 @@ from .by_drawer import figures, measured
 from .evaluate_embedded import TESTS, Files
 
 TWINS = ("siblings", "qualifier", "clause", "quantity", "denied", "elsewhere")
-RELEVANCE: tuple[str, ...] = (
-    "from_answers",
-    "from_sentences",
-    "from_hops",
-    "from_medicine",
-    "from_sections",
-    "from_titles",
-)
-RELEVANCE += ("from_abstracts", "from_trials", "from_opinions", "from_tables")
+RELEVANCE = (
+    "from_answers", "from_sentences", "from_hops", "from_medicine", "from_sections", "from_titles", "from_abstracts", "from_trials",
+    "from_opinions", "from_tables",
+)  # fmt: skip
 DRAFTS = ("long_draft",)
 ARMS: dict[str, tuple[str, ...]] = {
     "everything": (),
@@ -76,7 +71,7 @@ def plan_without(drawers: Sequence[str], plan: Path, place: Path) -> Path:
     return place
 
 
-def folder_of(out: Path, arm: str, seed: int) -> Path:
+def folder_of(out: Path, arm: str, seed: int | str) -> Path:
     return out / f"{arm.replace(' ', '-')}-{seed}"
 
 
@@ -119,7 +114,7 @@ def table(out: Path) -> str:
     """Markdown, a row an arm: each figure the mean over the seeds, and how far it is from either."""
     lines = ["| plan | " + " | ".join(SHOWN) + " |", "|" + "---|" * (len(SHOWN) + 1)]
     for arm in ARMS:
-        files = sorted(out.glob(f"{folder_of(out, arm, 0).name[:-1]}*/figures.json"))
+        files = sorted(out.glob(f"{folder_of(out, arm, '*').name}/figures.json"))
         rows = [shown(json.loads(file.read_text())) for file in files]
         if rows:
             lines.append(f"| {arm} | " + " | ".join(_cell([r[c] for r in rows if c in r]) for c in SHOWN) + " |")

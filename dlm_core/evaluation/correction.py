@@ -97,11 +97,11 @@ def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> di
     usable = [(r, *m) for r, m in zip(rows, made, strict=True) if m]
     evidence = [r["evidence"] for r, _, _ in usable]
     texts, canvases = [r["wrong"] for r, _, _ in usable], [d.canvas for _, d, _ in usable]
-    support = _support(denoiser, texts, evidence)
+    support = support_of(denoiser, texts, evidence)
     signs, may_stay = list[float](), list[float]()
     moved = 0
     for turn in range(rounds):
-        quality = in_batches(canvases, lambda batch: list(map(_quality, denoiser.guess(batch)[0], batch)))
+        quality = in_batches(canvases, lambda batch: list(map(quality_of, denoiser.guess(batch)[0], batch)))
         if turn == 0:
             signs = [q for one in quality for q in one]
             may_stay = [float(w in r["right"]) for r, _, words in usable for w in words]
@@ -111,16 +111,16 @@ def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> di
             for slot, sure in enumerate(quality[n])
             if not support[n][1] and sure < denoiser.calibration.doubt
         ]
-        tried = in_batches([c for _, c in branches], lambda batch: _denoised(denoiser, batch))
+        tried = in_batches([c for _, c in branches], lambda batch: denoised(denoiser, batch))
         after = [usable[n][1].text(c, denoiser, usable[n][2]) for (n, _), c in zip(branches, tried, strict=True)]
-        judged = _support(denoiser, after, [evidence[n] for n, _ in branches])
+        judged = support_of(denoiser, after, [evidence[n] for n, _ in branches])
         changed, before = set[int](), [score for score, _ in support]
         for (n, _), canvas, text, new in zip(branches, tried, after, judged, strict=True):
             if text != texts[n] and new[0] > support[n][0] and new[0] - before[n] >= denoiser.calibration.turn:
                 texts[n], canvases[n], support[n] = text, canvas, new
                 changed.add(n)
         moved = len(changed)
-    kept = [_untouched(r["wrong"], r["right"], t) for (r, _, _), t in zip(usable, texts, strict=True)]
+    kept = [untouched(r["wrong"], r["right"], t) for (r, _, _), t in zip(usable, texts, strict=True)]
     count = max(len(usable), 1)
     return {
         "exact": 100 * sum(exact(t, [r["right"]]) for (r, _, _), t in zip(usable, texts, strict=True)) / len(rows),
@@ -135,7 +135,7 @@ def stale_drafts(denoiser: Denoiser, rows: Sequence[Row], rounds: int = 3) -> di
     }
 
 
-def _support(denoiser: Denoiser, claims: Sequence[str], evidence: Sequence[str]) -> list[tuple[float, bool]]:
+def support_of(denoiser: Denoiser, claims: Sequence[str], evidence: Sequence[str]) -> list[tuple[float, bool]]:
     """Log-odds that the evidence supports each claim less those that it contradicts it, and whether support is the verdict."""
     verdicts = stances(denoiser, list(zip(claims, evidence, strict=True)))
     return [(_odds(s) - _odds(r), s == max(s, r, silent)) for s, r, silent in verdicts]
@@ -147,18 +147,18 @@ def _odds(share: float) -> float:
     return math.log(inside / (1 - inside))
 
 
-def _quality(guess: Guess, canvas: Canvas) -> list[float]:
+def quality_of(guess: Guess, canvas: Canvas) -> list[float]:
     """Of each slot but the citation: that what stands there is right; by its probability where a model has no such head."""
     sign = guess.prob if guess.quality is None else guess.quality
     return [float(sign[slot.start]) for slot in canvas.slots[:-1]]
 
 
-def _denoised(denoiser: Denoiser, batch: list[Canvas]) -> list[Canvas]:
+def denoised(denoiser: Denoiser, batch: list[Canvas]) -> list[Canvas]:
     trajectory = list(denoise_all(denoiser, batch, schedule=denoiser.calibration.steps))
     return [f.canvas for f in trajectory[-1]] if trajectory else batch
 
 
-def _untouched(wrong: str, right: str, now: str) -> tuple[int, int]:
+def untouched(wrong: str, right: str, now: str) -> tuple[int, int]:
     """Of the words that the wrong and the right claim have in common: how many are still there, and how many they are."""
     old, new, newest = wrong.split(), right.split(), now.split()
     common = [

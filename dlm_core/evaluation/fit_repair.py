@@ -24,10 +24,10 @@ from ..denoisers import embedded_weights
 from ..denoisers.embedded import LIFT, Denoiser, lift
 from ..denoisers.slot_calibration import Calibration, platt
 from ..metrics import auroc, exact
-from ..training.calibrate_embedded import _best_cut
+from ..training.calibrate_embedded import best_cut
 from ..training.examples import Row
 from ..training.material import Material, names_in
-from .correction import _denoised, _quality, _support, _untouched, written
+from .correction import denoised, quality_of, support_of, untouched, written
 from .measure_slots import write
 
 KEPT = 99.5
@@ -55,7 +55,7 @@ def wrong_claims(material: Material, count: int, seed: int) -> list[Row]:
         if not spans or len(found) == count:
             continue
         start, end, kind = rng.choice(spans)
-        other = material.corpus._same_kind(claim[start:end], kind, rng)
+        other = material.corpus.same_kind(claim[start:end], kind, rng)
         if other.lower() not in claim.lower():
             found.append({"wrong": claim[:start] + other + claim[end:], "right": claim, "evidence": evidence})
     return found
@@ -68,17 +68,17 @@ def places(denoiser: Denoiser, rows: Sequence[Row]) -> list[list[Place]]:
     lifts = in_batches([d.canvas for _, d, _ in made], lambda batch: _lifts(denoiser, batch))
     head = Denoiser(denoiser.model, denoiser.tokenizer, replace(denoiser.calibration, sign="quality"))
     qualities = in_batches(
-        [d.canvas for _, d, _ in made], lambda batch: list(map(_quality, head.guess(batch)[0], batch))
+        [d.canvas for _, d, _ in made], lambda batch: list(map(quality_of, head.guess(batch)[0], batch))
     )
-    before = _support(denoiser, [r["wrong"] for r, _, _ in made], [r["evidence"] for r, _, _ in made])
+    before = support_of(denoiser, [r["wrong"] for r, _, _ in made], [r["evidence"] for r, _, _ in made])
     opened = [
         (n, slot, d.canvas.reopen(d.canvas.slot_mask([slot])))
         for n, (_, d, words) in enumerate(made)
         for slot in range(len(words))
     ]
-    tried = in_batches([canvas for *_, canvas in opened], lambda batch: _denoised(denoiser, batch))
+    tried = in_batches([canvas for *_, canvas in opened], lambda batch: denoised(denoiser, batch))
     texts = [made[n][1].text(canvas, denoiser, made[n][2]) for (n, _, _), canvas in zip(opened, tried, strict=True)]
-    after = _support(denoiser, texts, [made[n][0]["evidence"] for n, _, _ in opened])
+    after = support_of(denoiser, texts, [made[n][0]["evidence"] for n, _, _ in opened])
     found: list[list[Place]] = [[] for _ in made]
     for (n, slot, _), text, (score, _) in zip(opened, texts, after, strict=True):
         row, _, words = made[n]
@@ -106,7 +106,7 @@ def mended(rows: Sequence[Row], found: Sequence[Sequence[Place]], turn: float) -
         best = max((p for p in some if p.turn > 0 and p.turn >= turn), key=lambda p: p.turn, default=None)
         text = best.mended if best else row["wrong"]
         right += exact(text, [row["right"]])
-        own, all_words = _untouched(row["wrong"], row["right"], text)
+        own, all_words = untouched(row["wrong"], row["right"], text)
         kept, whole = kept + own, whole + all_words
     return 100 * right / len(rows), 100 * kept / whole
 
@@ -127,7 +127,7 @@ def fit(rows: Sequence[Row], found: Sequence[Sequence[Place]], old: Calibration)
         "repair_exact": exact_ones, "repair_kept": kept,
     }  # fmt: skip
     return replace(
-        old, sign=LIFT if is_lift else "quality", lift=(slope, offset), turn=turn, doubt=_best_cut(sign, stay),
+        old, sign=LIFT if is_lift else "quality", lift=(slope, offset), turn=turn, doubt=best_cut(sign, stay),
         measured={**old.measured, **measured},
     )  # fmt: skip
 

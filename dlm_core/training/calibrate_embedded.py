@@ -233,10 +233,10 @@ def fit_quality(data: Judged, width: int, seed: int, epochs: int = 12) -> tuple[
         name: auroc(quality[where].tolist(), held.right[where].tolist())
         for name, where in (("auroc_standing", stands), ("auroc_to_be_written", ~stands))
     }
-    return head.eval(), {**figures, "doubt": _best_cut(quality[stands], held.right[stands]), "rows": float(len(order))}
+    return head.eval(), {**figures, "doubt": best_cut(quality[stands], held.right[stands]), "rows": float(len(order))}
 
 
-def _best_cut(quality: Tensor, right: Tensor) -> float:
+def best_cut(quality: Tensor, right: Tensor) -> float:
     """The quality that parts right from wrong with the highest balanced accuracy (Youden)."""
 
     def balanced(cut: float) -> float:

@@ -267,14 +267,14 @@ class Corpus:
                 for s, e, k in typed_spans(text)
                 if k is kind and text[s:e] not in answer and answer not in text[s:e]
             ]
-            wrong = wrong or [self._same_kind(answer, kind, rng)]
+            wrong = wrong or [self.same_kind(answer, kind, rng)]
             return self._stance(f"{row['question'].strip()} {rng.choice(wrong)}", [text], REFUTES)
         others = [c for c in self.by_title[row["title"]] if answer not in c] or [self.squad[0]["context"]]
         return self._stance(
             f"{row['question'].strip()} {answer}", [window(rng.choice(others), 0, 1, 420, rng)], NOT_ENOUGH
         )
 
-    def _same_kind(self, words: str, kind: MaskKind, rng: random.Random) -> str:
+    def same_kind(self, words: str, kind: MaskKind, rng: random.Random) -> str:
         """Another value of the kind; half of the time a figure that is only a little off."""
         if kind is MaskKind.NUMBER and rng.random() < 0.6:
             return _shake(words, rng)
@@ -296,7 +296,7 @@ class Corpus:
         if span is None:
             return self._stance(claim, [paragraph], SUPPORTS)
         start, end, kind = span
-        wrong = self._same_kind(claim[start:end], kind, rng)
+        wrong = self.same_kind(claim[start:end], kind, rng)
         if rng.random() < 0.5:
             return self._stance(claim[:start] + wrong + claim[end:], [paragraph], REFUTES)
         changed = paragraph.replace(claim[start:end], wrong)
@@ -306,7 +306,7 @@ class Corpus:
     def contrast(self, rng: random.Random) -> Example:
         """A supported claim whose evidence is changed in one value: the same claim, now refuted."""
         claim, evidence, (start, end, kind) = self._shared(rng)
-        changed = evidence.replace(claim[start:end], self._same_kind(claim[start:end], kind, rng))
+        changed = evidence.replace(claim[start:end], self.same_kind(claim[start:end], kind, rng))
         return self._stance(claim, [changed], REFUTES)
 
     # Repair --------------------------------------------------------------------------------------------------------
@@ -336,7 +336,7 @@ class Corpus:
         start, end, kind = span
         value = old = claim[start:end]
         if rng.random() < 0.5:
-            value = self._same_kind(value, kind, rng)
+            value = self.same_kind(value, kind, rng)
             evidence = evidence.replace(claim[start:end], value)
         slot = SlotSpec(kind if rng.random() < 0.7 else MaskKind.TEXT)
         pieces = tuple(p for p in (claim[:start], slot, claim[end:], CITE_SLOT) if p)
@@ -374,7 +374,7 @@ class Corpus:
         now = {}
         for start, end, kind in picked:
             old = claim[start:end]
-            new = self._same_kind(old, kind, rng)
+            new = self.same_kind(old, kind, rng)
             apart = all(old not in claim[s:e] for s, e, _ in picked if s != start)
             if rng.random() < 0.4 and apart and new not in claim:
                 now[start], evidence = new, evidence.replace(old, new)

@@ -194,7 +194,7 @@ def siblings(m: Material, rng: random.Random) -> Example | None:
             return None
         s, e, k = rng.choice(others)
         return verdict(claim, [_erased(evidence, evidence[s:e], k, rng)], SUPPORTS, source)
-    other = m.corpus._same_kind(words, kind, rng)
+    other = m.corpus.same_kind(words, kind, rng)
     changed = evidence.replace(words, other)
     label = NOT_ENOUGH if start < 3 and kind is MaskKind.ENTITY else REFUTES  # of somebody else, nothing is said
     if changed == evidence:

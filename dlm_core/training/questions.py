@@ -399,7 +399,7 @@ def long_draft(m: Material, rng: random.Random) -> Example | None:
             continue
         start, end, kind_ = rng.choice(spans)
         old = claim[start:end]
-        new = m.corpus._same_kind(old, kind_, rng) if rng.random() < 0.4 else old
+        new = m.corpus.same_kind(old, kind_, rng) if rng.random() < 0.4 else old
         passages[n] = passages[n].replace(old, new)
         pieces += [p for p in (claim[:start], SlotSpec(kind_), claim[end:] + " ") if p]
         targets.append((n, new, old if new != old else ""))

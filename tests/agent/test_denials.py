@@ -94,6 +94,9 @@ def test_a_denied_reading_is_no_answer_and_the_report_says_who_denies_it() -> No
     assert state.graph.answers("q1") == []
     assert state.draft.span("q1.answer").status == "unestablished"
     assert f"“Molasses Act” denies “raising revenue”: “{MOLASSES}”" in report(state)
+    cited = next(b for b in state.draft.section("open") if "denies" in b.text).span("citation")
+    assert cited is not None
+    assert cited.support[0].quote in MOLASSES
 
 
 def test_a_reading_whose_support_does_not_rise_without_the_denial_answers() -> None:

@@ -9,7 +9,7 @@ from palimpsest.agent.draft import Span
 from palimpsest.agent.drafting import replace_quotation
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Hypothesis
-from palimpsest.agent.rivals import find_rival, same_subject
+from palimpsest.agent.rivals import find_rival, same_subject, takes_precedence
 from palimpsest.agent.state import ResearchState, Steps, Tools
 from palimpsest.retrieval.types import Passage
 
@@ -65,6 +65,14 @@ def test_its_leans_on_the_sentence_before_and_on_the_title() -> None:
     assert same(text, "Report on the Orbe. The weir was finished in 2015.")
     assert not same(text.replace("Orbe", "Selm"), "Report on the Orbe. The weir was finished in 2015.")
     assert not same(text.replace("crest length", "width"), "Report on the Orbe. The weir was finished in 2015.")
+
+
+def test_of_two_brought_together_neither_was_brought_last() -> None:
+    """Or two undated files that disagree would take each other's place for ever."""
+    own, other = passage("The lock is 9 m wide.", "One"), passage("The lock is 8 m wide.", "Two")
+    both = ResearchState(question="?", version=2, fresh=(own.id, other.id))
+    assert not takes_precedence(both, own, other, "")
+    assert takes_precedence(both.model_copy(update={"fresh": (other.id,)}), own, other, "")
 
 
 def test_a_claim_with_new_words_is_held_against_all_evidence_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from palimpsest.dlm_core.training.material import Material
+
+from .gathered import loaded
+
 NAMES = ("Ada Byron", "Karl Benz", "Mary Anning", "Lise Meitner", "Emil Post", "Rosa Parks", "Max Born", "Otto Hahn")
 
 
@@ -75,3 +79,9 @@ def same_bits() -> Iterator[None]:
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(was)
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    """One or two rows of every file that drawers read."""
+    return loaded(tmp_path_factory.mktemp("gathered"))

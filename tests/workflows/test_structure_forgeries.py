@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from palimpsest.agent import blocks
 from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.state import ResearchState, SubQuestion
@@ -208,3 +209,14 @@ def test_a_list_of_another_head_or_with_an_entry_of_another_sentence_is_found() 
     assert problems(head.model_copy(update={"text": "Proven"})) == ["table table has another head than a list"]
     (stolen,) = problems(entry.model_copy(update={"support": said.support}))
     assert "'Marisa' that the sentence beside it does not hold" in stolen
+
+
+def test_a_line_that_quotes_a_source_says_what_it_cites() -> None:
+    """ "What the question takes for granted may not hold" shows a sentence of a source, and every shown sentence is held."""
+    said = "The Orta mill opened in 1990."
+    support = Support(passage="p", quote=said, start=0, end=len(said))
+    state = ResearchState(question="?")
+    line = blocks.line("open.premise", "open", f"It may not hold: “Orta mill” says “{said}”", support)
+    assert audit._block_problems(line, state) == []
+    forged = blocks.line("open.premise", "open", "It may not hold: “Orta mill” says “The Orta mill closed.”", support)
+    assert audit._block_problems(forged, state) == [f"line open.premise does not say what it cites: {said!r}"]

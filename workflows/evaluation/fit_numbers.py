@@ -1,6 +1,6 @@
 """Fit what the agent's belief is worth with the weights that stand: `agent.json`.
 
-    python -m palimpsest.workflows.evaluation.fit_numbers --apart FOLDER --out agent.json
+    python -m palimpsest.workflows.evaluation.fit_numbers --apart FOLDER --index FOLDER --out agent.json
 
 The whole loop answers questions of titles that no training of the weights saw (`gather --apart`: search queries of qed_train, questions
 of squad_train, over their own paragraphs among pages that hold no answer). How often an answer of each belief is right gives a slope

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter
 
 from palimpsest.agent.draft import Kind
+from palimpsest.agent.evidence_text import likeliest_first
 from palimpsest.agent.state import Candidate, Filled, Piece, Verdict
 from palimpsest.dlm_core.kinds import SlotSpec
 from palimpsest.retrieval.http import operator
@@ -63,8 +64,7 @@ class RemoteWriter:
         return self._ask("/v1/choose", {"question": question, "kind": kind, "passages": _dumped(passages)}, Filled)
 
     def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
-        found = self.answers(question, "ENTITY", passages, k)
-        return list(dict.fromkeys(c.text for c in sorted(found, key=lambda c: -c.probability)))
+        return likeliest_first(self.answers(question, "ENTITY", passages, k))
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         found: list[Verdict] = []

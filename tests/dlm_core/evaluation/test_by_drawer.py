@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import lzma
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from palimpsest.dlm_core.evaluation import by_drawer
 from palimpsest.dlm_core.evaluation.by_drawer import Reading, figures
 from palimpsest.dlm_core.kinds import IRRELEVANT, RELEVANT
 
-from ..training.test_plan import ROWS
+from ..gathered import loaded
 from ..world import small_denoiser
 
 
@@ -45,9 +44,7 @@ def test_an_answer_is_right_and_silence_is_right_where_there_is_none() -> None:
 
 
 def test_the_command_reads_every_drawer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, rows in ROWS.items():
-        with lzma.open(tmp_path / f"{name}.jsonl.xz", "wt") as out:
-            out.writelines(json.dumps(row) + "\n" for row in rows)
+    loaded(tmp_path)
     monkeypatch.setattr(embedded_weights, "load", lambda folder: small_denoiser())
     written = tmp_path / "figures.json"
     names = ["entailment", "twin", "from_answers", "column", "kind"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from palimpsest.dlm_core.denoisers import embedded_weights
-from palimpsest.dlm_core.evaluation.correction import _untouched, written
+from palimpsest.dlm_core.evaluation.correction import untouched, written
 from palimpsest.dlm_core.evaluation.evaluate_embedded import TESTS, main, step_times
 from palimpsest.dlm_core.evaluation.verdicts import claim_only, shared_words, silent_pairs
 from palimpsest.dlm_core.metrics import auroc, calibration, difference, exact, f1, normalise, sari
@@ -170,9 +170,9 @@ def test_a_folder_that_is_not_there_is_bad_usage(tmp_path: Path) -> None:
 
 def test_only_what_was_right_counts_as_untouched() -> None:
     wrong, right = "Marisa reached 15 knots in May.", "Marisa reached 12 knots in May."
-    assert _untouched(wrong, right, wrong) == (5, 5)
-    assert _untouched(wrong, right, right) == (5, 5)
-    assert _untouched(wrong, right, "Marisa reached 12 miles in May.") == (4, 5)
+    assert untouched(wrong, right, wrong) == (5, 5)
+    assert untouched(wrong, right, right) == (5, 5)
+    assert untouched(wrong, right, "Marisa reached 12 miles in May.") == (4, 5)
 
 
 def test_a_draft_reads_as_it_was_written_until_something_is_opened() -> None:

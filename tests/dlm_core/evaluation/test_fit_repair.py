@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import lzma
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from palimpsest.dlm_core.evaluation.fit_repair import Place
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.dlm_core.training.material import Material
 
-from ..training.test_plan import ROWS
 from ..world import sheet, small_denoiser
 
 ROW = {"wrong": "Marisa made 9 knots in 1901", "right": "Marisa made 12 knots in 1901", "evidence": "x"}
@@ -49,19 +46,10 @@ def test_the_turn_is_the_least_that_leaves_right_words_alone_and_the_better_sign
     assert fitted.lift[0] > 0
 
 
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
-    folder = tmp_path_factory.mktemp("apart")
-    for name, rows in ROWS.items():
-        with lzma.open(folder / f"{name}.jsonl.xz", "wt") as out:
-            out.writelines(json.dumps(row) + "\n" for row in rows)
-    return Material.load(folder)
-
-
 def test_one_name_of_a_claim_is_exchanged_and_every_place_is_read(
     monkeypatch: pytest.MonkeyPatch, material: Material
 ) -> None:
-    monkeypatch.setattr(type(material.corpus), "_same_kind", lambda *_: "Zurich")
+    monkeypatch.setattr(type(material.corpus), "same_kind", lambda *_: "Zurich")
     rows = fit_repair.wrong_claims(material, 3, 0)
     assert rows
     assert all(r["wrong"] != r["right"] for r in rows)
@@ -112,7 +100,7 @@ def test_an_edit_of_a_stale_draft_must_turn_the_verdict(monkeypatch: pytest.Monk
     def support(_: object, claims: list[str], __: object) -> list[tuple[float, bool]]:
         return [(0.0 if claim == row["wrong"] else 1.0, False) for claim in claims]
 
-    monkeypatch.setattr(correction, "_support", support)
+    monkeypatch.setattr(correction, "support_of", support)
     changed = {}
     for turn in (1.0, 2.0):
         denoiser.calibration = replace(denoiser.calibration, turn=turn)

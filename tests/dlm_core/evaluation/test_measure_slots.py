@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import lzma
 import random
 import shutil
 from pathlib import Path
@@ -17,19 +15,9 @@ from palimpsest.dlm_core.evaluation.measure_slots import Answer
 from palimpsest.dlm_core.training.average import twins
 from palimpsest.dlm_core.training.material import Material
 
-from ..training.test_plan import ROWS
 from ..world import small_denoiser
 
 SIGNED = [Answer(True, (0.9, 0.2, 1.0)), Answer(True, (0.8, 0.9, 2.0)), Answer(False, (0.1, 0.5, 1.5))]
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
-    folder = tmp_path_factory.mktemp("apart")
-    for name, rows in ROWS.items():
-        with lzma.open(folder / f"{name}.jsonl.xz", "wt") as out:
-            out.writelines(json.dumps(row) + "\n" for row in rows)
-    return Material.load(folder)
 
 
 def test_the_sign_that_tells_right_from_wrong_best_is_the_default() -> None:

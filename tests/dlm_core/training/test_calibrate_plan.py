@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import lzma
 import random
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,16 +17,6 @@ from palimpsest.dlm_core.training.material import Material
 from palimpsest.dlm_core.training.reliability import Curve, drawn_as_svg, written
 
 from ..world import sheet, small_denoiser
-from .test_plan import ROWS
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
-    folder = tmp_path_factory.mktemp("apart")
-    for name, rows in ROWS.items():
-        with lzma.open(folder / f"{name}.jsonl.xz", "wt") as out:
-            out.writelines(json.dumps(row) + "\n" for row in rows)
-    return Material.load(folder)
 
 
 def test_what_is_too_sure_is_cooled_and_what_is_said_too_seldom_is_said_more_often() -> None:
