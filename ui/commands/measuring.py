@@ -90,6 +90,7 @@ def _evaluate_open(config: Config, data: Path, collection: str, limit: int, out:
     from palimpsest.workflows.calibration import numbers_of
     from palimpsest.workflows.corpus import default_folder, open_embedder, open_writer
     from palimpsest.workflows.evaluation import open_questions as measure
+    from palimpsest.workflows.evaluation.lift import summed_revisions
     from palimpsest.workflows.evaluation.open_score import by_group
     from palimpsest.workflows.evaluation.suites import Progress
     from palimpsest.workflows.runs import write
@@ -113,6 +114,8 @@ def _evaluate_open(config: Config, data: Path, collection: str, limit: int, out:
         print(f"{group}: {sum(r.collection == group or group == 'all' for r in scored)} questions")
         for name, figure in figures.items():
             print(f"  {name:22} {figure.mean:9.3f}  [{figure.low:.3f}, {figure.high:.3f}]  of {figure.n}")
+    opened = summed_revisions(row.revisions for row in rows)
+    print("revisions: " + ", ".join(f"{reason} {count}" for reason, count in opened.items()))
     if to:
         write(to, measure.to_json(scored, settings))
 

@@ -5,7 +5,7 @@ The report of a run in which nothing may be opened again is the draft before rem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from palimpsest.agent.draft import Span
@@ -56,11 +56,22 @@ def measure(questions: Sequence[tuple[str, Worth]], tools: Tools, budget: Budget
 
 def summed(variant: str, states: Sequence[ResearchState], worths: Sequence[Worth]) -> Lift:
     figures = [figure for state, worth in zip(states, worths, strict=True) if (figure := worth(state)) is not None]
-    counts = {reason: sum(r.reason == reason for s in states for r in s.revisions) for reason in COUNTED}
+    counts = summed_revisions(map(revisions, states))
     return Lift(
         variant=variant, worth=sum(figures) / len(figures) if figures else 0.0,
         contradicted_left=sum(map(contradicted_left, states)), revisions=counts, questions=len(states),
     )  # fmt: skip
+
+
+def revisions(state: ResearchState) -> dict[str, int]:
+    """How many revisions of the run each reason to reopen made."""
+    return {reason: sum(r.reason == reason for r in state.revisions) for reason in COUNTED}
+
+
+def summed_revisions(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Revisions by reason over many runs; a run that counted none of a reason adds none."""
+    held = tuple(counts)
+    return {reason: sum(c.get(reason, 0) for c in held) for reason in COUNTED}
 
 
 def contradicted_left(state: ResearchState) -> int:

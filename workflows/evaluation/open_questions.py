@@ -31,7 +31,7 @@ from ..calibration import report_weights
 from ..errors import FAILED, USAGE, ResearchError
 from ..reading import SelectingReader
 from ..rendering import markdown
-from .lift import Lift, Worth, measure
+from .lift import Lift, Worth, measure, revisions
 from .open_score import Citation, Corpus, OpenFigures, OpenQuestion, OpenRow, by_group, figures
 from .suites import Progress, fill, last, sample
 
@@ -218,7 +218,10 @@ def answered(question: OpenQuestion, ask: Ask) -> OpenRow:
     start = time.monotonic()
     state = ask(question.question)
     seconds = round(time.monotonic() - start, 2)
-    return OpenRow(id=question.id, report=markdown.render(state, {}), citations=tuple(shown(state)), seconds=seconds)
+    return OpenRow(
+        id=question.id, report=markdown.render(state, {}), citations=tuple(shown(state)),
+        seconds=seconds, revisions=revisions(state),
+    )  # fmt: skip
 
 
 def shown(state: ResearchState) -> list[Citation]:

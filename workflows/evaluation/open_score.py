@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from pydantic import Field
+
 from palimpsest.retrieval.types import Frozen
 
 COVER = 0.6
@@ -70,12 +72,13 @@ class Citation(Frozen):
 
 
 class OpenRow(Frozen):
-    """One question's report, its citations in the order shown, and the seconds it took."""
+    """One question's report, its citations in the order shown, the seconds it took, and its revisions by their reason."""
 
     id: str
     report: str
     citations: tuple[Citation, ...]
     seconds: float
+    revisions: dict[str, int] = Field(default_factory=dict)
 
 
 class OpenFigures(Frozen):

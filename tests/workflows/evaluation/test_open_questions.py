@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from palimpsest.agent.draft import Block, Draft, Span, Support
-from palimpsest.agent.state import Budget, ResearchState
+from palimpsest.agent.state import Budget, ResearchState, Revision
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.types import Passage
 from palimpsest.workflows.errors import ResearchError
+from palimpsest.workflows.evaluation.lift import summed_revisions
 from palimpsest.workflows.evaluation.open_questions import (
     OpenData,
+    answered,
     ask_all,
     document_id,
     evaluate_open,
@@ -182,6 +184,19 @@ class FakeAsk:
 
 def test_shown_is_each_whole_quotation_once(folder: Path) -> None:
     assert shown(FakeAsk(read_data(folder))("?")) == [Citation(doc="c", quote=TEXTS["c"])]
+
+
+def test_a_row_counts_the_revisions_of_its_run_by_their_reason(folder: Path) -> None:
+    data = read_data(folder)
+    fake = FakeAsk(data)
+    changes = tuple(
+        Revision(version=n, span="2", reopened=("2",), old="a", new="b", reason=reason, evidence=None)
+        for n, reason in enumerate(("unsure", "contradicted", "unsure"))
+    )
+    row = answered(data.questions[0], lambda text: fake(text).model_copy(update={"revisions": changes}))
+    assert row.revisions == {"contradicted": 1, "unsure": 2, "dependent": 0, "person": 0}
+    of_before = OpenRow(id="", report="", citations=(), seconds=0)
+    assert summed_revisions(r.revisions for r in (row, of_before, row))["unsure"] == 4
 
 
 def test_a_stopped_evaluation_goes_on_and_other_settings_are_refused(folder: Path, tmp_path: Path) -> None:
