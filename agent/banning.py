@@ -109,7 +109,11 @@ def _remove(state: ResearchState, block: Block) -> Events:
     resting = [s for s in draft.spans() if gone & set(s.depends_on)]
     freed = [s.model_copy(update={"depends_on": tuple(d for d in s.depends_on if d not in gone)}) for s in resting]
     state = state.model_copy(update={"draft": draft.replace(freed)})
-    return (yield from _revise(state, block.spans[0].id, tuple(s.id for s in block.spans), block.text, "", None))
+    return (
+        yield from _revise(
+            state, block.spans[0].id, tuple(s.id for s in block.spans), block.text, "", None, is_gone=True
+        )
+    )
 
 
 def _empty_cells(state: ResearchState, block: Block, names: frozenset[str]) -> Events:
@@ -130,15 +134,21 @@ def _drop_empty(state: ResearchState) -> Events:
         if left and all(b.kind == "heading" for b in left):
             names = tuple(s.id for b in left for s in b.spans)
             state = state.model_copy(update={"draft": state.draft.swap([b.id for b in left], [])})
-            state = yield from _revise(state, names[0], names, left[0].text, "", None)
+            state = yield from _revise(state, names[0], names, left[0].text, "", None, is_gone=True)
     return state
 
 
 def _revise(
-    state: ResearchState, span: str, opened: tuple[str, ...], old: str, new: str, evidence: str | None
+    state: ResearchState,
+    span: str,
+    opened: tuple[str, ...],
+    old: str,
+    new: str,
+    evidence: str | None,
+    is_gone: bool = False,
 ) -> Events:
     revision = Revision(
-        version=state.version, span=span, reopened=opened, old=old, new=new, reason="ban", evidence=evidence
-    )
+        version=state.version, span=span, reopened=opened, old=old, new=new, reason="ban", evidence=evidence, is_gone=is_gone
+    )  # fmt: skip
     yield revised(revision, "steer")
     return state.model_copy(update={"revisions": (*state.revisions, revision)})

@@ -310,10 +310,11 @@ def _unquote(state: ResearchState, question: SubQuestion) -> tuple[ResearchState
 
 
 def revised(revision: Revision, step: str = "check") -> Event:
+    nothing = "taken out" if revision.is_gone else "not established"
     return Event(
         step=step,
         kind="revised",
-        text=f"“{revision.old}” → “{revision.new or 'not established'}” ({revision.reason})",
+        text=f"“{revision.old}” → “{revision.new or nothing}” ({revision.reason})",
         data=revision.model_dump(mode="json"),
     )
 

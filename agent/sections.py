@@ -13,6 +13,7 @@ import numpy as np
 from palimpsest.retrieval.types import Hit
 
 from . import blocks, forms, outline
+from .dependents import fall, quoted_place, standing_without, where
 from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .frames import Slot, Token
@@ -87,7 +88,7 @@ def _begin(
     state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit], chosen: Sequence[Chosen]
 ) -> Events:
     """The outline first, then its sections, then *In short*: the best of what no section needs. A comparison has its table ahead."""
-    chosen = remaining(_not_standing(state, chosen), [_where_it_is(s.support[0]) for s in cells(state)])
+    chosen = remaining(_not_standing(state, chosen), [where(s.support[0]) for s in cells(state)])
     if question.form == "comparison":
         columns = question.attributes or _columns(reader, question, chosen)
         state, used = forms.table(state, reader, question, columns, hits, chosen)
@@ -123,11 +124,11 @@ def _begin(
 
 def _not_standing(state: ResearchState, chosen: Sequence[Chosen]) -> list[Chosen]:
     """Without the sentences that are quoted already."""
-    return remaining(chosen, [_place_of(b) for b in state.draft.blocks if b.kind == "quotation"])
+    return remaining(chosen, [quoted_place(b) for b in state.draft.blocks if b.kind == "quotation"])
 
 
 def _is_free(state: ResearchState, piece: Chosen) -> bool:
-    return not any(_overlap(piece, _place_of(b)) for b in state.draft.blocks if b.kind == "quotation")
+    return not any(_overlap(piece, quoted_place(b)) for b in state.draft.blocks if b.kind == "quotation")
 
 
 def _columns(reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> tuple[str, ...]:
@@ -216,9 +217,9 @@ def _grow(
         state, filled = forms.fill(state, reader, question, hits, lambda piece: _is_free(before, piece))
         for span in filled:
             yield Event(step="revise", kind="wrote", text=span.text, data={"span": span.id, "text": span.text})
-    held = [*(s.support[0] for s in cells(state)), *(c.other for c in state.conflicts)]  # what lost does not come back
-    fresh = remaining(_not_standing(state, wanted), [_where_it_is(s) for s in held])
-    stale = [b for b in quotations(state) if not any(_overlap(c, _place_of(b)) for c in wanted)]
+    fresh = remaining(_not_standing(state, wanted), [where(s.support[0]) for s in cells(state)])
+    fresh = standing_without(state, fresh)  # what lost does not come back
+    stale = [b for b in quotations(state) if not any(_overlap(c, quoted_place(b)) for c in wanted)]
     stale = [b for b in stale if not any(s.status == "pinned" for s in b.spans)] if "unsure" in tools.reopens else []
     vectors = reader.vectors([c.text for c in fresh]) if fresh else np.zeros((0, 0), dtype=np.float32)
     centres = _centres(state, reader)
@@ -246,7 +247,7 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         return state
     chosen = tools.reader.choose(question.text, hits, state.budget.characters)
     fresh = [c for c in _not_standing(state, chosen) if c.sentences[0].passage.id in state.fresh]
-    fresh = remaining(fresh, [_where_it_is(s.support[0]) for s in cells(state)])
+    fresh = remaining(fresh, [where(s.support[0]) for s in cells(state)])
     if not fresh:
         return state
     vectors, centres = tools.reader.vectors([c.text for c in fresh]), _centres(state, tools.reader)
@@ -265,8 +266,9 @@ def _withdraw(state: ResearchState, block: Block) -> Events:
         data={"spans": list(spans), "evidence": None, "reason": "unsure"},
     )  # fmt: skip
     revision = Revision(
-        version=state.version, span=spans[0], reopened=spans, old=block.text, new="", reason="unsure", evidence=None
-    )
+        version=state.version, span=spans[0], reopened=spans, old=block.text, new="", reason="unsure", evidence=None,
+        is_gone=True,
+    )  # fmt: skip
     yield revised(revision, "revise")
     draft = state.draft.swap([block.id], [])
     return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
@@ -276,6 +278,7 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     """What rests on quotations that changed is settled again: headings whose words went with them."""
     if tools.reader is None or "dependent" not in tools.reopens:
         return state
+    state = yield from fall(state, tools)
     state = yield from _weigh_again(state, tools.reader, question)
     for block in _orphaned(state):
         texts = [b.text for b in quotations(state) if b.section == block.section]
@@ -318,7 +321,7 @@ def _headings(state: ResearchState) -> list[Block]:
 
 def _orphaned(state: ResearchState) -> list[Block]:
     """Headings whose words were taken from a quotation that stands in the report no more."""
-    places = [_place_of(b) for b in quotations(state)]
+    places = [quoted_place(b) for b in quotations(state)]
     return [
         b
         for b in _headings(state)
@@ -382,16 +385,6 @@ def _fill_cells(state: ResearchState, reader: Reader, question: SubQuestion, hit
 def cells(state: ResearchState) -> list[Span]:
     block = state.draft.block(forms.TABLE)
     return [s for s in block.spans if s.support] if block else []
-
-
-def _where_it_is(support: Support) -> Where:
-    return support.passage.rpartition("-")[0], support.start, support.end
-
-
-def _place_of(block: Block) -> Where:
-    cited = block.span("citation")
-    assert cited is not None, "every quotation cites"
-    return _where_it_is(cited.support[0])
 
 
 def _overlap(chosen: Chosen, place: Where) -> bool:

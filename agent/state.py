@@ -133,6 +133,7 @@ class Revision(Frozen):
     before: float | None = None
     after: float | None = None
     steps: int = 0
+    is_gone: bool = False  # the block left the report, where other open places say "not established"
 
 
 PASSAGE_CHARACTERS = 500  # of a passage as it is cut from prose; a statement or a row may be much shorter

@@ -362,3 +362,44 @@ def test_a_record_of_another_thing_is_no_rival() -> None:
     words = sentence_parts(one, 0, len(one.text))
     claim = blocks.quotation("c1", "section.1", words, one, "c1")
     assert find_rival(claim.words, other, NUMBERS) is None
+
+
+class EverySentence(TopicReader):
+    """Quotes every sentence of what names a topic, each paragraph's as one quotation but for the first."""
+
+    def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+        pieces: list[Chosen] = []
+        for rank, hit in enumerate(found, 1):
+            first, *others = [Sentence(hit.passage, a, b, rank) for a, b in hit.passage.sentences]
+            pieces += [Chosen((first,), 1.0), *([Chosen(tuple(others), 0.9)] if others else [])]
+        return pieces
+
+
+OLD_CREW = "The crew of Marisa counts 4 men on the lake. The count was made in spring. Two of the men sing."
+NEW_CREW = passage("The crew of Marisa counts 9 men on the lake.", "Crews of 2026", "2026")
+
+
+def test_what_goes_on_from_a_sentence_that_lost_goes_with_it() -> None:
+    state = run(EverySentence(), passage(OLD_CREW, "Crews of 2024", "2024"), NEW_CREW, SALT, MORE_SALT)
+    assert [b.text for b in sections.quotations(state) if "count was made" in b.text] == []
+    (fallen,) = [r for r in state.revisions if r.old.startswith("The count was made")]
+    assert (fallen.reason, fallen.new, fallen.is_gone) == ("dependent", "", True)
+    assert "“The count was made in spring. Two of the men sing.” → “taken out”: what it rests on changed." in report(
+        state
+    )
+    assert any(b.text == "Salt cargo fills most barges of Orta." for b in sections.quotations(state))
+
+
+def test_a_paragraph_of_its_own_does_not_fall_with_the_sentence_before_it() -> None:
+    apart = passage(OLD_CREW.replace(" The count", "\n\nThe count"), "Crews of 2024", "2024")
+    state = run(EverySentence(), apart, NEW_CREW, SALT, MORE_SALT)
+    assert any("The count was made in spring." in b.text for b in sections.quotations(state))
+
+
+def test_with_dependent_left_out_what_goes_on_stays() -> None:
+    tools = Tools(
+        ScriptedWriter({}), Shelf(passage(OLD_CREW, "Crews of 2024", "2024"), NEW_CREW, SALT, MORE_SALT), NUMBERS,
+        EverySentence(), reopens=frozenset({"contradicted"}),
+    )  # fmt: skip
+    state = finish(ResearchState(question=QUESTION, budget=Budget(rounds=1)), tools)[1]
+    assert any("The count was made" in b.text for b in sections.quotations(state))

@@ -10,6 +10,7 @@ from palimpsest.retrieval.types import Source
 
 OPEN = "▢▢▢"
 NOT_ESTABLISHED = "Not established"
+TAKEN_OUT = "taken out"
 WHY = {
     "contradicted": "contradicted",
     "unsure": "the model was unsure",
@@ -91,4 +92,4 @@ def marks(source: Source, banned: frozenset[str] = frozenset()) -> list[str]:
 
 def change(revision: Revision) -> tuple[str, str]:
     """What stood and what stands, as they are named in the list of revisions."""
-    return revision.old or NOT_ESTABLISHED, revision.new or NOT_ESTABLISHED
+    return revision.old or NOT_ESTABLISHED, revision.new or (TAKEN_OUT if revision.is_gone else NOT_ESTABLISHED)
