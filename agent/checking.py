@@ -427,10 +427,20 @@ def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: 
         return None
     if found.probability < tools.numbers.disputed and not _is_near(state, tools.numbers, question, found):
         return None
-    answer = hypothesis(state, tools.numbers, question, found)
+    answer = _known(state, hypothesis(state, tools.numbers, question, found))
     verdict = tools.writer.verdicts([(f"{text} {answer.text}", shown.text)])[0]
     weight = verdict_edge(found.passage, answer, verdict, tools.numbers).weight
     return answer.model_copy(update={"belief": answer.belief + weight})
+
+
+def _known(state: ResearchState, answer: Hypothesis) -> Hypothesis:
+    """An answer that was read in this passage before is the same one, and whoever else says it still does."""
+    (read,) = answer.support
+    for known in state.graph.answers(answer.question):
+        others = [s for s in known.support if s.passage != read.passage]
+        if same_answer(known.text, answer.text) and len(others) < len(known.support):
+            return answer.model_copy(update={"id": known.id, "support": (read, *others)})
+    return answer
 
 
 def _is_near(state: ResearchState, numbers: Numbers, question: SubQuestion, found: Candidate) -> bool:
@@ -447,6 +457,8 @@ def _refill(state: ResearchState, tools: Tools) -> Events:
         holes = [n for n, s in enumerate(block.words) if s.status in waiting]
         if not holes:
             continue
+        if block.kind == "quotation" and block.words[holes[0]].status == "open":
+            state, block, holes = _only_typed(state, block, holes)
         if block.kind == "prose" and any(prose.is_written(block.words[n]) for n in holes):
             state = yield from prose.settle(state, tools, block)
             continue
@@ -457,6 +469,18 @@ def _refill(state: ResearchState, tools: Tools) -> Events:
         (filled,) = _fills(tools, block, [holes], [own, *others], "person" if opened else "new evidence")
         state = yield from _settle(state, tools, block, holes, filled)
     return (yield from reopening.settle(state, tools))
+
+
+def _only_typed(state: ResearchState, block: Block, holes: Sequence[int]) -> tuple[ResearchState, Block, list[int]]:
+    """Of a quotation opened whole its names and figures are asked again; no source is asked for the words between them."""
+    typed = [n for n in holes if block.words[n].kind != "TEXT"]
+    if not typed:
+        return state, block, list(holes)
+    between = [block.words[n].model_copy(update={"status": "filled"}) for n in holes if n not in typed]
+    state = state.model_copy(update={"draft": state.draft.replace(between)})
+    after = state.draft.block(block.id)
+    assert after is not None, "only a status changed"
+    return state, after, typed
 
 
 def _settle(state: ResearchState, tools: Tools, block: Block, holes: Sequence[int], filled: Sequence[Filled]) -> Events:
@@ -476,7 +500,7 @@ def _settle(state: ResearchState, tools: Tools, block: Block, holes: Sequence[in
         settled = [block.words[n].model_copy(update={"status": "filled"}) for n in holes]
         answers: dict[str, Hypothesis | None] = {}
         changed = state.model_copy(update={"draft": state.draft.replace(settled)})
-        spans, old = tuple(block.words[n].id for n in holes), "".join(block.words[n].text for n in holes)
+        spans, old = tuple(block.words[n].id for n in holes), ", ".join(block.words[n].text for n in holes)
         new = old
     else:
         answers = _answers(state, tools, block, rival)

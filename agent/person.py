@@ -5,7 +5,7 @@ Each is an event, and whatever it changes is a revision, so that everything else
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from . import banning, blocks, following
 from .draft import Block, Draft, Span
@@ -64,10 +64,16 @@ def _told(state: ResearchState, wish: Steering) -> Generator[Event, None, None]:
         data = {"passages": list(state.fresh), "sources": list(sources)}
         yield Event(step="steer", kind="attached", text=f"evidence: {', '.join(sources.values())}", data=data)
     if wish.pin:
-        yield Event(step="steer", kind="pinned", text=f"pinned {', '.join(wish.pin)}", data={"spans": list(wish.pin)})
+        text = f"pinned {_named(state, wish.pin)}"
+        yield Event(step="steer", kind="pinned", text=text, data={"spans": list(wish.pin)})
     if wish.unpin:
-        text = f"may change again: {', '.join(wish.unpin)}"
+        text = f"may change again: {_named(state, wish.unpin)}"
         yield Event(step="steer", kind="unpinned", text=text, data={"spans": list(wish.unpin)})
+
+
+def _named(state: ResearchState, names: Sequence[str]) -> str:
+    """The words that ids of spans and blocks stand for."""
+    return ", ".join(f"“{''.join(s.text for s in places(state.draft, name))}”" for name in names)
 
 
 def _take_back(state: ResearchState, name: str) -> Events:

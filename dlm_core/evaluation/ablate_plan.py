@@ -137,6 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--apart", type=Path, help="measure: a folder that training.gather --apart wrote")
     parser.add_argument("--eval", type=Path, help="measure: the folder of evaluation files")
     parser.add_argument("--seconds", type=float, default=40.0, help="of training, each arm")
+    parser.add_argument("--steps", type=int, default=0, help="of training, each arm, where that comes before --seconds")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
@@ -151,6 +152,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             parser.error("train needs --data, a folder that training.gather wrote")
         material = Material.load(asked.data)
         sizes = {"tokens": asked.tokens, "canvases": max(28, asked.tokens // 455), "workers": asked.workers}
+        sizes["steps"] = asked.steps  # on a machine that others use, equal cost is so many batches
         for arm, seed, folder in places:
             if not (folder / "weights").exists():
                 start = asked.start or package_folder()

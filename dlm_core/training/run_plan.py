@@ -59,7 +59,7 @@ class Run:
     init: Path | None = None
     checkpoint: bool = False
     half: bool = True  # bf16 in the body
-    steps: int = 0  # stop after so many, 0 for none
+    steps: int = 0  # the plan ends after so many where that comes before `seconds`, 0 for none
 
 
 @dataclass
@@ -196,7 +196,7 @@ def train(run: Run, say: Callable[[dict[str, float]], None], material: Material 
     for batch, slots in batches:
         now = time.monotonic()
         spent, clock = spent + now - clock, now
-        share.set(min(spent / run.seconds, 1.0))
+        share.set(min(max(spent / run.seconds, steps / run.steps if run.steps else 0.0), 1.0))
         if spent >= run.seconds or (run.steps and steps >= run.steps):
             break
         for group in optim.param_groups:

@@ -377,3 +377,15 @@ def test_a_quote_that_another_answer_rests_on_stays_under_it() -> None:
 def test_fixed_words_cannot_be_opened() -> None:
     _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE))
     assert amend(before, [], reopen=["question.title"]).draft.span("question.title").status == "fixed"
+
+
+def test_a_quotation_opened_whole_stands_where_its_source_says_it_still() -> None:
+    """The words between its names and figures were asked for too, nothing filled them, and a true sentence fell."""
+    other = passage("Marisa reaches 12 knots, says the harbour book.", "Harbour book", "2024-02-01")
+    _, before = research(QUESTION, ScriptedWriter(PATTERNS), Shelf(BARGE, other))
+    assert before.draft.span("q2.standing").text == "two independent sources"
+    _, after = finish(amend(before, [], reopen=["c1"]), tools(ScriptedWriter(PATTERNS), Shelf()))
+    assert f"> {BARGE.text} [1]" in report(after)
+    assert [r.reason for r in after.revisions][:1] == ["person"]
+    assert after.draft.span("q2.standing").text == "two independent sources"
+    assert moved(before.draft, after.draft, reopened(after)) == []

@@ -40,5 +40,5 @@ def entry(found: changes.Change) -> str:
     revision = found.revision
     old, new = change(revision)
     why = WHY.get(revision.reason, revision.reason) + (f": {title_of(found.passage.source)}" if found.passage else "")
-    words = between(old, new) if old != new else f"{escape(old)} stands"
+    words = between(old, new) if old != new else f"“{escape(old)}” stands"
     return f'<p>{words}<br><span class="pp-soft">{escape(why)}</span></p>'

@@ -49,4 +49,4 @@ def _words(event: dict[str, Any]) -> str:
         return "every later change of its files will be found"
     if event.get("kind") == "believed":
         return escape(str(data.get("text", event["text"])))
-    return escape(str(event["text"]))
+    return escape(str(event["text"]).removeprefix(f"{event.get('kind')} "))  # the name stands ahead of it

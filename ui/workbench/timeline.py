@@ -16,6 +16,11 @@ from . import navigation
 from .markup import element, escape, text
 
 COLOURS = ("#2d7f79", "#b5731a")  # cited, and only read
+DATES = {
+    "year": "{yyyy}",
+    "month": "{yyyy}-{MM}",
+    "day": "{yyyy}-{MM}-{dd}",
+}  # of a mark on the axis, by how fine it is
 ROWS = 6  # heights on which points are spread, so that near dates do not cover each other
 
 
@@ -75,7 +80,12 @@ def chart(state: ResearchState, dated: list[Source]) -> dict[str, Any]:
         "grid": {"left": 10, "right": 250, "top": 34, "bottom": 24, "containLabel": True},
         "legend": {"top": 0, "left": 0},
         "tooltip": {"trigger": "item", "renderMode": "richText", "formatter": "{b}"},
-        "xAxis": {"type": "time", "position": "bottom", "splitNumber": 4, "axisLabel": {"hideOverlap": True}},
+        "xAxis": {
+            "type": "time",
+            "position": "bottom",
+            "splitNumber": 4,
+            "axisLabel": {"hideOverlap": True, "formatter": DATES},
+        },
         "yAxis": {"type": "value", "show": False, "min": -0.7, "max": _rows(dated) - 0.3, "inverse": True},
         "series": series,
     }
