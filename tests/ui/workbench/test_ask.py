@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from palimpsest.ui.workbench import ask, uploads
+from palimpsest.ui.workbench import acts, ask, uploads
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
 from tests.ui.workbench import pages
@@ -109,3 +109,37 @@ def test_uploads_are_bounded_and_kept_whole(tmp_path: Path) -> None:
     with pytest.raises(uploads.ResearchError, match="too many"):
         uploads.keep(tmp_path / "more", [Sent("a.md", b"x")] * (uploads.MOST_FILES + 1))
     assert not (tmp_path / "more").exists()
+
+
+def test_what_one_person_uploads_is_seen_by_those_only_who_share_the_folder_of_runs(
+    config: Config, tmp_path: Path
+) -> None:
+    """Two workbenches, and a third page over the first one's folder of runs."""
+    own = config.model_copy(update={"out": tmp_path / "mine"})
+    pages.serve(own, tmp_path)
+    run = uploaded(
+        own, "Marisa's secret ledger.md", b"# The secret ledger\n\nThe barge Marisa carries 40 tons of salt."
+    )
+    (kept,) = (run.folder / "uploads").iterdir()
+    assert kept.is_relative_to(own.out)
+    assert "How much salt" in everything("ask"), "who shares the folder of runs sees the run"
+
+    pages.serve(config.model_copy(update={"out": tmp_path / "theirs"}), tmp_path)
+    for name in ("ask", "runs", "library"):
+        assert "secret" not in everything(name).lower(), name
+        assert "How much salt" not in everything(name), name
+
+
+def everything(name: str) -> str:
+    shown = page(name)
+    return words(shown) + "".join(f"\n{b.label}" for b in shown.button)
+
+
+def uploaded(config: Config, name: str, data: bytes) -> Run:
+    """A run over one uploaded file, begun as the first page begins it."""
+    sent: Any = Sent(name, data)
+    folder = "salt-run"
+    (path,) = uploads.keep(config.out / folder / "uploads", [sent])
+    return acts.begin(
+        "How much salt does Marisa carry?", config.model_copy(update={"docs": (path.parent,)}), name=folder
+    )

@@ -28,6 +28,9 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+EDITED = "Which open diffusion language model is the fastest of all?"
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("workbench")
@@ -51,12 +54,14 @@ def test_the_walk(browser: Any, address: str, width: int, tmp_path: Path) -> Non
     page.get_by_label("Item 1").wait_for()
     assert page.get_by_role("region", name="Plan").is_visible()
     assert seen.serious() == []
+    page.get_by_label("Item 1").fill(EDITED)  # typed, and Start pressed at once
     page.get_by_role("button", name="Start", exact=True).click()
 
     page.locator("[data-mask]").first.wait_for()  # masks are seen while the run is under way
     page.locator('[data-status="running"], [data-status="waiting"]').first.wait_for()
     done(page)
     page.wait_for_function("document.querySelectorAll('[data-mask]').length === 0")
+    assert EDITED in page.get_by_role("region", name="Plan", exact=True).inner_text()
     words = page.locator('[data-block="quotation"] [data-span]').first
     words.click()
     evidence = page.get_by_role("region", name="Evidence")
