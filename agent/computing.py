@@ -146,6 +146,10 @@ def _figure(cell: str) -> figures.Figure | None:
     figure = figures.single(cell)
     if figure is None or figure.low != figure.high:
         return None
+    if not figure.unit and any(
+        map(str.isupper, cell[: figure.start])
+    ):  # "Rivo 30", "HX-20": a name that holds a number
+        return None
     left = cell[: figure.start] + cell[figure.end :]
     return figure if len(left.strip(" *†‡()~≈+.")) <= 6 else None
 

@@ -38,6 +38,9 @@ from .questions import asked_kind
 from .wording import LinearText
 
 Nearness = Callable[[str, Sequence[str]], Sequence[float]]  # a question and names: how near each is, -1 to 1
+ReadOff = Callable[
+    [str, str, Sequence[str]], Sequence[float]
+]  # a question, a row in words, its cells: the log-probability of each
 
 _TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[-–'’./:@_+][\p{L}\p{M}\p{N}]+)*")
 YEAR = len("2026")  # what is no longer names no month
@@ -69,7 +72,9 @@ _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth el
 
 class ColumnWeights(Frozen):
     """`words` and `nearness` weigh how much of a column's name stands in the question and how near it is; `none` is the weight of
-    no column. A column is taken from the probability `least` on where it is `clear` times as likely as the next.
+    no column. A column is taken from the probability `least` on where it is `clear` times as likely as the next. Where none is, the row
+    is read as well: to the logarithm of each column's probability that of its cell is added, weighed by `cell`, and the best column is
+    taken from `cell_least` on.
     """
 
     words: float
@@ -77,6 +82,8 @@ class ColumnWeights(Frozen):
     none: float
     least: float
     clear: float
+    cell: float = 0.0
+    cell_least: float = 0.0
     fitted_on: str = ""
 
 
@@ -138,10 +145,15 @@ class Meant:
 
 
 def read(
-    question: str, operation: Operation, tables: Sequence[Table], weights: ColumnWeights, near: Nearness
+    question: str,
+    operation: Operation,
+    tables: Sequence[Table],
+    weights: ColumnWeights,
+    near: Nearness,
+    off: ReadOff | None = None,
 ) -> Reading | Undecided | None:
-    """What the tables answer to a question; None where none of them is asked about."""
-    found = [one for table in tables if (one := _read_one(question, operation, table, weights, near)) is not None]
+    """What the tables answer to a question; None where none of them is asked about. `off` reads a row where no column is clear."""
+    found = [one for table in tables if (one := _read_one(question, operation, table, weights, near, off)) is not None]
     readings = [one for one in found if isinstance(one, Reading)]
     if not readings:
         return next((one for one in found if isinstance(one, Undecided)), None)
@@ -162,7 +174,7 @@ def _agreed(readings: Sequence[Reading]) -> Reading | Undecided:
 
 
 def _read_one(
-    question: str, operation: Operation, table: Table, weights: ColumnWeights, near: Nearness
+    question: str, operation: Operation, table: Table, weights: ColumnWeights, near: Nearness, off: ReadOff | None
 ) -> Reading | Undecided | None:
     meant = understood(question, table)
     strangers = [t for t in meant.left() if t.is_name and t.form not in _column_forms(table)]
@@ -174,7 +186,7 @@ def _read_one(
         if operation == "count" and _asks_amount(meant, table, weights, near):
             operation = "value"
         if operation == "value" or (operation in ("first", "last") and not _ordered(table)):
-            return _value(question, meant, table, weights, near)
+            return _value(question, meant, table, weights, near, off)
         return _computed(question, operation, meant, table, weights, near)
     except NotComputable as reason:
         return Undecided(table, f"in the table “{table.source.title}” {reason}")
@@ -459,6 +471,26 @@ def _one(
     raise NotComputable(f"it is not clear which column is meant ({several})")
 
 
+def _read_off(
+    meant: Meant,
+    question: str,
+    columns: Sequence[str],
+    table: Table,
+    weights: ColumnWeights,
+    near: Nearness,
+    off: ReadOff,
+) -> str:
+    """The column whose cell the model reads as the answer in the one row that is meant; "" where that is not sure enough."""
+    (row,) = _rows(meant, table)
+    text = ". ".join([table.source.title, *(f"{f.name}: {f.text}" for f in row.fields)])
+    found = choose(meant, question, columns, weights, near)
+    cells = [cell.text if (cell := row.get(column)) else "" for _, column in found]
+    read = off(question, text, cells)
+    scores = [(math.log(p) + weights.cell * said, column) for (p, column), said in zip(found, read, strict=True)]
+    score, column = max(scores)
+    return column if score >= weights.cell_least and not _lacks(column, meant, table) else ""
+
+
 def _is_clear(found: Sequence[tuple[float, str]], weights: ColumnWeights) -> bool:
     return (
         bool(found) and found[0][0] >= weights.least and (len(found) < 2 or found[0][0] >= weights.clear * found[1][0])
@@ -496,7 +528,7 @@ def _asks_amount(meant: Meant, table: Table, weights: ColumnWeights, near: Nearn
 
 
 def _value(
-    question: str, meant: Meant, table: Table, weights: ColumnWeights, near: Nearness
+    question: str, meant: Meant, table: Table, weights: ColumnWeights, near: Nearness, off: ReadOff | None
 ) -> Reading | Undecided | None:
     """The cell of the row that holds the names of the question, in the column that is asked for."""
     if not meant.values and not table.is_form and len(table.rows) > 1:
@@ -508,7 +540,12 @@ def _value(
     rows = _rows(meant, table)
     if not rows:
         return None
-    column = _one(meant, question, fitting, table, weights, near)
+    try:
+        column = _one(meant, question, fitting, table, weights, near)
+    except NotComputable:
+        column = _read_off(meant, question, fitting, table, weights, near, off) if off and len(rows) == 1 else ""
+        if not column:
+            raise
     if _strangers(meant, column, table):
         return None
     cells = [cell for row in rows if (cell := row.get(column)) and cell.text.lower() not in BLANK]

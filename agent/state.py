@@ -291,6 +291,15 @@ class Sorting(Protocol):
     def kinds(self, question: str) -> Mapping[str, float]: ...
 
 
+@runtime_checkable
+class RowReading(Protocol):
+    """A writer that may have learnt to read a cell out of a row."""
+
+    def knows(self, slot: str) -> bool: ...
+
+    def cells(self, question: str, row: str, cells: Sequence[str]) -> Sequence[float]: ...
+
+
 class Reader(Protocol):
     """What tells how a question is asked and which sentences of passages belong in its report."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
@@ -39,6 +40,7 @@ from .state import Candidate, Filled, Piece, Verdict
 from .watching import Eye
 
 CITE = SlotSpec(MaskKind.CITE)
+CELLS_READ, ROW_LETTERS = 12, 3000  # spans of a row that are looked at, and letters of it
 
 
 class ModelWriter:
@@ -190,6 +192,13 @@ class ModelWriter:
         """The probabilities of the kinds of a question, by the names of `asking.KINDS`."""
         canvas = self._canvas([question], [], [KIND_PROMPT, KIND_SLOT])
         return dict(zip(KINDS, self.denoiser.choices([canvas], 0, self.seed)[0], strict=True))
+
+    def cells(self, question: str, row: str, cells: Sequence[str]) -> list[float]:
+        """The log-probability that each cell answers the question, of the row in words: title, then names and cells."""
+        slot = SlotSpec(MaskKind.TEXT, self.calibration.length(MaskKind.TEXT))
+        canvas = self.denoiser.build([question], [("", row[:ROW_LETTERS])], [slot, " ", CITE])
+        read = {r.fill.text: r.probability for r in self.denoiser.rank([canvas], 0, CELLS_READ, self.seed)[0] if r.fill}
+        return [math.log(read[cell]) if read.get(cell) else -math.inf for cell in cells]
 
     def relevance(self, question: str, paragraphs: Sequence[tuple[Passage, Sequence[str]]]) -> list[list[float]]:
         """For each sentence of each passage, how likely it belongs in the answer; the passage is read with it, its title first."""

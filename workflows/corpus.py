@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from palimpsest.agent.budget import READING, Clock, nobody
-from palimpsest.agent.state import Prose, Sorting, Tools, Writer
+from palimpsest.agent.state import Prose, RowReading, Sorting, Tools, Writer
 from palimpsest.retrieval.chunks import passages as cut
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
 from palimpsest.retrieval.index import Index, Progress, Watch
@@ -300,7 +300,8 @@ def tools(config: Config, corpus: Corpus) -> Tools:
     numbers = numbers_of(config.model if writer.name != "embedded" else "embedded")
     kinds = writer.kinds if isinstance(writer, Sorting) and writer.knows("kind") else None
     reader = SelectingReader(corpus, report_weights(), kinds)
-    records = TableReader(corpus, record_weights())
+    off = writer.cells if isinstance(writer, RowReading) and writer.knows("cell") else None
+    records = TableReader(corpus, record_weights(), off)
     foreign = unread_language if writer.name == "embedded" else _none
     prose = open_prose(config, writer)
     judge = open_model(config.model_copy(update={"model": "embedded"})) if prose and not numbers.verdict else None

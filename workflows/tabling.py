@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from palimpsest.agent import lookups
 from palimpsest.agent.asking import plain_question
 from palimpsest.agent.computing import Operation
-from palimpsest.agent.lookups import Reading, RecordWeights, Undecided
+from palimpsest.agent.lookups import Reading, ReadOff, RecordWeights, Undecided
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Passage
 
@@ -25,10 +25,10 @@ class Holds(Protocol):
 
 
 class TableReader:
-    """The agent's `Records` over a corpus."""
+    """The agent's `Records` over a corpus. `off` reads a row where the names of its columns do not decide."""
 
-    def __init__(self, corpus: Holds, fitted: RecordWeights):
-        self._corpus, self._fitted = corpus, fitted
+    def __init__(self, corpus: Holds, fitted: RecordWeights, off: ReadOff | None = None):
+        self._corpus, self._fitted, self._off = corpus, fitted, off
         self.belief = fitted.belief
 
     def operation(self, question: str) -> Operation:
@@ -41,7 +41,7 @@ class TableReader:
         return self._corpus.tables(passages)
 
     def read(self, question: str, operation: Operation, tables: Sequence[Table]) -> Reading | Undecided | None:
-        return lookups.read(question, operation, tables, self._fitted.columns, self._near)
+        return lookups.read(question, operation, tables, self._fitted.columns, self._near, self._off)
 
     def _near(self, question: str, names: Sequence[str]) -> list[float]:
         vectors = self._corpus.embed([question, *names])

@@ -43,7 +43,11 @@ AHEAD = 6  # batches that lie ready on the device
 
 @dataclass(frozen=True)
 class Run:
-    """`seconds` of training from the first step; `start` a folder with MiniLM's model.safetensors and tokenizer.json."""
+    """`seconds` of training from the first step; `start` a folder with MiniLM's model.safetensors and tokenizer.json.
+
+    Phases and rates follow whichever of `seconds` and `steps` is nearer its end: bounded by steps, a training is as long on a
+    busy machine as on an idle one.
+    """
 
     data: Path
     out: Path
@@ -60,6 +64,10 @@ class Run:
     checkpoint: bool = False
     half: bool = True  # bf16 in the body
     steps: int = 0  # the plan ends after so many where that comes before `seconds`, 0 for none
+
+    def share(self, steps: int, spent: float) -> float:
+        """Of the budget, in [0, 1]."""
+        return min(max(spent / self.seconds, steps / self.steps if self.steps else 0.0), 1.0)
 
 
 @dataclass
@@ -196,7 +204,7 @@ def train(run: Run, say: Callable[[dict[str, float]], None], material: Material 
     for batch, slots in batches:
         now = time.monotonic()
         spent, clock = spent + now - clock, now
-        share.set(min(max(spent / run.seconds, steps / run.steps if run.steps else 0.0), 1.0))
+        share.set(run.share(steps, spent))
         if spent >= run.seconds or (run.steps and steps >= run.steps):
             break
         for group in optim.param_groups:

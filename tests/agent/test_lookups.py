@@ -282,3 +282,28 @@ def visitors(question: str) -> str:
 )
 def test_dates_in_words_name_rows_and_bound_them(question: str, wanted: str) -> None:
     assert visitors(question).startswith(wanted)
+
+
+def test_a_name_that_holds_a_number_names_its_row() -> None:
+    held = table("Train,To,Carriages\nIC 88,Munich,9\nEN 295,Vienna,12\nR 2204,Bozen,4", "Trains")
+    found = read("Carriages of EN 295?", "value", (held,), WEIGHTS, Near())
+    assert isinstance(found, Reading)
+    assert found.text == "12"
+    assert content_of(["IC 88", "EN 295", "Rivo 30", "HX-20"]) == "words"
+    assert content_of(["CHF 12", "EUR 30", "$1,200"]) == content_of(["about 20 m", "ca. 30 km"]) == "figure"
+
+
+def test_where_no_column_is_clear_the_row_is_read() -> None:
+    held, asked = table("Name,Room,Desk\nAda,north,window\nBo,south,corner", "Staff"), list[str]()
+
+    def off(question: str, row: str, cells: Sequence[str]) -> list[float]:
+        asked.append(row)
+        return [-0.1 if cell == "window" else -7.0 for cell in cells]
+
+    weights = WEIGHTS.model_copy(update={"cell": 0.5, "cell_least": -4.0})
+    found = read("Where does Ada sit?", "value", (held,), weights, Near(), off)
+    assert isinstance(found, Reading)
+    assert (found.text, asked) == ("window", ["Staff. Name: Ada. Room: north. Desk: window"])
+    assert isinstance(read("Where does Ada sit?", "value", (held,), weights, Near()), Undecided)
+    sure = weights.model_copy(update={"cell_least": 0.0})
+    assert isinstance(read("Where does Ada sit?", "value", (held,), sure, Near(), off), Undecided)

@@ -41,6 +41,7 @@ from palimpsest.workflows.calibration import record_weights, report_weights
 from palimpsest.workflows.reading import SelectingReader
 from palimpsest.workflows.tabling import TableReader
 from tests.agent import test_numbers as believed
+from tests.agent.test_lookups import table
 from tests.agent.world import ScriptedWriter, Shelf
 
 QUESTION = "asked of this"
@@ -379,6 +380,29 @@ def pin_columns(held: RecordWeights) -> None:
     )
 
 
+def pin_cells(held: RecordWeights) -> None:
+    """Of a column as likely as the next the cell decides, read with a probability over which its weight and least value come out."""
+    held_table = table("Name,Room,Desk\nAda,4,9\nBo,5,8", "Staff")
+    meant = lookups.understood("Where is Ada?", held_table)
+    chosen = lookups.choose(
+        meant, "Where is Ada?", ["Room"], record_weights().columns, lambda _, names: [0.5] * len(names)
+    )
+    least = math.exp((-4.7 - math.log(chosen[0][0])) / 0.5)
+
+    def read(probability: float) -> str:
+        return lookups._read_off(
+            meant,
+            "Where is Ada?",
+            ["Room"],
+            held_table,
+            held.columns,
+            lambda _, names: [0.5] * len(names),
+            lambda *_: [math.log(probability)],
+        )
+
+    decides(read(least * 1.05) == "Room", read(least * 0.95) == "Room")
+
+
 def pin_operations(held: RecordWeights) -> None:
     def operation(probability: float) -> str:
         rest = math.log((1 - probability) / 2)
@@ -391,7 +415,11 @@ def pin_operations(held: RecordWeights) -> None:
     assert TableReader(None, held).belief == near(2.0)  # type: ignore[arg-type]
 
 
-RECORD_NUMBERS = ["sure", "belief", *(f"columns.{n}" for n in ("words", "nearness", "none", "least", "clear"))]
+RECORD_NUMBERS = [
+    "sure",
+    "belief",
+    *(f"columns.{n}" for n in ("words", "nearness", "none", "least", "clear", "cell", "cell_least")),
+]
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.2])
@@ -404,7 +432,7 @@ def test_a_number_of_the_tables_changed_by_a_fifth_fails_a_test(name: str, facto
         changed = held.model_copy(update={"columns": columns})
     else:
         changed = held.model_copy(update={outer: getattr(held, outer) * factor})
-    stands = survives(lambda: pin_columns(changed), lambda: pin_operations(changed))
+    stands = survives(lambda: pin_columns(changed), lambda: pin_cells(changed), lambda: pin_operations(changed))
     assert stands == (factor == 1.0)
 
 
@@ -413,7 +441,7 @@ def test_the_numbers_of_the_tables_are_all_pinned_and_say_where_they_come_from()
     columns = {f"columns.{n}" for n in type(held.columns).model_fields} - {"columns.fitted_on"}
     assert {*RECORD_NUMBERS} == (set(type(held).model_fields) - {"operations", "columns", "origins"}) | columns
     assert held.columns.fitted_on
-    assert set(held.origins) == {"sure", "belief", "columns.clear"}
+    assert set(held.origins) == {"sure", "belief", "columns.clear", "columns.cell", "columns.cell_least"}
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.2])
