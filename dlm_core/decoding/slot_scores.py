@@ -13,8 +13,10 @@ from torch import Tensor
 
 from ..canvas.canvas import Canvas, Fill, Role
 from ..kinds import MaskKind
+from ..metrics import normalise
 from .sampler import Guess
 
+LOOKED_AT = 80  # spans of a slot
 _OPENING, _CLOSING = set("$£€#~≈+-−<>≥≤"), set("%)'\"+°’")
 _HAS_FIGURE = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|billion)\b", re.I
@@ -136,6 +138,20 @@ def ranking(canvas: Canvas, scored: Scored, k: int) -> list[Ranked]:
             kept.append(Ranked(_copied(canvas, first, last), float(torch.tensor(value).exp()), (first, last)))
     kept.append(Ranked(None, float(scored.none.exp()), None))
     return sorted(kept, key=lambda r: -r.probability)
+
+
+def mass_of(canvas: Canvas, scored: Scored, words: str) -> float:
+    """The probability of the spans that read so but for case, articles and punctuation, of the LOOKED_AT likeliest."""
+    if scored.spans is None:
+        raise ValueError("only a slot that copies gives spans; read a CHOICE with `choices`")
+    width, said = scored.spans.shape[1], normalise(words)
+    best = scored.spans.flatten().topk(min(LOOKED_AT, scored.spans.numel()))
+    found = [
+        float(value.exp())
+        for value, index in zip(best.values, best.indices.tolist(), strict=True)
+        if value > -50 and normalise(_copied(canvas, index // width, index // width + index % width).text) == said
+    ]
+    return min(sum(found), 1.0)
 
 
 def legal(joint: Tensor, limit: Limits, kind: MaskKind) -> Tensor:

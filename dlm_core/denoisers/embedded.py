@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from ..cache.span_cache import NO_CACHE, Cache, Report, updated
 from ..canvas.canvas import Canvas, Piece, Role, Segment, Slot
 from ..canvas.tokenizer import Tokenizer
 from ..decoding.sampler import Guess, Resize, same_length
-from ..decoding.slot_scores import Limits, Ranked, Scored, guess_of, legal, likeliest, limits, ranking
+from ..decoding.slot_scores import Limits, Ranked, Scored, guess_of, legal, likeliest, limits, mass_of, ranking
 from ..kinds import MaskKind
 from ..models.embedded import Batch, EmbeddedModel, KeyValues, copyable
 from ..models.quality import features, standing
@@ -35,6 +36,15 @@ class Encoded:
 
 LIFT = "lift"  # the sign of a calibration that asks for the lift by evidence
 Key = tuple[tuple[int, ...], ...]  # the tokens a segment's state depends on: the question's, and its own
+
+
+class Believed(NamedTuple):
+    """What a slot would be filled with ("" where that is nothing); the probability of its span, of its words, and that it is right."""
+
+    words: str
+    probability: float
+    mass: float
+    right: float
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,20 @@ class Denoiser:
         """
         scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
         return [ranking(c, s[slot], k) for c, s in zip(canvases, scored, strict=True)]
+
+    @torch.inference_mode()
+    def believed(self, canvases: Sequence[Canvas], slot: int) -> list[Believed]:
+        """For each canvas, what a copying slot would be filled with and the probability that this is right."""
+        scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
+        found = []
+        for canvas, scores in zip(canvases, scored, strict=True):
+            best = next((r for r in ranking(canvas, scores[slot], 1) if r.fill), None)
+            words = best.fill.text if best and best.fill else ""
+            mass = mass_of(canvas, scores[slot], words) if words else 0.0
+            is_given = best is not None and best.probability >= float(scores[slot].none.exp())
+            right = self.calibration.rightness(mass, bool(_has_several(canvas)))
+            found.append(Believed(words if is_given else "", best.probability if best else 0.0, mass, right))
+        return found
 
     @torch.inference_mode()
     def choices(self, canvases: Sequence[Canvas], slot: int, seed: int = 0) -> list[list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -42,6 +43,7 @@ class KindCalibration:
         return self.slope * gate + self.offset
 
 
+LEAST = 1e-4  # a probability nearer to 0 or 1 is taken for it
 PLAIN = KindCalibration()  # of a kind that nothing was measured of
 
 
@@ -61,6 +63,12 @@ class Calibration:
     several: float = 0.0  # added to the log-odds of an answer where several passages lie on one canvas
     sign: str = "quality"  # what tells right words from wrong ones where they stand: the "quality" head, or the "lift"
     lift: tuple[float, float] = (1.0, 0.0)  # slope and offset that turn a lift into log-odds that the words are right
+    right: tuple[float, float, float] = (
+        1.0,
+        0.0,
+        0.0,
+    )  # slope and offset from the log-odds of a given answer's words to those that
+    # they are right, and what is added where several passages lie on one canvas
     turn: float = 0.0  # by how many log-odds an edit that nobody asked for must turn the verdict on its sentence
 
     def of(self, kind: MaskKind) -> KindCalibration:
@@ -69,6 +77,13 @@ class Calibration:
     def choice(self, allowed: Sequence[str]) -> KindCalibration:
         """Of a CHOICE with these answers."""
         return self.answers.get(allowed[0], self.of(MaskKind.CHOICE))
+
+    def rightness(self, mass: float, is_among_several: bool) -> float:
+        """The probability that a given answer is right, from that of its words, wherever they stand in the evidence."""
+        slope, offset, several = self.right
+        inside = min(max(mass, LEAST), 1 - LEAST)
+        odds = slope * math.log(inside / (1 - inside)) + offset + several * is_among_several
+        return 1 / (1 + math.exp(-odds))
 
     def length(self, kind: MaskKind) -> int:
         return self.of(kind).length or SLOT_LENGTH[kind]
@@ -85,7 +100,8 @@ class Calibration:
             kinds = {MaskKind[name]: KindCalibration(**values) for name, values in stored.pop("kinds").items()}
             answers = {name: KindCalibration(**values) for name, values in stored.pop("answers", {}).items()}
             lift = tuple(stored.pop("lift", (1.0, 0.0)))
-            return Calibration(**stored, lift=lift, kinds=kinds, answers=answers)
+            right = tuple(stored.pop("right", (1.0, 0.0, 0.0)))
+            return Calibration(**stored, lift=lift, right=right, kinds=kinds, answers=answers)
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as exc:
             raise ValueError(f"{path.name} is damaged ({exc!r})") from exc
 
