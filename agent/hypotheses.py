@@ -46,11 +46,26 @@ class Edge(Frozen):
     weight: float = 0.0
 
 
+class Rivalry(Frozen):
+    """The rivals of one blank as branches of one canvas, on which `passages` lie: their `posteriors` by hypothesis, that of `nothing`
+    and that of `other` words are shares of one distribution. Beside belief, which is summed over all that was read.
+    """
+
+    question: str
+    passages: tuple[str, ...]
+    posteriors: dict[str, float]
+    nothing: float
+    other: float
+
+
 class HypothesisGraph(Frozen):
-    """Nodes by id, in the order they were found. A graph is a value: `with_` methods return a new one."""
+    """Nodes by id, in the order they were found; of each sub-question the latest rivalry. A graph is a value: each method returns a
+    new one.
+    """
 
     hypotheses: tuple[Hypothesis, ...] = ()
     edges: tuple[Edge, ...] = ()
+    rivalries: tuple[Rivalry, ...] = ()
 
     def get(self, hypothesis_id: str) -> Hypothesis:
         return next(h for h in self.hypotheses if h.id == hypothesis_id)
@@ -67,7 +82,16 @@ class HypothesisGraph(Frozen):
         """Add hypotheses, or replace those of the same id in place."""
         fresh = {h.id: h for h in hypotheses}
         kept = tuple(fresh.pop(h.id, h) for h in self.hypotheses)
-        return HypothesisGraph(hypotheses=kept + tuple(fresh.values()), edges=self.edges)
+        return self.model_copy(update={"hypotheses": kept + tuple(fresh.values())})
+
+    def rivalry(self, question: str) -> Rivalry | None:
+        """How the rivals of a sub-question stood when they were last laid on one canvas."""
+        return next((r for r in self.rivalries if r.question == question), None)
+
+    def compare(self, rivalry: Rivalry) -> HypothesisGraph:
+        """The graph with this rivalry in the place of an earlier one of its sub-question."""
+        others = tuple(r for r in self.rivalries if r.question != rivalry.question)
+        return self.model_copy(update={"rivalries": (*others, rivalry)})
 
     def link(self, *edges: Edge) -> HypothesisGraph:
         """Add edges and move the belief of hypotheses they point at; an edge that is already there adds nothing."""
@@ -84,4 +108,4 @@ class HypothesisGraph(Frozen):
         moved = tuple(
             h.model_copy(update={"belief": h.belief + shift[h.id]}) if h.id in shift else h for h in self.hypotheses
         )
-        return HypothesisGraph(hypotheses=moved, edges=self.edges + tuple(fresh))
+        return self.model_copy(update={"hypotheses": moved, "edges": self.edges + tuple(fresh)})

@@ -265,6 +265,21 @@ class Filled(Frozen):
     steps: int
 
 
+class Posteriors(Frozen):
+    """What one slot may become, by one distribution: the probabilities of `rivals` in their order, of `nothing`, of `other` words."""
+
+    rivals: tuple[float, ...]
+    nothing: float
+    other: float
+
+
+class Rows(Frozen):
+    """Rows of canvases that a run `computed`, and those that the same canvases have when each step lays its own `anew`."""
+
+    computed: int
+    anew: int
+
+
 class Writer(Protocol):
     """The denoiser as the agent sees it: every method lays canvases of typed slots and denoises them."""
 
@@ -280,6 +295,16 @@ class Writer(Protocol):
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]: ...
 
     def fill(self, forms: Sequence[tuple[Sequence[Piece], Sequence[Passage]]]) -> list[list[Filled]]: ...
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """A writer whose canvases can live as long as a run; `rows` says what that saved, None where nobody counted."""
+
+    @property
+    def rows(self) -> Rows | None: ...
+
+    def living(self) -> Writer: ...
 
 
 @runtime_checkable

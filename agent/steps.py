@@ -16,12 +16,24 @@ from .draft import Support
 from .drafting import ask, believed_answers, best_answer, list_open
 from .evidence_text import content, names_several, overlap, same_answer, sentence_at, tidy
 from .figures import is_other_measure
-from .hypotheses import Edge, Hypothesis, Relation
+from .hypotheses import Edge, Hypothesis, Relation, Rivalry
 from .numbers import Numbers, log_odds
 from .questions import alternatives, resolved, subquestions
 from .sections import first_queries
 from .standing import supporting
-from .state import MOST_PASSAGES, Candidate, Event, Find, Note, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
+from .state import (
+    MOST_PASSAGES,
+    Candidate,
+    Event,
+    Find,
+    Note,
+    Query,
+    ResearchState,
+    Steps,
+    SubQuestion,
+    Tools,
+    Verdict,
+)
 from .tabling import IN_RECORDS, look_up
 from .watching import at
 
@@ -407,12 +419,32 @@ def _together(state: ResearchState, tools: Tools, question: SubQuestion, text: s
     passages = [state.passage(p) for p in shown]
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "rivals side by side")
     joint = writer.choose(text, question.kind, passages)
+    state = _compared(state, tools, question, text, passages)
     chosen = next((h for h in rivals if joint.passage and same_answer(h.text, joint.text)), None)
     if chosen is None:
         return state
     weight = tools.numbers.together * joint.probability
     edge = Edge(source=f"round {state.round}", relation=Relation.SUPPORTS, target=chosen.id, weight=weight)
     return state.model_copy(update={"graph": state.graph.link(edge)})
+
+
+def _compared(
+    state: ResearchState, tools: Tools, question: SubQuestion, text: str, passages: Sequence[Passage]
+) -> ResearchState:
+    """How probable each rival is beside the others, and nothing: on the canvas on which their passages lie together."""
+    rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted" and h.computation is None][:RIVALS]
+    compare = getattr(tools.writer, "posteriors", None)  # not every writer holds answers against one another
+    found = compare(text, question.kind, passages, [h.text for h in rivals]) if compare and rivals else None
+    if found is None:
+        return state
+    rivalry = Rivalry(
+        question=question.id,
+        passages=tuple(p.id for p in passages),
+        posteriors={h.id: share for h, share in zip(rivals, found.rivals, strict=True)},
+        nothing=found.nothing,
+        other=found.other,
+    )
+    return state.model_copy(update={"graph": state.graph.compare(rivalry)})
 
 
 def _end_of_chain(state: ResearchState, numbers: Numbers, question: SubQuestion, text: str) -> ResearchState:

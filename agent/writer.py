@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from palimpsest.dlm_core.cache.living import Living
 from palimpsest.dlm_core.cache.span_cache import SPAN_CACHE
 from palimpsest.dlm_core.canvas.canvas import Canvas, Decoder
 from palimpsest.dlm_core.decoding.frame_words import standing_words
@@ -34,9 +35,9 @@ from palimpsest.retrieval.types import Passage
 
 from .asking import KINDS
 from .draft import Kind
-from .evidence_text import likeliest_first
+from .evidence_text import likeliest_first, same_answer
 from .frames import Token
-from .state import Candidate, Filled, Piece, Verdict
+from .state import Candidate, Filled, Piece, Posteriors, Rows, Verdict
 from .watching import Eye
 
 CITE = SlotSpec(MaskKind.CITE)
@@ -91,6 +92,21 @@ class ModelWriter:
         other.eye = eye
         return other
 
+    def living(self) -> ModelWriter:
+        """The same model for one run: its canvases live on from one call to the next, and go with the writer.
+
+        What is asked of the same question over the same passages again is not computed again; only new passages and drafts are.
+        """
+        other = copy(self)
+        other.denoiser = self.denoiser.alive(Living())
+        return other
+
+    @property
+    def rows(self) -> Rows | None:
+        """Rows of canvases computed since the writer was made `living`."""
+        alive = self.denoiser.living
+        return Rows(computed=alive.tally.computed, anew=alive.tally.anew) if alive else None
+
     def answers(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> list[Candidate]:
         """Up to `k` answers a passage, each passage on a canvas of its own, in the order of `passages`."""
         slot = SlotSpec(MaskKind[kind])
@@ -107,6 +123,25 @@ class ModelWriter:
         """The one answer read when all `passages` lie on one canvas; [NONE] gives empty words and no passage."""
         canvas = self._canvas([question], passages, [SlotSpec(MaskKind[kind]), " ", CITE])
         return self._filled(self._side_by_side([canvas])[0], 0, passages)
+
+    def posteriors(
+        self, question: str, kind: Kind, passages: Sequence[Passage], rivals: Sequence[str]
+    ) -> Posteriors | None:
+        """How probable each of `rivals` is when all `passages` lie on one canvas, and nothing, and other words.
+
+        The rivals are what one slot may become: branches of one canvas with one distribution, in which every span counts for the first
+        rival that it says. None for a model that scores lengths on canvases of their own.
+        """
+        if not isinstance(self.denoiser, embedded.Denoiser):
+            return None
+        canvas = self._canvas([question], passages, [SlotSpec(MaskKind[kind]), " ", CITE])
+        found, none = self.denoiser.readings(canvas, 0)
+        shares = [0.0] * len(rivals)
+        for reading in found:
+            said = next((n for n, r in enumerate(rivals) if reading.fill and same_answer(reading.fill.text, r)), None)
+            if said is not None:
+                shares[said] += reading.probability
+        return Posteriors(rivals=tuple(shares), nothing=none, other=max(1.0 - none - sum(shares), 0.0))
 
     def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
         """Names that lead on, from one canvas of all passages; a model whose slot for them was not measured is asked for names."""

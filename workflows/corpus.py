@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from palimpsest.agent.budget import READING, Clock, nobody
-from palimpsest.agent.state import Prose, RowReading, Sorting, Tools, Writer
+from palimpsest.agent.state import Lasting, Prose, RowReading, Sorting, Tools, Writer
 from palimpsest.retrieval.chunks import passages as cut
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
 from palimpsest.retrieval.index import Index, Progress, Watch
@@ -296,7 +296,8 @@ def _beside(own: Found, web: Found) -> Found:
 
 def tools(config: Config, corpus: Corpus) -> Tools:
     """What a run works with. Prose is judged by the embedded model where nobody measured what the writer's verdicts are worth."""
-    writer = open_writer(config)
+    opened = open_writer(config)
+    writer: Writer = opened.living() if isinstance(opened, Lasting) else opened
     numbers = numbers_of(config.model if writer.name != "embedded" else "embedded")
     kinds = writer.kinds if isinstance(writer, Sorting) and writer.knows("kind") else None
     reader = SelectingReader(corpus, report_weights(), kinds)

@@ -15,7 +15,7 @@ from palimpsest.agent import loop
 from palimpsest.agent.budget import Stopped, nobody
 from palimpsest.agent.frames import Watch
 from palimpsest.agent.plans import Plan
-from palimpsest.agent.state import Event, ResearchState, Tools
+from palimpsest.agent.state import Event, Lasting, ResearchState, Tools
 from palimpsest.agent.steering import NOTHING, Steering
 from palimpsest.retrieval.types import Found
 
@@ -206,7 +206,7 @@ def _advance(run: Run, tools: Tools, held: corpus.Corpus, frames: FrameLog, spen
     except (sqlite3.DatabaseError, DamagedError) as error:
         raise _unusable(run, record, error) from error
     assert final is not None, "a finished graph has a checkpoint"
-    yield _finish(run, record, *final)
+    yield _counted(_finish(run, record, *final), tools)
 
 
 @dataclass
@@ -235,6 +235,15 @@ def _concluded(log: EventLog, known: ResearchState, tools: Tools) -> Generator[E
 
     yield from log.kept(concluding())
     return reached[-1]
+
+
+def _counted(event: Event, tools: Tools) -> Event:
+    """The last event with the rows that this process computed: what a resumed run spares is no part of its log."""
+    rows = tools.writer.rows if isinstance(tools.writer, Lasting) else None
+    if rows is None or not rows.anew:
+        return event
+    text = f"{event.text}; {rows.computed:,} rows computed, {rows.anew:,} on canvases laid anew"
+    return event.model_copy(update={"text": text, "data": {**event.data, "rows": rows.model_dump()}})
 
 
 def _keeping(

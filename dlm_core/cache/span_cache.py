@@ -30,6 +30,18 @@ class Report:
     drift: float = 0.0
 
 
+@dataclass
+class Tally:
+    """Rows `computed` since it was begun, and those of the same canvases had each guess laid its own `anew`."""
+
+    computed: int = 0
+    anew: int = 0
+
+    def add(self, computed: int, anew: int) -> None:
+        self.computed += computed
+        self.anew += anew
+
+
 @dataclass(frozen=True)
 class SpanCache:
     """Settings and what is kept. `exact` recomputes everything at every guess: it equals keeping nothing, bit for bit.

@@ -230,31 +230,6 @@ class Canvas:
         made = self._splice(gone.start, gone.end, Rows.fixed([], self), at)
         return replace(made, segments=(*made.segments[:at], *made.segments[at + 1 :]))
 
-    def move(self, at: int, to: int) -> Canvas:
-        """Put segment number `at` where it becomes number `to`; its rows keep their ids."""
-        order = [n for n in range(len(self.segments)) if n != at]
-        order.insert(to, at)
-        rows = torch.cat([torch.arange(self.segments[n].start, self.segments[n].end) for n in order])
-        return self._take(rows, order)
-
-    def _take(self, rows: Tensor, order: Sequence[int]) -> Canvas:
-        new_place = torch.empty_like(rows)
-        new_place[rows] = torch.arange(len(rows))
-        source = self.source[rows]
-        segments, start = [], 0
-        for number in order:
-            size = self.segments[number].end - self.segments[number].start
-            segments.append(replace(self.segments[number], start=start, end=start + size))
-            start += size
-        slots = [Slot(s.spec, p := int(new_place[s.start]), p + s.end - s.start) for s in self.slots]
-        return replace(
-            self,
-            **{name: getattr(self, name)[rows] for name in ("tokens", "kinds", "state", "characters", "ids")},
-            source=torch.where(source < 0, source, new_place[source.clamp_min(0)]),
-            segments=tuple(segments),
-            slots=tuple(slots),
-        )
-
     def _segment_at(self, start: int, end: int) -> int:
         for number, segment in enumerate(self.segments):
             if segment.start <= start and end <= segment.end:

@@ -154,6 +154,17 @@ def mass_of(canvas: Canvas, scored: Scored, words: str) -> float:
     return min(sum(found), 1.0)
 
 
+def readings(canvas: Canvas, scored: Scored, least: float = 1e-3) -> tuple[list[Ranked], float]:
+    """Every span of at least the probability `least`, the likeliest first, and the probability of [NONE]."""
+    if scored.spans is None:
+        raise ValueError("only a slot that copies has readings; read a CHOICE with `choices`")
+    width, probabilities = scored.spans.shape[1], scored.spans.exp().flatten()
+    found = (probabilities >= least).nonzero()[:, 0].tolist()
+    spans = [(n // width, n // width + n % width, float(probabilities[n])) for n in found]
+    ranked = [Ranked(_copied(canvas, first, last), share, (first, last)) for first, last, share in spans]
+    return sorted(ranked, key=lambda r: -r.probability), float(scored.none.exp())
+
+
 def legal(joint: Tensor, limit: Limits, kind: MaskKind) -> Tensor:
     """Log-probabilities [P, L] with the spans a slot may not become at -inf: broken words, a NUMBER without a figure or
     with a name behind it ("1905 by Karl Benz")."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,11 +11,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..cache.living import Living
 from ..cache.span_cache import NO_CACHE, Cache, Report, updated
 from ..canvas.canvas import Canvas, Piece, Role, Segment, Slot
 from ..canvas.tokenizer import Tokenizer
 from ..decoding.sampler import Guess, Resize, same_length
-from ..decoding.slot_scores import Limits, Ranked, Scored, guess_of, legal, likeliest, limits, mass_of, ranking
+from ..decoding.slot_scores import (
+    Limits,
+    Ranked,
+    Scored,
+    guess_of,
+    legal,
+    likeliest,
+    limits,
+    mass_of,
+    ranking,
+    readings,
+)
 from ..kinds import MaskKind
 from ..models.embedded import Batch, EmbeddedModel, KeyValues, copyable
 from ..models.quality import features, standing
@@ -32,6 +45,15 @@ class Encoded:
 
     span_keys: Tensor
     past: list[tuple[Tensor, Tensor]]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(t.nbytes for t in (self.span_keys, *(t for layer in self.past for t in layer)))
+
+    def apart(self) -> Encoded:
+        """The same in memory of its own: a slice of a batch would keep the whole batch."""
+        return Encoded(self.span_keys.clone(), [(k.clone(), v.clone()) for k, v in self.past])
 
 
 LIFT = "lift"  # the sign of a calibration that asks for the lift by evidence
@@ -65,6 +87,13 @@ class Denoiser:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.calibration = calibration
+        self.living: Living | None = None
+
+    def alive(self, living: Living) -> Denoiser:
+        """The same model, with canvases that live on in `living` from one call to the next; only what is new is computed."""
+        other = copy(self)
+        other.living = living
+        return other
 
     def build(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:
         """A fresh canvas in this model's layout; see `embedded_layout.build_canvas`."""
@@ -109,6 +138,15 @@ class Denoiser:
         return found
 
     @torch.inference_mode()
+    def readings(self, canvas: Canvas, slot: int) -> tuple[list[Ranked], float]:
+        """All fillings of a copying slot that are not quite unlikely, overlapping ones too, and the probability of [NONE].
+
+        All are shares of one distribution, so what different words are given can be compared, and added up.
+        """
+        scored, _ = self._score([canvas], [NO_CACHE])
+        return readings(canvas, scored[0][slot])
+
+    @torch.inference_mode()
     def choices(self, canvases: Sequence[Canvas], slot: int, seed: int = 0) -> list[list[float]]:
         """For each canvas, the probabilities of the allowed answers of a CHOICE slot, in their order."""
         scored, _ = self._score(canvases, [NO_CACHE] * len(canvases))
@@ -123,7 +161,7 @@ class Denoiser:
     def _score(self, canvases: Sequence[Canvas], caches: Sequence[Cache]) -> tuple[list[list[Scored]], list[Cache]]:
         """The distribution of every slot of every canvas, and what is kept of each."""
         found: dict[int, tuple[list[Scored], Cache]] = {}
-        plain = [i for i, c in enumerate(caches) if c is None or c.exact]
+        plain = [i for i, c in enumerate(caches) if (c is None and self.living is None) or (c and c.exact)]
         for group, work in ((plain, self._plain), ([i for i in range(len(caches)) if i not in plain], self._cached)):
             if group:
                 states, kept = work([canvases[i] for i in group], [caches[i] for i in group])
@@ -136,6 +174,8 @@ class Denoiser:
     ) -> tuple[list[tuple[Tensor, Tensor]], list[Cache]]:
         """Span keys of question and evidence, and hidden states of the draft, from one pass over whole canvases."""
         hidden = self.model(Batch.of(canvases))
+        if self.living:
+            self.living.tally.add(sum(map(len, canvases)), sum(map(len, canvases)))
         cuts = [draft_start(c) for c in canvases]
         rows = [
             (self.model.span_keys(hidden[i, :cut]), hidden[i, cut : len(c)])
@@ -149,20 +189,47 @@ class Denoiser:
         """The same from segments encoded once: evidence never looks at the draft, so its state is exact in every canvas."""
         wanted = [{_key(c, s): (c, s) for s in _context(c)} for c in canvases]
         old = [c.kept for c in caches if c and c.kept]
-        have = {key: value for held in old for key, value in held.segments.items()}
+        have = {key: value for held in old for key, value in held.segments.items()} | self._alive(wanted)
         known = set(have)
-        self._encode({key: place for w in wanted for key, place in w.items() if key not in have}, have)
+        missing = {key: place for w in wanted for key, place in w.items() if key not in have}
+        self._encode(missing, have)
         held = [_hold(w, have, c.kept if c else None) for w, c in zip(wanted, caches, strict=True)]
-        past, valid = _side_by_side([h.joined for h in held])
-        drafts = self.model.draft(Batch.of(canvases, [_draft(c) for c in canvases]), past, valid)
+        drafts, read = self._drafts(canvases, held)
         rows: list[tuple[Tensor, Tensor]] = []
         kept: list[Cache] = []
         for i, (canvas, cache) in enumerate(zip(canvases, caches, strict=True)):
-            size = len(canvas) - draft_start(canvas)
             fresh = sum(s.end - s.start for key, (_, s) in wanted[i].items() if key not in known)
-            rows.append((held[i].joined.span_keys, drafts[i, :size]))
-            kept.append(cache and updated(cache, held[i], Report(size + fresh, len(canvas))))
+            rows.append((held[i].joined.span_keys, drafts[i]))
+            kept.append(cache and updated(cache, held[i], Report(read[i] + fresh, len(canvas))))
+        if self.living:
+            for key in missing:
+                own = have[key].apart()
+                self.living.keep(key, own, own.size)
+            encoded = sum(s.end - s.start for _, s in missing.values())
+            self.living.tally.add(encoded + sum(read), sum(map(len, canvases)))
         return rows, kept
+
+    def _alive(self, wanted: Sequence[dict[Key, tuple[Canvas, Segment]]]) -> dict[Key, Encoded]:
+        """What lives on of these segments."""
+        keys = {key for w in wanted for key in w} if self.living else set()
+        return {key: held for key in sorted(keys) if self.living and (held := self.living.get(key)) is not None}
+
+    def _drafts(self, canvases: Sequence[Canvas], held: Sequence[Held]) -> tuple[list[Tensor], list[int]]:
+        """Hidden states [D, C] of each draft, and how many rows of it were computed: none where it was read over the same before."""
+        keys = [_draft_key(c, h) if self.living else (n,) for n, (c, h) in enumerate(zip(canvases, held, strict=True))]
+        found = {k: s for k in dict.fromkeys(keys) if self.living and (s := self.living.get(k)) is not None}
+        fresh = {key: n for n, key in reversed(list(enumerate(keys))) if key not in found}  # of equal ones the first
+        numbers = sorted(fresh.values())
+        if numbers:
+            past, valid = _side_by_side([held[n].joined for n in numbers])
+            batch = Batch.of([canvases[n] for n in numbers], [_draft(canvases[n]) for n in numbers])
+            states = self.model.draft(batch, past, valid)
+            for row, n in enumerate(numbers):
+                found[keys[n]] = states[row, : len(canvases[n]) - draft_start(canvases[n])]
+                if self.living:
+                    own = found[keys[n]].clone()
+                    self.living.keep(keys[n], own, own.nbytes)
+        return [found[k] for k in keys], [len(found[k]) if n in numbers else 0 for n, k in enumerate(keys)]
 
     def _encode(self, missing: dict[Key, tuple[Canvas, Segment]], have: dict[Key, Encoded]) -> None:
         """Encode what is missing into `have`: the questions first, for the passages look at them."""
@@ -291,6 +358,13 @@ def _draft(canvas: Canvas) -> list[Segment]:
 
 def _context(canvas: Canvas) -> list[Segment]:
     return [s for s in canvas.segments if s.role is not Role.DRAFT]
+
+
+def _draft_key(canvas: Canvas, held: Held) -> tuple[object, ...]:
+    """All that the rows of a draft depend on: its tokens and their kinds, how it is cut into blocks, and what it sees, in order."""
+    start = draft_start(canvas)
+    blocks = tuple(s.end - s.start for s in _draft(canvas))
+    return (tuple(canvas.tokens[start:].tolist()), tuple(canvas.kinds[start:].tolist()), blocks, tuple(held.segments))
 
 
 def _key(canvas: Canvas, segment: Segment) -> Key:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
+from ..cache.living import Living
 from ..cache.span_cache import NO_CACHE, SPAN_CACHE, Cache
 from ..canvas.canvas import Canvas, Marks, Piece, Role, Sheet, Slot
 from ..canvas.tokenizer import Encoding, Template
@@ -79,6 +81,25 @@ class PromptedDenoiser(ABC):
         singles = [tokenizer.encode(m).ids for m in MARKERS]
         self._markers = list(dict.fromkeys(i[0] for i in singles if len(i) == 1))
         self.logic = torch.tensor(sorted({tokenizer.encode(w).ids[0] for w in LOGIC_WORDS}))
+        self.living: Living | None = None
+
+    def alive(self, living: Living) -> Self:
+        """The same model, its rows counted in `living`. Each looks at all others, so none is exact on another canvas: they stay from
+        step to step of one, in its `SpanCache`, and no longer.
+        """
+        other = copy(self)
+        other.living = living
+        return other
+
+    def _counted(
+        self, canvases: Sequence[Canvas], caches: Sequence[Cache], seeds: Sequence[int]
+    ) -> tuple[list[Reader], list[Cache]]:
+        """One forward of the canvases, its rows counted."""
+        readers, kept = self._read(canvases, caches, seeds)
+        if self.living:
+            computed = [cache.report.recomputed if cache else len(c) for c, cache in zip(canvases, kept, strict=True)]
+            self.living.tally.add(sum(computed), sum(map(len, canvases)))
+        return readers, kept
 
     @abstractmethod
     def _read(
@@ -231,7 +252,7 @@ class PromptedDenoiser(ABC):
         if cache is None or cache.exact:
             return cache
         if cache.kept is None:
-            cache = self._read([canvas], [cache], [seed])[1][0]
+            cache = self._counted([canvas], [cache], [seed])[1][0]
         return cache and replace(cache, fringe=min(cache.fringe, VARIANT_FRINGE), bound=float("inf"))
 
     def _score(
@@ -239,7 +260,7 @@ class PromptedDenoiser(ABC):
     ) -> tuple[list[list[Scored]], list[Cache]]:
         for canvas in canvases:
             self._check(canvas)
-        readers, kept = self._read(canvases, caches, seeds)
+        readers, kept = self._counted(canvases, caches, seeds)
         return [self._slots(c, read) for c, read in zip(canvases, readers, strict=True)], kept
 
     def _slots(self, canvas: Canvas, read: Reader) -> list[Scored]:

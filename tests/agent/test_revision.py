@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from palimpsest.agent.draft import moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.loop import amend
-from palimpsest.agent.state import Event, Filled, ResearchState, Verdict
+from palimpsest.agent.state import Event, Filled, Posteriors, ResearchState, Verdict
 from palimpsest.retrieval.types import Passage
 
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report, research, tools
@@ -250,6 +250,26 @@ def test_passages_laid_together_give_belief_to_the_one_chosen() -> None:
         _, state = research("What is the fastest barge on Lake Orta?", Chooser(sure), Shelf(BARGE, rival), rounds=1)
         beliefs.append(next(h.belief for h in state.graph.answers("q1") if h.text == "Tolomeo"))
     assert abs(beliefs[1] - beliefs[0] - NUMBERS.together * 0.5) < 1e-9
+
+
+def test_rivals_of_a_blank_are_compared_on_one_canvas_and_belief_stays_as_it_was() -> None:
+    class Comparer(ScriptedWriter):
+        def posteriors(self, question, kind, passages, rivals) -> Posteriors:  # type: ignore[no-untyped-def]
+            assert len(passages) == len(set(rivals)) == 2
+            return Posteriors(rivals=(0.5, 0.3), nothing=0.15, other=0.05)
+
+    rival = passage("The fastest barge on Lake Orta is Tolomeo, which reaches 19 knots.", "Regatta", "2026-01-01")
+    asked = "What is the fastest barge on Lake Orta?"
+    _, plain = research(asked, ScriptedWriter(PATTERNS), Shelf(BARGE, rival), rounds=1)
+    _, state = research(asked, Comparer(PATTERNS), Shelf(BARGE, rival), rounds=1)
+    found = state.graph.rivalry("q1")
+    assert found is not None
+    assert sorted(found.posteriors.values()) == [0.3, 0.5]
+    assert {state.graph.get(name).text for name in found.posteriors} == {"Marisa", "Tolomeo"}
+    assert found.nothing == 0.15
+    assert plain.graph.rivalry("q1") is None
+    assert [h.belief for h in state.graph.hypotheses] == [h.belief for h in plain.graph.hypotheses]
+    assert report(state) == report(plain)
 
 
 def revised(before: ResearchState, *news: Passage, writer: ScriptedWriter | None = None) -> ResearchState:

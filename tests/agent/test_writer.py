@@ -161,3 +161,40 @@ def test_every_sentence_is_judged_beside_its_passage(writer: ModelWriter) -> Non
     draft = [piece for text in many[6:] for piece in (text, RELEVANCE_PROMPT, RELEVANCE_SLOT, " ")][:-1]
     canvas = writer.denoiser.build(["How fast was it?"], [(titled.id, titled.text)], draft)
     assert relevances[0][7] == pytest.approx(writer.denoiser.choices([canvas], 1)[0][0], abs=1e-4)
+
+
+def test_rivals_of_one_blank_share_one_distribution(writer: ModelWriter) -> None:
+    """What each rival is given, nothing and other words make one; two writings of one answer count once, for the first."""
+    found = writer.posteriors(
+        "Who spoke of it?", "TEXT", PASSAGES, ["Pietro Canale", "12 knots", "canale, pietro", "an oar"]
+    )
+    assert found is not None
+    assert sum(found.rivals) + found.nothing + found.other == pytest.approx(1.0, abs=1e-4)
+    assert found.rivals[2] == found.rivals[3] == 0.0
+    alone = writer.posteriors("Who spoke of it?", "TEXT", PASSAGES, ["12 knots"])
+    assert alone is not None
+    assert alone.rivals[0] == pytest.approx(found.rivals[1])
+
+
+def test_a_living_writer_says_the_same_and_computes_less(writer: ModelWriter) -> None:
+    living = writer.living()
+    assert writer.rows is None
+    for one in (writer, living):
+        one.answers("How fast was it?", "NUMBER", PASSAGES, 2)
+    first = living.rows
+    said = [
+        (o.choose("How fast was it?", "NUMBER", PASSAGES), o.verdicts([("It made 12 knots.", PASSAGES[1].text)] * 2))
+        for o in (writer, living)
+    ]
+    assert said[0][0].text == said[1][0].text
+    assert said[0][1][0].supports == pytest.approx(said[1][1][0].supports, abs=1e-4)
+    again = living.seeded(4)
+    before = living.rows
+    again.answers("How fast was it?", "NUMBER", PASSAGES, 2)
+    after = living.rows
+    assert first
+    assert before
+    assert after
+    assert first.computed < first.anew
+    assert after.computed == before.computed
+    assert after.anew > before.anew

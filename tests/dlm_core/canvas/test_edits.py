@@ -108,23 +108,13 @@ def test_words_are_replaced_and_opened() -> None:
         before.replace(0, len(before), [])
 
 
-def test_segments_trade_places() -> None:
-    before = built()
-    after = before.move(1, 2)
-    whole(after)
-    assert [s.name for s in after.segments] == ["", "p1", "p0", ""]
-    kept = survivors(before, after)
-    assert len(kept) == len(before)
-    assert torch.equal(after.move(1, 2).tokens, before.tokens)
-
-
 def test_positions_count_on_where_a_segment_has_no_frame_of_its_own() -> None:
     canvas = built()
     plain = replace(canvas, segments=tuple(replace(s, origin=-1) for s in canvas.segments))
     assert plain.positions.tolist() == list(range(len(canvas)))
 
 
-EDITS = ("resize", "attach", "detach", "replace", "move", "settle", "reopen", "spread", "hole")
+EDITS = ("resize", "attach", "detach", "replace", "settle", "reopen", "spread", "hole")
 
 
 def edited(canvas: Canvas, edit: str, n: int, number: int) -> Canvas:
@@ -141,8 +131,6 @@ def edited(canvas: Canvas, edit: str, n: int, number: int) -> Canvas:
         return detach(canvas, names[n % len(names)])
     if edit == "replace":
         return canvas.replace(draft.start, draft.start + 1, list(range(2000, 2000 + n)))
-    if edit == "move" and len(canvas.segments) > 3:
-        return canvas.move(1, 2)
     if edit == "settle":
         return canvas.write(slot, range(3000, 3000 + n)) if not canvas.is_settled(slot) else canvas
     if edit == "reopen":
