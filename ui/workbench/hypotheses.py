@@ -53,7 +53,19 @@ def show(run: Run, seen: Watched) -> None:
 
 def _question(state: ResearchState, question: str, asked: str) -> str:
     entries = [_rival(state, rival) for rival in graphs.chosen(state, question)]
-    return text("h3", asked) + (listed(entries) if entries else "<p>No rival answers.</p>")
+    shares = _shares(state, question) if entries else ""
+    return text("h3", asked) + (listed(entries) if entries else "<p>No rival answers.</p>") + shares
+
+
+def _shares(state: ResearchState, question: str) -> str:
+    """What the model gives each rival, and nothing, when their passages lie on one canvas; "" where they never did."""
+    found = state.graph.rivalry(question)
+    if found is None:
+        return ""
+    given = [(state.graph.get(name).text, share) for name, share in found.posteriors.items()]
+    given = [*sorted(given, key=lambda g: -g[1]), ("nothing", found.nothing), ("other words", found.other)]
+    said = "; ".join(f"{words} {share:.0%}" for words, share in given)
+    return text("p", f"Side by side, {len(found.passages)} passages on one canvas: {said}.", class_="pp-soft pp-small")
 
 
 def _rival(state: ResearchState, rival: Hypothesis) -> str:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from palimpsest.dlm_core.cache.forward import hidden_states
+from palimpsest.dlm_core.cache.living import Living
 from palimpsest.dlm_core.cache.span_cache import NO_CACHE, SPAN_CACHE, Arena, Cache, SpanCache, edges, widen
 from palimpsest.dlm_core.canvas.canvas import Canvas
 from palimpsest.dlm_core.decoding.rules import fixed_schedule
@@ -20,7 +21,7 @@ from palimpsest.dlm_core.decoding.sampler import advance_all, denoise
 from palimpsest.dlm_core.denoisers.diffusion_gemma import _Decoded
 from palimpsest.dlm_core.denoisers.embedded_layout import attach, detach
 from palimpsest.dlm_core.denoisers.hosted import HostedDenoiser
-from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
+from palimpsest.dlm_core.kinds import VERDICT_SLOT, MaskKind, SlotSpec
 from palimpsest.dlm_core.models.checkpoint import load
 from palimpsest.dlm_core.models.transformer import Transformer
 from palimpsest.kernels import ops
@@ -228,6 +229,20 @@ def test_evidence_is_attached_and_detached_without_computing_an_old_row() -> Non
     _, (back,) = denoiser.guess([detach(after, "p0")], [kept])
     assert back is not None
     assert back.report.recomputed == draft
+
+
+def test_rows_are_counted_over_a_run_of_a_hosted_model() -> None:
+    """Within one canvas its cache saves rows at every step; on a canvas laid anew nothing is exact, and all of it is counted."""
+    living = Living()
+    alive = hosted("llada").alive(living)
+    canvas = built(alive, ("The barge is ", FREE, CITE))
+    reports = [f.report for f in denoise(alive, canvas, schedule=3, cache=SpanCache(fringe=1, bound=1e9))]
+    assert living.tally.computed == sum(r.recomputed for r in reports if r)
+    assert living.tally.anew == sum(r.total for r in reports if r)
+    assert living.tally.computed < living.tally.anew
+    before = living.tally.computed
+    alive.choices([built(alive, (VERDICT_SLOT,))], 0)
+    assert living.tally.computed - before == len(built(alive, (VERDICT_SLOT,)))
 
 
 def test_rows_are_counted_by_their_owners() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from palimpsest.agent.blocks import Passage, Source
 from palimpsest.agent.draft import Block, Span, Support
-from palimpsest.agent.hypotheses import Edge, Hypothesis, Relation
+from palimpsest.agent.hypotheses import Edge, Hypothesis, Relation, Rivalry
 from palimpsest.agent.state import HypothesisGraph, ResearchState
 from palimpsest.retrieval.types import Cell
-from palimpsest.ui.workbench import diffs, graphs, places, sheets
+from palimpsest.ui.workbench import diffs, graphs, hypotheses, places, sheets
 
 SOURCE = Source(id="s", uri="rows.csv", title="Rows", sha256="0" * 64, media_type="text/csv")
 CELLS = (("Name", 6, 9), ("Age", 16, 18), ("Name", 25, 27), ("Age", 34, 36))
@@ -81,3 +81,16 @@ def test_a_source_that_says_an_answer_is_not_drawn_against_it() -> None:
     )
     says, against = graphs.sides(state, rival)
     assert ([s.id for s in says], [s.id for s in against]) == (["s"], ["o"])
+
+
+def test_rivals_laid_side_by_side_say_their_shares() -> None:
+    rivals = [
+        Hypothesis(id=f"q1.h{n}", question="q1", text=words, kind="answer", support=())
+        for n, words in enumerate(("12", "<15>"))
+    ]
+    graph = HypothesisGraph(hypotheses=tuple(rivals)).compare(
+        Rivalry(question="q1", passages=("a", "b"), posteriors={"q1.h0": 0.2, "q1.h1": 0.6}, nothing=0.15, other=0.05)
+    )
+    said = hypotheses._shares(ResearchState(question="?", graph=graph), "q1")
+    assert "2 passages on one canvas: &lt;15&gt; 60%; 12 20%; nothing 15%; other words 5%." in said
+    assert hypotheses._shares(ResearchState(question="?"), "q1") == ""
