@@ -17,7 +17,7 @@ from palimpsest.retrieval.chunks import passages as cut
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
 from palimpsest.retrieval.index import Index, Progress, Watch
 from palimpsest.retrieval.library import HybridSearcher
-from palimpsest.retrieval.loaders import asked_in, find_files
+from palimpsest.retrieval.loaders import asked_in
 from palimpsest.retrieval.records import Table, tables, tables_of
 from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where
@@ -45,15 +45,6 @@ LIBRARY = Path(__file__).parents[1] / "retrieval" / "library"
 def library_uri(path: Path) -> str:
     """Bundled documents are named library:FILE wherever the package lies."""
     return f"library:{path.name}"
-
-
-def check_docs(docs: Sequence[Path]) -> None:
-    """ResearchError when a path is missing or holds no document; nothing is read yet."""
-    if docs:
-        try:
-            find_files(docs)
-        except RetrievalError as error:
-            raise ResearchError(str(error), USAGE) from error
 
 
 def index_folder(config: Config, embedder_id: str) -> Path:
@@ -136,7 +127,7 @@ def search_index(config: Config, query: str, k: int, **where: str) -> list[Hit]:
 def open_writer(config: Config) -> Writer:
     """The writer that `config.model` names: a server's address, or a model that is loaded here."""
     if config.model.startswith(("http://", "https://")):
-        from .serving.guard import is_loopback
+        from .serving.loopback import is_loopback
 
         if config.offline and not is_loopback(urlsplit(config.model).hostname or ""):
             raise ResearchError(
@@ -170,7 +161,7 @@ def open_prose(config: Config, writer: Writer) -> Prose | None:
     """Who writes prose: the chat model that `config.writer` names, else the writer itself where it can, else nobody."""
     if not config.writer:
         return cast(Prose, writer) if getattr(writer, "writes_prose", False) else None
-    from .serving.guard import is_loopback
+    from .serving.loopback import is_loopback
 
     if config.offline and not is_loopback(urlsplit(config.writer).hostname or ""):
         raise ResearchError(

@@ -22,6 +22,7 @@ from palimpsest.retrieval.types import Found
 from . import changes, corpus, export
 from .amending import NO_EVIDENCE, Evidence, amend, check_hosts, start
 from .config import Config, is_text, keep_tracing_off, make
+from .documents import check_docs
 from .errors import FAILED, USAGE, DamagedError, ResearchError
 from .frames import FrameLog, Show
 from .memory import bound_arenas
@@ -73,7 +74,7 @@ def checked(question: str, config: Config) -> str:
         raise ResearchError(
             "the working folder's name holds bytes that are no text here; go to another or set LC_ALL=C.UTF-8", USAGE
         )
-    corpus.check_docs(config.docs)
+    check_docs(config.docs)
     return " ".join(question.split())
 
 

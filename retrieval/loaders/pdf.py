@@ -6,7 +6,7 @@ import io
 import re
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from PIL import ImageDraw
@@ -136,7 +136,14 @@ class _Reader:
         header = [[_with_marks(cell.text, marks) for cell in block.header or ()]]
         rows = [[_with_marks(cell.text, marks) for cell in row] for row in block.rows or ()]
         has_header = any(header[0])
-        write_tables(self.writer, header * has_header + rows, headers_expected=has_header, **place)
+        printed = [block.header or ()] * has_header + list(block.rows or ())
+        write_tables(
+            self.writer,
+            header * has_header + rows,
+            headers_expected=has_header,
+            boxes=[_around([_box(cell.bbox) for cell in row]) for row in printed],
+            **place,
+        )
 
     def _without_blocks(self, page: Any) -> None:
         """A page of which all was taken for running heads still says something; one without a letter may be a scan."""
@@ -204,6 +211,15 @@ def _box(rect: Any) -> Box | None:
     if rect is None:
         return None
     return tuple(round(float(edge), 1) for edge in (rect.x, rect.y, rect.x + rect.width, rect.y + rect.height))  # type: ignore[return-value]
+
+
+def _around(boxes: Iterable[Box | None]) -> Box | None:
+    """The smallest box that holds them all; None without one."""
+    known = [box for box in boxes if box]
+    if not known:
+        return None
+    left, top, right, bottom = zip(*known, strict=True)
+    return min(left), min(top), max(right), max(bottom)
 
 
 # Forms

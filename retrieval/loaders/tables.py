@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from .structure import Writer, one_line, unnamed
+from .structure import Box, Writer, one_line, unnamed
 
 Grid = list[list[str]]
 
@@ -40,28 +40,38 @@ def write_tables(
     *,
     header_rows: int | None = None,
     headers_expected: bool = False,
+    boxes: Sequence[Box | None] = (),
     **more: Any,
 ) -> None:
     """The tables of a grid as records; blank rows part tables where what follows has a header of its own.
 
-    `header_rows` is known where the format marks the header; `headers_expected` says that a table of words alone has one.
+    `header_rows` is known where the format marks the header; `headers_expected` says that a table of words alone has one; `boxes`
+    says where each row of the grid stands on its page, where that is known.
     """
+    places = zip(map(_filled, trimmed(grid)), boxes, strict=False)
     for part in _parts(trimmed(grid)):
-        _write(writer, understood(part, header_rows=header_rows, headers_expected=headers_expected), **more)
+        _write(writer, understood(part, header_rows=header_rows, headers_expected=headers_expected), places, **more)
 
 
-def _write(writer: Writer, table: Table, **more: Any) -> None:
+def _filled(row: Sequence[str]) -> list[str]:
+    return [cell for cell in row if cell]
+
+
+def _write(writer: Writer, table: Table, places: Iterator[tuple[list[str], Box | None]], **more: Any) -> None:
     for title in table.titles:
         writer.add("caption", title, **more)
     number = writer.begin_table()
     for index, row in enumerate(table.rows, start=1):
-        filled = [cell for cell in row if cell]
+        filled = _filled(row)
+        # Rows come in the order of the grid: those before this one were a header, a title or written already.
+        box = next((box for cells, box in places if cells == filled), None)
+        place = {**more, "box": box} if box else more
         if table.is_pairs:
-            writer.field(row[0], row[1], table=number, row=index, **more)
+            writer.field(row[0], row[1], table=number, row=index, **place)
         elif len(filled) == 1 and row[0] and len(row) > 2:
-            writer.add("caption", row[0], table=number, **more)  # a row that only names the group below it
+            writer.add("caption", row[0], table=number, **place)  # a row that only names the group below it
         else:
-            writer.row(table.names, row, table=number, row=index, **more)
+            writer.row(table.names, row, table=number, row=index, **place)
     for note in table.notes:
         writer.add("note", note, **more)
 

@@ -11,7 +11,7 @@ from PIL import Image
 from palimpsest.retrieval.loaders import load, page_picture
 from palimpsest.retrieval.types import RetrievalError, Source
 from palimpsest.workflows import pictures
-from tests.retrieval.loaders.makers import pdf_bytes
+from tests.retrieval.loaders.makers import at, pdf_bytes, pdf_pages
 
 WORDS = "The barge Marisa reaches 12 knots on the lake."
 FRAME = (176, 68, 94)
@@ -32,6 +32,34 @@ def test_the_page_is_drawn_with_a_frame_around_the_words(source: Source) -> None
     image = Image.open(io.BytesIO(picture.png)).convert("RGB")
     framed = [i for i, pixel in enumerate(image.get_flattened_data()) if pixel == FRAME]
     assert 50 < len(framed) < image.width * image.height / 4
+
+
+def test_the_frame_is_around_the_row_of_a_table(tmp_path: Path) -> None:
+    """Of a record of a table its own row is framed, not the rows beside it."""
+    rows = [
+        ("Quay", "Length", "Depth"),
+        ("North", "412 m", "9.5 m"),
+        ("South", "388 m", "8.1 m"),
+        ("Grain", "250 m", "11.2 m"),
+    ]
+    path = tmp_path / "quays.pdf"
+    path.write_bytes(
+        pdf_pages(
+            ["".join(at(72 + 150 * c, 700 - 20 * r, cell) for r, row in enumerate(rows) for c, cell in enumerate(row))]
+        )
+    )
+    document = load(path)
+    heights = []
+    for name in ("North", "South", "Grain"):
+        start = document.text.index(name)
+        picture = pictures.page_of(document.source, start, start + len(name))
+        assert picture is not None
+        image = Image.open(io.BytesIO(picture.png)).convert("RGB")
+        lines = [n // image.width for n, pixel in enumerate(image.get_flattened_data()) if pixel == FRAME]
+        heights.append((min(lines), max(lines)))
+    assert all(bottom - top < 2 * 20 * 110 / 72 for top, bottom in heights)
+    assert heights == sorted(heights)
+    assert len(set(heights)) == 3
 
 
 def test_a_file_that_is_gone_or_another_shows_no_page(source: Source) -> None:

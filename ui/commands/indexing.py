@@ -18,7 +18,8 @@ def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders"
 
     research index add notes/
     """
-    from palimpsest.workflows.corpus import check_docs, open_index, pace
+    from palimpsest.workflows.corpus import open_index, pace
+    from palimpsest.workflows.documents import check_docs
 
     check_docs(docs)
     index, failures = open_index(configured(config, docs=tuple(docs)), pace(say))
@@ -44,7 +45,8 @@ def index_search(
 
     research index search "who designed the tower" --docs notes/ -k 3 --since 2020 --type pdf
     """
-    from palimpsest.workflows.corpus import check_docs, search_index
+    from palimpsest.workflows.corpus import search_index
+    from palimpsest.workflows.documents import check_docs
 
     settings = configured(config, docs=tuple(docs) if docs else None)
     check_docs(settings.docs)
@@ -60,7 +62,8 @@ def index_info(docs: Docs = None, config: ConfigFile = None) -> None:
 
     research index info --docs notes/
     """
-    from palimpsest.workflows.corpus import check_docs, open_index
+    from palimpsest.workflows.corpus import open_index
+    from palimpsest.workflows.documents import check_docs
 
     settings = configured(config, docs=tuple(docs) if docs else None)
     check_docs(settings.docs)

@@ -64,7 +64,7 @@ def ui(
 
     research ui --docs notes/
     """
-    from palimpsest.workflows.corpus import check_docs
+    from palimpsest.workflows.documents import check_docs
 
     from ..workbench import serving
 

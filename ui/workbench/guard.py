@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from palimpsest.workflows.serving.guard import is_loopback
+from palimpsest.workflows.serving.loopback import is_loopback
 
 __all__ = ["Guard", "is_loopback"]
 

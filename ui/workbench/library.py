@@ -11,7 +11,8 @@ import streamlit as st
 from palimpsest.agent.blocks import Source
 from palimpsest.workflows import shelf
 from palimpsest.workflows.config import Config, make
-from palimpsest.workflows.corpus import check_docs, search_index
+from palimpsest.workflows.corpus import search_index
+from palimpsest.workflows.documents import check_docs
 
 from . import navigation, settings, uploads
 from .markup import element, escape, text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import webbrowser
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from threading import Thread, Timer
 from typing import Any
@@ -23,6 +25,10 @@ from .guard import Guard, is_loopback
 SCRIPT = Path(__file__).with_name("app.py")
 PAGES = ("research", "runs", "library", "model", "run")
 ICON = "./favicon.png"
+STATIC = Path(st.__file__).with_name("static")
+SCRIPTS = "static/js"
+FIRST = ("Html", "BidiComponent", "TextInput", "ButtonGroup", "Slider", "Checkbox", "NumberInput", "Button")
+IMPORTED = re.compile(r"""(?:from|import)\s*["']\./([\w.-]+\.js)["']""")
 
 
 def serve(config: Config, host: str, port: int, *, browser: bool, say: Callable[[str], None]) -> None:
@@ -44,13 +50,28 @@ def serve(config: Config, host: str, port: int, *, browser: bool, say: Callable[
     app.run(config=options(host, port))
 
 
+@cache
 def index() -> str:
     """Streamlit's page with our name and sign, which knows where its server is: else it asks under each page's own path, in vain."""
-    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
     here = "<script>window.__streamlit = { BACKEND_BASE_URL: window.location.origin + '/' };</script>"
-    return page.replace("<title>Streamlit</title>", f"<title>Palimpsest</title>{here}").replace(
+    links = "".join(f'<link rel="modulepreload" crossorigin href="./{SCRIPTS}/{name}">' for name in scripts() if name not in page)
+    return page.replace("<title>Streamlit</title>", f"<title>Palimpsest</title>{here}{links}").replace(
         ICON, look.icon_address()
     )
+
+
+def scripts() -> list[str]:
+    """Scripts of what stands on the first page, and those that they import: a browser fetches them with the page, and not only when
+    the server has said what stands there."""
+    found: dict[str, None] = {}
+    waiting = [path.name for part in FIRST for path in (STATIC / SCRIPTS).glob(f"{part}.*.js")]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and (path := STATIC / SCRIPTS / name).is_file():
+            found[name] = None
+            waiting += IMPORTED.findall(path.read_text(encoding="utf-8"))
+    return list(found)
 
 
 async def _index(request: Request) -> Response:

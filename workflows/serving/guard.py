@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
@@ -13,6 +12,8 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .loopback import is_loopback
+
 MOST_BYTES = 8 * 2**20  # of one body
 MOST_HELD = 64 * 2**20  # of all bodies that are being read or answered
 BODY_SECONDS = 30.0  # a body has to be here by then
@@ -21,14 +22,6 @@ BODY_SECONDS = 30.0  # a body has to be here by then
 def refusal(status: int, message: str, kind: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """An error as every endpoint tells it: one sentence and its kind."""
     return JSONResponse({"error": {"message": message, "type": kind}}, status, headers)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only mean this machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower() == "localhost"
 
 
 def client_of(request: Request) -> str:

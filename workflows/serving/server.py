@@ -32,7 +32,8 @@ from ..jobs import Jobs
 from . import runs
 from .chat import canvas_of, chunks, completion, said
 from .description import describe
-from .guard import Guard, client_of, is_loopback, refusal
+from .guard import Guard, client_of, refusal
+from .loopback import is_loopback
 from .metrics import Measured, Metrics
 from .replies import all_of, events, items_of
 from .wire import Answers, Chat, Choose, Drawn, Form, Forms, Revise, Verdicts, slices, specs

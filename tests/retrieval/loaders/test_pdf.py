@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,8 @@ def test_a_table_of_a_page(tmp_path: Path) -> None:
     )
     found = load(write(tmp_path, "a.pdf", pdf_pages([drawn + grid])))
     assert {"Model": "Beta", "Score": "0.965", "Time (s)": "2.73"} in records(found), lines(found)
+    boxes = [block.box for block in found.blocks if block.kind == "row"]
+    tops = [box[1] for box in boxes if box]
+    assert len(tops) == 3
+    assert [round(b - a) for a, b in pairwise(tops)] == [18, 18]
+    assert all(box and box[3] - box[1] < 18.5 and box[0] < 65 and box[2] > 300 for box in boxes)

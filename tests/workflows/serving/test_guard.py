@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.serving import guard
-from palimpsest.workflows.serving.guard import Guard, is_loopback
+from palimpsest.workflows.serving.guard import Guard
+from palimpsest.workflows.serving.loopback import is_loopback
 from palimpsest.workflows.serving.server import check_exposure
 
 from .world import client
