@@ -12,6 +12,7 @@ from palimpsest.workflows.rendering.text import title_of, visible
 from palimpsest.workflows.watching import Watched
 
 RIVALS = 4  # answers of a question that are drawn
+STANDS, RIVAL, GIVEN_UP = "#2d7f79", "#3b78bd", "#6c756f"
 COLOURS = ["#2d7f79", "#b5731a", "#7a54b3", "#b0445e", "#3b78bd", "#6c756f"]
 
 
@@ -21,7 +22,19 @@ def described(state: ResearchState) -> str:
 
 
 def chosen(state: ResearchState, question: str) -> list[Hypothesis]:
-    return state.graph.answers(question)[:RIVALS]
+    """The rivals that are drawn: what the report says and what is believed before what is open or given up; each wording once."""
+    cited = {span.hypothesis for span in state.draft.spans()}
+    ranks = {"held": 1, "open": 2, "refuted": 3}
+    found = sorted(state.graph.answers(question), key=lambda h: 0 if h.id in cited else ranks[h.status])
+    once = {" ".join(h.text.casefold().split()): h for h in reversed(found)}
+    return [h for h in found if h in once.values()][:RIVALS]
+
+
+def _colour(state: ResearchState, rival: Hypothesis) -> str:
+    """Of an answer: that stands in the report, that was given up, or neither."""
+    if any(span.hypothesis == rival.id for span in state.draft.spans()):
+        return STANDS
+    return GIVEN_UP if rival.status == "refuted" else RIVAL
 
 
 def height(state: ResearchState) -> int:
@@ -35,9 +48,9 @@ def graph(state: ResearchState) -> dict[str, Any]:
     row = 0
     for question in state.questions:
         rivals = chosen(state, question.id)
-        nodes[question.id] = _node(question.asked, 0, row + max(0, len(rivals) - 1) / 2, COLOURS[0], 16)
+        nodes[question.id] = _node(question.asked, 0, row + max(0, len(rivals) - 1) / 2, COLOURS[2], 16, 104)
         for rival in rivals:
-            nodes[rival.id] = _node(rival.text, 1, row, COLOURS[5] if rival.status == "refuted" else COLOURS[4], 12)
+            nodes[rival.id] = _node(rival.text, 1, row, _colour(state, rival), 12, 112)
             links.append(_link(question.id, rival.id, False))
             row += 1
         row += not rivals
@@ -45,14 +58,7 @@ def graph(state: ResearchState) -> dict[str, Any]:
     order = {name: n for n, name in enumerate(nodes)}
     numbered = [{**link, "source": order[link["source"]], "target": order[link["target"]]} for link in links]
     data = [{**node, "id": str(n)} for n, node in enumerate(nodes.values())]
-    label = {
-        "position": "right",
-        "formatter": "{b}",
-        "width": 170,
-        "overflow": "break",
-        "fontSize": 12,
-        "lineHeight": 15,
-    }
+    label = {"formatter": "{b}", "overflow": "break", "fontSize": 12, "lineHeight": 14}
     series = {
         "type": "graph", "coordinateSystem": "cartesian2d", "data": data, "links": numbered,
         "label": {"show": True, **label},
@@ -61,7 +67,7 @@ def graph(state: ResearchState) -> dict[str, Any]:
     hidden = {"type": "value", "show": False, "min": 0}
     return {
         "tooltip": {"renderMode": "richText", "formatter": "{b}"},
-        "grid": {"left": 16, "right": 190, "top": 16, "bottom": 16},
+        "grid": {"left": 60, "right": 150, "top": 34, "bottom": 30},
         "xAxis": {**hidden, "max": 2},
         "yAxis": {**hidden, "max": max(row, 1), "inverse": True},
         "series": [series],
@@ -69,9 +75,13 @@ def graph(state: ResearchState) -> dict[str, Any]:
     }
 
 
-def _node(words: str, column: float, row: float, colour: str, size: int) -> dict[str, Any]:
+def _node(words: str, column: float, row: float, colour: str, size: int, width: int = 0) -> dict[str, Any]:
+    """A point with its words: `width` pixels of them above or below it, where lines lead on to the right, else beside it."""
     name = shorten(visible(words), 58, placeholder=" …")
-    return {"name": name, "value": [column, row], "symbolSize": size, "itemStyle": {"color": colour}}
+    place = (
+        {"position": "top" if column else "bottom", "width": width} if width else {"position": "right", "width": 136}
+    )
+    return {"name": name, "value": [column, row], "symbolSize": size, "itemStyle": {"color": colour}, "label": place}
 
 
 def _link(source: str, target: str, is_against: bool) -> dict[str, Any]:
@@ -121,7 +131,7 @@ def beliefs(seen: Watched) -> dict[str, Curve]:
 
 def over_time(seen: Watched, curves: dict[str, Curve]) -> dict[str, Any]:
     """A line for each rival, over the events of the run."""
-    names = {h.id: shorten(visible(h.text), 34, placeholder=" …") for h in seen.state.graph.hypotheses}
+    names = {h.id: shorten(visible(h.text), 24, placeholder=" …") for h in seen.state.graph.hypotheses}
     last = len(seen.events)
     series = [
         {
@@ -136,9 +146,9 @@ def over_time(seen: Watched, curves: dict[str, Curve]) -> dict[str, Any]:
     ]
     return {
         "color": COLOURS,
-        "legend": {"type": "scroll", "top": 0},
+        "legend": {"type": "scroll", "bottom": 0},
         "tooltip": {"trigger": "item", "renderMode": "richText", "formatter": "{a}"},
-        "grid": {"left": 8, "right": 16, "top": 40, "bottom": 34, "containLabel": True},
+        "grid": {"left": 8, "right": 16, "top": 12, "bottom": 64, "containLabel": True},
         "xAxis": {
             "type": "value",
             "name": "what was read, in order",
@@ -154,8 +164,6 @@ def over_time(seen: Watched, curves: dict[str, Curve]) -> dict[str, Any]:
             "min": 0,
             "max": 1,
             "axisLabel": {"show": False},
-            "name": "belief",
-            "nameTextStyle": {"align": "left"},
         },
         "series": series,
     }

@@ -14,7 +14,10 @@ from . import graphs, navigation
 from .markup import element, escape, listed, text
 
 STATUS = {"open": "open", "held": "believed", "refuted": "given up"}
-LINES = "Question, rival answers, and the sources that say them. A dashed line leads to a source that speaks against an answer."
+LINES = (
+    "Questions, rival answers, and the sources that say them. Green stands in the report, blue is a rival, grey was given up; "
+    "a dashed line leads to a source that speaks against an answer."
+)
 SCALE = "The higher, the more it is believed. Belief was not calibrated well enough to be shown as a figure."
 
 

@@ -55,7 +55,9 @@ def index() -> str:
     """Streamlit's page with our name and sign, which knows where its server is: else it asks under each page's own path, in vain."""
     page = (STATIC / "index.html").read_text(encoding="utf-8")
     here = "<script>window.__streamlit = { BACKEND_BASE_URL: window.location.origin + '/' };</script>"
-    links = "".join(f'<link rel="modulepreload" crossorigin href="./{SCRIPTS}/{name}">' for name in scripts() if name not in page)
+    links = "".join(
+        f'<link rel="modulepreload" crossorigin href="./{SCRIPTS}/{name}">' for name in scripts() if name not in page
+    )
     return page.replace("<title>Streamlit</title>", f"<title>Palimpsest</title>{here}{links}").replace(
         ICON, look.icon_address()
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from palimpsest.workflows.rendering.text import WHY
 from palimpsest.workflows.runs import Run
 from palimpsest.workflows.watching import Watched
 
@@ -49,4 +50,14 @@ def _words(event: dict[str, Any]) -> str:
         return "every later change of its files will be found"
     if event.get("kind") == "believed":
         return escape(str(data.get("text", event["text"])))
-    return escape(str(event["text"]).removeprefix(f"{event.get('kind')} "))  # the name stands ahead of it
+    told = str(event["text"]).removeprefix(f"{event.get('kind')} ")  # the name stands ahead of it
+    return escape(_plain(told, str(data.get("reason", ""))))
+
+
+def _plain(told: str, reason: str) -> str:
+    """What the log says, with its reason at the end in the words that the page has for it."""
+    words = WHY.get(reason, reason)
+    for mark, plain in ((f"({reason})", f"({words})"), (f": {reason}", f": {words}")):
+        if reason and told.endswith(mark):
+            return told.removesuffix(mark) + plain
+    return told

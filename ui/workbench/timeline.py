@@ -21,6 +21,7 @@ DATES = {
     "month": "{yyyy}-{MM}",
     "day": "{yyyy}-{MM}-{dd}",
 }  # of a mark on the axis, by how fine it is
+NAMED = 12  # from so many on, points have no room for titles
 ROWS = 6  # heights on which points are spread, so that near dates do not cover each other
 
 
@@ -52,32 +53,28 @@ def described(dated: list[Source]) -> str:
 
 def chart(state: ResearchState, dated: list[Source]) -> dict[str, Any]:
     """A point for each source, by its date; those that are cited in another colour."""
-    series = []
+    series, is_named = [], len(dated) < NAMED
     for name, cited in (("cited", True), ("read, not cited", False)):
         points = [
-            {"name": visible(s.title), "value": [_day(str(s.date)), n % _rows(dated)]}
+            {
+                "name": _name(state, s),
+                "value": [_day(str(s.date)), n % _rows(dated)],
+                "label": _label(state, s, is_named),
+            }
             for n, s in enumerate(dated)
             if (s.id in state.references) == cited
         ]
-        label = {
-            "show": len(dated) < 12,
-            "formatter": "{b}",
-            "position": "right",
-            "width": 240,
-            "overflow": "truncate",
-        }
         series.append(
             {
                 "type": "scatter",
                 "name": name,
                 "symbolSize": 13 if cited else 9,
                 "data": points,
-                "label": label,
             }
         )
     return {
         "color": COLOURS,
-        "grid": {"left": 10, "right": 250, "top": 34, "bottom": 24, "containLabel": True},
+        "grid": {"left": 10, "right": 170 if is_named else 40, "top": 34, "bottom": 24, "containLabel": True},
         "legend": {"top": 0, "left": 0},
         "tooltip": {"trigger": "item", "renderMode": "richText", "formatter": "{b}"},
         "xAxis": {
@@ -89,6 +86,23 @@ def chart(state: ResearchState, dated: list[Source]) -> dict[str, Any]:
         "yAxis": {"type": "value", "show": False, "min": -0.7, "max": _rows(dated) - 0.3, "inverse": True},
         "series": series,
     }
+
+
+def _name(state: ResearchState, source: Source) -> str:
+    return (
+        f"[{state.references.index(source.id) + 1}] {visible(source.title)}"
+        if source.id in state.references
+        else visible(source.title)
+    )
+
+
+def _label(state: ResearchState, source: Source, is_named: bool) -> dict[str, Any]:
+    """What stands beside a point: its title where there is room for all, else the number by which the report cites it."""
+    words = {"position": "right", "width": 150, "overflow": "truncate"}
+    if is_named:
+        return {**words, "show": True, "formatter": "{b}"}
+    cited = source.id in state.references
+    return {**words, "show": cited, "formatter": f"[{state.references.index(source.id) + 1}]" if cited else ""}
 
 
 def _day(date: str) -> str:

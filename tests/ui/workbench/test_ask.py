@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from palimpsest.ui.workbench import acts, ask, uploads
+from palimpsest.ui.workbench import ask, uploads
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
 from tests.ui.workbench import pages
 from tests.ui.workbench.conftest import Ways
 from tests.ui.workbench.pages import page, press, words
+from tests.ui.workbench.test_run import draft_of
 from tests.workflows import scripted
 
 
@@ -111,35 +112,32 @@ def test_uploads_are_bounded_and_kept_whole(tmp_path: Path) -> None:
     assert not (tmp_path / "more").exists()
 
 
-def test_what_one_person_uploads_is_seen_by_those_only_who_share_the_folder_of_runs(
-    config: Config, tmp_path: Path
-) -> None:
-    """Two workbenches, and a third page over the first one's folder of runs."""
-    own = config.model_copy(update={"out": tmp_path / "mine"})
-    pages.serve(own, tmp_path)
-    run = uploaded(
-        own, "Marisa's secret ledger.md", b"# The secret ledger\n\nThe barge Marisa carries 40 tons of salt."
+def test_two_people_see_of_each_other_what_lies_in_one_folder_of_runs(config: Config, tmp_path: Path) -> None:
+    """What one uploads is seen by whoever shares their folder of runs, and by nobody else."""
+    shown = page("ask")
+    shown.segmented_control(key="where").set_value(ask.UPLOAD).run()
+    shown.file_uploader(key="files").set_value(
+        [("secret barges.md", scripted.DOCS["barges.md"].encode(), "text/plain")]
     )
+    shown.text_input(key="question").set_value(scripted.QUESTION)
+    shown.checkbox(key="straight").check()
+    press(shown, "Start")
+    (run,) = Run.all(config.out)
     (kept,) = (run.folder / "uploads").iterdir()
-    assert kept.is_relative_to(own.out)
-    assert "How much salt" in everything("ask"), "who shares the folder of runs sees the run"
+    assert kept.name == "001-secret-barges.md"
+    assert kept.parent == run.record().config.docs[0]
 
-    pages.serve(config.model_copy(update={"out": tmp_path / "theirs"}), tmp_path)
-    for name in ("ask", "runs", "library"):
-        assert "secret" not in everything(name).lower(), name
-        assert "How much salt" not in everything(name), name
+    pages.serve(config.model_copy(update={"out": tmp_path / "other" / "runs"}), tmp_path / "other")
+    asked, listed, opened = page("ask"), page("runs"), page("run", id=run.folder.name)
+    assert "None yet" in words(asked)
+    assert "There is no such run" in words(opened)
+    library = page("library")
+    for other in (asked, listed, opened, library):
+        everything = words(other) + "".join(b.label for b in other.button)
+        assert "Marisa" not in everything
+        assert run.folder.name not in everything
+        assert "secret" not in everything
 
-
-def everything(name: str) -> str:
-    shown = page(name)
-    return words(shown) + "".join(f"\n{b.label}" for b in shown.button)
-
-
-def uploaded(config: Config, name: str, data: bytes) -> Run:
-    """A run over one uploaded file, begun as the first page begins it."""
-    sent: Any = Sent(name, data)
-    folder = "salt-run"
-    (path,) = uploads.keep(config.out / folder / "uploads", [sent])
-    return acts.begin(
-        "How much salt does Marisa carry?", config.model_copy(update={"docs": (path.parent,)}), name=folder
-    )
+    pages.serve(config, tmp_path)
+    assert any(b.key == f"recent-{run.folder.name}" for b in page("ask").button)
+    assert "Marisa" in str(draft_of(page("run", id=run.folder.name)))

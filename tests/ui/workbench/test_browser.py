@@ -109,3 +109,31 @@ def test_every_other_page_is_whole(browser: Any, address: str, name: str, width:
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert seen.errors == []
     assert seen.hosts == {address.split("/")[2]}
+
+
+def test_two_people_with_folders_of_their_own_do_not_see_each_other(browser: Any, address: str, tmp_path: Path) -> None:
+    """One uploads and asks; a second workbench knows nothing of it, a second browser of the same one does."""
+    note = tmp_path / "quay.md"
+    note.write_text("# The quay\n\nThe north quay of Kelvara is 412 metres long.\n", encoding="utf-8")
+    first = visit(browser, 1280).page
+    first.goto(address)
+    first.get_by_label("Research question").fill("How long is the north quay of Kelvara?")
+    first.get_by_text("Upload", exact=True).click()
+    first.locator('input[type="file"]').set_input_files(note)
+    first.get_by_text("quay.md").wait_for()
+    first.get_by_text("Go straight on, without showing me the plan").click()
+    first.get_by_role("button", name="Start", exact=True).click()
+    done(first)
+    first.get_by_role("region", name="Draft", exact=True).get_by_text("412").first.wait_for()
+
+    beside = visit(browser, 390).page
+    beside.goto(address)
+    beside.get_by_role("button", name="How long is the north quay").first.wait_for()
+    (tmp_path / "other").mkdir()
+    with workbench(tmp_path / "other") as elsewhere:
+        other = visit(browser, 1280).page
+        other.goto(elsewhere)
+        other.get_by_text("None yet.").wait_for()
+        other.goto(first.url.replace(address, elsewhere))
+        other.get_by_text("There is no such run").wait_for()
+        assert "412" not in other.locator("body").inner_text()

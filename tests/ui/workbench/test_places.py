@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from palimpsest.agent.blocks import Passage, Source
-from palimpsest.agent.draft import Block, Span, Support
+from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.hypotheses import Edge, Hypothesis, Relation, Rivalry
 from palimpsest.agent.state import HypothesisGraph, ResearchState
 from palimpsest.retrieval.types import Cell
-from palimpsest.ui.workbench import diffs, graphs, hypotheses, places, sheets
+from palimpsest.ui.workbench import diffs, graphs, hypotheses, places, sheets, steps
 
 SOURCE = Source(id="s", uri="rows.csv", title="Rows", sha256="0" * 64, media_type="text/csv")
 CELLS = (("Name", 6, 9), ("Age", 16, 18), ("Name", 25, 27), ("Age", 34, 36))
@@ -94,3 +94,23 @@ def test_rivals_laid_side_by_side_say_their_shares() -> None:
     said = hypotheses._shares(ResearchState(question="?", graph=graph), "q1")
     assert "2 passages on one canvas: &lt;15&gt; 60%; 12 20%; nothing 15%; other words 5%." in said
     assert hypotheses._shares(ResearchState(question="?"), "q1") == ""
+
+
+def test_what_the_report_says_is_drawn_before_its_rivals_and_each_wording_once() -> None:
+    """A question with more rivals than are drawn: the one that stands is among them, however little it is believed."""
+    beliefs = {"one": 4.0, "two": 3.0, "Two ": 2.5, "three": 2.0, "four": 1.0, "five": -1.0}
+    rivals = tuple(
+        Hypothesis(id=f"h{n}", question="q", text=words, kind="answer", support=(), belief=belief)
+        for n, (words, belief) in enumerate(beliefs.items())
+    )
+    answer = Span(id="q.answer", text="five", kind="TEXT", status="filled", hypothesis="h5")
+    draft = Draft(blocks=(Block(id="a", kind="answer", section="answer", spans=(answer,)),))
+    state = ResearchState(question="?", draft=draft, graph=HypothesisGraph(hypotheses=rivals))
+    assert [h.text for h in graphs.chosen(state, "q")] == ["five", "one", "two", "three"]
+
+
+def test_a_step_gives_its_reason_in_the_words_of_the_page() -> None:
+    data = {"reason": "dependent"}
+    shown = steps.entry({"kind": "revised", "text": "“a” → “b” (dependent)", "data": data})
+    assert shown.endswith("“a” → “b” (what it rests on changed)</li>")
+    assert "dependent heating" in steps.entry({"kind": "wrote", "text": "dependent heating", "data": {}})
