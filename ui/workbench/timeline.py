@@ -70,6 +70,7 @@ def chart(state: ResearchState, dated: list[Source]) -> dict[str, Any]:
                 "name": name,
                 "symbolSize": 13 if cited else 9,
                 "data": points,
+                "labelLayout": {"hideOverlap": True},
             }
         )
     return {
