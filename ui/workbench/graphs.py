@@ -50,7 +50,7 @@ def graph(state: ResearchState) -> dict[str, Any]:
         rivals = chosen(state, question.id)
         nodes[question.id] = _node(question.asked, 0, row + max(0, len(rivals) - 1) / 2, COLOURS[2], 16, 104)
         for rival in rivals:
-            nodes[rival.id] = _node(rival.text, 1, row, _colour(state, rival), 12, 112)
+            nodes[rival.id] = _node(rival.text, 1, row, _colour(state, rival), 12, 124)
             links.append(_link(question.id, rival.id, False))
             row += 1
         row += not rivals
@@ -67,7 +67,7 @@ def graph(state: ResearchState) -> dict[str, Any]:
     hidden = {"type": "value", "show": False, "min": 0}
     return {
         "tooltip": {"renderMode": "richText", "formatter": "{b}"},
-        "grid": {"left": 60, "right": 150, "top": 34, "bottom": 30},
+        "grid": {"left": 60, "right": 150, "top": 46, "bottom": 30},
         "xAxis": {**hidden, "max": 2},
         "yAxis": {**hidden, "max": max(row, 1), "inverse": True},
         "series": [series],
