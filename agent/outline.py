@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import thresholds
-from .asking import FUNCTION_WORDS
+from .phrases import phrases
 from .selection import Chosen
 from .wording import words
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]  # texts to rows of length 1
+Whole = Callable[
+    [Sequence[str]], Mapping[str, float]
+]  # texts to how likely each phrase of them is whole, by its casefolded words
 
 LEAST_SECTIONS, MOST_SECTIONS = 3, 7
 PER_SECTION = 2  # quotations that a section holds at least: no heading over one thin line
 AIMED_AT = 4  # quotations a section
 TURNS = 20  # of moving centres; groups of some dozens settle within ten
-LEAST_HEADING_WORDS, MOST_HEADING_WORDS = 2, 4
 MOST_REPEATED = 3  # further sentences that count for a heading whose words they hold
 
 
@@ -40,6 +41,7 @@ def sections(
     vectors: Vectors,
     question: str,
     embed: Embed,
+    whole: Whole,
     fixed: Sequence[tuple[str, Sequence[int]]] = (),
     rest: Sequence[int] | None = None,
 ) -> list[Section]:
@@ -58,7 +60,7 @@ def sections(
     texts = [[chosen[n].text for n in group] for group in groups]
     titles = [[chosen[n].sentences[0].passage.source.title for n in group] for group in groups]
     centres = np.array([_unit(vectors[group].mean(axis=0)) for group in groups])
-    names = headings(texts, titles, centres, question, embed)
+    names = headings(texts, titles, centres, question, embed, whole)
     return [
         Section(name, tuple(chosen[n] for n in group), lead)
         for name, group, lead in zip(names, groups, leads, strict=True)
@@ -120,13 +122,14 @@ def headings(
     centres: Vectors,
     question: str,
     embed: Embed,
+    whole: Whole,
 ) -> list[str]:
-    """For each group of texts the phrase of its own, or of its sources' titles, nearest to its centre [d] and far from the others'.
+    """For each group of texts the whole phrase of its own, or of its sources' titles, nearest to its centre [d], far from others'.
 
     A phrase of nothing but the question's words says nothing that the title does not say, nor does one that heads another section.
     """
     asked = set(words(question))
-    found = [_worded(own, named, asked) for own, named in zip(texts, titles, strict=True)]
+    found = [_worded(own, named, asked, whole([*own, *named])) for own, named in zip(texts, titles, strict=True)]
     every = list(dict.fromkeys(p for own in found for p in own))
     if not every:
         return [""] * len(texts)
@@ -146,56 +149,26 @@ def opened(phrase: str) -> str:
     return phrase[:1].upper() + phrase[1:] if first[1:].islower() else phrase
 
 
-def _worded(texts: Sequence[str], titles: Sequence[str], asked: set[str]) -> dict[str, float]:
-    """The phrases of a section, each with what its being repeated and its standing in a title are worth."""
+def _worded(
+    texts: Sequence[str], titles: Sequence[str], asked: set[str], whole: Mapping[str, float]
+) -> dict[str, float]:
+    """The phrases of a section, each with what its being whole, its being repeated and its standing in a title are worth.
+
+    Pieces of phrases count only where there is nothing else; a phrase of which nothing is known is taken for whole.
+    """
     entitled = {p.casefold() for p in phrases(titles)}
     counts = {**dict.fromkeys(phrases(titles), 1), **phrases(texts)}
+    telling = [phrase for phrase in counts if not set(words(phrase)) <= asked]
+    sure = {phrase: whole.get(phrase.casefold(), 1.0) for phrase in telling}
+    kept = [phrase for phrase in telling if sure[phrase] >= thresholds.SHIPPED.least_whole]
     return {
-        phrase: thresholds.SHIPPED.repeated * min(count - 1, MOST_REPEATED)
+        phrase: thresholds.SHIPPED.whole * sure[phrase]
+        + thresholds.SHIPPED.repeated * min(counts[phrase] - 1, MOST_REPEATED)
         + thresholds.SHIPPED.entitled * (phrase.casefold() in entitled)
-        for phrase, count in counts.items()
-        if not set(words(phrase)) <= asked
+        for phrase in kept or telling
     }
 
 
 def _distinct(near: Vectors, own: int) -> float:
     others = np.delete(near, own)
     return float(near[own] - thresholds.SHIPPED.elsewhere * (others.max() if len(others) else 0.0))
-
-
-def phrases(texts: Sequence[str]) -> dict[str, int]:
-    """The stretches of words between function words and punctuation, as first written, and in how many texts each stands."""
-    counts: Counter[str] = Counter()
-    written: dict[str, str] = {}
-    for text in texts:
-        own = {phrase.casefold(): phrase for phrase in _stretches(text)}
-        counts.update(own.keys())
-        written = {**own, **written}
-    return {written[key]: count for key, count in counts.items()}
-
-
-def _stretches(text: str) -> Iterator[str]:
-    for run in _runs(text):
-        for length in range(LEAST_HEADING_WORDS, min(len(run), MOST_HEADING_WORDS) + 1):
-            for start in range(len(run) - length + 1):
-                piece = run[start : start + length]
-                if all(map(_is_telling, (piece[0], piece[-1]))):
-                    yield " ".join(piece)
-
-
-def _is_telling(word: str) -> bool:
-    return len(word) > 2 and word[0].isalpha()
-
-
-def _runs(text: str) -> list[list[str]]:
-    """The words as written, parted by function words, by a mark at a word's edge, and by what is no word."""
-    runs: list[list[str]] = [[]]
-    for word in text.split():
-        bare = word.strip("()[]{}<>“”\"'‘’.,;:!?*_|#")
-        if word[:1] != bare[:1]:
-            runs.append([])
-        if bare and bare.casefold() not in FUNCTION_WORDS:
-            runs[-1].append(bare)
-        if word[-1:] != bare[-1:] or bare.casefold() in FUNCTION_WORDS:
-            runs.append([])
-    return [run for run in runs if run]

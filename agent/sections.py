@@ -18,7 +18,7 @@ from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .frames import Slot, Token
 from .outline import Vectors
-from .selection import Chosen, Sentence, Where, place_of, remaining, shares_words
+from .selection import Chosen, Sentence, Where, leans, place_of, remaining, shares_words
 from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
 from .wording import words
 
@@ -133,7 +133,9 @@ def _is_free(state: ResearchState, piece: Chosen) -> bool:
 
 def _columns(reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> tuple[str, ...]:
     """Where the question names no attributes, the topics of what was chosen are what things are compared by."""
-    topics = outline.sections(chosen, reader.vectors([c.text for c in chosen]), question.text, reader.vectors)
+    topics = outline.sections(
+        chosen, reader.vectors([c.text for c in chosen]), question.text, reader.vectors, reader.wholeness
+    )
     names = {word for thing in question.things for word in words(thing)}
     apart = (
         t.heading for t in topics if t.heading and not names & set(words(t.heading))
@@ -152,7 +154,7 @@ def _outlined(
     apart = [(side, group) for side, group in zip(forms.LEADS, groups, strict=True) if len(group) >= LEAST_SECTION]
     rest = [n for n in range(len(chosen)) if not any(n in group for _, group in apart)]
     fixed = [(forms.LEADS[side], group) for side, group in apart]
-    return outline.sections(chosen, vectors, question.text, reader.vectors, fixed, rest)
+    return outline.sections(chosen, vectors, question.text, reader.vectors, reader.wholeness, fixed, rest)
 
 
 def _in_short(parts: Sequence[outline.Section]) -> list[Chosen]:
@@ -278,7 +280,8 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     """What rests on quotations that changed is settled again: headings whose words went with them."""
     if tools.reader is None or "dependent" not in tools.reopens:
         return state
-    state = yield from fall(state, tools)
+    fallen = yield from fall(state, tools)
+    state = _shortened(fallen) if fallen is not state else state
     state = yield from _weigh_again(state, tools.reader, question)
     for block in _orphaned(state):
         texts = [b.text for b in quotations(state) if b.section == block.section]
@@ -287,11 +290,28 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         slot = next(s for s in block.spans if s.kind == "OUTLINE")
         centre = _centre(tools.reader.vectors(texts))[None, :]
         taken = [s.text for b in _headings(state) if b.id != block.id for s in b.spans]
-        (words,) = outline.headings([texts], [[""]], centre, " ".join((question.text, *taken)), tools.reader.vectors)
+        asked = " ".join((question.text, *taken))
+        (words,) = outline.headings([texts], [[""]], centre, asked, tools.reader.vectors, tools.reader.wholeness)
         support = next((s for b in quotations(state) if b.section == block.section for s in _where(b, words)), None)
         if not words or support is None or words == slot.text:
             continue
         state = yield from _reword(state, slot, words, support)
+    return state
+
+
+def _shortened(state: ResearchState) -> ResearchState:
+    """Where *In short* lost its statements, the first short one of each section that keeps enough without it moves there."""
+    standing = quotations(state)
+    count = sum(b.section == blocks.SHORT for b in standing)
+    if state.version > 1 or count >= LEAST_SECTION:
+        return state
+    for section in blocks.SECTIONS:
+        held = [b for b in standing if b.section == section]
+        brief = next((b for b in held if len(b.text) <= BRIEF and not leans(b.text)), None)
+        if brief and len(held) > LEAST_SECTION and count < IN_SHORT:
+            moved = brief.model_copy(update={"section": blocks.SHORT})
+            state = state.model_copy(update={"draft": state.draft.swap([brief.id], [])})
+            state, count = blocks.put(state, [moved]), count + 1
     return state
 
 

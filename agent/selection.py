@@ -393,6 +393,7 @@ class ReportWeights(Frozen):
     selection: SelectionWeights
     with_relevance: SelectionWeights | None = None
     effects: LinearText | None = None  # whether a finding states an effect or NO_EFFECT
+    phrases: LinearText | None = None  # whether a stretch of words is a whole phrase or cut from one
     limits: LinearText | None = None  # whether a question asks for what DOCUMENTS hold, for the FUTURE or an OPINION
     measured: dict[str, float] = Field(default_factory=dict)
     origins: dict[str, str] = Field(default_factory=dict)  # of the numbers that no fit gave: who set them and why

@@ -346,6 +346,9 @@ class Reader(Protocol):
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
+    def wholeness(self, texts: Sequence[str]) -> dict[str, float]:
+        """For the phrases of texts, casefolded, the probability that each is whole; {} where nothing was fitted."""
+
 
 class ProseError(Exception):
     """Whoever writes the prose cannot be asked; the message says why. The quotations stand."""

@@ -50,6 +50,10 @@ class Thresholds(Frozen):
     neighbours: int = Field(ge=1)  # sentences of other sources that one is compared with for agreement
     agreeing: int = Field(ge=1)  # the same, of those that are likely themselves
 
+    # Headings of sections
+    least_whole: float = Field(ge=0, le=1)  # probability that a phrase is whole from which it may head a section
+    whole: float = Field(ge=0)  # what that probability is worth beside a cosine
+
     # Forms: sides of a balance, cells of a table, studies that report nothing
     sided: float = Field(ge=0, le=1)  # probability from which a sentence is taken to find an effect, or to find none
     stated: float = Field(ge=0, le=1)  # probability from which a sentence is taken to state a finding

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.agent import asking, questions, selection, thresholds
+from palimpsest.agent import asking, phrases, questions, selection, thresholds
 from palimpsest.agent.selection import NO_EFFECT, Chosen, ReportWeights, Scored, Sentence
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.retrieval.chunks import sentences
@@ -197,6 +197,9 @@ class SelectingReader:
         if fresh:
             self._known.update(zip(fresh, self._embedder.embed(fresh), strict=True))
         return np.array([self._known[text] for text in texts], dtype=np.float32)
+
+    def wholeness(self, texts: Sequence[str]) -> dict[str, float]:
+        return phrases.wholeness(texts, self._fitted.phrases) if self._fitted.phrases else {}
 
 
 def _side(none: float) -> Side:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from palimpsest.agent.outline import MOST_SECTIONS, PER_SECTION, grouped, headings, opened, phrases, sections
+from palimpsest.agent.outline import MOST_SECTIONS, PER_SECTION, grouped, headings, opened, sections
+from palimpsest.agent.phrases import phrases, stretches, wholeness
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.retrieval.types import Passage, Source
+from palimpsest.workflows.calibration import report_weights
 
 TOPICS = ("price", "decay", "weight")
 
@@ -20,6 +22,11 @@ def embed(texts: Sequence[str]) -> np.ndarray:
         [[1.0, *(float(topic in text.lower()) * 2 for topic in TOPICS)] for text in texts], dtype=np.float32
     )
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def unknown(texts: Sequence[str]) -> dict[str, float]:
+    """Nothing was fitted that tells a phrase from a piece of one."""
+    return {}
 
 
 def chosen(text: str, number: int) -> Chosen:
@@ -36,7 +43,9 @@ TEXTS = [
 
 
 def test_like_goes_with_like_and_the_best_section_comes_first() -> None:
-    found = sections([chosen(t, n) for n, t in enumerate(TEXTS)], embed(TEXTS), "What is known of posts?", embed)
+    found = sections(
+        [chosen(t, n) for n, t in enumerate(TEXTS)], embed(TEXTS), "What is known of posts?", embed, unknown
+    )
     assert [[TEXTS.index(c.sentences[0].text) for c in s.chosen] for s in found] == [[0, 3], [1, 4], [2, 5]]
     assert [s.heading for s in found] == ["Market price", "Wood decay", "Dry weight"]
 
@@ -47,6 +56,7 @@ def test_what_is_as_likely_in_fewer_words_comes_first() -> None:
         embed(TEXTS),
         "What is known of posts?",
         embed,
+        unknown,
     )
     lengths = [sum(len(c.text) for c in s.chosen) for s in found]
     assert lengths == sorted(lengths)
@@ -55,14 +65,16 @@ def test_what_is_as_likely_in_fewer_words_comes_first() -> None:
 def test_a_heading_says_more_than_the_question_and_heads_one_section_only() -> None:
     groups = [["Slow wood decay was seen."], ["Fast wood decay was seen."]]
     centres = embed(["decay", "decay"])
-    assert "Wood decay" not in headings(groups, NO_TITLES, centres, "What is known of wood decay?", embed)
-    assert len(set(headings(groups, NO_TITLES, centres, "What is known?", embed))) == 2
-    assert headings([["It is so."], ["So it was."]], NO_TITLES, centres, "?", embed) == ["", ""]
+    assert "Wood decay" not in headings(groups, NO_TITLES, centres, "What is known of wood decay?", embed, unknown)
+    assert len(set(headings(groups, NO_TITLES, centres, "What is known?", embed, unknown))) == 2
+    assert headings([["It is so."], ["So it was."]], NO_TITLES, centres, "?", embed, unknown) == ["", ""]
 
 
 def test_a_heading_of_a_title_is_better_than_one_of_a_sentence() -> None:
     groups = [["Slow wood decay was seen."], ["Market price rose."]]
-    found = headings(groups, [["Years of rapid decay"], [""]], embed(["decay", "price"]), "What is known?", embed)
+    found = headings(
+        groups, [["Years of rapid decay"], [""]], embed(["decay", "price"]), "What is known?", embed, unknown
+    )
     assert found[0] == "Rapid decay"
 
 
@@ -73,12 +85,53 @@ def test_phrases_end_at_function_words_and_marks() -> None:
     assert "piles of" not in {p.casefold() for p in found}
 
 
+def test_a_piece_of_a_phrase_heads_a_section_only_where_there_is_nothing_else() -> None:
+    groups = [["Fast wood decay obeying was seen."], ["Market price rose."]]
+
+    def whole(texts: Sequence[str]) -> dict[str, float]:
+        return {p.casefold(): float("obeying" not in p and "price rose" not in p) for p in phrases(texts)}
+
+    def pieces(texts: Sequence[str]) -> dict[str, float]:
+        return dict.fromkeys((p.casefold() for p in phrases(texts)), 0.0)
+
+    centres = embed(["decay", "price"])
+    assert headings(groups, NO_TITLES, centres, "What is known?", embed, whole)[1] == "Market price"
+    assert "obeying" not in headings(groups, NO_TITLES, centres, "What is known?", embed, whole)[0]
+    assert all(headings(groups, NO_TITLES, centres, "What is known?", embed, pieces))
+
+
+def test_a_stretch_knows_what_stands_beside_it() -> None:
+    found = {s.phrase: s for s in stretches("Input of cortical neural networks obeying rules (often) fails.")}
+    assert (found["neural networks"].before, found["neural networks"].after) == ("cortical", "obeying")
+    assert (found["neural networks"].is_first, found["neural networks"].is_last) == (False, False)
+    whole = found["cortical neural networks obeying"]
+    assert (whole.before, whole.is_first, whole.after) == ("of", True, "rules")
+    assert found["obeying rules"].after == "mark"
+    assert list(stretches("")) == []
+
+
+def test_the_classifier_that_comes_with_the_model_tells_phrases_from_pieces() -> None:
+    fitted = report_weights().phrases
+    assert fitted is not None
+    found = wholeness(
+        [
+            "The activity of cortical neural networks obeying a power law was measured.",
+            "Input heterogeneity regulates spike rates in the motor cortex.",
+            "We examined blood pressure among older patients.",
+        ],
+        fitted,
+    )
+    assert found["neural networks"] > found["networks obeying"]
+    assert found["motor cortex"] > found["heterogeneity regulates spike"]
+    assert found["blood pressure"] > found["examined blood"]
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 12, 60])
 def test_every_quotation_is_in_one_section_and_no_section_is_thin(count: int) -> None:
     rng = np.random.default_rng(count)
     vectors = rng.normal(size=(count, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = sections([chosen(f"Sentence {n}.", n) for n in range(count)], vectors, "?", embed)
+    found = sections([chosen(f"Sentence {n}.", n) for n in range(count)], vectors, "?", embed, unknown)
     places = [c.sentences[0].passage.id for s in found for c in s.chosen]
     assert sorted(places) == sorted(f"s{n}-0" for n in range(count))
     assert len(found) <= MOST_SECTIONS
@@ -89,7 +142,7 @@ def test_the_same_rows_make_the_same_groups_and_equal_rows_one_that_holds_all() 
     rows = embed(TEXTS)
     assert grouped(rows, 3) == grouped(rows, 3) == [[0, 3], [1, 4], [2, 5]]
     assert sum(map(len, grouped(np.ones((6, 3), dtype=np.float32), 3))) == 6
-    assert sections([], np.zeros((0, 4), dtype=np.float32), "?", embed) == []
+    assert sections([], np.zeros((0, 4), dtype=np.float32), "?", embed, unknown) == []
 
 
 @pytest.mark.parametrize(

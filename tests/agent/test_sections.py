@@ -69,6 +69,9 @@ class TopicReader:
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
         return [h.passage.source for h in found if "is planned" in h.passage.text]
 
+    def wholeness(self, texts: Sequence[str]) -> dict[str, float]:
+        return {}
+
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.array([[0.01 + 1.0 * (t in text.lower()) for t in TOPICS] for text in texts], dtype=np.float32)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -403,3 +406,19 @@ def test_with_dependent_left_out_what_goes_on_stays() -> None:
     )  # fmt: skip
     state = finish(ResearchState(question=QUESTION, budget=Budget(rounds=1)), tools)[1]
     assert any("The count was made" in b.text for b in sections.quotations(state))
+
+
+def test_in_short_that_lost_its_statements_takes_the_first_short_ones_of_full_sections() -> None:
+    texts = [f"Salt cargo number {n} of the lake is sold by the ton in the old town of Orta." for n in range(5)]
+    state = run(TopicReader(), *(passage(t, f"Note {n}") for n, t in enumerate(texts)), WIND, CREW)
+    standing = {b.text for b in sections.quotations(state)}
+    short = [b.id for b in state.draft.section(blocks.SHORT)]
+    emptied = state.model_copy(update={"draft": state.draft.swap(short, [])})
+    left = sections.quotations(emptied)
+    after = sections._shortened(emptied)
+    moved_up = [b for b in after.draft.section(blocks.SHORT) if b.kind == "quotation"]
+    full = [s for s in blocks.SECTIONS if sum(b.section == s for b in left) > sections.LEAST_SECTION]
+    assert full
+    assert len(moved_up) == min(len(full), sections.IN_SHORT)
+    assert {b.text for b in sections.quotations(after)} == {b.text for b in left} <= standing
+    assert sections._shortened(after.model_copy(update={"version": 2})) == after.model_copy(update={"version": 2})

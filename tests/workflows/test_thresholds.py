@@ -272,9 +272,11 @@ def pin_what_comes_near() -> None:
 
 def pin_a_heading() -> None:
     assert outline._distinct(np.array([0.5, 0.4], dtype=np.float32), 0) == near(0.5 - 0.7 * 0.4)
-    value = outline._worded(["Wood decay was seen.", "Slow wood decay came."], ["Dry weight"], set())
-    assert value["Wood decay" if "Wood decay" in value else "wood decay"] == near(0.08)
-    assert value["Dry weight"] == near(0.15)
+    sure = {"dry weight": 0.51, "slow wood": 0.49}
+    value = outline._worded(["Wood decay was seen.", "Slow wood decay came."], ["Dry weight"], set(), sure)
+    assert value["Wood decay" if "Wood decay" in value else "wood decay"] == near(0.3 + 0.08)
+    assert value.get("Dry weight") == near(0.3 * 0.51 + 0.15)
+    assert "Slow wood" not in value
 
 
 def pin_figures() -> None:

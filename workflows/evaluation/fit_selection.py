@@ -45,9 +45,10 @@ from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.library import HybridSearcher
 
 from ..corpus import default_folder, open_embedder
+from .fit_headings import whole_phrases
 from .fit_limits import limits
 from .linear_fit import linear_text, logistic
-from .open_questions import OpenData, document_id, read_data
+from .open_questions import OpenData, document_id, read_data, trial_numbers
 from .open_score import Citation, Corpus, OpenFigures, OpenQuestion, OpenRow, Place, figures, summary
 
 PASSAGES = 40
@@ -372,11 +373,6 @@ def fitted(
 # The command
 
 
-def trial_numbers(data: OpenData) -> set[str]:
-    """The PubMed Central numbers of the documents that are asked about."""
-    return {document_id(d).rpartition("PMC")[2] for d in data.documents if "PMC" in document_id(d)}
-
-
 def weights(
     open_folder: Path, train: Path, indexes: Path, embedder: Embedder, say: Callable[[str], None]
 ) -> ReportWeights:
@@ -389,6 +385,7 @@ def weights(
     parts = linear_text([text for text, _ in rows], [label for _, label in rows], PART_BUCKETS)
     findings = list(effect_rows(read_rows(train / "evidence_inference.jsonl.gz"), trial_numbers(data)))
     effects = linear_text([text for text, _ in findings], [label for _, label in findings], EFFECT_BUCKETS)
+    phrases, wholeness = whole_phrases(train, trial_numbers(data))
     with Index.open(indexes / "fit-selection", embedder) as index:
         index.add_documents(data.documents)
         pooled = list(pools(data, index, embedder, parts))
@@ -396,8 +393,8 @@ def weights(
     say(f"sentences chosen, by cross-validation: {means}")
     return ReportWeights(
         parts=parts, kinds=_kinds(kinds, asked, KIND_BUCKETS), selection=chosen, effects=effects,
-        limits=limits([question for question, _ in kinds], asked, names_in(train), embedder.embed),
-        measured={**accuracies, **means}, origins=ORIGINS,
+        limits=limits([question for question, _ in kinds], asked, names_in(train), embedder.embed), phrases=phrases,
+        measured={**accuracies, **wholeness, **means}, origins=ORIGINS,
     )  # fmt: skip
 
 

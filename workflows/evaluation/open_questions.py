@@ -57,6 +57,11 @@ def document_id(found: Document) -> str:
     return found.source.uri.removeprefix(PREFIX)
 
 
+def trial_numbers(data: OpenData) -> set[str]:
+    """The PubMed Central numbers of the documents that are asked about."""
+    return {document_id(d).rpartition("PMC")[2] for d in data.documents if "PMC" in document_id(d)}
+
+
 def read_data(folder: Path, collection: str = "") -> OpenData:
     """The questions and documents of the folder, or of one collection; ResearchError names what is missing or damaged."""
     rows = _read(folder / "questions.jsonl.gz")
