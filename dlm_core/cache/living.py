@@ -14,7 +14,7 @@ from typing import Any
 
 from .span_cache import Tally
 
-MOST_BYTES = 64 * 2**20  # about 3,000 rows of the embedded model: the passages of a round and the drafts over them
+MOST_BYTES = 32 * 2**20  # about 1,500 rows of the embedded model: the passages of a round and the drafts over them
 
 
 @dataclass
