@@ -40,12 +40,12 @@ from .hypotheses import Edge, Hypothesis, Relation
 from .numbers import Numbers
 from .questions import resolved
 from .rivals import Rival, find_rival, same_subject, takes_precedence, why
-from .selection import leans
 from .standing import supporting
 from .state import Candidate, Conflict, Event, Filled, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
 from .steps import hypothesis, verdict_edge
 from .tabling import IN_RECORDS
 from .watching import at
+from .wording import leans
 
 Events = Generator[Event, None, ResearchState]
 MOST_TURNS = 4  # times that one claim gives way in one check: the oldest of five sources that disagree

@@ -12,8 +12,8 @@ from palimpsest.retrieval.types import Passage, Source
 from .draft import Support
 from .drafting import is_listed, list_open, slot_of
 from .premises import contradiction
-from .selection import FUTURE, OPINION
 from .state import Event, ResearchState, Steps, SubQuestion, Tools
+from .weighing import FUTURE, OPINION
 from .wording import words
 
 MOST_SENSES = 5  # meanings of a name that are listed

@@ -1,42 +1,33 @@
-"""Which sentences of the passages found a report is made of: scored by fitted weights, told apart, and stopped in time.
+"""Which sentences of the passages found a report is made of: told apart, taken by score, and stopped in time.
 
-Plain steps: `sentences_of` cuts the passages, `described` gives every sentence numbers that mean the same for every question,
-`scores` weighs them twice, the second time with what the first said of the sentences around it and of those like it, and `select`
-takes sentences by score until what is left is not worth its characters. The weights are fitted by
-`palimpsest.workflows.evaluation.fit_selection`; without weights nothing is selected by guess: the caller must have some.
+Plain steps: `sentences_of` cuts the passages, `describing.described` gives every sentence numbers that mean the same for every
+question, `weighing.scores` weighs them twice, the second time with what the first said of the sentences around it and of those like
+it, and `select` takes sentences by score until what is left is not worth its characters. Without weights nothing is selected by
+guess: the caller must have some.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile, groupby, pairwise
+from itertools import dropwhile, groupby
 from operator import itemgetter
 
 import numpy as np
 import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from pydantic import Field
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
-from palimpsest.retrieval.types import Frozen, Hit, Passage
+from palimpsest.retrieval.types import Hit, Passage
 
 from . import thresholds
-from .wording import LinearText, denies, words
+from .wording import denies, leans
 
 Matrix = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 Split = Callable[[str], Sequence[tuple[int, int]]]  # a text to the [start, end) of its sentences
 
-RESULT, CONCLUSION, METHOD = (
-    "result",
-    "conclusion",
-    "method",
-)  # labels of the classifier that tells the parts of an abstract
-EFFECT, NO_EFFECT = "effect", "no effect"  # labels of the classifier that tells what a finding comes to
-DOCUMENTS, FUTURE, OPINION = "documents", "future", "opinion"  # labels of the classifier of what documents can answer
 LEAST_NAME = 3  # words of a name that may be shortened by one
 LEAST_CLAUSE = 4  # words, the question mark among them
 MANY_CLAUSES = 8  # of a question that are held against sentences; each is an embedding
@@ -45,16 +36,6 @@ _CLAUSE_END = regex.compile(r"(?<=[,:;?.])\s+")
 LEAST_CHARACTERS = 25  # what is shorter states nothing: a heading, a label
 MANY_LABEL_WORDS = 4
 MANY_CHARACTERS = 700  # what is longer is no sentence but a block that could not be parted
-
-FEATURES = (
-    "cosine", "paragraph", "source", "centre", "before", "after", "agreement", "overlap", "paragraph_overlap",
-    "title_overlap", "density", "rank", "sources_share", "first", "last", "place", "alone", "length", "short", "figures",
-    "names", "asks", "contrast", "finding", "conclusion", "part", "depth", "titled", "titled_part", "titled_source", "relevance",
-)  # fmt: skip
-CONTEXT = (
-    "score", "probability", "score_before", "score_after", "best_of_passage", "sum_of_passage", "best_of_source", "sum_of_source",
-    "likely_centre", "likely_agreement", "likely_neighbours", "order",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -165,301 +146,6 @@ def _places(passage: Passage, split: Split) -> Sequence[tuple[int, int]]:
     if passage.sentences:
         return passage.sentences
     return [(passage.start + start, passage.start + end) for start, end in split(passage.text)]
-
-
-def asking(question: str) -> list[str]:
-    """The question and, where punctuation parts it, its clauses: a sentence may answer one of them alone."""
-    clauses = [clause.strip() for clause in _CLAUSE_END.split(question)]
-    return list(dict.fromkeys([question, *(c for c in clauses if len(words(c)) >= LEAST_CLAUSE)]))[: MANY_CLAUSES + 1]
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """Vectors of length 1: of the `asking` texts [m, d], the whole question first, of the sentences [n, d], and of the sentences
-    with the title of their source ahead of them [n, d].
-    """
-
-    asked: Vectors
-    alone: Vectors
-    titled: Vectors
-
-
-def titled(sentence: Sentence) -> str:
-    """A sentence with the title of its source ahead: what "it" is about often stands there alone."""
-    return f"{sentence.passage.source.title}. {sentence.text}"
-
-
-def embedded(question: str, sentences: Sequence[Sentence], embed: Callable[[Sequence[str]], Vectors]) -> Embedded:
-    return Embedded(embed(asking(question)), embed([s.text for s in sentences]), embed(list(map(titled, sentences))))
-
-
-def described(
-    question: str,
-    sentences: Sequence[Sentence],
-    vectors: Embedded,
-    parts: LinearText,
-    relevance: Sequence[float] | None = None,
-) -> Matrix:
-    """A row of `FEATURES` for each sentence [n, len(FEATURES)].
-
-    `parts` tells by its wording whether a sentence states what was found, what it comes to, or what was meant to be done; `relevance`
-    are probabilities of a model, of which the log-odds are taken; the column of a model that was not asked is NaN.
-    """
-    if not sentences:
-        return np.zeros((0, len(FEATURES)))
-    sources = [s.passage.source.id for s in sentences]
-    near = (vectors.titled @ vectors.asked[0]).astype(np.float64)
-    columns = {
-        **_nearness(sentences, vectors.asked[0], vectors.alone),
-        "part": (vectors.alone @ vectors.asked.T).max(axis=1).astype(np.float64),
-        "titled": near,
-        "titled_part": (vectors.titled @ vectors.asked.T).max(axis=1).astype(np.float64),
-        "titled_source": _group_best(sources, near),
-        **_wording(question, sentences),
-        **_shape(sentences),
-        **_findings(sentences, parts),
-        "relevance": _log_odds(relevance, len(sentences)),
-    }
-    return np.column_stack([columns[name] for name in FEATURES])
-
-
-def _log_odds(probabilities: Sequence[float] | None, count: int) -> Matrix:
-    if probabilities is None:
-        return np.full(count, np.nan)
-    held = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(held / (1 - held)))
-
-
-def _nearness(sentences: Sequence[Sentence], asked: Vectors, vectors: Vectors) -> dict[str, Matrix]:
-    """How near a sentence, its surroundings and its like in other sources are to the question, as cosines."""
-    cosine = (vectors @ asked).astype(np.float64)
-    paragraph = _group_cosine([s.passage.id for s in sentences], asked, vectors)
-    source = _group_best([s.passage.source.id for s in sentences], paragraph)
-    weights = np.maximum(cosine, 0.0) ** thresholds.SHIPPED.centre_power
-    before, after = _beside(sentences, cosine, cosine)
-    return {
-        "cosine": cosine,
-        "paragraph": paragraph,
-        "source": source,
-        "centre": vectors @ _unit(weights @ vectors),
-        "before": before,
-        "after": after,
-        "agreement": _agreement(sentences, vectors),
-        "contrast": cosine - paragraph,
-    }
-
-
-def _unit(vector: Matrix) -> Matrix:
-    return vector / max(float(np.linalg.norm(vector)), 1e-9)
-
-
-def _group_cosine(groups: Sequence[str], asked: Vectors, vectors: Vectors) -> Matrix:
-    """For each row the cosine of the question with the mean of its group's vectors."""
-    means = {g: _unit(vectors[[i for i, other in enumerate(groups) if other == g]].mean(axis=0)) for g in set(groups)}
-    return np.array([float(means[g] @ asked) for g in groups])
-
-
-def _group_best(groups: Sequence[str], values: Matrix) -> Matrix:
-    best: dict[str, float] = {}
-    for group, value in zip(groups, values, strict=True):
-        best[group] = max(best.get(group, -1.0), float(value))
-    return np.array([best[group] for group in groups])
-
-
-def _beside(sentences: Sequence[Sentence], values: Matrix, edge: Matrix) -> tuple[Matrix, Matrix]:
-    """The value of the sentence before and after in the same passage; that of `edge` where there is none."""
-    order = sorted(range(len(sentences)), key=lambda i: (sentences[i].passage.id, sentences[i].start))
-    before, after = edge.copy(), edge.copy()
-    for one, other in pairwise(order):
-        if sentences[one].passage.id == sentences[other].passage.id:
-            before[other], after[one] = values[one], values[other]
-    return before, after
-
-
-def _agreement(sentences: Sequence[Sentence], vectors: Vectors) -> Matrix:
-    """The mean cosine with the nearest sentences of other sources: what several tell is rarely beside the point."""
-    sources = np.array([s.passage.source.id for s in sentences])
-    alike = (vectors @ vectors.T).astype(np.float64)
-    alike[sources[:, None] == sources[None, :]] = 0.0
-    return np.sort(alike, axis=1)[:, -thresholds.SHIPPED.neighbours :].mean(axis=1)
-
-
-def _wording(question: str, sentences: Sequence[Sentence]) -> dict[str, Matrix]:
-    """How many of the question's words stand in a sentence, weighted by how rare they are among the passages found."""
-    wanted = _content(question)
-    texts = {s.passage.id: _content(f"{s.passage.source.title} {s.passage.text}") for s in sentences}
-    rarity = _rarity(texts)
-    whole = sum(map(rarity, wanted)) or 1.0
-    words = [_content(s.text) for s in sentences]
-    shared = [sum(map(rarity, wanted & w)) for w in words]
-    held = {p: sum(map(rarity, wanted & w)) / whole for p, w in texts.items()}
-    titles = {s.passage.source.id: _content(s.passage.source.title) for s in sentences}
-    named = {source: sum(map(rarity, wanted & w)) / whole for source, w in titles.items()}
-    return {
-        "overlap": np.array(shared) / whole,
-        "density": np.array([part / max(sum(map(rarity, w)), 1.0) for part, w in zip(shared, words, strict=True)]),
-        "paragraph_overlap": np.array([held[s.passage.id] for s in sentences]),
-        "title_overlap": np.array([named[s.passage.source.id] for s in sentences]),
-    }
-
-
-def _content(text: str) -> set[str]:
-    return {
-        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words(text)
-    }
-
-
-def _rarity(texts: Mapping[str, set[str]]) -> Callable[[str], float]:
-    """The logarithm of how few of the texts hold a word: what all of them hold tells nothing, and needs no list of small words."""
-    counts = Counter(word for words in texts.values() for word in words)
-    return lambda word: max(math.log((len(texts) + 1.0) / (counts[word] + 0.5)), 0.0)
-
-
-def _shape(sentences: Sequence[Sentence]) -> dict[str, Matrix]:
-    """Where a sentence stands and what it is made of; nothing in it knows the words of a language."""
-    texts = [s.text for s in sentences]
-    spans = {p.id: (p.start, max(p.end - p.start, 1)) for p in (s.passage for s in sentences)}
-    shares = Counter(s.passage.source.id for s in sentences)
-    starts = [s.start - spans[s.passage.id][0] for s in sentences]
-    places = [start / spans[s.passage.id][1] for start, s in zip(starts, sentences, strict=True)]
-    last = [s.end >= s.passage.start + len(s.passage.text.rstrip()) for s in sentences]
-    return {
-        "rank": np.array([1.0 / (1.0 + s.rank / 10.0) for s in sentences]),
-        "sources_share": np.array([math.log(shares[s.passage.source.id]) for s in sentences]),
-        "depth": np.array([math.log1p(s.start / 200.0) for s in sentences]),
-        "first": np.array([float(start == 0) for start in starts]),
-        "last": np.array(last, dtype=np.float64),
-        "place": np.array(places),
-        "alone": np.array([float(start == 0 and end) for start, end in zip(starts, last, strict=True)]),
-        "length": np.array([math.log(s.length) for s in sentences]),
-        "short": np.array([float(s.length < 60) for s in sentences]),
-        "figures": np.array([math.log1p(sum(map(_has_digit, t.split()))) for t in texts]),
-        "names": np.array([math.log1p(sum(w[0].isupper() for w in t.split()[1:])) for t in texts]),
-        "asks": np.array([float(t.rstrip().endswith("?")) for t in texts]),
-    }
-
-
-def _findings(sentences: Sequence[Sentence], parts: LinearText) -> dict[str, Matrix]:
-    """By its wording alone: does a sentence say what was found, and what that comes to?"""
-    texts = [s.text for s in sentences]
-    return {"finding": parts.log_odds(texts, RESULT, CONCLUSION), "conclusion": parts.log_odds(texts, CONCLUSION)}
-
-
-def _has_digit(word: str) -> bool:
-    return any(map(str.isdigit, word))
-
-
-class Weighing(Frozen):
-    """Fitted: a row's score is the log-odds that its sentence belongs in the report.
-
-    `mean`, `scale` and `weights` are for the features as they are, `relative` for how far a sentence stands from the others of its
-    question, in standard deviations.
-    """
-
-    features: tuple[str, ...]
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    weights: tuple[float, ...]
-    relative: tuple[float, ...]
-    offset: float
-
-    def scores(self, table: Matrix, columns: Sequence[str]) -> Matrix:
-        """[n] for the rows of a table [n, len(columns)]."""
-        kept = table[:, [columns.index(name) for name in self.features]]
-        raw = (kept - np.array(self.mean)) / np.array(self.scale)
-        found: Matrix = raw @ np.array(self.weights) + relative(kept) @ np.array(self.relative) + self.offset
-        return found
-
-
-class SelectionWeights(Frozen):
-    """`first` weighs FEATURES, `second` CONTEXT. `passages` is how many were read to fit them.
-
-    Taking stops where a sentence is `stop` times as likely as the best ones; `thrift` is the power of its characters by which its
-    probability is divided when sentences are put in order.
-    """
-
-    first: Weighing
-    second: Weighing
-    stop: float = Field(ge=0, le=1)
-    thrift: float = Field(default=0.0, ge=0, le=1)
-    passages: int
-
-
-class ReportWeights(Frozen):
-    """What was fitted for reports. `selection` needs no model; `with_relevance` needs one whose relevance is calibrated."""
-
-    parts: LinearText
-    kinds: LinearText
-    selection: SelectionWeights
-    with_relevance: SelectionWeights | None = None
-    effects: LinearText | None = None  # whether a finding states an effect or NO_EFFECT
-    phrases: LinearText | None = None  # whether a stretch of words is a whole phrase or cut from one
-    limits: LinearText | None = None  # whether a question asks for what DOCUMENTS hold, for the FUTURE or an OPINION
-    measured: dict[str, float] = Field(default_factory=dict)
-    origins: dict[str, str] = Field(default_factory=dict)  # of the numbers that no fit gave: who set them and why
-
-
-def scores(table: Matrix, sentences: Sequence[Sentence], vectors: Vectors, weights: SelectionWeights) -> Matrix:
-    """[n] log-odds of the rows of `described` for the sentences of one question, with their vectors [n, d]."""
-    first = weights.first.scores(table, FEATURES)
-    return weights.second.scores(in_context(sentences, vectors, first), CONTEXT)
-
-
-def in_context(sentences: Sequence[Sentence], vectors: Vectors, first: Matrix) -> Matrix:
-    """A row of `CONTEXT` for each sentence [n, len(CONTEXT)]: its first score beside those of what surrounds it and is like it."""
-    if not sentences:
-        return np.zeros((0, len(CONTEXT)))
-    likely = 1.0 / (1.0 + np.exp(-first))
-    passages, sources = [s.passage.id for s in sentences], [s.passage.source.id for s in sentences]
-    before, after = _beside(sentences, first, first - 1.0)
-    alike = (vectors @ vectors.T).astype(np.float64)
-    np.fill_diagonal(alike, 0.0)
-    columns = {
-        "score": first,
-        "probability": likely,
-        "score_before": before,
-        "score_after": after,
-        **dict(zip(("best_of_passage", "sum_of_passage"), _others(passages, likely), strict=True)),
-        **dict(zip(("best_of_source", "sum_of_source"), _others(sources, likely), strict=True)),
-        "likely_centre": vectors @ _unit((likely**2) @ vectors),
-        "likely_agreement": _likely_agreement(alike, sources, likely),
-        "likely_neighbours": _likely_neighbours(alike, likely),
-        "order": 1.0 / (1.0 + np.argsort(np.argsort(-first, kind="stable"), kind="stable") / 10.0),
-    }
-    return np.column_stack([columns[name] for name in CONTEXT])
-
-
-def _others(groups: Sequence[str], values: Matrix) -> tuple[Matrix, Matrix]:
-    """For each row the best and the sum of the values of the others of its group; 0 where it is alone."""
-    members: dict[str, list[int]] = {}
-    for row, group in enumerate(groups):
-        members.setdefault(group, []).append(row)
-    best, total = np.zeros(len(values)), np.zeros(len(values))
-    for rows in members.values():
-        for row in rows:
-            others = [values[other] for other in rows if other != row]
-            best[row], total[row] = max(others, default=0.0), sum(others)
-    return best, total
-
-
-def _likely_agreement(alike: Matrix, sources: Sequence[str], likely: Matrix) -> Matrix:
-    """How near the sentences of other sources are that are themselves likely."""
-    names = np.array(sources)
-    across = np.where(names[:, None] != names[None, :], alike, 0.0)
-    found: Matrix = np.sort(across * likely[None, :], axis=1)[:, -thresholds.SHIPPED.agreeing :].mean(axis=1)
-    return found
-
-
-def _likely_neighbours(alike: Matrix, likely: Matrix) -> Matrix:
-    """How likely the sentences nearest in meaning are."""
-    weights = np.maximum(alike, 0.0) ** thresholds.SHIPPED.neighbour_power
-    found: Matrix = (weights * likely[None, :]).sum(axis=1) / (weights.sum(axis=1) + thresholds.SHIPPED.neighbour_prior)
-    return found
-
-
-def relative(table: Matrix) -> Matrix:
-    """Each column in standard deviations from its mean over the rows."""
-    return (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-6) if len(table) else table
 
 
 JOINED = 2  # characters that may lie between two sentences of one quotation
@@ -598,15 +284,6 @@ def _touch(one: Sentence, other: Sentence) -> bool:
 
 
 REACH = 2  # sentences that may be taken before one that leans on them
-LEANING = frozenset(  # English words that, opening a sentence, point back to the one before
-    """he she it they his her hers its their theirs him them himself herself itself themselves however therefore thus hence
-    moreover furthermore additionally nevertheless nonetheless instead otherwise consequently accordingly conversely likewise
-    similarly meanwhile but so yet and or nor also then both neither""".split()
-)
-DEMONSTRATIVES = frozenset("this that these those such".split())
-AUXILIARIES = frozenset(
-    "is are was were be has have had do does did can could may might must will would shall should".split()
-)
 
 
 def standing(chosen: Chosen, split: Split) -> Chosen:
@@ -664,9 +341,3 @@ def _union(one: Chosen, other: Chosen) -> Chosen:
     by_start = {s.start: s for s in (*one.sentences, *other.sentences)}
     sentences = tuple(by_start[start] for start in sorted(by_start))
     return Chosen(sentences, max(one.score, other.score), (*one.also, *other.also))
-
-
-def leans(text: str) -> bool:
-    """Whether a sentence opens with a word that needs the one before: a pronoun, a connective, "this" with no noun of its own."""
-    one, other, *_ = (*words(text)[:2], "", "")
-    return one in LEANING or (one in DEMONSTRATIVES and other in AUXILIARIES)

@@ -84,3 +84,20 @@ def denies(text: str) -> bool:
     """Whether a text holds an odd number of words that deny: two of them take each other back."""
     found = text.casefold().replace("’", "'").split()
     return sum(word.strip('.,;:!?"()') in DENYING or word.endswith("n't") for word in found) % 2 == 1
+
+
+LEANING = frozenset(  # English words that, opening a sentence, point back to the one before
+    """he she it they his her hers its their theirs him them himself herself itself themselves however therefore thus hence
+    moreover furthermore additionally nevertheless nonetheless instead otherwise consequently accordingly conversely likewise
+    similarly meanwhile but so yet and or nor also then both neither""".split()
+)
+DEMONSTRATIVES = frozenset("this that these those such".split())
+AUXILIARIES = frozenset(
+    "is are was were be has have had do does did can could may might must will would shall should".split()
+)
+
+
+def leans(text: str) -> bool:
+    """Whether a sentence opens with a word that needs the one before: a pronoun, a connective, "this" with no noun of its own."""
+    one, other, *_ = (*words(text)[:2], "", "")
+    return one in LEANING or (one in DEMONSTRATIVES and other in AUXILIARIES)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from palimpsest.agent.lookups import RecordWeights
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers
-from palimpsest.agent.selection import ReportWeights
+from palimpsest.agent.weighing import ReportWeights
 from palimpsest.retrieval.types import Frozen
 
 from .errors import FAILED, ResearchError

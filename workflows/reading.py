@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.agent import asking, phrases, questions, selection, thresholds
-from palimpsest.agent.selection import NO_EFFECT, Chosen, ReportWeights, Scored, Sentence
+from palimpsest.agent import asking, describing, phrases, questions, selection, thresholds, weighing, wording
+from palimpsest.agent.selection import Chosen, Scored, Sentence
 from palimpsest.agent.state import Form, Side, SubQuestion
+from palimpsest.agent.weighing import NO_EFFECT, ReportWeights
 from palimpsest.retrieval.chunks import sentences
 from palimpsest.retrieval.types import Hit, Passage, Source
 
@@ -45,7 +46,7 @@ class SelectingReader:
 
         What documents cannot answer has no answer to be filled in.
         """
-        openness = 1.0 if self.beyond(question) else max(map(self._openness, selection.asking(question)))
+        openness = 1.0 if self.beyond(question) else max(map(self._openness, describing.asking(question)))
         facts = questions.subquestions(question) if openness < thresholds.SHIPPED.surely_open else []
         if openness < thresholds.SHIPPED.maybe_open:
             return facts
@@ -77,7 +78,7 @@ class SelectingReader:
         asked = [asking.plain_question(question)]
         found = fitted.probabilities(asked, self.vectors(asked))[0]
         best = int(found.argmax())
-        is_likely = found[best] >= thresholds.SHIPPED.sure_kind and fitted.labels[best] != selection.DOCUMENTS
+        is_likely = found[best] >= thresholds.SHIPPED.sure_kind and fitted.labels[best] != weighing.DOCUMENTS
         return fitted.labels[best] if is_likely else ""
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
@@ -91,9 +92,9 @@ class SelectingReader:
         pieces = _once(selection.sentences_of(found, sentences))
         if not pieces:
             return []
-        vectors = selection.embedded(question, pieces, self.vectors)
-        table = selection.described(question, pieces, vectors, self._fitted.parts)
-        scores = selection.scores(table, pieces, vectors.alone, self._fitted.selection)
+        vectors = describing.embedded(question, pieces, self.vectors)
+        table = describing.described(question, pieces, vectors, self._fitted.parts)
+        scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
         return [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
 
     def sides(self, chosen: Sequence[Chosen]) -> list[Side]:
@@ -125,15 +126,15 @@ class SelectingReader:
         Only sentences that belong in the report on the question.
         """
         belonging = selection.belonging(self._scored(question, found), self._fitted.selection.stop)
-        pieces = [p for p in belonging if not selection.leans(p.text)]
+        pieces = [p for p in belonging if not wording.leans(p.text)]
         names = [(thing, attribute) for thing in things for attribute in attributes]
         if not pieces or not names:
             return {}
         near = (
             self.vectors([f"{thing}: {attribute}" for thing, attribute in names])
-            @ self.vectors(list(map(selection.titled, pieces))).T
+            @ self.vectors(list(map(describing.titled, pieces))).T
         )
-        spoken = "\n".join(selection.titled(p) for p in pieces)
+        spoken = "\n".join(describing.titled(p) for p in pieces)
         said = {thing: selection.as_said(thing, spoken, things) for thing in things}
         about = np.array(
             [[selection.speaks_of(said[thing], p, list(said.values())) for p in pieces] for thing, _ in names]
@@ -163,7 +164,7 @@ class SelectingReader:
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
         """Sources near to the question no sentence of which states a result or a conclusion, the nearest first."""
         pieces = selection.sentences_of(found, sentences)
-        near = self.vectors(list(map(selection.titled, pieces))) @ self.vectors([question])[0] if pieces else []
+        near = self.vectors(list(map(describing.titled, pieces))) @ self.vectors([question])[0] if pieces else []
         held: dict[str, list[tuple[float, str, Source]]] = {}
         for piece, value in zip(pieces, near, strict=True):
             held.setdefault(piece.passage.source.id, []).append((float(value), piece.text, piece.passage.source))
@@ -179,7 +180,7 @@ class SelectingReader:
         """Whether the texts of a source tell how a study is done, and nothing that came out."""
         states, limits = self._states(texts), thresholds.SHIPPED
         is_silent = float(states.max()) < limits.stated and float(states.mean()) < limits.planned
-        return is_silent and float(self._part(texts, selection.METHOD).max()) >= limits.stated
+        return is_silent and float(self._part(texts, describing.METHOD).max()) >= limits.stated
 
     def _part(self, texts: Sequence[str], label: str) -> NDArray[np.float64]:
         found: NDArray[np.float64] = self._fitted.parts.probabilities(texts)[:, self._fitted.parts.labels.index(label)]
@@ -187,7 +188,7 @@ class SelectingReader:
 
     def _states(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """[n], the probability that each text states what was found or what that comes to."""
-        return self._part(texts, selection.RESULT) + self._part(texts, selection.CONCLUSION)
+        return self._part(texts, describing.RESULT) + self._part(texts, describing.CONCLUSION)
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Rows of length 1; what was embedded lately is remembered, for the same sentences come in every round."""

@@ -12,9 +12,10 @@ from palimpsest.agent.draft import moved
 from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.loop import amend
 from palimpsest.agent.rivals import find_rival
-from palimpsest.agent.selection import FUTURE, Chosen, Sentence
+from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.state import Budget, Form, Query, ResearchState, Side, SubQuestion, Tools
 from palimpsest.agent.steps import search
+from palimpsest.agent.weighing import FUTURE
 from palimpsest.retrieval.types import Hit, Passage, Source
 
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report

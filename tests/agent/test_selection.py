@@ -5,33 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from palimpsest.agent.describing import CONCLUSION, FEATURES, RESULT, Embedded, asking, described
 from palimpsest.agent.selection import (
-    CONCLUSION,
-    CONTEXT,
-    FEATURES,
-    RESULT,
     Chosen,
-    Embedded,
     Scored,
-    SelectionWeights,
     Sentence,
-    Weighing,
     as_said,
-    asking,
     belonging,
-    described,
-    in_context,
-    leans,
     place_of,
     remaining,
-    scores,
     select,
     sentences_of,
     speaks_of,
     standing,
     told_once,
 )
-from palimpsest.agent.wording import LinearText
+from palimpsest.agent.weighing import CONTEXT, SelectionWeights, Weighing, in_context, scores
+from palimpsest.agent.wording import LinearText, leans
 from palimpsest.retrieval.types import Hit, Passage, Source
 
 PARTS = LinearText(

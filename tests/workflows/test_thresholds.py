@@ -19,6 +19,7 @@ import pytest
 from palimpsest.agent import (
     asking,
     computing,
+    describing,
     drafting,
     evidence_text,
     figures,
@@ -28,12 +29,15 @@ from palimpsest.agent import (
     selection,
     steps,
     thresholds,
+    weighing,
 )
+from palimpsest.agent.describing import FEATURES
 from palimpsest.agent.draft import Support
 from palimpsest.agent.lookups import RecordWeights
-from palimpsest.agent.selection import CONTEXT, FEATURES, Chosen, Scored, Sentence
+from palimpsest.agent.selection import Chosen, Scored, Sentence
 from palimpsest.agent.state import Budget, Tools
 from palimpsest.agent.thresholds import SHIPPED, Thresholds
+from palimpsest.agent.weighing import CONTEXT
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.types import Hit, Passage, Source
 from palimpsest.workflows import reading
@@ -91,8 +95,8 @@ class Nearness:
 
 def reader(**changed: object) -> SelectingReader:
     wordings: dict[str, Any] = {
-        "parts": Wording("states", selection.RESULT, selection.CONCLUSION, selection.METHOD),
-        "effects": Wording("none", selection.NO_EFFECT, selection.EFFECT),
+        "parts": Wording("states", describing.RESULT, describing.CONCLUSION, describing.METHOD),
+        "effects": Wording("none", weighing.NO_EFFECT, weighing.EFFECT),
     }
     wordings["parts"].probabilities = lambda texts: np.array([[said("states", t), 0, said("done", t)] for t in texts])
     return SelectingReader(Nearness(), report_weights().model_copy(update={**wordings, **changed}))
@@ -215,20 +219,20 @@ def pin_what_says_the_same() -> None:
 def pin_features_of_the_fit() -> None:
     found = [chosen(hit(f"Sentence number {n}."), 0).sentences[0] for n in range(5)]
     two = np.array([[1, 0], [0.6, 0.8]], dtype=np.float32)
-    centre = selection._nearness(found[:2], two[0], two)["centre"][0]
+    centre = describing._nearness(found[:2], two[0], two)["centre"][0]
     lean = (1 + 0.6**4 * 0.6, 0.6**4 * 0.8)
     assert centre == near(lean[0] / math.hypot(*lean))
     alike = np.array([[0, 0.5], [0.5, 0]])
     weight = 0.5**6
-    assert selection._likely_neighbours(alike, np.array([0.2, 0.8]))[0] == near(0.8 * weight / (weight + 0.3))
+    assert weighing._likely_neighbours(alike, np.array([0.2, 0.8]))[0] == near(0.8 * weight / (weight + 0.3))
     own = np.eye(5, dtype=np.float32)
     for row, cosine in enumerate((0.9, 0.8, 0.7, 0.1), 1):
         own[row] = (cosine, *(math.sqrt(1 - cosine**2) * own[row][1:]))
-    assert selection._agreement(found, own)[0] == near((0.9 + 0.8 + 0.7) / 3)
+    assert describing._agreement(found, own)[0] == near((0.9 + 0.8 + 0.7) / 3)
     row = np.zeros((7, 7))
     row[0] = (0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.1)
     sources = [str(n) for n in range(7)]
-    assert selection._likely_agreement(row, sources, np.ones(7))[0] == near(0.7)
+    assert weighing._likely_agreement(row, sources, np.ones(7))[0] == near(0.7)
 
 
 def pin_a_side() -> None:
@@ -532,10 +536,11 @@ ARITHMETIC = {  # floats of the agent that decide nothing which was fitted or se
     "numbers.py": {0.01: "how sure any model may be", 0.99: "the same", 0.5: "uncalibrated", 0.7: "uncalibrated"},
     "outline.py": {1e-9: "no division by zero"},
     "sections.py": {1e-9: "no division by zero"},
-    "selection.py": {
-        1e-9: "no division by zero", 1e-6: "no division by zero", 1e-4: "finite log-odds", 0.5: "of a count, as in BM25",
+    "describing.py": {
+        1e-9: "no division by zero", 1e-4: "finite log-odds", 0.5: "of a count, as in BM25",
         10.0: "scale of a feature, which its weight undoes", 200.0: "scale of a feature, which its weight undoes",
     },
+    "weighing.py": {1e-6: "no division by zero", 10.0: "scale of a feature, which its weight undoes"},
     "wording.py": {100.0: "weights are stored in hundredths", 1e-3: "finite log-odds"},
 }  # fmt: skip
 

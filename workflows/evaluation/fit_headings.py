@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from palimpsest.agent.phrases import CUT, LEAST_WORDS, MOST_WORDS, WHOLE, Stretch, described, stretches
-from palimpsest.agent.selection import ReportWeights
+from palimpsest.agent.weighing import ReportWeights
 from palimpsest.agent.wording import LinearText
 from palimpsest.dlm_core.metrics import auroc
 from palimpsest.dlm_core.training.examples import read_rows

@@ -18,25 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from palimpsest.agent import selection
+from palimpsest.agent import describing, selection, weighing
 from palimpsest.agent.asking import plain_question
-from palimpsest.agent.selection import (
-    CONCLUSION,
-    CONTEXT,
-    EFFECT,
-    FEATURES,
-    METHOD,
-    NO_EFFECT,
-    RESULT,
-    Chosen,
-    Matrix,
-    ReportWeights,
-    Scored,
-    SelectionWeights,
-    Sentence,
-    Vectors,
-    Weighing,
-)
+from palimpsest.agent.describing import CONCLUSION, FEATURES, METHOD, RESULT
+from palimpsest.agent.selection import Chosen, Matrix, Scored, Sentence, Vectors
+from palimpsest.agent.weighing import CONTEXT, EFFECT, NO_EFFECT, ReportWeights, SelectionWeights, Weighing
 from palimpsest.agent.wording import LinearText
 from palimpsest.dlm_core.training.examples import read_rows
 from palimpsest.retrieval.chunks import sentences as split
@@ -59,6 +45,7 @@ PENALTY = 100.0
 STOPS = (0.0, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.16, 0.2)
 THRIFTS = (0.0, 0.15, 0.3, 0.45)
 LEAST_PRECISION = 0.35
+LOSS = 0.005  # of vital recall that a later stop may cost: a twentieth of the width of its interval over 95 questions
 INNER_FOLDS = 5  # by which the first scores are made that the second weighing is fitted on
 SECOND_PENALTY = 300.0
 CHOSEN = (  # what also served collections that no weight had seen; the other features helped only where they were fitted
@@ -241,9 +228,9 @@ def pools(
     searcher, corpus, ids = HybridSearcher(index), data.corpus(), {d.source.id: document_id(d) for d in data.documents}
     for question in data.questions:
         found = selection.sentences_of(searcher.search(question.question, PASSAGES), split)
-        vectors = selection.embedded(question.question, found, embedder.embed)
+        vectors = describing.embedded(question.question, found, embedder.embed)
         judged = relevance(question.question, found) if relevance else None
-        table = selection.described(question.question, found, vectors, parts, judged)
+        table = describing.described(question.question, found, vectors, parts, judged)
         right = [_is_right(question, corpus, ids[s.passage.source.id], s) for s in found]
         yield Pool(question, tuple(found), vectors.alone, table, np.array(right, dtype=np.float64))
 
@@ -262,12 +249,12 @@ def _shared(place: Place, start: int, end: int) -> int:
 # Fitting and measuring
 
 
-def weighing(
+def fitted_weighing(
     tables: Sequence[Matrix], rights: Sequence[Matrix], columns: Sequence[str], names: Sequence[str], penalty: float
 ) -> Weighing:
     """Logistic regression on the named columns as they are and relative to the question's; every question weighs the same."""
     kept = [table[:, [columns.index(name) for name in names]] for table in tables]
-    table, beside = np.vstack(kept), np.vstack([selection.relative(t) for t in kept])
+    table, beside = np.vstack(kept), np.vstack([weighing.relative(t) for t in kept])
     mean, scale = table.mean(axis=0), table.std(axis=0) + 1e-6
     right = np.concatenate(rights)
     importance = np.concatenate([np.full(len(r), 1.0 / max(r.sum(), 1.0)) for r in rights])
@@ -280,7 +267,7 @@ def weighing(
 
 
 def _first(pooled: Sequence[Pool], names: Sequence[str]) -> Weighing:
-    return weighing([p.table for p in pooled], [p.right for p in pooled], FEATURES, names, PENALTY)
+    return fitted_weighing([p.table for p in pooled], [p.right for p in pooled], FEATURES, names, PENALTY)
 
 
 def fit(pooled: Sequence[Pool], names: Sequence[str], stop: float = 0.0, thrift: float = 0.0) -> SelectionWeights:
@@ -293,8 +280,8 @@ def fit(pooled: Sequence[Pool], names: Sequence[str], stop: float = 0.0, thrift:
         first = _first(others or pooled, names)
         for n in held:
             pool = pooled[n]
-            contexts[n] = selection.in_context(pool.sentences, pool.vectors, first.scores(pool.table, FEATURES))
-    second = weighing(
+            contexts[n] = weighing.in_context(pool.sentences, pool.vectors, first.scores(pool.table, FEATURES))
+    second = fitted_weighing(
         [contexts[n] for n in range(len(pooled))], [p.right for p in pooled], CONTEXT, CONTEXT, SECOND_PENALTY
     )
     return SelectionWeights(first=_first(pooled, names), second=second, stop=stop, thrift=thrift, passages=PASSAGES)
@@ -311,7 +298,7 @@ def cross_validated(pooled: Sequence[Pool], names: Sequence[str], seed: int = 0)
     for fold in range(min(FOLDS, len(pooled))):
         tested = order[fold::FOLDS]
         weights = fit([pool for n, pool in enumerate(pooled) if n not in tested], names)
-        found |= {n: selection.scores(p.table, p.sentences, p.vectors, weights) for n in tested for p in [pooled[n]]}
+        found |= {n: weighing.scores(p.table, p.sentences, p.vectors, weights) for n in tested for p in [pooled[n]]}
     return [found[n] for n in range(len(pooled))]
 
 
@@ -347,9 +334,11 @@ def quote(chosen: Chosen) -> str:
 
 
 def best_stop(by_stop: dict[float, list[OpenFigures]]) -> float:
-    """The latest stop that keeps the precision; the earliest of all where none does."""
-    means = {stop: summary(rows)["precision"].mean for stop, rows in by_stop.items()}
-    return min((stop for stop, mean in means.items() if mean >= LEAST_PRECISION), default=max(means))
+    """The latest stop that costs next to no recall among those that keep the precision; the latest of all where none does."""
+    means = {stop: summary(rows) for stop, rows in by_stop.items()}
+    kept = [stop for stop, figure in means.items() if figure["precision"].mean >= LEAST_PRECISION] or [max(means)]
+    recalls = {stop: means[stop]["vital_recall"].mean for stop in kept}
+    return max(stop for stop, recall in recalls.items() if recall >= max(recalls.values()) - LOSS)
 
 
 def fitted(

@@ -7,16 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from palimpsest.agent.selection import (
-    CONTEXT,
-    DOCUMENTS,
-    EFFECT,
-    FEATURES,
-    FUTURE,
-    NO_EFFECT,
-    OPINION,
-    ReportWeights,
-)
+from palimpsest.agent.describing import FEATURES
+from palimpsest.agent.weighing import CONTEXT, DOCUMENTS, EFFECT, FUTURE, NO_EFFECT, OPINION, ReportWeights
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
@@ -36,6 +28,7 @@ from palimpsest.workflows.evaluation.fit_selection import (
 )
 from palimpsest.workflows.evaluation.linear_fit import linear_text, logistic
 from palimpsest.workflows.evaluation.open_questions import OpenData, read_data
+from palimpsest.workflows.evaluation.open_score import OpenFigures
 
 from .test_open_questions import TEXTS, folder  # noqa: F401
 
@@ -136,12 +129,18 @@ def test_average_precision_by_hand() -> None:
     assert average_precision(np.zeros(2), np.zeros(2)) is None
 
 
-def test_the_stop_is_the_earliest_that_keeps_the_precision(data: OpenData, index: Index) -> None:
+def test_the_stop_is_the_latest_that_keeps_the_precision_and_the_recall(data: OpenData, index: Index) -> None:
     pool = next(pools(data, index, HashEmbedder(), PARTS))
-    one = measured([pool], [pool.right], 0.9, data)
-    (low,) = measured([pool], [-pool.right], 0.0, data)
-    assert best_stop({0.0: [low.model_copy(update={"precision": 0.1})], 0.1: one, 0.3: one}) == 0.1
-    assert best_stop({0.0: [low.model_copy(update={"precision": 0.1})]}) == 0.0
+    (one,) = measured([pool], [pool.right], 0.9, data)
+
+    def changed(lost: float = 0.0, precision: float = 0.9) -> list[OpenFigures]:
+        assert one.vital_recall is not None
+        return [one.model_copy(update={"vital_recall": one.vital_recall - lost, "precision": precision})]
+
+    assert best_stop({0.0: changed(precision=0.1), 0.1: changed(), 0.3: changed(lost=0.004)}) == 0.3
+    assert best_stop({0.0: changed(precision=0.1), 0.1: changed(), 0.3: changed(lost=0.006)}) == 0.1
+    assert best_stop({0.0: changed(precision=0.1), 0.1: changed(lost=0.006)}) == 0.1, "what is imprecise sets no mark"
+    assert best_stop({0.0: changed(precision=0.1)}) == 0.0
 
 
 def test_the_shipped_weights_load_and_know_every_feature(tmp_path: Path) -> None:
