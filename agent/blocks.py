@@ -101,6 +101,11 @@ def quotation(name: str, section: str, words: Sequence[Part], passage: Passage, 
     return Block(id=name, kind="quotation", section=section, about=about, spans=(*spans, cited))
 
 
+def hop_of(question: SubQuestion) -> str:
+    """The id of the sentence that leads to the one an answer was read from."""
+    return f"{question.id}.hop"
+
+
 def whole_of(passage: Passage, words: Sequence[Part]) -> Support:
     """The support of a whole sentence, given its parts."""
     text = "".join(p.text for p in words)

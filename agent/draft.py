@@ -46,6 +46,7 @@ class Span(Frozen):
     support: tuple[Support, ...] = ()
     confidence: float | None = None
     depends_on: tuple[str, ...] = ()
+    leads: bool = False  # a name that leads from one sentence of a chain to the next
     person: bool = False  # a person's own words, which no source is asked for
 
     @property

@@ -25,7 +25,9 @@ _ENDS = re.compile(r"[.!?][\"”’)\]]*$")
 
 
 def best_answer(state: ResearchState, numbers: Numbers, question: SubQuestion) -> Hypothesis | None:
-    """The most believed answer that is not refuted and is believed enough to be written."""
+    """The most believed answer that is not refuted and is believed enough to be written; none where nothing is likelier."""
+    if state.graph.nothing(question.id):
+        return None
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"]
     return rivals[0] if rivals and rivals[0].probability >= numbers.established else None
 
@@ -76,12 +78,12 @@ def sentence_parts(passage: Passage, start: int, end: int) -> list[Part]:
 
 
 def quote(
-    state: ResearchState, section: str, question: str, passage: Passage, start: int, end: int
+    state: ResearchState, section: str, question: str, passage: Passage, start: int, end: int, name: str = ""
 ) -> tuple[ResearchState, Hypothesis]:
-    """Copy the sentence [start, end) of a source into a section as a claim of its own."""
+    """Copy the sentence [start, end) of a source into a section as a claim of its own, under a `name` or the next one free."""
     state = refer(state, passage)
     words = sentence_parts(passage, start, end)
-    name = f"c{1 + sum(h.kind == 'claim' for h in state.graph.hypotheses)}"
+    name = name or f"c{1 + sum(h.kind == 'claim' for h in state.graph.hypotheses)}"
     whole = blocks.whole_of(passage, words)
     claim = Hypothesis(id=name, question=question, text=whole.quote, kind="claim", support=(whole,), status="held")
     graph = state.graph.put(claim).link(Edge(source=passage.id, relation=Relation.SUPPORTS, target=name))
@@ -122,6 +124,8 @@ def write_answers(state: ResearchState, tools: Tools) -> Steps:
         place, answer = slot_of(state, question), best_answer(state, tools.numbers, question)
         if answer and question.tentative and answer.probability < thresholds.SHIPPED.tentative:
             continue
+        if place.status == "filled" and state.version == 1 and state.graph.nothing(question.id):
+            state = state.model_copy(update={"draft": state.draft.mark(place.id, "open")})
         if place.status != "pinned" and answer and not _stays(state, tools.numbers, question, answer):
             reason = why_open(state, question, tools.numbers)
             if place.text and reason not in tools.reopens:
@@ -157,7 +161,8 @@ def _stays(state: ResearchState, numbers: Numbers, question: SubQuestion, answer
 def why_open(state: ResearchState, question: SubQuestion, numbers: Numbers) -> Reason:
     """Why an answer slot is filled anew: its source was banned, what it rests on changed, a person opened it, or neither.
 
-    An answer that was believed less than `unsure` when it was written sent the search on: what came of that reopens it as unsure.
+    An answer that was believed less than `unsure` when it was written sent the search on: what came of that reopens it as unsure, and
+    so does a reading of all hops together that found it likelier that nothing answers.
     """
     place, withdrawn = slot_of(state, question), {p.id for p in state.withdrawn}
     if place.status != "open":
@@ -165,7 +170,9 @@ def why_open(state: ResearchState, question: SubQuestion, numbers: Numbers) -> R
     if any(s.passage in withdrawn for s in place.support):
         return "ban"
     changed = {r.span for r in state.revisions if r.version == state.version}
-    return "dependent" if changed & {f"{q}.answer" for q in question.depends_on} else "person"
+    if changed & {f"{q}.answer" for q in question.depends_on}:
+        return "dependent"
+    return "person" if state.version > 1 else "unsure"
 
 
 def put_answer(
@@ -195,10 +202,11 @@ def put_answer(
     )
     state, listed = blocks.take_back(write_answer(state, question, answer), question.id)
     state, quoted = _requote(state, question, answer)
+    state, chained = _unchain(state, question)
     revision = Revision(
         version=state.version,
         span=place.id,
-        reopened=(place.id, f"{question.id}.cite", f"{question.id}.standing", *listed, *quoted),
+        reopened=(place.id, f"{question.id}.cite", f"{question.id}.standing", *listed, *quoted, *chained),
         old=place.text,
         new=answer.text,
         reason=reason,
@@ -218,6 +226,7 @@ def give_up(
     """Say of an answer slot that nothing fills it; an answer that stood there falls with its quote, and a revision says so."""
     place, reason = slot_of(state, question), why_open(state, question, numbers)
     state, quoted = _unquote(state, question)
+    state, chained = _unchain(state, question)
     names = (place.id, f"{question.id}.cite", f"{question.id}.standing")
     empty = {"status": "unestablished", "text": "", "support": (), "confidence": None, "hypothesis": None}
     spans = [state.draft.span(name).model_copy(update=empty) for name in names]
@@ -229,7 +238,7 @@ def give_up(
     revision = Revision(
         version=state.version,
         span=place.id,
-        reopened=(*names, *quoted),
+        reopened=(*names, *quoted, *chained),
         old=place.text,
         new="",
         reason=reason,
@@ -307,6 +316,16 @@ def _unquote(state: ResearchState, question: SubQuestion) -> tuple[ResearchState
     place = slot_of(state, question).model_copy(update={"depends_on": ()})
     draft = state.draft.swap(list(going), []).replace([place])
     return state.model_copy(update={"draft": draft}), [s.id for b in going.values() for s in b.spans]
+
+
+def _unchain(state: ResearchState, question: SubQuestion) -> tuple[ResearchState, list[str]]:
+    """The draft without the sentence that led to an answer, and the ids of the spans that went; what is pinned stays."""
+    block = state.draft.block(blocks.hop_of(question))
+    if block is None or any(s.status == "pinned" for s in block.spans):
+        return state, []
+    draft = state.draft.swap([block.id], [])
+    marked = [s.model_copy(update={"leads": False}) for b in draft.section(block.section) for s in b.spans if s.leads]
+    return state.model_copy(update={"draft": draft.replace(marked)}), [s.id for s in block.spans]
 
 
 def revised(revision: Revision, step: str = "check") -> Event:

@@ -20,6 +20,9 @@ class Relation(StrEnum):
     DEPENDS_ON = "depends_on"  # a sub-question, another whose answer it needs
 
 
+_SAID = (Relation.SUPPORTS, Relation.REFUTES)
+
+
 class Hypothesis(Frozen):
     """A statement that may hold. `belief` is the log-odds of an answer; `support` the words it was read from."""
 
@@ -74,6 +77,12 @@ class HypothesisGraph(Frozen):
         """The rival answers of a sub-question, the most believed first; ties in the order found."""
         rivals = [h for h in self.hypotheses if h.question == question and h.kind == "answer"]
         return sorted(rivals, key=lambda h: -h.belief)
+
+    def nothing(self, question: str) -> bool:
+        """Whether it was last read that more likely nothing that is held answers a sub-question."""
+        said = (e for e in reversed(self.edges) if e.target == question and e.relation in _SAID)
+        last = next(said, None)
+        return last is not None and last.relation is Relation.REFUTES
 
     def claims(self, question: str) -> list[Hypothesis]:
         return [h for h in self.hypotheses if h.question == question and h.kind == "claim"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, following, limits, listing, person, prose, sections
+from . import blocks, chains, following, limits, listing, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
 from .drafting import give_up, is_listed, list_open, revised, slot_of, write_answers
@@ -44,6 +44,7 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
     if state.version == 1:
         state = yield from prose.write(state, tools)
     state = _incomplete(state)
+    state = yield from chains.show(state, tools)
     state = yield from _restate(state)
     listed = [blocks.conflict(state, c) for c in state.conflicts]
     listed += [blocks.line(f"unread.{n}", "unread", _unread(f)) for n, f in enumerate(state.failures, 1)]

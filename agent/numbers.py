@@ -34,6 +34,9 @@ class Numbers(Frozen):
     )
     granted: float = 0.5  # verdict from which a sentence is taken to say it
     premise_words: float = 0.5  # the share of its words that a sentence must hold to be asked
+    hops: float = (
+        0.0  # for each unit, above NOTHING, of the log-odds of what is read with all hops on one canvas; 0 never asks
+    )
     chain: float = 0.0  # gained, once, by an answer of a source that the passage of the most believed answer names
     margin: float = 0.0  # by which another answer must be believed more before a written one gives way
     established: float = 0.5  # the least probability with which an answer is written
@@ -57,6 +60,9 @@ def log_odds(probability: float) -> float:
     """Log-odds, held within those of 1 % and 99 %: no model of this size is surer than that."""
     clipped = min(max(probability, 0.01), 0.99)
     return math.log(clipped / (1 - clipped))
+
+
+NOTHING = log_odds(0.0)  # the least that is ever said of an answer
 
 
 def probability(odds: float) -> float:

@@ -280,6 +280,13 @@ class Rows(Frozen):
     anew: int
 
 
+class Together(Frozen):
+    """What is read when several passages lie on one canvas: the likeliest answers first, and the probability that they hold none."""
+
+    answers: tuple[Candidate, ...] = ()
+    none: float = 0.0
+
+
 class Writer(Protocol):
     """The denoiser as the agent sees it: every method lays canvases of typed slots and denoises them."""
 
@@ -291,6 +298,12 @@ class Writer(Protocol):
 
     def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
         """Up to `k` names in the passages that may lead on to what is asked, the likeliest first."""
+
+    def hops(self, question: str) -> float:
+        """The probability that a question takes more than one look; 0 where that was never measured of the model."""
+
+    def together(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> Together:
+        """Up to `k` answers read with all passages, under their titles, on one canvas."""
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]: ...
 

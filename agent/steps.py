@@ -9,7 +9,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Failure, Found, Passage
 
-from . import blocks, following, plans, thresholds
+from . import blocks, following, hops, plans, thresholds
 from .dates import in_force
 from .denials import denied
 from .draft import Support
@@ -224,14 +224,12 @@ def read(
     state = yield from look_up(state, tools, question, text, admitted)
     admitted = [p for p in admitted if _is_prose(p, tools) and not question.by_record]
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "question")
-    answers = [tidy(c, state.passage(c.passage), text) for c in writer.answers(text, question.kind, admitted, 2)]
-    candidates = [c for c in answers if _is_news(c, text, tools.numbers) and not _is_other(state, c, text)]
-    candidates = [c for c in candidates if question.operation != "list" or names_several(c.text)]
-    state, candidates = _not_denied(state, tools, question, text, candidates)
+    state, candidates = _admitted(state, tools, question, text, writer.answers(text, question.kind, admitted, 2))
     state = _hypothesise(state, tools.numbers, question, candidates)
     state = _agree(state, tools.numbers, question, candidates)
     state = _judge(state, tools, question, text)
-    state = _together(state, tools, question, text)
+    several = not question.by_record and hops.takes_several(tools, text)
+    state = (_hops if several else _together)(state, tools, question, text)
     state = _end_of_chain(state, tools.numbers, question, text)
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:RIVALS]
     for rival in rivals[:3]:
@@ -254,9 +252,31 @@ def read(
             text=f"belief moved from {before.text} to {best.text}",
             data={"from": before.id, "to": best.id},
         )
-    if not question.by_record and (best is None or best.probability < tools.numbers.unsure):
+    leads_on = several and state.round == 1
+    if not question.by_record and (leads_on or best is None or best.probability < tools.numbers.unsure):
         state = _bridge(state, tools, question, text)
     return state
+
+
+def _admitted(
+    state: ResearchState, tools: Tools, question: SubQuestion, text: str, read_ones: Sequence[Candidate]
+) -> tuple[ResearchState, list[Candidate]]:
+    """The readings that may be answers, tidied; and the state with a note of what its own sentence denies."""
+    tidied = [tidy(c, state.passage(c.passage), text) for c in read_ones]
+    candidates = [c for c in tidied if _is_news(c, text, tools.numbers) and not _is_other(state, c, text)]
+    candidates = [c for c in candidates if question.operation != "list" or names_several(c.text)]
+    return _not_denied(state, tools, question, text, candidates)
+
+
+def _hops(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:
+    """What is read of all that was read so far when both ends of a chain lie on one canvas; in its words, where they differ."""
+    seen = [
+        p for p in in_force(state.firm, question.as_of) if f"{question.id}/{p.id}" in state.read and _is_prose(p, tools)
+    ]
+    found = hops.read(state, tools, question, text, seen)
+    state, candidates = _admitted(state, tools, question, text, found.answers)
+    state = _hypothesise(state, tools.numbers, question, candidates, in_its_words=True)
+    return hops.weighed(state, tools.numbers, question, found.model_copy(update={"answers": tuple(candidates)}))
 
 
 def _is_prose(passage: Passage, tools: Tools) -> bool:
@@ -299,21 +319,31 @@ def _not_denied(
 
 
 def _hypothesise(
-    state: ResearchState, numbers: Numbers, question: SubQuestion, candidates: Sequence[Candidate]
+    state: ResearchState,
+    numbers: Numbers,
+    question: SubQuestion,
+    candidates: Sequence[Candidate],
+    in_its_words: bool = False,
 ) -> ResearchState:
-    """A hypothesis for every new answer, the likeliest reading first."""
+    """A hypothesis for every new answer, the likeliest reading first; `in_its_words` for every new wording of one too."""
     graph = state.graph
     for c in sorted(candidates, key=lambda c: -c.probability):
         known = [h for h in graph.answers(question.id) if h.status != "refuted"]
-        if any(same_answer(h.text, c.text) for h in known) or len(known) >= ANSWERS:
+        is_known = any(h.text == c.text if in_its_words else same_answer(h.text, c.text) for h in known)
+        if is_known or (len(known) >= ANSWERS and not in_its_words):
             continue
-        node = hypothesis(state.model_copy(update={"graph": graph}), numbers, question, c)
+        node = hypothesis(state.model_copy(update={"graph": graph}), numbers, question, c, in_its_words)
         graph = graph.put(node).link(Edge(source=node.id, relation=Relation.ANSWERS, target=question.id))
     return state.model_copy(update={"graph": graph})
 
 
-def hypothesis(state: ResearchState, numbers: Numbers, question: SubQuestion, candidate: Candidate) -> Hypothesis:
-    """A reading as a rival answer, believed for what the model says of it and for where it stands."""
+def hypothesis(
+    state: ResearchState, numbers: Numbers, question: SubQuestion, candidate: Candidate, is_end: bool = False
+) -> Hypothesis:
+    """A reading as a rival answer, believed for what the model says of it and for where it stands.
+
+    What `is_end` of a chain was read beside its beginning: where it stands itself need not speak of what is asked about.
+    """
     count = 1 + sum(h.question == question.id and h.kind == "answer" for h in state.graph.hypotheses)
     support = Support(passage=candidate.passage, quote=candidate.text, start=candidate.start, end=candidate.end)
     belief = numbers.prior + numbers.reading * log_odds(candidate.probability)
@@ -322,7 +352,7 @@ def hypothesis(state: ResearchState, numbers: Numbers, question: SubQuestion, ca
         question=question.id,
         text=candidate.text,
         kind="answer",
-        belief=belief - astray(state, numbers, question, candidate),
+        belief=belief - (0.0 if is_end else astray(state, numbers, question, candidate)),
         support=(support,),
     )
 

@@ -10,7 +10,7 @@ from palimpsest.retrieval.types import Passage
 
 from .draft import Kind
 from .frames import Slot, Token, Watch
-from .state import Candidate, Filled, Piece, Tools, Verdict, Writer
+from .state import Candidate, Filled, Piece, Together, Tools, Verdict, Writer
 
 # What stands in each slot of a form after a step of its canvas: (form, step from 1, tokens of each slot).
 Eye = Callable[[int, int, Sequence[tuple[Token, ...]]], None]
@@ -63,6 +63,13 @@ class Shown:
         found = self._writer.bridges(question, passages, k)
         if found:
             self._show(0, [words(found[0], None, is_open=True)], ["ENTITY"], 1)
+        return found
+
+    def together(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> Together:
+        self._show(0, [MASK], [kind], 0)
+        found = self._writer.together(question, kind, passages, k)
+        for best in found.answers[:1]:
+            self._show(0, [words(best.text, best.probability, is_open=True)], [kind], 1)
         return found
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:

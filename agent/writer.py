@@ -13,7 +13,7 @@ from torch import Tensor
 
 from palimpsest.dlm_core.cache.living import Living
 from palimpsest.dlm_core.cache.span_cache import SPAN_CACHE
-from palimpsest.dlm_core.canvas.canvas import Canvas, Decoder
+from palimpsest.dlm_core.canvas.canvas import Canvas, Decoder, Fill
 from palimpsest.dlm_core.decoding.frame_words import standing_words
 from palimpsest.dlm_core.decoding.profiles import PROFILES
 from palimpsest.dlm_core.decoding.sampler import Frame, Plan, denoise_all, in_batches, sureness, threshold
@@ -27,6 +27,8 @@ from palimpsest.dlm_core.kinds import (
     KIND_SLOT,
     RELEVANCE_PROMPT,
     RELEVANCE_SLOT,
+    SCOPE_PROMPT,
+    SCOPE_SLOT,
     VERDICT_SLOT,
     MaskKind,
     SlotSpec,
@@ -37,7 +39,7 @@ from .asking import KINDS
 from .draft import Kind
 from .evidence_text import likeliest_first, same_answer
 from .frames import Token
-from .state import Candidate, Filled, Piece, Posteriors, Rows, Verdict
+from .state import Candidate, Filled, Piece, Posteriors, Rows, Together, Verdict
 from .watching import Eye
 
 CITE = SlotSpec(MaskKind.CITE)
@@ -149,6 +151,23 @@ class ModelWriter:
             return likeliest_first(self.answers(question, "ENTITY", passages, k))
         canvas = self._canvas([question], [_titled(p) for p in passages], [BRIDGE_PROMPT, BRIDGE_SLOT, " ", CITE])
         return list(dict.fromkeys(r.fill.text for r in self.denoiser.rank([canvas], 0, k, self.seed)[0] if r.fill))
+
+    def hops(self, question: str) -> float:
+        """The probability that a question takes a chain of looks, or several beside each other; 0 where it was not measured."""
+        if not self.knows("scope"):
+            return 0.0
+        canvas = self._canvas([question], [], [SCOPE_PROMPT, SCOPE_SLOT])
+        _, chain, several = self.denoiser.choices([canvas], 0, self.seed)[0]
+        return chain + several
+
+    def together(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> Together:
+        """The likeliest answers of one canvas of all passages that fit on it; what is read in a title counts where the text has it."""
+        shown = [_titled(p) for p in passages]
+        canvas = self._canvas([question], shown, [SlotSpec(MaskKind[kind]), " ", CITE])
+        ranked, held = self.denoiser.rank([canvas], 0, k, self.seed)[0], {p.id: p for p in passages}
+        none = next((r.probability for r in ranked if r.fill is None), 0.0)
+        read = [_untitled(r.fill, held[r.fill.name], r.probability) for r in ranked if r.fill and r.fill.name in held]
+        return Together(answers=tuple(c for c in read if c), none=none)
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """What each (claim, text) pair's text says of its claim."""
@@ -310,6 +329,14 @@ def _starts(texts: Sequence[str]) -> range:
 
 def _titled(passage: Passage) -> Passage:
     return passage.model_copy(update={"text": f"{passage.source.title}. {passage.text}"})
+
+
+def _untitled(fill: Fill, passage: Passage, probability: float) -> Candidate | None:
+    """What was read in a passage under its title, at its place in the passage; None where only the title holds it."""
+    start = fill.start - len(passage.source.title) - len(". ")
+    if start < 0:
+        start = passage.text.find(fill.text)
+    return _candidate(fill.text, passage, start, start + len(fill.text), probability) if start >= 0 else None
 
 
 def _asked_of(texts: Sequence[str]) -> list[Piece]:

@@ -161,6 +161,7 @@ def _draft_problems(run: Run, states: Sequence[ResearchState], wishes: Sequence[
     for passage in (p for p in state.passages if p.source.id in texts):
         problems += _passage_problems(passage, texts[passage.source.id])
     problems += _order_problems(state.passages)
+    problems += _chain_problems(state)
     for block in state.draft.blocks:
         for span in block.spans:
             problems += _span_problems(span, state, texts, written=block.kind == "prose" and prose.is_written(span))
@@ -221,6 +222,21 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
     if block.kind == "statement":
         return [*_statement_problems(block), *_edited_problems(block)]
     return _answer_problems(block, state) if block.kind == "answer" else []
+
+
+def _chain_problems(state: ResearchState) -> list[str]:
+    """A name that is said to lead from one sentence to the next is the name of a source quoted beside it."""
+    problems = []
+    for block in (b for b in state.draft.blocks if any(s.leads for s in b.spans)):
+        beside = [
+            b.span("citation") for b in state.draft.section(block.section) if b.kind == "quotation" and b != block
+        ]
+        cited = [c.support[0] for c in beside if c and c.support]
+        names = [state.passage(s.passage).source.title.partition(" (")[0].casefold() for s in cited]
+        marked = "".join(s.text for s in block.spans if s.leads).casefold()
+        if not any(name in marked or marked in name for name in names):
+            problems.append(f"{marked!r} in {block.id} is marked as leading on, and names no source quoted beside it")
+    return problems
 
 
 def _is_kept(block: Block, pinned: Set[str]) -> bool:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import pytest
 
-from palimpsest.agent import blocks, checking, denials, drafting, listing, premises, rivals, steps
+from palimpsest.agent import blocks, checking, denials, drafting, hops, listing, premises, rivals, steps
 from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Hypothesis
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers, log_odds, probability
 from palimpsest.agent.questions import subquestions
-from palimpsest.agent.state import Candidate, Filled, ResearchState, SubQuestion, Tools, Verdict
+from palimpsest.agent.state import Candidate, Filled, ResearchState, SubQuestion, Together, Tools, Verdict
 from palimpsest.agent.writer import CITE
 from palimpsest.retrieval.types import Passage
 
@@ -153,6 +153,21 @@ def pin_the_end_of_a_chain(n: Numbers) -> None:
     )
     named = steps._end_of_chain(found, n, asked(found), "How deep is Lake Orta?")
     assert named.graph.get(other.id).belief == other.belief
+
+
+def pin_what_is_read_of_all_hops(n: Numbers) -> None:
+    """Of p = .5 there are 4.595 units above nothing; the next reading takes its place; where nothing is as likely, it is said."""
+    found = state(ON_TOPIC)
+    found = steps._hypothesise(found, n, asked(found), [candidate(ON_TOPIC)])
+    (before,) = found.graph.answers("q1")
+    for turn, likely, gained in ((1, 0.5, 1.516389), (2, 0.99, 3.032779), (2, 0.99, 3.032779)):
+        read = Together(answers=(candidate(ON_TOPIC, likely),), none=0.1)
+        found = hops.weighed(found.model_copy(update={"round": turn}), n, asked(found), read)
+        assert found.graph.get(before.id).belief - before.belief == near(gained)
+    assert not found.graph.nothing("q1")
+    none = hops.weighed(found.model_copy(update={"round": 3}), n, asked(found), Together(none=0.1))
+    assert none.graph.get(before.id).belief == near(before.belief)
+    assert none.graph.nothing("q1")
 
 
 def pin_what_is_read_together(n: Numbers) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from palimpsest.agent import loop
 from palimpsest.agent.evidence_text import content
 from palimpsest.agent.numbers import Numbers
-from palimpsest.agent.state import Budget, Candidate, Event, Filled, Piece, ResearchState, Tools, Verdict
+from palimpsest.agent.state import Budget, Candidate, Event, Filled, Piece, ResearchState, Together, Tools, Verdict
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.chunks import sentences
 from palimpsest.retrieval.types import Failure, Found, Hit, Passage, Source
@@ -70,6 +70,12 @@ class ScriptedWriter:
 
     def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
         return [c.text for c in self.answers(question, "ENTITY", passages, k)]
+
+    def hops(self, question: str) -> float:
+        return 0.0
+
+    def together(self, question: str, kind: str, passages: Sequence[Passage], k: int) -> Together:
+        return Together()
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         return [self._verdict(claim, text) for claim, text in pairs]

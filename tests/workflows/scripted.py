@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from palimpsest.agent.state import Candidate, Event, Filled, Piece, Verdict
+from palimpsest.agent.state import Candidate, Event, Filled, Piece, Together, Verdict
 from palimpsest.dlm_core.kinds import SlotSpec
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.types import Passage
@@ -61,6 +61,12 @@ class PatternWriter:
 
     def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
         return [c.text for c in self.answers(question, "ENTITY", passages, k)]
+
+    def hops(self, question: str) -> float:
+        return 0.0
+
+    def together(self, question: str, kind: str, passages: Sequence[Passage], k: int) -> Together:
+        return Together()
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         return [self._verdict(claim, text) for claim, text in pairs]

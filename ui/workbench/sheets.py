@@ -76,6 +76,8 @@ class _View:
             drawn["text"] = "–" if block.kind == "table" else NOT_ESTABLISHED
         if span.status == "pinned":
             drawn |= {"marks": ["pinned"], "title": "pinned: never changes"}
+        if span.leads:
+            drawn |= {"marks": [*drawn["marks"], "leads"], "title": "leads on to the next sentence"}
         if span.person:
             drawn |= {"marks": [*drawn["marks"], "person"], "title": "written by a person"}
         return drawn

@@ -15,7 +15,18 @@ from typing import Any, TypeVar
 from palimpsest.agent.draft import Kind, Span
 from palimpsest.agent.loop import run
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers
-from palimpsest.agent.state import Budget, Candidate, Event, Filled, Piece, ResearchState, Tools, Verdict, Writer
+from palimpsest.agent.state import (
+    Budget,
+    Candidate,
+    Event,
+    Filled,
+    Piece,
+    ResearchState,
+    Together,
+    Tools,
+    Verdict,
+    Writer,
+)
 from palimpsest.dlm_core.metrics import calibration, exact, f1
 from palimpsest.dlm_core.training.examples import read_rows
 from palimpsest.retrieval.embed import Embedder
@@ -204,6 +215,14 @@ class Counted:
     def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
         self.canvases += 1
         return self._writer.bridges(question, passages, k)
+
+    def hops(self, question: str) -> float:
+        self.canvases += 1
+        return self._writer.hops(question)
+
+    def together(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> Together:
+        self.canvases += 1
+        return self._writer.together(question, kind, passages, k)
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         self.canvases += len(pairs)

@@ -63,6 +63,7 @@ def _span(span: Span) -> str:
     mask = f' data-mask="{span.kind}"' if span.status == "open" else ""
     words = text.OPEN if span.status == "open" else escape(span.text)
     own = ' <span class="standing">(a person\'s words)</span>' if span.person else ""
+    words = f"<strong>{words}</strong>" if span.leads else words
     return f'<span data-span="{escape(span.id)}"{mask}>{words}</span>{own}'
 
 

@@ -65,7 +65,11 @@ def _cited(state: ResearchState, block: Block) -> str:
 
 def _words(block: Block) -> str:
     shown = text.shown(block)
-    return escape(shown) if is_established(block) else shown
+    if not is_established(block):
+        return shown
+    if not any(s.leads for s in block.words):
+        return escape(shown)
+    return "".join(f"**{escape(s.text)}**" if s.leads else escape(s.text) for s in block.words)
 
 
 def _heading(state: ResearchState, block: Block) -> str:

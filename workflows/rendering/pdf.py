@@ -50,6 +50,8 @@ def _cited(state: ResearchState, span: Span | None) -> str:
 def _words(block: Block) -> str:
     shown = text.shown(block)
     words = said(shown) if is_established(block) else f"#emph[{said(shown)}]"
+    if is_established(block) and any(s.leads for s in block.words):
+        words = "".join(f"#strong[{said(s.text)}]" if s.leads else said(s.text) for s in block.words)
     return words + " #soft[(a person's words)]" * bool(text.by_person(block))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from palimpsest.agent.draft import Kind
-from palimpsest.agent.state import Candidate, Filled, Piece, Verdict
+from palimpsest.agent.state import Candidate, Filled, Piece, Together, Verdict
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.types import Passage
@@ -53,6 +53,12 @@ class FakeWriter:
 
     def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
         return []
+
+    def hops(self, question: str) -> float:
+        return 0.0
+
+    def together(self, question: str, kind: str, passages: Sequence[Passage], k: int) -> Together:
+        return Together()
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         return [Verdict(supports=0.8, refutes=0.1, silent=0.1) for _ in pairs]
