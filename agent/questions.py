@@ -10,10 +10,10 @@ from .dates import asked_date
 from .draft import Kind
 from .state import SubQuestion
 
-_ASKS = (
-    r"(?:who|whom|whose|what|when|where|which|how|why|is|are|was|were|does|do|did|can|in what|in which|at what|by whom)"
-)
-_JOINT = re.compile(rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b)", re.IGNORECASE)
+_ASKS = r"(?:who|whom|whose|what|when|where|which|how|why|in what|in which|at what|by whom)"
+_SUBJECT = r"(?:it|its|they|their|he|his|she|her|there|this|that|these|those|the|an?|any|both|(?-i:[A-Z])|\d)"
+_TURNED = rf"(?:is|are|was|were|does|do|did|can)\s+{_SUBJECT}"  # "and was it ..." asks; "and was known for ..." goes on
+_JOINT = re.compile(rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b|{_TURNED})", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(it|its|they|them|their|he|him|his|she|her)\b", re.IGNORECASE)
 _POSSESSIVE = {"its", "their", "his"}
 _FIRST_ASKED = re.compile(

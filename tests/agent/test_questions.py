@@ -71,3 +71,10 @@ def test_a_heading_keeps_the_pronoun_that_was_asked() -> None:
     found = [q.asked for q in subquestions("Who wrote the first program, and when did she write it?")]
     assert found == ["Who wrote the first program?", "When did she write it?"]
     assert subquestions("Who built the Marisa, and when was it launched?")[1].asked == "When was the Marisa launched?"
+
+
+def test_what_only_goes_on_is_no_question_of_its_own() -> None:
+    whole = "Which composer was known for his long lines and was included in the repertoire of Maria Callas?"
+    assert [q.text for q in subquestions(whole)] == [whole]
+    assert len(subquestions("Who built the pier and was it closed in 1990?")) == 2
+    assert len(subquestions("Who built the pier, and did Livia Rossi own it?")) == 2

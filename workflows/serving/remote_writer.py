@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from palimpsest.agent.draft import Kind
 from palimpsest.agent.evidence_text import likeliest_first
-from palimpsest.agent.state import Candidate, Filled, Piece, Verdict
+from palimpsest.agent.state import Candidate, Filled, Piece, Together, Verdict
 from palimpsest.dlm_core.kinds import SlotSpec
 from palimpsest.retrieval.http import operator
 from palimpsest.retrieval.outcomes import SourceError
@@ -65,6 +65,14 @@ class RemoteWriter:
 
     def bridges(self, question: str, passages: Sequence[Passage], k: int) -> list[str]:
         return likeliest_first(self.answers(question, "ENTITY", passages, k))
+
+    def hops(self, question: str) -> float:
+        """0: a server is asked for answers, verdicts and fillings, not for what a question takes."""
+        return 0.0
+
+    def together(self, question: str, kind: Kind, passages: Sequence[Passage], k: int) -> Together:
+        """Nothing: asked for only of questions that take several looks."""
+        return Together()
 
     def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         found: list[Verdict] = []
