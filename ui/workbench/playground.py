@@ -18,7 +18,7 @@ from .markup import text
 TEXT = "The chief engineer of the Golden Gate Bridge was Joseph Strauss. It opened on 27 May 1937. Its main span is 1,280 metres long."
 EVIDENCE = (
     "The Golden Gate Bridge opened on 27 May 1937. Its chief engineer was Joseph Strauss, and its main span is 1,280 metres long.\n\n"
-    "The Bay Bridge opened on 12 November 1936. Its chief engineer was Charles Purcell, and its longest span is 704 metres long."
+    "The Bay Bridge opened on 12 November 1936. Its chief engineer was Charles Purcell, and it is 7,180 metres long."
 )
 MARKED = {"9-10": "ENTITY", "14-16": "NUMBER", "21-21": "NUMBER"}  # of TEXT, by first and last word
 LOOK = 0.4  # seconds between two looks whether it is denoised

@@ -170,6 +170,13 @@ def test_pieces_keep_the_words_between_masks_and_the_stops_behind_them() -> None
     assert found == ["", Mask(kind="ENTITY"), " reaches ", Mask(kind="NUMBER"), ", says ", Mask(kind="ENTITY"), "."]
 
 
+def test_the_embedded_model_fills_the_canvas_that_lies_there_at_first_as_its_evidence_says() -> None:
+    held = playground.pieces(playground.TEXT.split(), playground.MARKED)
+    turns = playing.play(Config(), held, playground.EVIDENCE.split("\n\n"))
+    assert [p.words for p in turns[-1].places] == ["Joseph Strauss", "27 May 1937", "1,280"]
+    assert len(turns) == 1 + len(turns[-1].places), "a place a step"
+
+
 @pytest.mark.parametrize("hostile", HOSTILE[:4])
 def test_a_canvas_shows_hostile_words_as_text(hostile: str) -> None:
     place = Place(kind="TEXT", options=(Option(words=hostile, probability=0.5),))
