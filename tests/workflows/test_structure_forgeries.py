@@ -21,6 +21,7 @@ from palimpsest.workflows import audit, research, seal
 from palimpsest.workflows.audit import verify
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
+from tests.agent.test_hops import Hopping, answered
 from tests.agent.test_listing import CORVO, MARISA, NAMED, listed
 from tests.agent.world import ScriptedWriter
 from tests.workflows import scripted
@@ -220,3 +221,14 @@ def test_a_line_that_quotes_a_source_says_what_it_cites() -> None:
     assert audit._block_problems(line, state) == []
     forged = blocks.line("open.premise", "open", "It may not hold: “Orta mill” says “The Orta mill closed.”", support)
     assert audit._block_problems(forged, state) == [f"line open.premise does not say what it cites: {said!r}"]
+
+
+def test_a_mark_on_a_name_that_leads_nowhere_is_found() -> None:
+    state = answered(Hopping(0.9, "Pietro Canale"))
+    assert list(audit._chain_problems(state)) == []
+    hop = state.draft.block("q1.hop")
+    assert hop is not None
+    other = next(s for s in hop.spans if s.kind == "ENTITY" and not s.leads)
+    forged = [s.model_copy(update={"leads": s.id == other.id}) for s in hop.spans]
+    swapped = state.model_copy(update={"draft": state.draft.replace(forged)})
+    assert any("q1.hop" in p for p in audit._chain_problems(swapped))
