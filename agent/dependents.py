@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from .draft import Block, Support
-from .drafting import quote_of, revised
+from .drafting import revised, slot_of
 from .selection import Chosen, Where, place_of, shares_words
 from .state import Event, ResearchState, Revision, Tools
 
@@ -74,8 +74,8 @@ def _joins(state: ResearchState, source: str, start: int, end: int) -> bool:
 
 def _quotations(state: ResearchState) -> list[Block]:
     """Quotations that no answer stands over."""
-    resting = {quoted.id for q in state.facts if (quoted := quote_of(state, q))}
-    return [b for b in state.draft.blocks if b.kind == "quotation" and b.id not in resting]
+    needed = {name for q in state.facts for name in slot_of(state, q).depends_on}
+    return [b for b in state.draft.blocks if b.kind == "quotation" and not needed & {s.id for s in b.spans}]
 
 
 def _is_held(state: ResearchState, block: Block) -> bool:

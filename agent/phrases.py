@@ -53,7 +53,9 @@ def phrases(texts: Sequence[str]) -> dict[str, int]:
 def wholeness(texts: Sequence[str], fitted: LinearText) -> dict[str, float]:
     """For each phrase of the texts, casefolded, the probability that it is whole, at the place where it is likeliest."""
     found = [s for text in texts for s in stretches(text)]
-    whole = fitted.probabilities([described(s) for s in found])[:, fitted.labels.index(WHOLE)] if found else []
+    if not found:
+        return {}
+    whole = fitted.probabilities([described(s) for s in found])[:, fitted.labels.index(WHOLE)]
     best: dict[str, float] = {}
     for stretch, probability in zip(found, whole, strict=True):
         name = stretch.phrase.casefold()
