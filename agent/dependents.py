@@ -10,7 +10,10 @@ from collections.abc import Generator, Sequence
 from .draft import Block, Support
 from .drafting import revised, slot_of
 from .selection import Chosen, Where, place_of, shares_words
-from .state import Event, ResearchState, Revision, Tools
+from .state import Event, Reason, ResearchState, Revision, Tools
+
+Events = Generator[Event, None, ResearchState]
+LOST = "what it goes on from lost to another source"
 
 
 def standing_without(state: ResearchState, chosen: Sequence[Chosen]) -> list[Chosen]:
@@ -26,14 +29,14 @@ def _kept(state: ResearchState, piece: Chosen, lost: Sequence[Where]) -> int:
     return next((n for n, place in enumerate(places) if _is_of(state, place, lost)), len(places))
 
 
-def fall(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+def fall(state: ResearchState, tools: Tools) -> Events:
     """Quotations of an open report that go on from what lost leave it, and a heading that nothing is left under."""
     if "dependent" not in tools.reopens:
         return state
     lost = _lost(state)
     for block in sorted(_quotations(state), key=quoted_place):
         if _goes_on(state, quoted_place(block), lost) and not _is_held(state, block):
-            state = yield from _withdraw(state, block)
+            state = yield from withdraw(state, block, "dependent", LOST, "finish")
             lost = [*lost, quoted_place(block)]
     return state
 
@@ -83,18 +86,19 @@ def _is_held(state: ResearchState, block: Block) -> bool:
     return any(s.status != "filled" for s in block.spans if s.role != "citation")
 
 
-def _withdraw(state: ResearchState, block: Block) -> Generator[Event, None, ResearchState]:
-    spans = tuple(s.id for s in block.spans)
+def withdraw(state: ResearchState, block: Block, reason: Reason, why: str, step: str) -> Events:
+    """A quotation leaves the report, with its section's heading where nothing else stands under it; `why` is said of it."""
+    left = [b for b in state.draft.section(block.section) if b.id != block.id]
+    gone = [block] if any(b.kind != "heading" for b in left) else [block, *left]
+    spans = tuple(s.id for b in gone for s in b.spans)
     yield Event(
-        step="finish", kind="reopened", text=f"reopened “{block.text}”: what it goes on from lost to another source",
-        data={"spans": list(spans), "evidence": None, "reason": "dependent"},
+        step=step, kind="reopened", text=f"reopened “{block.text}”: {why}",
+        data={"spans": list(spans), "evidence": None, "reason": reason},
     )  # fmt: skip
     revision = Revision(
-        version=state.version, span=spans[0], reopened=spans, old=block.text, new="", reason="dependent", evidence=None,
+        version=state.version, span=spans[0], reopened=spans, old=block.text, new="", reason=reason, evidence=None,
         is_gone=True,
     )  # fmt: skip
-    yield revised(revision, "finish")
-    left = [b for b in state.draft.section(block.section) if b.id != block.id]
-    gone = [block.id] if any(b.kind != "heading" for b in left) else [block.id, *(b.id for b in left)]
-    draft = state.draft.swap(gone, [])
+    yield revised(revision, step)
+    draft = state.draft.swap([b.id for b in gone], [])
     return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})

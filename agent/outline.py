@@ -18,7 +18,7 @@ Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]  # texts to rows of length 1
 Whole = Callable[
     [Sequence[str]], Mapping[str, float]
-]  # texts to how likely each phrase of them is whole, by its casefolded words
+]  # texts to how likely each of their phrases, casefolded, is whole
 
 LEAST_SECTIONS, MOST_SECTIONS = 3, 7
 PER_SECTION = 2  # quotations that a section holds at least: no heading over one thin line

@@ -13,7 +13,7 @@ import numpy as np
 from palimpsest.retrieval.types import Hit
 
 from . import blocks, forms, outline
-from .dependents import fall, quoted_place, standing_without, where
+from .dependents import fall, quoted_place, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .frames import Slot, Token
@@ -25,6 +25,7 @@ from .wording import words
 Events = Steps
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
 IN_SHORT, BRIEF = 4, 240  # statements ahead of the sections, and how many characters each may have
+NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
 
 
@@ -235,7 +236,7 @@ def _grow(
             state = yield from _place(state, question, section, piece)
     for block in stale:
         if sum(b.section == block.section for b in quotations(state)) > LEAST_SECTION:
-            state = yield from _withdraw(state, block)
+            state = yield from withdraw(state, block, "unsure", NO_LONGER, "revise")
     return state
 
 
@@ -257,23 +258,6 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         section = max(centres, key=lambda s: float(centres[s] @ vectors[row]))
         state = yield from _place(state, question, section, piece)
     return state
-
-
-def _withdraw(state: ResearchState, block: Block) -> Events:
-    """A quotation that would not be chosen beside what was found since, and for which nothing else is, leaves the report."""
-    spans = tuple(s.id for s in block.spans)
-    why = "unsure beside what was found since, and nothing takes its place"
-    yield Event(
-        step="revise", kind="reopened", text=f"reopened “{block.text}”: {why}",
-        data={"spans": list(spans), "evidence": None, "reason": "unsure"},
-    )  # fmt: skip
-    revision = Revision(
-        version=state.version, span=spans[0], reopened=spans, old=block.text, new="", reason="unsure", evidence=None,
-        is_gone=True,
-    )  # fmt: skip
-    yield revised(revision, "revise")
-    draft = state.draft.swap([block.id], [])
-    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
 
 
 def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:

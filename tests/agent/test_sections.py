@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.agent import blocks, forms, sections
+from palimpsest.agent.dependents import withdraw
 from palimpsest.agent.draft import moved
 from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.loop import amend
@@ -423,3 +424,15 @@ def test_in_short_that_lost_its_statements_takes_the_first_short_ones_of_full_se
     assert len(moved_up) == min(len(full), sections.IN_SHORT)
     assert {b.text for b in sections.quotations(after)} == {b.text for b in left} <= standing
     assert sections._shortened(after.model_copy(update={"version": 2})) == after.model_copy(update={"version": 2})
+
+
+def test_a_heading_that_goes_with_the_last_quotation_under_it_is_among_the_reopened() -> None:
+    before = run(TopicReader(), SALT, MORE_SALT, WIND, CREW)
+    after = before
+    under = [b for b in sections.quotations(before) if b.section == blocks.SECTIONS[0]]
+    assert under
+    for block in under:
+        (after,) = _states(withdraw(after, block, "dependent", "gone", "finish"))
+    assert after.draft.section(blocks.SECTIONS[0]) == []
+    opened = {s for r in after.revisions[len(before.revisions) :] for s in r.reopened}
+    assert moved(before.draft, after.draft, opened) == []
