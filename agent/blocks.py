@@ -160,6 +160,14 @@ def put(state: ResearchState, blocks: Iterable[Block]) -> ResearchState:
     return state.model_copy(update={"draft": draft})
 
 
+def put_first(state: ResearchState, block: Block) -> ResearchState:
+    """The state with a block ahead of what stands in its section, which is opened where it is not."""
+    first = next((b for b in state.draft.section(block.section) if b.kind != "heading"), None)
+    if first is None:
+        return put(state, [block])
+    return state.model_copy(update={"draft": state.draft.swap([first.id], [block, first])})
+
+
 def take_back(state: ResearchState, name: str) -> tuple[ResearchState, list[str]]:
     """Remove what the list of open things says of `name`, with the last entry its heading too; the ids of the spans that went."""
     listed = state.draft.section("open")

@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from . import asking, forms
 from .drafting import list_open
 from .evidence_text import content
+from .questions import claimed
 from .sections import cells, found, quotations, source_title
 from .selection import as_said, names_thing
 from .state import Event, Reader, ResearchState, SubQuestion, Tools
@@ -19,7 +20,7 @@ def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Genera
     asked = [_brief(q.text, question) for q in state.queries if q.question == question.id and q.asked]
     searched = f"searched: {'; '.join(asked)}"
     state, empty = forms.close(state)
-    for number, why in enumerate(_lacks(state, tools.reader, question, empty)):
+    for number, why in enumerate(_lacks(state, tools, question, empty)):
         line = f"{why}; {searched.rstrip('.')}." if number == 0 else f"{why}."
         state = list_open(state, f"{question.id}.lack{number}", line)
         yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id})
@@ -31,10 +32,8 @@ def _brief(query: str, question: SubQuestion) -> str:
     return query if query == question.text else query.replace(question.text, "the same question")
 
 
-def _lacks(
-    state: ResearchState, reader: Reader | None, question: SubQuestion, empty: Sequence[tuple[str, str]]
-) -> list[str]:
-    quoted = quotations(state)
+def _lacks(state: ResearchState, tools: Tools, question: SubQuestion, empty: Sequence[tuple[str, str]]) -> list[str]:
+    quoted, reader = quotations(state), tools.reader
     if not quoted and not cells(state):
         return ["Nothing that was found answers this"]
     texts = [*(b.text for b in quoted), *(s.text for s in cells(state))]
@@ -43,6 +42,9 @@ def _lacks(
     silent = [t for t in question.things if not names_thing(spoken, as_said(t, spoken, question.things))]
     lacks = [f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent]
     lacks += [f"{thing}, {attribute}: no sentence found says it" for thing, attribute in empty if thing not in silent]
+    is_polar = question.form == "balance" and tools.numbers.says and claimed(question.text)
+    if is_polar and state.draft.block("verdict") is None:
+        lacks.append("No sentence that was read settles whether it is so; what is quoted comes near")
     if reader is not None:
         if unspoken := _uncovered(reader, question, [*texts, *titles]):
             named = ", ".join(f"“{piece}”" for piece in unspoken)

@@ -33,6 +33,8 @@ class Numbers(Frozen):
         0.0  # verdict from which a sentence is taken to contradict what a question takes for granted; 0 never
     )
     granted: float = 0.5  # verdict from which a sentence is taken to say it
+    says: float = 0.0  # verdict from which a sentence decides a question to be answered by yes or no; 0 never
+    says_words: float = 0.5  # the share of the question's words that it must hold, with the title of its source
     premise_words: float = 0.5  # the share of its words that a sentence must hold to be asked
     hops: float = (
         0.0  # for each unit, above NOTHING, of the log-odds of what is read with all hops on one canvas; 0 never asks

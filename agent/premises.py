@@ -45,10 +45,10 @@ def _is_about(question: str, claim: str, sentence: Passage, numbers: Numbers) ->
     """Whether a sentence, with the title of its source, names what the question names, and holds most of what is claimed."""
     titled = content(f"{sentence.source.title} {sentence.text}")
     names = [question[s:e] for s, e, kind in typed_spans(question) if kind is MaskKind.ENTITY]
-    return _share(claim, sentence.text) >= numbers.premise_words and all(content(n) <= titled for n in names)
+    return share(claim, sentence.text) >= numbers.premise_words and all(content(n) <= titled for n in names)
 
 
-def _share(claim: str, text: str) -> float:
+def share(claim: str, text: str) -> float:
     """The share of a claim's words that a text holds in some form: "close" in "closed"."""
     wanted, held = (set(tokens(" ".join(sorted(content(words))))) for words in (claim, text))
     return len(wanted & held) / len(wanted) if wanted else 0.0

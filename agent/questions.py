@@ -24,6 +24,9 @@ _NUMBER_ASKED = re.compile(
     r"(?:in|on) (?:what|which) (?:year|date|month|day))\b",
     re.IGNORECASE,
 )
+_AUXILIARIES = frozenset(
+    "am is are was were do does did has have had can could may might must shall should will would".split()
+)
 _OR = re.compile(r"\W*(?:\w+\s+){0,2}?(?:which|who|whose|what)\b[^?]*?\bor\b", re.IGNORECASE)
 
 
@@ -116,6 +119,18 @@ def _unasked(question: str) -> str:
     words = question.rstrip(" ?.")
     asks = _FIRST_ASKED.search(words)
     return f"{words[: asks.start()]}{words[asks.end() :]}".strip() if asks else ""
+
+
+def claimed(question: str) -> str:
+    """What a question to be answered by yes or no asks about, as a claim: "Was the mill closed?" asks about "was the mill closed.".
+
+    The words keep their order: verdicts on such claims are as right as on the claims in a statement's. "" where a question does not
+    begin with an auxiliary verb, and where it may let one choose.
+    """
+    first, _, rest = question.strip().rstrip(" ?.").partition(" ")
+    words = rest.casefold().split()
+    is_asked = first.casefold() in _AUXILIARIES and words and "or" not in words
+    return f"{first.casefold()} {rest.strip()}." if is_asked else ""
 
 
 def alternatives(question: str) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from palimpsest.retrieval.types import Hit
 
-from . import blocks, forms, outline
+from . import balance, blocks, forms, outline
 from .dependents import fall, quoted_place, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
@@ -70,11 +70,15 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
             )
         )
     chosen = reader.choose(question.text, hits, state.budget.characters)
+    decisive = balance.decisive(tools, question, [h.passage for h in hits])
+    lead = balance.ahead(decisive, chosen)
+    chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]
     if not chosen:
         return state
     if not quotations(state):
-        return (yield from _begin(state, reader, question, hits, chosen))
-    return (yield from _grow(state, tools, question, hits, chosen))
+        said = balance.verdict(tools, question, chosen, decisive)
+        return (yield from _begin(state, reader, question, hits, chosen, lead, said))
+    return (yield from _grow(state, tools, question, hits, chosen, lead))
 
 
 def quotations(state: ResearchState) -> list[Block]:
@@ -86,19 +90,29 @@ def _is_open(section: str) -> bool:
 
 
 def _begin(
-    state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit], chosen: Sequence[Chosen]
+    state: ResearchState,
+    reader: Reader,
+    question: SubQuestion,
+    hits: Sequence[Hit],
+    chosen: Sequence[Chosen],
+    lead: Sequence[Chosen],
+    said: str,
 ) -> Events:
-    """The outline first, then its sections, then *In short*: the best of what no section needs. A comparison has its table ahead."""
+    """The outline first, then its sections, then *In short*: what was `said` of a balance, the quotations that lead, and the best of
+    what no section needs. A comparison has its table ahead.
+    """
     chosen = remaining(_not_standing(state, chosen), [where(s.support[0]) for s in cells(state)])
     if question.form == "comparison":
         columns = question.attributes or _columns(reader, question, chosen)
         state, used = forms.table(state, reader, question, columns, hits, chosen)
         chosen = remaining(chosen, [place_of(c) for c in used])
+    lead = [c for c in lead if c in chosen]
+    chosen = [c for c in chosen if c not in lead]
     sides = reader.sides(chosen) if question.form == "balance" else []
     parts = _outlined(reader, question, chosen, sides)
-    short = _in_short(parts)
-    if verdict := forms.verdict(sides, chosen):
-        state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, verdict)])
+    short = [*lead, *_in_short(parts)[: max(IN_SHORT - len(lead), 0)]]
+    if said:
+        state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, said)])
     slots = [_heading(f"section.{number}", part) for number, part in enumerate(parts, 1)]
     for number, (slot, part) in enumerate(zip(slots, parts, strict=True), 1):
         mask = slot.model_copy(update={"text": "", "status": "open", "support": ()})
@@ -209,7 +223,12 @@ def _merge(state: ResearchState, block: Block, also: Iterable[Sentence]) -> Rese
 
 
 def _grow(
-    state: ResearchState, tools: Tools, question: SubQuestion, hits: Sequence[Hit], chosen: Sequence[Chosen]
+    state: ResearchState,
+    tools: Tools,
+    question: SubQuestion,
+    hits: Sequence[Hit],
+    chosen: Sequence[Chosen],
+    lead: Sequence[Chosen],
 ) -> Events:
     """What is chosen now and does not stand yet joins the section it is nearest to; what is no longer chosen gives way to it."""
     reader = tools.reader
@@ -227,7 +246,8 @@ def _grow(
     vectors = reader.vectors([c.text for c in fresh]) if fresh else np.zeros((0, 0), dtype=np.float32)
     centres = _centres(state, reader)
     for row, piece in enumerate(fresh):
-        section = max(centres, key=lambda s: float(centres[s] @ vectors[row]))
+        leads = any(_overlap(piece, place_of(c)) for c in lead)  # what decides stands ahead, whenever it was found
+        section = blocks.SHORT if leads or not centres else max(centres, key=lambda s: float(centres[s] @ vectors[row]))
         leaving = next((b for b in stale if b.section == section), None)
         if leaving is not None:
             stale.remove(leaving)
@@ -266,7 +286,8 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         return state
     fallen = yield from fall(state, tools)
     state = _shortened(fallen) if fallen is not state else state
-    state = yield from _weigh_again(state, tools.reader, question)
+    written = [b for b in state.draft.blocks if b.kind in ("quotation", "prose") and _is_open(b.section)]
+    state = yield from balance.weigh_again(state, tools, question, written)
     for block in _orphaned(state):
         texts = [b.text for b in quotations(state) if b.section == block.section]
         if not texts:
@@ -297,26 +318,6 @@ def _shortened(state: ResearchState) -> ResearchState:
             state = state.model_copy(update={"draft": state.draft.swap([brief.id], [])})
             state, count = blocks.put(state, [moved]), count + 1
     return state
-
-
-def _weigh_again(state: ResearchState, reader: Reader, question: SubQuestion) -> Events:
-    """The verdict of a balance, which follows what is quoted now."""
-    block = state.draft.block("verdict")
-    if block is None or question.form != "balance":
-        return state
-    written = [b for b in state.draft.blocks if b.kind in ("quotation", "prose") and _is_open(b.section)]
-    cited = [c.support[0] for b in written if (c := b.span("citation"))]
-    held = [Chosen((Sentence(state.passage(s.passage), s.start, s.end, 1),), 0.0) for s in cited]
-    now = forms.verdict(reader.sides(held), held)
-    if now == block.text:
-        return state
-    names = tuple(s.id for s in block.spans)
-    revision = Revision(
-        version=state.version, span=names[0], reopened=names, old=block.text, new=now, reason="dependent", evidence=None
-    )
-    yield revised(revision, "finish")
-    draft = state.draft.swap([block.id], [blocks.statement(block.id, blocks.SHORT, now)] if now else [])
-    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
 
 
 def _headings(state: ResearchState) -> list[Block]:

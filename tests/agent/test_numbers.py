@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from palimpsest.agent import blocks, checking, denials, drafting, hops, listing, premises, rivals, steps
+from palimpsest.agent import blocks, checking, denials, drafting, hops, listing, polar, premises, rivals, steps
 from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Hypothesis
@@ -312,6 +312,19 @@ def pin_what_says_the_same(n: Numbers) -> None:
         drafting._alike(ten, other.format("ocho", "nueve", "diez"), n.alike),
         drafting._alike(ten, other.format("ocho", "nueve", "diez").replace("seven", "siete"), n.alike),
     )
+
+
+def pin_a_yes_or_no(n: Numbers) -> None:
+    """Of the question's seven words a sentence must hold four, three are not enough; and the verdict must be sure."""
+
+    def sides(supports: float, text: str) -> list[str]:
+        question = "Do barges carry salt beside grain over seven lakes?"
+        return [j.side for j in polar.judged(Reader(0.0, supports), n, question, [passage(text)])]
+
+    four = "The old barges carry salt and grain."
+    decides(sides(0.71, four) == ["for"], sides(0.69, four) == ["for"])
+    decides(sides(0.29, four) == ["against"], sides(0.31, four) == ["against"])
+    decides(bool(sides(0.95, four)), bool(sides(0.95, "The old barges carry salt and crew.")))
 
 
 PINS: list[Pin] = [value for name, value in sorted(globals().items()) if name.startswith("pin_")]

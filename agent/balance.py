@@ -1,0 +1,73 @@
+"""The verdict of a balance in words, and the quotations that decide a question to be answered by yes or no, which stand ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from palimpsest.retrieval.types import Passage
+
+from . import blocks, forms, polar
+from .draft import Block
+from .drafting import revised
+from .polar import Judged
+from .selection import Chosen, Sentence, overlapping, place_of, standing
+from .state import ResearchState, Revision, Side, Steps, SubQuestion, Tools
+from .watching import at
+
+EACH_WAY = 2  # quotations of one claim and side that stand ahead: the surest
+
+
+def decisive(tools: Tools, question: SubQuestion, passages: Sequence[Passage]) -> list[Judged]:
+    """The sentences of `passages` that decide the question; none where it is not to be answered by yes or no."""
+    if question.form != "balance":
+        return []
+    writer = at(tools, "verdict", [["verdict.text"]], "verdict")
+    return polar.judged(writer, tools.numbers, question.text, passages)
+
+
+def ahead(found: Sequence[Judged], chosen: Sequence[Chosen]) -> list[Chosen]:
+    """The quotations that decide, the surest first, each with the sentence that it leans on; sources that say the same stay."""
+    kept: list[Chosen] = []
+    taken: dict[tuple[int, Side], int] = {}
+    for judged in found:
+        count = taken.get((judged.claim, judged.side), 0)
+        piece = standing(Chosen((judged.sentence,), judged.probability), _whole)
+        if count < EACH_WAY and not any(overlapping(piece, other) for other in kept):
+            same = next((c.also for c in chosen if c.sentences == piece.sentences), ())
+            kept.append(replace(piece, also=same))
+            taken[judged.claim, judged.side] = count + 1
+    return kept
+
+
+def _whole(text: str) -> list[tuple[int, int]]:
+    """The one sentence of a passage that was never split."""
+    return [(0, len(text))]
+
+
+def verdict(tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found: Sequence[Judged]) -> str:
+    """How what is quoted answers the question, in words; "" where it does not."""
+    assert tools.reader is not None, "only a reader chooses"
+    quoted = [j for j in found if any(polar.sides([j], [place_of(c) for c in chosen]))]
+    return polar.answer(question.text, quoted) or forms.verdict(tools.reader.sides(chosen), chosen)
+
+
+def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion, written: Sequence[Block]) -> Steps:
+    """The verdict of a balance follows what is quoted now: by the blocks that are `written` in the report."""
+    if question.form != "balance" or tools.reader is None:
+        return state
+    cited = [c.support[0] for b in written if (c := b.span("citation"))]
+    held = [Chosen((Sentence(state.passage(s.passage), s.start, s.end, 1),), 0.0) for s in cited]
+    block = state.draft.block("verdict")
+    now = verdict(tools, question, held, decisive(tools, question, [c.sentences[0].passage for c in held]))
+    if now == (block.text if block else ""):
+        return state
+    if block is None:
+        return blocks.put_first(state, blocks.statement("verdict", blocks.SHORT, now))
+    names = tuple(s.id for s in block.spans)
+    revision = Revision(
+        version=state.version, span=names[0], reopened=names, old=block.text, new=now, reason="dependent", evidence=None
+    )
+    yield revised(revision, "finish")
+    draft = state.draft.swap([block.id], [blocks.statement(block.id, blocks.SHORT, now)] if now else [])
+    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})

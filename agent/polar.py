@@ -1,0 +1,124 @@
+"""Questions to be answered by yes or no: such a question is a claim, and sentences that speak of it say it or contradict it.
+
+Only a sentence that names all that the question names and holds enough of its words is judged, by the model's verdict slot; the number
+from which it decides is the model's own (`Numbers.says`). "Are X and Y both mills?" is a claim of each, and holds where both hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+from palimpsest.retrieval.copies import clusters
+from palimpsest.retrieval.types import Passage
+
+from .asking import coordinations
+from .denials import denials
+from .evidence_text import content, sentences_of
+from .numbers import Numbers
+from .premises import share
+from .questions import claimed
+from .selection import Sentence, Where, place_of, shares_words
+from .standing import counted
+from .state import Side, Writer
+
+EACH = "both"
+_OF_ONE = {"are": "is", "were": "was", "do": "does", "have": "has"}
+
+
+class Judged(NamedTuple):
+    """A sentence that says (`for`) or contradicts (`against`) the claim of number `claim`, and how probable that is; one that speaks of
+    it and does not decide has no side.
+    """
+
+    side: Side
+    sentence: Sentence
+    claim: int
+    probability: float
+
+
+def claims(question: str) -> list[str]:
+    """The claims that must all hold for a yes: one, or one of each thing that `EACH` joins; none of another question."""
+    whole = claimed(question)
+    groups = coordinations(whole) if EACH in whole.casefold().split() else []
+    if len(groups) != 1:
+        return [whole] if whole else []
+    first, last = groups[0][0].start, groups[0][-1].end
+    said = [f"{whole[:first]}{thing.text}{whole[last:]}".split() for thing in groups[0]]
+    return [" ".join(_OF_ONE.get(w, w) for w in words if w.casefold() != EACH) for words in said]
+
+
+def judged(writer: Writer, numbers: Numbers, question: str, passages: Sequence[Passage]) -> list[Judged]:
+    """The sentences that decide, the surest first; where none does, those that speak of it. None without a fitted number."""
+    found: list[Judged] = []
+    for number, claim in enumerate(claims(question) if numbers.says else []):
+        spoken = [s for p in passages for s in _sentences(p) if _is_about(claim, s, numbers)]
+        found += _of_one(writer, numbers, number, claim, spoken)
+    decided = [j for j in found if j.side]
+    return sorted(decided or found, key=lambda j: -j.probability)
+
+
+def _of_one(writer: Writer, numbers: Numbers, number: int, claim: str, spoken: Sequence[Sentence]) -> list[Judged]:
+    texts = [f"{s.passage.source.title}. {s.text}" for s in spoken]
+    verdicts = writer.verdicts([(claim, text) for text in texts]) if texts else []
+    denying = denials(writer, numbers, claim, texts)
+    found: list[Judged] = []
+    for sentence, verdict, denies in zip(spoken, verdicts, denying, strict=True):
+        if verdict.refutes >= numbers.says or denies:
+            found.append(Judged("against", sentence, number, max(verdict.refutes, verdict.supports * denies)))
+        elif verdict.supports >= numbers.says:
+            found.append(Judged("for", sentence, number, verdict.supports))
+        elif verdict.supports + verdict.refutes >= numbers.says:
+            found.append(Judged("", sentence, number, verdict.supports + verdict.refutes))
+    return found
+
+
+def _sentences(passage: Passage) -> list[Sentence]:
+    return [Sentence(passage, start, end, rank=1) for start, end in sentences_of(passage)]
+
+
+def _is_about(claim: str, sentence: Sentence, numbers: Numbers) -> bool:
+    """Whether a sentence, with the title of its source, names what is named in the claim and holds enough of its words."""
+    titled = f"{sentence.passage.source.title} {sentence.text}"
+    names = [claim[s:e] for s, e, kind in typed_spans(claim) if kind is MaskKind.ENTITY]
+    return share(claim, titled) >= numbers.says_words and all(content(n) <= content(titled) for n in names)
+
+
+def sides(decisive: Sequence[Judged], places: Sequence[Where]) -> list[Side]:
+    """Which way the quotation at each place decides; "" of one that decides nothing, or both."""
+    held: list[set[Side]] = [
+        {j.side for j in decisive if shares_words(place_of(j.sentence), place)} for place in places
+    ]
+    return [side.pop() if len(side) == 1 else "" for side in held]
+
+
+def answer(question: str, decisive: Sequence[Judged]) -> str:
+    """The answer in words, with how many independent sources say it and how many contradict it; "" where it is not decided."""
+    asked = range(len(claims(question)))
+    ours = [[j.sentence for j in decisive if j.claim == n and j.side == "for"] for n in asked]
+    theirs = [j.sentence for j in decisive if j.side == "against"]
+    said = [s for held in ours for s in held]
+    if theirs and said:
+        return f"Disputed: {_who(said)} {_verb('say', said)} it, {_who(theirs)} {_verb('contradict', theirs)} it."
+    if theirs:
+        return f"Reads as no: {_who(theirs)} {_verb('contradict', theirs)} it, and nothing that was read says it."
+    if ours and all(ours):
+        fewest = min(ours, key=_count)
+        each = " of each" if len(ours) > 1 else ""
+        return (
+            f"Reads as yes: {_who(fewest)} {_verb('say', fewest)} it{each}, and nothing that was read contradicts it."
+        )
+    return ""
+
+
+def _verb(verb: str, sentences: Sequence[Sentence]) -> str:
+    return f"{verb}s" if _count(sentences) == 1 else verb
+
+
+def _count(sentences: Sequence[Sentence]) -> int:
+    return len(set(clusters([s.passage for s in sentences]).values()))
+
+
+def _who(sentences: Sequence[Sentence]) -> str:
+    return counted(_count(sentences))

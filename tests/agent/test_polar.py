@@ -1,0 +1,126 @@
+"""Questions to be answered by yes or no, held against sentences that say it, contradict it, or speak of something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from palimpsest.agent import polar
+from palimpsest.agent.questions import claimed
+from palimpsest.agent.state import ResearchState, Tools, Verdict
+from palimpsest.agent.writer import ModelWriter
+from palimpsest.retrieval.types import Passage
+
+from .test_sections import TopicReader
+from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
+
+YES, NO = Verdict(supports=0.95, refutes=0.02, silent=0.03), Verdict(supports=0.02, refutes=0.95, silent=0.03)
+SILENT = Verdict(supports=0.1, refutes=0.1, silent=0.8)
+ASKED = "Is the Selm viaduct built of brick?"
+BRICK = passage("The Selm viaduct is built of brick. Salt cargo crosses it daily.", "Selm viaduct", "2020")
+STONE = passage("The Selm viaduct was built of stone and not of brick. The wind is strong there.", "Viaducts", "2021")
+OTHER = passage("The Orta viaduct is built of brick. Its crew lives in Orta.", "Orta viaduct", "2019")
+
+
+class Verdicts(ScriptedWriter):
+    """Says of texts what the first of `says` whose words they hold says; of all others nothing."""
+
+    def __init__(self, says: dict[str, Verdict]) -> None:
+        super().__init__({})
+        self.says = says
+
+    def verdicts(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+        self.history += [claim for claim, _ in pairs]
+        return [next((v for words, v in self.says.items() if words in text), SILENT) for _, text in pairs]
+
+
+WORLD = {"of brick. Salt": SILENT, "is built of brick.": YES, "of stone": NO}
+
+
+def run(*held: Passage, question: str = ASKED, says: dict[str, Verdict] = WORLD) -> ResearchState:
+    tools = Tools(Verdicts(says), Shelf(*held), NUMBERS, TopicReader(form="balance"))
+    return finish(ResearchState(question=question), tools)[1]
+
+
+def test_a_claim_is_the_question_without_its_auxiliary() -> None:
+    assert claimed(ASKED) == "is the Selm viaduct built of brick."
+    assert claimed("Does Canale own a mill?") == "does Canale own a mill."
+    assert [claimed(q) for q in ("Who owns the mill?", "Is it brick or stone?", "Is?", "")] == ["", "", "", ""]
+
+
+def test_what_is_asked_of_both_is_claimed_of_each() -> None:
+    found = polar.claims("Are Orta and Como both mills?")
+    assert found == ["is Orta mills.", "is Como mills."]
+    assert len(polar.claims("Are Orta and Como in the same valley?")) == 1
+    assert polar.claims("Where are Orta and Como?") == []
+
+
+def test_the_answer_stands_first_with_the_sentence_that_decides() -> None:
+    shown = report(run(BRICK, OTHER))
+    short = shown.split("## In short")[1].split("## ")[0]
+    assert "Reads as yes: one source says it, and nothing that was read contradicts it." in short
+    assert short.index("Reads as yes: ") < short.index("The Selm viaduct is built of brick.")
+    assert "Orta viaduct" not in short
+
+
+def test_a_contradiction_makes_no_and_both_make_a_dispute() -> None:
+    assert "Reads as no: one source contradicts it, and nothing that was read says it." in report(run(STONE))
+    assert "Disputed: one source says it, one source contradicts it." in report(run(STONE, BRICK))
+
+
+def test_copies_of_one_text_are_one_source() -> None:
+    words = "The Selm viaduct is built of brick. It is the oldest bridge of the valley that still carries salt."
+    twice = [passage(f"{words} Copy {n}.", f"Selm viaduct {n}") for n in range(2)]
+    assert "Reads as yes: one source says it" in report(run(*twice))
+    two = [BRICK, passage("As all know, the Selm viaduct is built of brick. Wind.", "A walk to the viaduct")]
+    assert "Reads as yes: two independent sources say it" in report(run(*two))
+
+
+def test_what_nothing_decides_is_said_to_be_open() -> None:
+    shown = report(run(OTHER, passage("The Selm viaduct carries salt.", "Trade")))
+    assert "No sentence that was read settles whether it is so" in shown
+    assert "Reads as" not in shown
+
+
+def test_where_nothing_decides_what_speaks_of_it_stands_first() -> None:
+    unsure = Verdict(supports=0.5, refutes=0.45, silent=0.05)
+    shown = report(run(BRICK, OTHER, says={"is built of brick.": unsure}))
+    short = shown.split("## In short")[1].split("## ")[0]
+    assert short.strip().startswith("- The Selm viaduct is built of brick. [1]")
+    assert "Reads as" not in shown
+
+
+def test_of_both_each_must_be_said() -> None:
+    mills = [passage(f"{n} is a mill of salt.", n) for n in ("Orta", "Como")]
+    question = "Are Orta and Como both a mill of salt?"
+    says = {"is a mill": YES}
+    assert "Reads as yes: one source says it of each" in report(run(*mills, question=question, says=says))
+    assert "Reads as" not in report(run(mills[0], question=question, says=says))
+
+
+def test_the_answer_follows_the_quotation_that_goes() -> None:
+    """Without its only sentence a yes is no more: the verdict is taken back when the source is banned."""
+    held = polar.judged(Verdicts(WORLD), NUMBERS, ASKED, [BRICK])
+    assert polar.answer(ASKED, held).startswith("Reads as yes")
+    assert polar.answer(ASKED, []) == ""
+
+
+def test_without_a_fitted_number_nothing_is_judged() -> None:
+    writer = Verdicts(WORLD)
+    assert polar.judged(writer, NUMBERS.model_copy(update={"says": 0.0}), ASKED, [BRICK]) == []
+    assert writer.history == []
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "side"),
+    [
+        ("Was the Selm viaduct opened in 1890?", "The Selm viaduct was opened on 4 March 1890.", "for"),
+        ("Was the Selm viaduct opened in 1890?", "The Selm viaduct was opened in May 1912.", "against"),
+        ("Was the Selm viaduct opened in 1890?", "The Tay viaduct was opened in 1890.", ""),
+        ("Was the Selm viaduct opened in 1890?", "The Selm viaduct carries two tracks.", ""),
+    ],
+)
+def test_the_model_decides_plain_facts(question: str, said: str, side: str) -> None:
+    found = polar.judged(ModelWriter("embedded"), NUMBERS, question, [passage(said)])
+    assert [j.side for j in found] == ([side] if side else [])
