@@ -71,8 +71,8 @@ def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> l
 
 def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> list[str]:
     """Studies of what is asked whose texts tell what was meant to be done and no result."""
-    if question.form != "balance":
+    if question.form not in ("balance", "open"):
         return []
     plans = reader.unreported(question.text, found(state, question))
     names = [f"“{source.title}” ({source.date or 'undated'})" for source in plans[:MOST_NAMED]]
-    return [f"{name} describes a study; its text found here reports no result" for name in names]
+    return [f"{name} describes a study that is planned; its text found here reports no result" for name in names]

@@ -59,8 +59,9 @@ class Thresholds(Frozen):
     stated: float = Field(ge=0, le=1)  # probability from which a sentence is taken to state a finding
     planned: float = Field(
         ge=0, le=1
-    )  # mean of that probability over a source's sentences below which the study is only planned
+    )  # probability from which what was read of a source tells of a study that is planned
     least_read: int = Field(ge=1)  # sentences of a source that must be read before it is called so
+    near_plan: float = Field(ge=0, le=1)  # cosine from which a planned study is one of what is asked
     near_part: float = Field(ge=0, le=1)  # cosine from which something quoted speaks of a part of the question
     near_cell: float = Field(ge=0, le=1)  # cosine from which a sentence fills a cell of a table
     shared_cell: float = Field(ge=0, le=1)  # how much nearer a sentence may be to another attribute of the same thing

@@ -162,7 +162,7 @@ class SelectingReader:
         )
 
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
-        """Sources near to the question no sentence of which states a result or a conclusion, the nearest first."""
+        """Sources near to the question that tell of a study which is planned, the nearest first."""
         pieces = selection.sentences_of(found, sentences)
         near = self.vectors(list(map(describing.titled, pieces))) @ self.vectors([question])[0] if pieces else []
         held: dict[str, list[tuple[float, str, Source]]] = {}
@@ -174,13 +174,15 @@ class SelectingReader:
             if len(rows) >= thresholds.SHIPPED.least_read and self._is_plan([r[1] for r in rows])
         ]
         best = sorted(((max(r[0] for r in rows), rows[0][2]) for rows in plans), key=lambda b: -b[0])
-        return [source for value, source in best if value >= thresholds.SHIPPED.near_cell]
+        return [source for value, source in best if value >= thresholds.SHIPPED.near_plan]
 
     def _is_plan(self, texts: Sequence[str]) -> bool:
-        """Whether the texts of a source tell how a study is done, and nothing that came out."""
-        states, limits = self._states(texts), thresholds.SHIPPED
-        is_silent = float(states.max()) < limits.stated and float(states.mean()) < limits.planned
-        return is_silent and float(self._part(texts, describing.METHOD).max()) >= limits.stated
+        """Whether the texts of a source are of a study, and of one that is planned."""
+        fitted, limits = self._fitted.plans, thresholds.SHIPPED
+        if fitted is None or float(self._part(texts, describing.METHOD).max()) < limits.stated:
+            return False
+        planned = fitted.probabilities([" ".join(texts)])[0, fitted.labels.index(weighing.PLANNED)]
+        return float(planned) >= limits.planned
 
     def _part(self, texts: Sequence[str], label: str) -> NDArray[np.float64]:
         found: NDArray[np.float64] = self._fitted.parts.probabilities(texts)[:, self._fitted.parts.labels.index(label)]

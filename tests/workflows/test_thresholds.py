@@ -249,15 +249,15 @@ def pin_a_side() -> None:
 
 
 def pin_a_study_that_reports_nothing() -> None:
-    def planned(states: Sequence[float], nearness: float = 0.9, done: float = 0.9) -> bool:
-        lines = [f"Line {n} of the plan states={s} near={nearness} done={done}" for n, s in enumerate(states)]
-        return bool(reader().unreported(QUESTION, [hit(*lines)]))
+    def is_planned(plan: float, lines: int = 4, nearness: float = 0.9, done: float = 0.9) -> bool:
+        found = [f"Line {n} of the plan={plan} near={nearness} done={done}" for n in range(lines)]
+        plans = Wording("plan", weighing.PLANNED, weighing.DONE)
+        return bool(reader(plans=plans).unreported(QUESTION, [hit(*found)]))
 
-    decides(planned([0.24] * 4), planned([0.26] * 4))
-    decides(planned([0.69, *[0.0] * 4]), planned([0.71, *[0.0] * 4]))
-    decides(planned([0.0] * 4), planned([0.0] * 3))
-    decides(planned([0.0] * 4, 0.46), planned([0.0] * 4, 0.44))
-    decides(planned([0.0] * 4, done=0.71), planned([0.0] * 4, done=0.69))
+    decides(is_planned(0.61), is_planned(0.59))
+    decides(is_planned(0.9, 4), is_planned(0.9, 3))
+    decides(is_planned(0.9, nearness=0.61), is_planned(0.9, nearness=0.59))
+    decides(is_planned(0.9, done=0.71), is_planned(0.9, done=0.69))
 
 
 def pin_what_comes_near() -> None:
