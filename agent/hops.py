@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from palimpsest.retrieval.types import Passage
 
 from .hypotheses import Edge, Relation
-from .numbers import NOTHING, Numbers, log_odds
+from .numbers import NOTHING, Numbers, log_odds, probability
 from .state import ResearchState, SubQuestion, Together, Tools
 from .watching import at
 
 SHOWN = 12  # passages on one canvas: what the first search found and what the names in it led to
 READ = 6  # readings of it that are kept
+TOGETHER = "together, round "  # after the question's id the source of what was read so
 
 
 def takes_several(tools: Tools, text: str) -> bool:
@@ -45,5 +46,14 @@ def weighed(state: ResearchState, numbers: Numbers, question: SubQuestion, found
     return state.model_copy(update={"graph": state.graph.link(*edges)})
 
 
+def chance(state: ResearchState, numbers: Numbers, question: str, belief: float) -> float:
+    """The probability that an answer is right that was believed so when it was written, in log-odds.
+
+    Readings of several hops on one canvas agree with each other more often than with the truth: their belief is turned.
+    """
+    together = any(e.source.startswith(f"{question} {TOGETHER}") for e in state.graph.edges)
+    return probability(numbers.hop_slope * belief + numbers.hop_offset if together else belief)
+
+
 def _name(question: SubQuestion) -> str:
-    return f"{question.id} together, round "
+    return f"{question.id} {TOGETHER}"

@@ -39,6 +39,10 @@ class Numbers(Frozen):
     hops: float = (
         0.0  # for each unit, above NOTHING, of the log-odds of what is read with all hops on one canvas; 0 never asks
     )
+    hop_slope: float = (
+        1.0  # turns the belief, in log-odds, in an answer read so into those of being right; decides nothing
+    )
+    hop_offset: float = 0.0  # added to that
     chain: float = 0.0  # gained, once, by an answer of a source that the passage of the most believed answer names
     margin: float = 0.0  # by which another answer must be believed more before a written one gives way
     established: float = 0.5  # the least probability with which an answer is written
@@ -67,5 +71,11 @@ def log_odds(probability: float) -> float:
 NOTHING = log_odds(0.0)  # the least that is ever said of an answer
 
 
-def probability(odds: float) -> float:
-    return 1 / (1 + math.exp(-odds))
+def odds(share: float) -> float:
+    """The log-odds of a share, held within those of one in a thousand: what `probability` made of a belief is turned back."""
+    inside = min(max(share, 0.001), 0.999)
+    return math.log(inside / (1 - inside))
+
+
+def probability(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds))

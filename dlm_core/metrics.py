@@ -52,6 +52,13 @@ def calibration(probabilities: Sequence[float], right: Sequence[float], bins: in
     return {"ece": error, "auroc": auroc(probabilities, right)}
 
 
+def risk(probabilities: Sequence[float], right: Sequence[float], coverage: float) -> float:
+    """In percent: how many are wrong of the surest ones, `coverage` of all."""
+    surest = sorted(zip(probabilities, right, strict=True), key=lambda pair: -pair[0])
+    kept = surest[: max(round(coverage * len(surest)), 1)]
+    return percent(1 - y for _, y in kept)
+
+
 def auroc(scores: Sequence[float], right: Sequence[float]) -> float:
     """The chance that a right one scores above a wrong one (ties count half), by ranks."""
     order = sorted(range(len(scores)), key=lambda i: scores[i])

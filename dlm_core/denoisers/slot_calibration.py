@@ -34,15 +34,20 @@ class KindCalibration:
         return cooled - cooled.flatten().logsumexp(0)
 
     def chosen(self, logits: Tensor) -> Tensor:
-        """Log-probabilities [A] of the answers of a CHOICE, from their logits [A]."""
-        moved = logits + F.one_hot(torch.tensor(len(logits) - 1), len(logits)) * self.offset
-        return (moved / self.temperature).log_softmax(-1)
+        """Log-probabilities [..., A] of the answers of a CHOICE, from their logits [..., A]."""
+        return (self.moved(logits) / self.temperature).log_softmax(-1)
+
+    def moved(self, logits: Tensor) -> Tensor:
+        """The logits [..., A] of a CHOICE with the offset of its last answer."""
+        answers = logits.shape[-1]
+        return logits + F.one_hot(torch.tensor(answers - 1), answers) * self.offset
 
     def answered(self, gate: Tensor) -> Tensor:
         """Log-odds that there is an answer to copy, from the gate's."""
         return self.slope * gate + self.offset
 
 
+TEMPERATURES = tuple(0.5 + 0.05 * n for n in range(51))
 LEAST = 1e-4  # a probability nearer to 0 or 1 is taken for it
 PLAIN = KindCalibration()  # of a kind that nothing was measured of
 
@@ -118,7 +123,7 @@ def best_temperature(logits: list[Tensor], right: list[list[int]]) -> float:
         ]
         return -float(torch.stack(right_logs).mean())
 
-    return min((0.5 + 0.05 * n for n in range(51)), key=cost)
+    return min(TEMPERATURES, key=cost)
 
 
 def platt(log_odds: Tensor, right: Tensor, iterations: int = 100) -> tuple[float, float]:

@@ -1,11 +1,12 @@
 """What a verdict rests on, and how far it can be believed on a kind of source that no fit saw.
 
-    python -m palimpsest.dlm_core.evaluation.judging --apart FOLDER [--data EVAL] [--weights FOLDER] [--count 150] [--write]
+    python -m palimpsest.dlm_core.evaluation.judging --apart FOLDER [--data EVAL] [--weights FOLDER] [--count 150] [--write [--adopt]]
 
 Over titles that no training saw: pairs whose shared words say the opposite of the verdict; claims beside their evidence with and
-without one name or figure that stands in both; and the verdicts of each source, believed as a fit to all *other* sources says. With
---data the evaluation sets are measured by the fit to all sources, and fit nothing. --write puts figures, and that fit where it is
-believed better on the sources left out, into the calibration of the weights.
+without one name or figure that stands in both; and the verdicts of each source, believed as a fit to all *other* sources says: cases,
+accuracy, ECE as it stands and by that fit, the ECE that a faultless belief would have over so many, AUROC, and what is wrong among the
+surest. With --data the evaluation sets are measured by the fit to all sources, and fit nothing. --write puts figures and a square of
+the picture beside the weights; --adopt that fit too, for whoever means the agent to decide by it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
 from typing import NamedTuple
 
 import torch
@@ -24,17 +24,22 @@ from ..denoisers import embedded_weights
 from ..denoisers.embedded import Denoiser
 from ..denoisers.slot_calibration import KindCalibration
 from ..kinds import NOT_ENOUGH, SUPPORTS, VERDICT_SLOT
-from ..metrics import percent
+from ..metrics import percent, risk
 from ..training.calibrate_plan import curve_of, fit_choice, measures, read_choices
 from ..training.corpus import find_all
 from ..training.examples import Example, Row, read_rows
 from ..training.judgement import THREE, _erased, _supported, verdict
 from ..training.material import Material, content_words, names_in
+from ..training.reliability import Curve, put
 from .by_drawer import examples_of
+from .fit_rightness import floor
 from .measure_slots import write
 from .verdicts import LABELS
 
 SOURCES = ("entailment", "table", "fever", "feverous", "attribution", "trial", "proof", "argument")
+LEFT_OUT = "verdict, source left out"
+SHOWN = ("cases", "accuracy", "as_it_stands", "ece", "floor", "auroc", "risk_50")
+COVERAGES = (0.25, 0.5, 0.75, 1.0)  # shares of what is surest
 THIRD = 1 / 3
 
 
@@ -107,8 +112,12 @@ def rests_on(denoiser: Denoiser, material: Material, count: int, seed: int) -> d
 # Belief in a kind of source that no fit saw
 
 
+def believed(fit: KindCalibration, found: Read) -> Curve:
+    return curve_of(fit, found.logits, found.golds, "v")
+
+
 def ece(fit: KindCalibration, found: Read) -> float:
-    return measures(curve_of(fit, found.logits, found.golds, "v"))["v_ece"]
+    return measures(believed(fit, found))["v_ece"]
 
 
 def fit_to(found: Sequence[Read]) -> KindCalibration:
@@ -119,6 +128,31 @@ def fit_to(found: Sequence[Read]) -> KindCalibration:
 def left_out(by_source: Mapping[str, Read]) -> dict[str, KindCalibration]:
     """For each source the fit to all others."""
     return {name: fit_to([one for other, one in by_source.items() if other != name]) for name in by_source}
+
+
+def together(fits: Mapping[str, KindCalibration], by_source: Mapping[str, Read]) -> Curve:
+    """All verdicts, each believed by the fit that belongs to its source."""
+    curves = [believed(fits[name], one) for name, one in by_source.items()]
+    return Curve(LEFT_OUT, [p for c in curves for p in c.believed], [r for c in curves for r in c.right])
+
+
+def figures(now: KindCalibration, by_source: Mapping[str, Read]) -> dict[str, float]:
+    """Of each source left out and of all together: `ece` by the other sources, `as_it_stands` by the calibration that stands."""
+    fits, found = left_out(by_source), dict[str, float]()
+    for name, one in by_source.items():
+        curve = believed(fits[name], one)
+        said = {what.removeprefix("v_"): value for what, value in measures(curve).items()}
+        said |= {
+            "as_it_stands": ece(now, one),
+            "floor": floor(curve.believed),
+            "risk_50": risk(curve.believed, curve.right, 0.5),
+        }
+        found |= {f"verdict_out_{name}_{what}": value for what, value in said.items()}
+    pooled, standing = together(fits, by_source), together(dict.fromkeys(by_source, now), by_source)
+    said = {what.removeprefix(f"{LEFT_OUT}_"): value for what, value in measures(pooled).items()}
+    said |= {"as_it_stands": measures(standing)[f"{LEFT_OUT}_ece"], "floor": floor(pooled.believed)}
+    said |= {f"risk_{share:.0%}".rstrip("%"): risk(pooled.believed, pooled.right, share) for share in COVERAGES}
+    return {**found, **{f"verdict_out_all_{what}": value for what, value in said.items()}}
 
 
 def evaluation_sets(data: Path, count: int, seed: int) -> dict[str, list[Example]]:
@@ -157,21 +191,20 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=150, help="cases of each source and each set")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="put what was found into the calibration of the weights")
+    parser.add_argument("--adopt", action="store_true", help="with --write: the fit to all sources decides from now on")
     args = parser.parse_args()
     denoiser, material = embedded_weights.load(args.weights), Material.load(args.apart)
     measured = rests_on(denoiser, material, args.count, args.seed)
     for name, value in measured.items():
         print(f"{name:28}{value:8.1f}")
     by_source = {name: read(denoiser, examples_of(name, material, args.count, args.seed)) for name in SOURCES}
-    now, fits = denoiser.calibration.choice(VERDICT_SLOT.allowed), left_out(by_source)
-    rows = {name: (ece(now, one), ece(fits[name], one)) for name, one in by_source.items()}
-    for name, (before, after) in rows.items():
-        fit = fits[name]
-        print(f"{name:16}{len(by_source[name].golds):5} right {by_source[name].accuracy():5.1f} %, ECE {before:.3f} as it stands, "
-              f"{after:.3f} by the other sources (temperature {fit.temperature:.2f}, offset {fit.offset:+.2f})")  # fmt: skip
+    now = denoiser.calibration.choice(VERDICT_SLOT.allowed)
+    measured |= figures(now, by_source)
+    for name in (*by_source, "all"):
+        said = {w: measured.get(f"verdict_out_{name}_{w}", float("nan")) for w in SHOWN}
+        print(f"{name:14}" + "  ".join(f"{w} {value:.3f}" for w, value in said.items()))
     every = fit_to(list(by_source.values()))
-    before, after = (mean(pair[n] for pair in rows.values()) for n in (0, 1))
-    print(f"mean ECE {before:.3f} as it stands, {after:.3f} left out; to all: {every}")
+    print({name: round(value, 1) for name, value in measured.items() if name.startswith("verdict_out_all_risk")}, every)
     for name, examples in evaluation_sets(args.data, args.count, args.seed).items() if args.data else ():
         one = read(denoiser, examples)
         print(
@@ -179,13 +212,9 @@ def main() -> None:
         )
     if args.write:
         old = denoiser.calibration
-        measured |= {
-            "verdict_left_out_ece_before": before,
-            "verdict_left_out_ece": after,
-            "verdict_left_out_cases": sum(len(r.golds) for r in by_source.values()),
-        }
-        answers = {**old.answers, SUPPORTS: every} if after < before else old.answers
+        answers = {**old.answers, SUPPORTS: every} if args.adopt else old.answers
         write(replace(old, answers=answers, measured={**old.measured, **measured}), args.weights)
+        put(args.weights, [together(left_out(by_source), by_source)])
 
 
 if __name__ == "__main__":

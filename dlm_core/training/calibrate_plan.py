@@ -18,11 +18,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from ..decoding.sampler import in_batches
 from ..denoisers import embedded_weights
 from ..denoisers.embedded import Denoiser
-from ..denoisers.slot_calibration import PLAIN, Calibration, KindCalibration, best_temperature
+from ..denoisers.slot_calibration import PLAIN, TEMPERATURES, Calibration, KindCalibration
 from ..kinds import KIND_SLOT, RELEVANCE_SLOT, SCOPE_SLOT, VERDICT_SLOT, SlotSpec
 from ..metrics import auroc, calibration
 from ..models.embedded import EmbeddedModel
@@ -32,7 +33,7 @@ from .examples import Example
 from .masking import masked, realise
 from .material import Material
 from .plan import DRAWERS
-from .reliability import Curve, drawn_as_svg, written
+from .reliability import Curve, put
 
 ASKED: dict[str, tuple[SlotSpec, tuple[str, ...]]] = {  # what is asked, its slot, and drawers that ask it
     "verdict": (
@@ -80,16 +81,12 @@ def read_choices(denoiser: Denoiser, examples: Sequence[Example]) -> tuple[list[
 
 def fit_choice(logits: Sequence[Tensor], golds: Sequence[int]) -> KindCalibration:
     """The temperature, and the offset of the last answer, that give the right answers the least mean loss."""
-    fits = [KindCalibration(offset=offset) for offset in OFFSETS]
-
-    def cooled(fit: KindCalibration) -> KindCalibration:
-        moved = [fit.chosen(row) for row in logits]
-        return replace(fit, temperature=best_temperature(moved, [[g] for g in golds]))
+    rows, right = torch.stack(list(logits)), torch.tensor(golds)
 
     def cost(fit: KindCalibration) -> float:
-        return -sum(float(fit.chosen(row)[g]) for row, g in zip(logits, golds, strict=True))
+        return float(cross_entropy(fit.moved(rows) / fit.temperature, right))
 
-    return min(map(cooled, fits), key=cost)
+    return min((KindCalibration(t, offset=offset) for offset in OFFSETS for t in TEMPERATURES), key=cost)
 
 
 def curve_of(fit: KindCalibration, logits: Sequence[Tensor], golds: Sequence[int], name: str) -> Curve:
@@ -158,8 +155,7 @@ def calibrate(weights: Path, data: Path, apart: Path, out: Path, count: int, exa
         name: config[name] for name in ("base", "licence", "training", "data") if name in config
     }
     embedded_weights.save(whole, weights / "tokenizer.json", out, facts, found)
-    (out / "reliability.svg").write_text(drawn_as_svg(curves))
-    (out / "reliability.json").write_text(written(curves))
+    put(out, curves)
     return found
 
 

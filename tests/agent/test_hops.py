@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from palimpsest.agent import hops
+from palimpsest.agent.numbers import Numbers, probability
 from palimpsest.agent.state import Budget, Candidate, ResearchState, Together
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.retrieval.types import Passage
@@ -126,3 +128,10 @@ def test_the_model_reads_all_passages_on_one_canvas_and_gives_places_of_their_te
     assert 0 <= found.none < 1
     assert writer.hops("Who designed the barge that won the race on the lake where Livia was born?") > 0.5
     assert writer.hops("who won the orta race") < 0.5
+
+
+def test_the_chance_of_an_answer_read_with_all_hops_together_is_turned_and_no_other() -> None:
+    numbers = Numbers(hop_slope=0.5, hop_offset=-1.0)
+    hopped, plain = answered(Hopping(0.9, "Pietro Canale")), answered(Hopping(0.4, "Pietro Canale"))
+    assert hops.chance(hopped, numbers, "q1", 2.0) == pytest.approx(0.5)
+    assert hops.chance(plain, numbers, "q1", 2.0) == pytest.approx(probability(2.0))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from palimpsest.agent.numbers import Numbers, probability
+from palimpsest.agent.numbers import Numbers, odds, probability
 from palimpsest.agent.state import Budget
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.dlm_core.metrics import calibration
@@ -51,12 +50,8 @@ class Given(NamedTuple):
 def stretched(numbers: Numbers, slope: float, offset: float) -> Numbers:
     """The same decisions, with every belief b turned into slope * b + offset."""
     changed = {name: round(getattr(numbers, name) * slope, 4) for name in IN_LOG_ODDS}
-    changed |= {name: round(probability(slope * _odds(getattr(numbers, name)) + offset), 4) for name in ON_BELIEF}
+    changed |= {name: round(probability(slope * odds(getattr(numbers, name)) + offset), 4) for name in ON_BELIEF}
     return numbers.model_copy(update={**changed, "prior": round(numbers.prior * slope + offset, 4)})
-
-
-def _odds(share: float) -> float:
-    return math.log(share / (1 - share))
 
 
 def fit(given: Sequence[Given]) -> tuple[float, float]:
@@ -75,7 +70,7 @@ def fit(given: Sequence[Given]) -> tuple[float, float]:
 
 
 def given_of(rows: Sequence[Row]) -> list[Given]:
-    return [Given(_odds(min(max(r.confidence, 0.001), 0.999)), r.exact > 0) for r in rows if r.confidence is not None]
+    return [Given(odds(r.confidence), r.exact > 0) for r in rows if r.confidence is not None]
 
 
 def ece(given: Sequence[Given], slope: float = 1.0, offset: float = 0.0) -> float:

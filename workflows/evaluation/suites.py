@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from palimpsest.agent import hops
 from palimpsest.agent.draft import Kind, Span
 from palimpsest.agent.loop import run
-from palimpsest.agent.numbers import UNCALIBRATED, Numbers
+from palimpsest.agent.numbers import UNCALIBRATED, Numbers, odds
 from palimpsest.agent.state import (
     Budget,
     Candidate,
@@ -151,7 +152,7 @@ def answer(
     """Run the plain loop on a question and compare its report with the gold answers."""
     counted, start = Counted(writer), time.monotonic()
     state = last(run(ResearchState(question=question.text, budget=budget), Tools(counted, search, numbers)))
-    return score(question, state, counted.canvases, time.monotonic() - start)
+    return score(question, state, numbers, counted.canvases, time.monotonic() - start)
 
 
 def last(steps: Generator[Event, None, ResearchState]) -> ResearchState:
@@ -164,7 +165,7 @@ def last(steps: Generator[Event, None, ResearchState]) -> ResearchState:
             return state
 
 
-def score(question: Question, state: ResearchState, canvases: int, seconds: float) -> Row:
+def score(question: Question, state: ResearchState, numbers: Numbers, canvases: int, seconds: float) -> Row:
     """The figures of a finished report."""
     span = _answer_span(state)
     text = span.text if span else ""
@@ -174,7 +175,7 @@ def score(question: Question, state: ResearchState, canvases: int, seconds: floa
         question=question.text,
         gold_answers=question.answers,
         answer=text,
-        confidence=span.confidence if span else None,
+        confidence=_chance(state, numbers, span) if span else None,
         exact=exact(text, question.answers) if span else 0.0,
         f1=f1(text, question.answers) if span else 0.0,
         cites_gold=span is not None and state.passage(span.support[0].passage).source.id in question.gold,
@@ -190,6 +191,12 @@ def _answer_span(state: ResearchState) -> Span | None:
     """The answer of the last sub-question that has one: in a question of several hops it is the one asked for."""
     spans = [state.draft.span(f"{q.id}.answer") for q in state.questions]
     return next((s for s in reversed(spans) if s.status == "filled"), None)
+
+
+def _chance(state: ResearchState, numbers: Numbers, span: Span) -> float | None:
+    """How far a written answer can be believed to be right; none where a person wrote it."""
+    asked = span.id.removesuffix(".answer")
+    return None if span.confidence is None else hops.chance(state, numbers, asked, odds(span.confidence))
 
 
 def _share(wanted: Sequence[str], found: Iterable[str]) -> float:

@@ -13,7 +13,7 @@ from palimpsest.dlm_core.denoisers import embedded_weights
 from palimpsest.dlm_core.evaluation.correction import untouched, written
 from palimpsest.dlm_core.evaluation.evaluate_embedded import TESTS, main, step_times
 from palimpsest.dlm_core.evaluation.verdicts import claim_only, shared_words, silent_pairs
-from palimpsest.dlm_core.metrics import auroc, calibration, difference, exact, f1, normalise, sari
+from palimpsest.dlm_core.metrics import auroc, calibration, difference, exact, f1, normalise, risk, sari
 
 
 def test_squad_scores() -> None:
@@ -191,3 +191,9 @@ def test_step_times_are_of_every_size() -> None:
     times = step_times(embedded_weights.load(), (64, 128), 1)
     assert set(times) == {"64_tokens", "64_tokens_kept", "128_tokens", "128_tokens_kept", "threads"}
     assert min(times.values()) > 0
+
+
+def test_the_risk_is_what_is_wrong_among_the_surest() -> None:
+    said, right = [0.9, 0.1, 0.8, 0.4], [1.0, 0.0, 0.0, 1.0]
+    assert [risk(said, right, share) for share in (0.25, 0.5, 1.0)] == [0.0, 50.0, 50.0]
+    assert risk(said, right, 0.01) == 0.0  # one at least

@@ -7,6 +7,7 @@ import random
 import pytest
 import torch
 
+from palimpsest.dlm_core.denoisers.slot_calibration import KindCalibration
 from palimpsest.dlm_core.evaluation import judging
 from palimpsest.dlm_core.evaluation.judging import Read
 from palimpsest.dlm_core.kinds import NOT_ENOUGH, SUPPORTS
@@ -28,6 +29,17 @@ def test_each_source_is_believed_as_the_others_are_and_not_by_itself() -> None:
     assert fits["modest"] == judging.fit_to([bold, bold])
     assert fits["modest"].temperature > 1 > judging.fit_to([modest]).temperature
     assert judging.ece(judging.fit_to([bold]), bold) < 0.1 < judging.ece(judging.fit_to([modest]), bold)
+
+
+def test_of_every_source_left_out_and_of_all_it_is_said_how_far_they_can_be_believed() -> None:
+    found = judging.figures(
+        KindCalibration(), {"modest": said(9, 1, 0.5), "bold": said(6, 4, 0.9), "too": said(6, 4, 0.9)}
+    )
+    assert {found[f"verdict_out_{name}_cases"] for name in ("modest", "bold", "too")} == {10}
+    assert found["verdict_out_all_cases"] == 30
+    assert found["verdict_out_all_risk_100"] == pytest.approx(30)  # 9 of 30 are wrong
+    assert found["verdict_out_bold_as_it_stands"] == pytest.approx(0.3)
+    assert found["verdict_out_modest_floor"] > 0
 
 
 def test_pairs_against_the_overlap_share_little_where_supported_and_much_where_not(material: Material) -> None:

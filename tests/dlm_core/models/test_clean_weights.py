@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import lzma
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,15 @@ from palimpsest.dlm_core.training.minilm import package_folder
 DATA = os.environ.get(
     "PALIMPSEST_DATA"
 )  # a folder with train/, eval/ and open/: the files are public and not in this repository
+TRAINED = os.environ.get("PALIMPSEST_TRAINED")  # the folder of gathered lines that the shipped weights were trained on
+TABLE_ROW = re.compile(r"^\| (\w+) \| (\d+) \| (\d+) \| \d+ \| (.+) \|$", re.MULTILINE)  # name, rows, dropped, licence
+
+
+def files_trained_on() -> dict[str, dict[str, object]]:
+    data = embedded_weights.check()["data"]
+    assert isinstance(data, dict)
+    files: dict[str, dict[str, object]] = data["files"]
+    return files
 
 
 def test_the_weights_were_trained_from_minilm_and_not_from_weights_of_before() -> None:
@@ -39,6 +50,13 @@ def test_every_source_is_named_with_a_hash_of_what_was_read_and_what_was_kept_ou
     assert set(data["files"]) == set(SOURCES)
     assert all(len(f["sha256"]) == 64 and f["rows"] > 0 for f in data["files"].values())
     assert data["never"]["texts"] > 100_000
+
+
+def test_the_card_says_rows_dropped_ones_and_licence_of_every_file_as_they_were_counted() -> None:
+    text = (embedded_weights.BUNDLED / "MODEL_CARD.md").read_text(encoding="utf-8")
+    said = {name: (int(rows), int(dropped), licence) for name, rows, dropped, licence in TABLE_ROW.findall(text)}
+    counted = files_trained_on()
+    assert said == {n: (counted[n]["rows"], counted[n]["dropped"], SOURCES[n].licence) for n in SOURCES}
 
 
 def test_no_evaluation_text_passes_the_gate_that_the_hashes_were_made_behind(tmp_path: Path) -> None:
@@ -64,6 +82,7 @@ def test_no_evaluation_text_passes_the_gate_that_the_hashes_were_made_behind(tmp
     assert found[1]["files"]["fever_pairs"]["dropped"] == 1
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(DATA is None, reason="PALIMPSEST_DATA names no folder with train/, eval/ and open/")
 def test_what_is_gathered_today_holds_no_evaluation_text(tmp_path: Path) -> None:
     """Takes minutes: gathers anew with the evaluation texts that the weights name, and looks for every text once more."""
@@ -76,3 +95,17 @@ def test_what_is_gathered_today_holds_no_evaluation_text(tmp_path: Path) -> None
     assert seal(held) == shipped["never"]
     for name in SOURCES:
         assert not any(held(text) for row in read_named(tmp_path, name) for text in texts_of(row)), name
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(None in (DATA, TRAINED), reason="PALIMPSEST_TRAINED and PALIMPSEST_DATA name no folders")
+def test_the_very_lines_that_were_trained_on_are_those_of_the_hashes_and_hold_no_evaluation_text() -> None:
+    """Takes minutes."""
+    held = Held(
+        frozenset().union(*(Held.of(Path(str(DATA)) / part, sentences=True).hashes for part in ("eval", "open")))
+    )
+    for name, file in files_trained_on().items():
+        with lzma.open(Path(str(TRAINED)) / f"{name}.jsonl.xz") as read:
+            lines = read.readlines()
+        assert (len(lines), hashlib.sha256(b"".join(lines)).hexdigest()) == (file["rows"], file["sha256"]), name
+        assert not any(held(text) for line in lines for text in texts_of(json.loads(line))), name

@@ -14,7 +14,7 @@ from palimpsest.dlm_core.denoisers.slot_calibration import Calibration, KindCali
 from palimpsest.dlm_core.kinds import RELEVANCE_SLOT, VERDICT_SLOT, MaskKind
 from palimpsest.dlm_core.training import calibrate_plan
 from palimpsest.dlm_core.training.material import Material
-from palimpsest.dlm_core.training.reliability import Curve, drawn_as_svg, written
+from palimpsest.dlm_core.training.reliability import PICTURE, POINTS, Curve, put
 
 from ..world import sheet, small_denoiser
 
@@ -61,11 +61,14 @@ def test_the_head_learns_from_no_more_passages_than_a_canvas_holds(material: Mat
     assert {e.task for e in found} >= {"repair"}
 
 
-def test_the_picture_has_a_square_and_its_points_for_each_curve() -> None:
-    curves = [Curve("verdict", [0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1]), Curve("kind", [0.5] * 3, [1, 0, 1])]
-    assert curves[0].points(2) == [(pytest.approx(0.15), 0.0, 2), (pytest.approx(0.85), 1.0, 2)]
-    assert json.loads(written(curves))["verdict"] == [[p, r, 1] for p, r in ((0.1, 0), (0.2, 0), (0.8, 1), (0.9, 1))]
-    picture = ElementTree.fromstring(drawn_as_svg(curves))
+def test_the_picture_has_a_square_and_its_points_for_each_curve_and_keeps_those_of_before(tmp_path: Path) -> None:
+    verdict, kind = Curve("verdict", [0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1]), Curve("kind", [0.5] * 3, [1, 0, 1])
+    assert verdict.points(2) == [(pytest.approx(0.15), 0.0, 2), (pytest.approx(0.85), 1.0, 2)]
+    put(tmp_path, [verdict, Curve("kind", [0.9], [1])])
+    put(tmp_path, [kind])
+    points = json.loads((tmp_path / POINTS).read_text())
+    assert points["verdict"] == [[p, r, 1] for p, r in ((0.1, 0), (0.2, 0), (0.8, 1), (0.9, 1))]
+    picture = ElementTree.fromstring((tmp_path / PICTURE).read_text())
     named = "{http://www.w3.org/2000/svg}"
     assert len(picture.findall(f"{named}polyline")) == 2
     assert [t.text for t in picture.findall(f"{named}text") if "cases" in str(t.text)] == [
