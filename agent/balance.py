@@ -11,6 +11,7 @@ from . import blocks, forms, polar
 from .draft import Block
 from .drafting import revised
 from .polar import Judged
+from .questions import claimed
 from .selection import Chosen, Sentence, overlapping, place_of, standing
 from .state import ResearchState, Revision, Side, Steps, SubQuestion, Tools
 from .watching import at
@@ -20,7 +21,7 @@ EACH_WAY = 2  # quotations of one claim and side that stand ahead: the surest
 
 def decisive(tools: Tools, question: SubQuestion, passages: Sequence[Passage]) -> list[Judged]:
     """The sentences of `passages` that decide the question; none where it is not to be answered by yes or no."""
-    if question.form != "balance":
+    if not claimed(question.text):
         return []
     writer = at(tools, "verdict", [["verdict.text"]], "verdict")
     return polar.judged(writer, tools.numbers, question.text, passages)
@@ -49,12 +50,13 @@ def verdict(tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found
     """How what is quoted answers the question, in words; "" where it does not."""
     assert tools.reader is not None, "only a reader chooses"
     quoted = [j for j in found if any(polar.sides([j], [place_of(c) for c in chosen]))]
-    return polar.answer(question.text, quoted) or forms.verdict(tools.reader.sides(chosen), chosen)
+    said = polar.answer(question.text, quoted)
+    return said or (forms.verdict(tools.reader.sides(chosen), chosen) if question.form == "balance" else "")
 
 
 def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion, written: Sequence[Block]) -> Steps:
     """The verdict of a balance follows what is quoted now: by the blocks that are `written` in the report."""
-    if question.form != "balance" or tools.reader is None:
+    if tools.reader is None or not (question.form == "balance" or claimed(question.text)):
         return state
     cited = [c.support[0] for b in written if (c := b.span("citation"))]
     held = [Chosen((Sentence(state.passage(s.passage), s.start, s.end, 1),), 0.0) for s in cited]

@@ -59,7 +59,7 @@ _ADDS_NOTHING = frozenset(  # common words that narrow nothing down when a table
     person persons one ones thing things year years please according report reported shown part kind type been exist exists exactly
     currently now ever do does done say says said take takes""".split()
 )
-_RELATIONS: dict[str, Relation] = {
+RELATIONS: dict[str, Relation] = {
     "more than": "above", "over": "above", "above": "above", "greater than": "above", "higher than": "above", "larger than": "above",
     "longer than": "above", "older than": "above", "after": "above", "exceeding": "above", "exceeds": "above", "exceed": "above",
     "less than": "below", "under": "below", "below": "below", "fewer than": "below", "lower than": "below", "smaller than": "below",
@@ -366,8 +366,8 @@ def _relation(tokens: Sequence[Token], number: int) -> tuple[Relation | None, se
     before = [t.text.lower() for t in tokens[max(0, number - 3) : number]]
     for length in (3, 2, 1):
         phrase = " ".join(before[-length:]) if len(before) >= length else ""
-        if phrase in _RELATIONS:
-            relation, ahead = _RELATIONS[phrase], before[-length - 1 : -length]
+        if phrase in RELATIONS:
+            relation, ahead = RELATIONS[phrase], before[-length - 1 : -length]
             if ahead and ahead[0] in ("no", "not"):
                 turned: dict[Relation, Relation] = {"above": "to", "below": "from"}
                 return turned.get(relation, relation), set(range(number - length - 1, number))

@@ -1,7 +1,8 @@
 """Questions to be answered by yes or no: such a question is a claim, and sentences that speak of it say it or contradict it.
 
 Only a sentence that names all that the question names and holds enough of its words is judged, by the model's verdict slot; the number
-from which it decides is the model's own (`Numbers.says`). "Are X and Y both mills?" is a claim of each, and holds where both hold.
+from which it decides is the model's own (`Numbers.says`). What is asked with a bound ("more than 1,000") is judged with each figure of
+a sentence in the bound's place, and arithmetic decides. "Are X and Y both mills?" is a claim of each, and holds where both hold.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from typing import NamedTuple
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.copies import clusters
+from palimpsest.retrieval.lexical import tokens
 from palimpsest.retrieval.types import Passage
 
 from .asking import coordinations
+from .computing import Relation
 from .denials import denials
 from .evidence_text import content, sentences_of
+from .figures import Figure, figures
+from .lookups import RELATIONS
 from .numbers import Numbers
 from .premises import share
 from .questions import claimed
@@ -24,6 +29,7 @@ from .standing import counted
 from .state import Side, Writer
 
 EACH = "both"
+BEHIND = 2  # words behind a figure among which the thing counted stands
 _OF_ONE = {"are": "is", "were": "was", "do": "does", "have": "has"}
 
 
@@ -54,9 +60,75 @@ def judged(writer: Writer, numbers: Numbers, question: str, passages: Sequence[P
     found: list[Judged] = []
     for number, claim in enumerate(claims(question) if numbers.says else []):
         spoken = [s for p in passages for s in _sentences(p) if _is_about(claim, s, numbers)]
-        found += _of_one(writer, numbers, number, claim, spoken)
+        if limit := bound(claim):
+            found += _bounded(writer, numbers, number, claim, limit, spoken)
+        else:
+            found += _of_one(writer, numbers, number, claim, spoken)
     decided = [j for j in found if j.side]
     return sorted(decided or found, key=lambda j: -j.probability)
+
+
+class Bound(NamedTuple):
+    """claim[start:end] bounds a figure: "more than 1,000" is `above` the figure 1,000."""
+
+    relation: Relation
+    limit: Figure
+    start: int
+    end: int
+
+    def holds(self, figure: Figure) -> bool:
+        """Whether the whole of a figure, which may be a range, lies within the bound."""
+        low, high, limit = figure.low, figure.high, self.limit
+        return {
+            "above": low > limit.high,
+            "below": high < limit.low,
+            "from": low >= limit.low,
+            "to": high <= limit.high,
+        }[self.relation]
+
+
+def bound(claim: str) -> Bound | None:
+    """The one figure of a claim that words ahead of it make a bound; None where there is none, or several."""
+    found: list[Bound] = []
+    for figure in figures(claim):
+        ahead = claim[: figure.start].casefold().split()
+        for length in (3, 2, 1):
+            phrase = " ".join(ahead[-length:])
+            if len(ahead) > length and phrase in RELATIONS and RELATIONS[phrase] != "is" and phrase != "from":
+                start = claim.casefold().rindex(ahead[-length], 0, figure.start)
+                found.append(Bound(RELATIONS[phrase], figure, start, figure.end))
+                break
+    return found[0] if len(found) == 1 else None
+
+
+def _bounded(
+    writer: Writer, numbers: Numbers, number: int, claim: str, limit: Bound, spoken: Sequence[Sentence]
+) -> list[Judged]:
+    """The model says whether a sentence gives one of its figures for what is bounded; whether that lies within is arithmetic."""
+    asked = [
+        (sentence, figure, f"{claim[: limit.start]}{figure.text}{claim[limit.end :]}")
+        for sentence in spoken
+        for figure in figures(sentence.text)
+        if _is_of_one_kind(claim, limit.limit, sentence.text, figure)
+    ]
+    verdicts = writer.verdicts([(c, f"{s.passage.source.title}. {s.text}") for s, _, c in asked]) if asked else []
+    best: dict[Where, Judged] = {}
+    for (sentence, figure, _), verdict in zip(asked, verdicts, strict=True):
+        side: Side = "for" if limit.holds(figure) else "against"
+        here = Judged(side if verdict.supports >= numbers.says else "", sentence, number, verdict.supports)
+        known = best.get(place_of(sentence))
+        if verdict.supports > verdict.refutes and (known is None or known.probability < here.probability):
+            best[place_of(sentence)] = here
+    return list(best.values())
+
+
+def _is_of_one_kind(claim: str, limit: Figure, text: str, figure: Figure) -> bool:
+    """Whether two figures can be compared: one unit or the same thing counted; a bare number, as a year, of as many digits."""
+    if limit.unit or figure.unit:
+        return (figure.unit, figure.dimension) == (limit.unit, limit.dimension)
+    if counted := tokens(claim[limit.end :])[:1]:
+        return counted[0] in tokens(text[figure.end :])[:BEHIND]
+    return figure.form == limit.form and len(figure.text) == len(limit.text)
 
 
 def _of_one(writer: Writer, numbers: Numbers, number: int, claim: str, spoken: Sequence[Sentence]) -> list[Judged]:
@@ -100,7 +172,9 @@ def answer(question: str, decisive: Sequence[Judged]) -> str:
     theirs = [j.sentence for j in decisive if j.side == "against"]
     said = [s for held in ours for s in held]
     if theirs and said:
-        return f"Disputed: {_who(said)} {_verb('say', said)} it, {_who(theirs)} {_verb('contradict', theirs)} it."
+        return (
+            f"Reads both ways: {_who(said)} {_verb('say', said)} it, {_who(theirs)} {_verb('contradict', theirs)} it."
+        )
     if theirs:
         return f"Reads as no: {_who(theirs)} {_verb('contradict', theirs)} it, and nothing that was read says it."
     if ours and all(ours):

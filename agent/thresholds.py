@@ -57,6 +57,7 @@ class Thresholds(Frozen):
     # Forms: sides of a balance, cells of a table, studies that report nothing
     sided: float = Field(ge=0, le=1)  # probability from which a sentence is taken to find an effect, or to find none
     stated: float = Field(ge=0, le=1)  # probability from which a sentence is taken to state a finding
+    study: float = Field(ge=0, le=1)  # probability from which a text is taken to be of a study
     planned: float = Field(
         ge=0, le=1
     )  # probability from which what was read of a source tells of a study that is planned

@@ -15,7 +15,7 @@ from .selection import Matrix, Sentence, Vectors
 from .wording import LinearText
 
 EFFECT, NO_EFFECT = "effect", "no effect"  # labels of the classifier that tells what a finding comes to
-PLANNED, DONE = "planned", "done"  # labels of the classifier that tells what a source says of a study
+PLANNED, DONE, OTHER = "planned", "done", "other"  # labels of the classifier that tells texts of studies
 DOCUMENTS, FUTURE, OPINION = "documents", "future", "opinion"  # labels of the classifier of what documents can answer
 
 CONTEXT = (
@@ -70,9 +70,7 @@ class ReportWeights(Frozen):
     effects: LinearText | None = None  # whether a finding states an effect or NO_EFFECT
     phrases: LinearText | None = None  # whether a stretch of words is a whole phrase or cut from one
     limits: LinearText | None = None  # whether a question asks for what DOCUMENTS hold, for the FUTURE or an OPINION
-    plans: LinearText | None = (
-        None  # whether what was read of a source tells of a study that is PLANNED or one that is DONE
-    )
+    studies: LinearText | None = None  # whether a text tells of a study, PLANNED or DONE, or is an OTHER
     measured: dict[str, float] = Field(default_factory=dict)
     origins: dict[str, str] = Field(default_factory=dict)  # of the numbers that no fit gave: who set them and why
 

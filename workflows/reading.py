@@ -111,12 +111,17 @@ class SelectingReader:
         ]
 
     def _is_study(self, passage: Passage) -> bool:
-        """Whether a passage tells what was meant or done beside what was found, as an abstract does."""
+        """Whether a passage tells of a study; of few sentences that is not said."""
         places = [passage.text[a - passage.start : b - passage.start] for a, b in passage.sentences]
-        return (
-            len(places) >= thresholds.SHIPPED.least_read
-            and float(self._states(places).min()) <= 1 - thresholds.SHIPPED.stated
-        )
+        return len(places) >= thresholds.SHIPPED.least_read and self._told(places)[0] >= thresholds.SHIPPED.study
+
+    def _told(self, texts: Sequence[str]) -> tuple[float, float]:
+        """The probabilities that texts of one source tell of a study, and of one that is planned; 0 where nothing was fitted."""
+        fitted = self._fitted.studies
+        if fitted is None:
+            return 0.0, 0.0
+        found = dict(zip(fitted.labels, map(float, fitted.probabilities([" ".join(texts)])[0]), strict=True))
+        return 1.0 - found[weighing.OTHER], found[weighing.PLANNED]
 
     def cells(
         self, question: str, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
@@ -171,18 +176,11 @@ class SelectingReader:
         plans = [
             rows
             for rows in held.values()
-            if len(rows) >= thresholds.SHIPPED.least_read and self._is_plan([r[1] for r in rows])
+            if len(rows) >= thresholds.SHIPPED.least_read
+            and self._told([r[1] for r in rows])[1] >= thresholds.SHIPPED.planned
         ]
         best = sorted(((max(r[0] for r in rows), rows[0][2]) for rows in plans), key=lambda b: -b[0])
         return [source for value, source in best if value >= thresholds.SHIPPED.near_plan]
-
-    def _is_plan(self, texts: Sequence[str]) -> bool:
-        """Whether the texts of a source are of a study, and of one that is planned."""
-        fitted, limits = self._fitted.plans, thresholds.SHIPPED
-        if fitted is None or float(self._part(texts, describing.METHOD).max()) < limits.stated:
-            return False
-        planned = fitted.probabilities([" ".join(texts)])[0, fitted.labels.index(weighing.PLANNED)]
-        return float(planned) >= limits.planned
 
     def _part(self, texts: Sequence[str], label: str) -> NDArray[np.float64]:
         found: NDArray[np.float64] = self._fitted.parts.probabilities(texts)[:, self._fitted.parts.labels.index(label)]

@@ -326,7 +326,7 @@ def pin_a_yes_or_no(n: Numbers) -> None:
     """Of the question's seven words a sentence must hold four, three are not enough; and the verdict must be sure."""
 
     def sides(supports: float, text: str) -> list[str]:
-        question = "Do barges carry salt beside grain over seven lakes?"
+        question = "Do barges carry salt, grain, wool, oak and slate?"
         return [j.side for j in polar.judged(Reader(0.0, supports), n, question, [passage(text)])]
 
     four = "The old barges carry salt and grain."

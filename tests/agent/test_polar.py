@@ -66,7 +66,7 @@ def test_the_answer_stands_first_with_the_sentence_that_decides() -> None:
 
 def test_a_contradiction_makes_no_and_both_make_a_dispute() -> None:
     assert "Reads as no: one source contradicts it, and nothing that was read says it." in report(run(STONE))
-    assert "Disputed: one source says it, one source contradicts it." in report(run(STONE, BRICK))
+    assert "Reads both ways: one source says it, one source contradicts it." in report(run(STONE, BRICK))
 
 
 def test_copies_of_one_text_are_one_source() -> None:
@@ -97,6 +97,45 @@ def test_of_both_each_must_be_said() -> None:
     says = {"is a mill": YES}
     assert "Reads as yes: one source says it of each" in report(run(*mills, question=question, says=says))
     assert "Reads as" not in report(run(mills[0], question=question, says=says))
+
+
+def test_a_bound_is_arithmetic_once_the_sentence_gives_the_figure() -> None:
+    limit = polar.bound("does the Selm viaduct carry more than 1,000 trains in 30 days.")
+    assert limit is not None
+    assert (limit.relation, limit.limit.low) == ("above", 1000)
+    assert polar.bound("is it of 1890.") is None
+    more = passage("The Selm viaduct carries 1,109 trains each month. Salt.", "Selm viaduct")
+    less = passage("The Selm viaduct carries 737 trains each month. Salt.", "Viaducts")
+    for asked, held, side in (
+        ("more than 1,000", more, "for"), ("more than 1,000", less, "against"), ("at most 737", less, "for"),
+        ("less than 737", less, "against"), ("over 1,109", more, "against"), ("at least 1,109", more, "for"),
+    ):  # fmt: skip
+        question = f"Does the Selm viaduct carry {asked} trains each month?"
+        found = polar.judged(Verdicts({"carries": YES}), NUMBERS, question, [held])
+        assert [j.side for j in found] == [side], question
+    found = polar.judged(
+        Verdicts({"carries": SILENT}), NUMBERS, "Does the Selm viaduct carry over 9 trains each month?", [more]
+    )
+    assert found == []
+
+
+def test_only_figures_of_one_kind_are_compared() -> None:
+    says = {"viaduct": YES}
+    for asked, said, sides in (
+        ("open before 1900", "The Selm viaduct of 1,109 bricks did open in 1884.", ["for"]),
+        ("open before 1900", "The Selm viaduct did open with 12 arches.", []),
+        ("carry over 300 trains", "The Selm viaduct did carry 400 tons.", []),
+        ("rise over 300 metres", "The Selm viaduct did rise 0.4 km.", ["for"]),
+        ("rise over 300 metres", "The Selm viaduct did rise for 400 years.", []),
+    ):
+        found = polar.judged(Verdicts(says), NUMBERS, f"Did the Selm viaduct {asked}?", [passage(said)])
+        assert [j.side for j in found] == sides, said
+
+
+def test_of_several_figures_the_one_that_the_model_reads_counts() -> None:
+    held = passage("The Selm mill, which opened in 1854, burned down in 1871.", "Selm mill")
+    found = polar.judged(ModelWriter("embedded"), NUMBERS, "Did the Selm mill open before 1860?", [held])
+    assert [j.side for j in found] == ["for"]
 
 
 def test_the_answer_follows_the_quotation_that_goes() -> None:

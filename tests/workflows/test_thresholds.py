@@ -239,25 +239,25 @@ def pin_a_side() -> None:
     decides(reading._side(0.86) == "against", reading._side(0.84) == "against")
     decides(reading._side(0.14) == "for", reading._side(0.16) == "for")
 
-    def sided(states: float, least: float, lines: int = 4) -> str:
-        found = hit(f"It was found states={states} none=0.99", *(f"Meant {n} states={least}" for n in range(lines - 1)))
-        return reader().sides([chosen(found, 0)])[0]
+    def sided(states: float, other: float, lines: int = 4) -> str:
+        found = hit(f"It was found states={states} none=0.99 other={other}", *(f"Meant {n}" for n in range(lines - 1)))
+        studies = Wording("other", weighing.OTHER, weighing.DONE, weighing.PLANNED)
+        return reader(studies=studies).sides([chosen(found, 0)])[0]
 
-    decides(sided(0.71, 0.0) == "against", sided(0.69, 0.0) == "against")
+    decides(sided(0.71, 0.1) == "against", sided(0.69, 0.1) == "against")
     decides(sided(0.9, 0.29) == "against", sided(0.9, 0.31) == "against")
-    decides(sided(0.9, 0.0, 4) == "against", sided(0.9, 0.0, 3) == "against")
+    decides(sided(0.9, 0.1, 4) == "against", sided(0.9, 0.1, 3) == "against")
 
 
 def pin_a_study_that_reports_nothing() -> None:
-    def is_planned(plan: float, lines: int = 4, nearness: float = 0.9, done: float = 0.9) -> bool:
-        found = [f"Line {n} of the plan={plan} near={nearness} done={done}" for n in range(lines)]
-        plans = Wording("plan", weighing.PLANNED, weighing.DONE)
-        return bool(reader(plans=plans).unreported(QUESTION, [hit(*found)]))
+    def is_planned(plan: float, lines: int = 4, nearness: float = 0.9) -> bool:
+        found = [f"Line {n} of the plan={plan} near={nearness}" for n in range(lines)]
+        studies = Wording("plan", weighing.PLANNED, weighing.DONE, weighing.OTHER)
+        return bool(reader(studies=studies).unreported(QUESTION, [hit(*found)]))
 
     decides(is_planned(0.61), is_planned(0.59))
     decides(is_planned(0.9, 4), is_planned(0.9, 3))
     decides(is_planned(0.9, nearness=0.61), is_planned(0.9, nearness=0.59))
-    decides(is_planned(0.9, done=0.71), is_planned(0.9, done=0.69))
 
 
 def pin_what_comes_near() -> None:
