@@ -19,7 +19,7 @@ from .asking import coordinations
 from .computing import Relation
 from .denials import denials
 from .evidence_text import content, sentences_of
-from .figures import Figure, figures
+from .figures import Figure, agree, date_places, figures
 from .lookups import RELATIONS
 from .numbers import Numbers
 from .premises import share
@@ -59,8 +59,10 @@ def judged(writer: Writer, numbers: Numbers, question: str, passages: Sequence[P
     """The sentences that decide, the surest first; where none does, those that speak of it. None without a fitted number."""
     found: list[Judged] = []
     for number, claim in enumerate(claims(question) if numbers.says else []):
-        spoken = [s for p in passages for s in _sentences(p) if _is_about(claim, s, numbers)]
-        if limit := bound(claim):
+        limit = bound(claim)
+        words = f"{claim[: limit.start]}{claim[limit.end :]}" if limit else claim
+        spoken = [s for p in passages for s in _sentences(p) if _is_about(words, s, numbers)]
+        if limit:
             found += _bounded(writer, numbers, number, claim, limit, spoken)
         else:
             found += _of_one(writer, numbers, number, claim, spoken)
@@ -134,12 +136,12 @@ def _is_of_one_kind(claim: str, limit: Figure, text: str, figure: Figure) -> boo
 def _of_one(writer: Writer, numbers: Numbers, number: int, claim: str, spoken: Sequence[Sentence]) -> list[Judged]:
     texts = [f"{s.passage.source.title}. {s.text}" for s in spoken]
     verdicts = writer.verdicts([(claim, text) for text in texts]) if texts else []
-    denying = denials(writer, numbers, claim, texts)
+    denying = denials(writer, numbers, claim, [s.text for s in spoken])
     found: list[Judged] = []
     for sentence, verdict, denies in zip(spoken, verdicts, denying, strict=True):
         if verdict.refutes >= numbers.says or denies:
             found.append(Judged("against", sentence, number, max(verdict.refutes, verdict.supports * denies)))
-        elif verdict.supports >= numbers.says:
+        elif verdict.supports >= numbers.says and _has_figures(claim, sentence.text):
             found.append(Judged("for", sentence, number, verdict.supports))
         elif verdict.supports + verdict.refutes >= numbers.says:
             found.append(Judged("", sentence, number, verdict.supports + verdict.refutes))
@@ -151,10 +153,23 @@ def _sentences(passage: Passage) -> list[Sentence]:
 
 
 def _is_about(claim: str, sentence: Sentence, numbers: Numbers) -> bool:
-    """Whether a sentence, with the title of its source, names what is named in the claim and holds enough of its words."""
-    titled = f"{sentence.passage.source.title} {sentence.text}"
+    """Whether a sentence, with the title of its source, names what the claim names, and holds enough of its other words itself.
+
+    Figures and dates are no such words: a sentence that has others may contradict.
+    """
     names = [claim[s:e] for s, e, kind in typed_spans(claim) if kind is MaskKind.ENTITY]
-    return share(claim, titled) >= numbers.says_words and all(content(n) <= content(titled) for n in names)
+    titled = content(f"{sentence.passage.source.title} {sentence.text}")
+    apart = [*names, *(f.text for f in figures(claim)), *(claim[s:e] for s, e in date_places(claim))]
+    other = " ".join(sorted(content(claim) - set().union(*map(content, apart))))
+    return all(content(n) <= titled for n in names) and share(other or claim, sentence.text) >= numbers.says_words
+
+
+def _has_figures(claim: str, text: str) -> bool:
+    """Whether a text has every figure and date of a claim: without them it cannot say it."""
+    held, days = figures(text), [text[s:e] for s, e in date_places(text)]
+    dates = all(any(content(claim[s:e]) <= content(day) for day in days) for s, e in date_places(claim))
+    years = {word for day in days for word in content(day.replace("-", " "))}
+    return dates and all(f.text in years or any(agree(f, other) for other in held) for f in figures(claim))
 
 
 def sides(decisive: Sequence[Judged], places: Sequence[Where]) -> list[Side]:
