@@ -9,6 +9,7 @@ the kind is open, no thing is named, and the question stays whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Frozen
 
-from . import thresholds
+from . import speech, thresholds
 from .wording import LinearText
 
 AskedKind = Literal["fact", "yes-no", "comparison", "list", "effect", "open"]
@@ -276,3 +277,17 @@ def parts(question: str) -> list[str]:
 def pieces(question: str) -> list[str]:
     """The question parted at its punctuation and coordinators, each piece without the small words ahead of it."""
     return list(dict.fromkeys(bare for piece in _PIECE.split(question) if (bare := _bare(piece))))
+
+
+def asks_several(question: str) -> bool:
+    """Whether a question asks for several things: "Which weirs …", "What are the tolls …"; "which of", "what kind" ask for one."""
+    tokens = speech.tokens(question)
+    tags = speech.tags(tokens)
+    at = next((n for n, token in enumerate(tokens) if token.casefold() in ("which", "what")), len(tokens)) + 1
+    if at < len(tokens) and tokens[at].casefold() in ("are", "were"):
+        at += 1
+    name = list(takewhile(lambda n: tags[n][:2] in _OF_NAMES, range(at, len(tokens))))
+    return bool(name) and tags[name[-1]] == "NN2"
+
+
+_OF_NAMES = frozenset(("AT", "AJ", "CJ", "CR", "DT", "NN", "NP", "OR", "UN"))  # up to the end of what is asked for

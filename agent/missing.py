@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-from . import asking, forms
+from palimpsest.retrieval.lexical import tokens
+
+from . import asking, forms, speech
 from .drafting import list_open
-from .evidence_text import content
 from .questions import claimed
 from .sections import cells, found, quotations, source_title
 from .selection import as_said, names_thing
@@ -55,17 +56,28 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion, empty: Seq
 
 
 def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> list[str]:
-    """Parts of the question of whose own words none stands in what is quoted, and to which nothing quoted comes near."""
+    """Things that the question names of whose own words no form stands in what is quoted, and to which nothing quoted comes near."""
     cells = (*question.things, *question.attributes)  # a table says of these what it lacks
     pieces = [piece for piece in asking.pieces(question.text) if not piece.startswith(cells)]
-    words = [content(piece) for piece in pieces]
-    held = set().union(*map(content, texts))
+    words = [set(tokens(piece)) for piece in pieces]
+    held = set().union(*(tokens(text) for text in texts))
     alone = [
         piece
         for number, piece in enumerate(pieces)
         if (own := words[number] - set().union(*words[:number], *words[number + 1 :])) and not own & held
     ]
-    return [piece for piece in alone if not reader.is_near(piece, texts)][:MOST_NAMED]
+    return [piece for piece in alone if _is_name(piece) and not reader.is_near(piece, texts)][:MOST_NAMED]
+
+
+DESCRIBING = frozenset(
+    ("AJ", "CR", "NN", "NP", "OR", "UN")
+)  # how parts of speech begin that stand in the name of a thing
+
+
+def _is_name(piece: str) -> bool:
+    """Whether words of a question name a thing that a text may speak of: a noun and what describes it, no piece of a clause."""
+    tags = speech.tags(tuple(piece.split()))
+    return tags[-1][:2] in ("NN", "NP", "UN") and all(tag[:2] in DESCRIBING for tag in tags)
 
 
 def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> list[str]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from . import thresholds
 from .phrases import phrases
-from .selection import Chosen
-from .wording import words
+from .selection import JOINED, Chosen, place_of
+from .wording import leans, words
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]  # texts to rows of length 1
@@ -55,7 +55,8 @@ def sections(
     rows = list(range(len(chosen))) if rest is None else list(rest)
     found = grouped(vectors[rows], _how_many(len(rows), len(fixed))) if rows else []
     found.sort(key=lambda group: -_worth([chosen[rows[n]] for n in group]))
-    groups = [list(group) for _, group in fixed] + [[rows[n] for n in group] for group in found]
+    free = following([[rows[n] for n in group] for group in found], chosen)
+    groups = [*(following([list(group)], chosen)[0] for _, group in fixed), *free]
     leads = [lead for lead, _ in fixed] + [""] * len(found)
     texts = [[chosen[n].text for n in group] for group in groups]
     titles = [[chosen[n].sentences[0].passage.source.title for n in group] for group in groups]
@@ -70,6 +71,30 @@ def sections(
 def _how_many(count: int, fixed: int = 0) -> int:
     wanted = min(max(round(count / AIMED_AT), LEAST_SECTIONS - fixed, 1), MOST_SECTIONS - fixed)
     return max(min(wanted, count // PER_SECTION), 1)
+
+
+def leads(chosen: Sequence[Chosen]) -> dict[int, int]:
+    """For each quotation that leans on the one directly before it in its source, which of those chosen that is."""
+    places = [place_of(c) for c in chosen]
+    return {
+        n: m
+        for n, (source, start, _) in enumerate(places)
+        for m, (other, _, end) in enumerate(places)
+        if source == other and 0 <= start - end <= JOINED and leans(chosen[n].text)
+    }
+
+
+def following(groups: Sequence[Sequence[int]], chosen: Sequence[Chosen]) -> list[list[int]]:
+    """The groups of rows of what was chosen, each that leans on another directly behind it, where its own group stays thick enough."""
+    found = [list(group) for group in groups]
+    for row, lead in sorted(leads(chosen).items(), key=lambda pair: chosen[pair[0]].start):
+        own = next((g for g in found if row in g), None)
+        new = next((g for g in found if lead in g), None)
+        if own is None or new is None or (own is not new and len(own) <= PER_SECTION):
+            continue
+        own.remove(row)
+        new.insert(new.index(lead) + 1, row)
+    return found
 
 
 def _worth(chosen: Sequence[Chosen]) -> float:

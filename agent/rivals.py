@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from palimpsest.retrieval.types import Passage
 
-from . import figures
+from . import figures, speech
 from .dates import supersedes
 from .draft import Span, Support
 from .evidence_text import content, overlap, sentences_of, superlatives
@@ -49,8 +49,8 @@ def find_rival(words: Sequence[Span], passage: Passage, numbers: Numbers) -> Riv
         differing = [n for n in holes if words[n].kind == "ENTITY"]
         first = next((n for n, s in enumerate(words) if s.is_place), None)
         ahead = _ahead_of_copula(words)
-        if any(n < ahead for n in differing):
-            continue  # "the highest speed of A is": of another name it is another question
+        if any(n < ahead for n in differing) or any(_is_label(words, n) for n in holes):
+            continue  # "the highest speed of A is", "paper 12 says": of another name or number it is another question
         unique = bool(superlatives("".join(s.text for s in words)) & superlatives(text))
         shared = len(names) - len({words[n].text.lower() for n in differing})
         one_name = len(differing) == 1 and shared and not figures and first not in differing
@@ -70,6 +70,15 @@ def _ahead_of_copula(words: Sequence[Span]) -> int:
             said = "".join(s.text for s in words[:number]) + span.text[: match.start()]
             return number if superlatives(said) else 0
     return 0
+
+
+def _is_label(words: Sequence[Span], place: int) -> bool:
+    """Whether a figure ahead of a sentence's verb directly follows a noun and so tells which one it is: "Report 12 says"."""
+    before = speech.tokens("".join(s.text for s in words[:place]))
+    if words[place].kind != "NUMBER" or not before:
+        return False
+    tags = speech.tags((*before, *speech.tokens("".join(s.text for s in words[place:]))))[: len(before)]
+    return tags[-1][:2] == "NN" and not any(tag in speech.FINITE for tag in tags)
 
 
 def _sentences(passage: Passage) -> list[tuple[int, int, str]]:

@@ -110,7 +110,7 @@ def _begin(
     chosen = [c for c in chosen if c not in lead]
     sides = reader.sides(chosen) if question.form == "balance" else []
     parts = _outlined(reader, question, chosen, sides)
-    short = [*lead, *_in_short(parts)[: max(IN_SHORT - len(lead), 0)]]
+    short = [*lead, *_in_short(reader, parts)[: max(IN_SHORT - len(lead), 0)]]
     if said:
         state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, said)])
     slots = [_heading(f"section.{number}", part) for number, part in enumerate(parts, 1)]
@@ -172,11 +172,24 @@ def _outlined(
     return outline.sections(chosen, vectors, question.text, reader.vectors, reader.wholeness, fixed, rest)
 
 
-def _in_short(parts: Sequence[outline.Section]) -> list[Chosen]:
-    """The best short statement of each of the best sections that keep enough without it, best first."""
-    brief = [[c for c in part.chosen if len(c.text) <= BRIEF] for part in parts if len(part.chosen) > LEAST_SECTION]
+def _in_short(reader: Reader, parts: Sequence[outline.Section]) -> list[Chosen]:
+    """The best short statement of each of the best sections that keep enough without it, best first.
+
+    One that says something and stands alone: it leans on no other and no other on it, and it tells not what was meant to be done.
+    """
+    thick = [part.chosen for part in parts if len(part.chosen) > LEAST_SECTION]
+    telling = [_telling(reader, chosen) for chosen in thick]
+    brief = telling if any(telling) else [[c for c in chosen if len(c.text) <= BRIEF] for chosen in thick]
     best = [max(pieces, key=lambda c: c.score) for pieces in brief if pieces]
     return sorted(best, key=lambda c: -c.score)[:IN_SHORT]
+
+
+def _telling(reader: Reader, chosen: Sequence[Chosen]) -> list[Chosen]:
+    """Those short statements of a section that stand alone and tell what is, not what was meant to be done."""
+    joined = outline.leads(chosen)
+    alone = [c for n, c in enumerate(chosen) if n not in joined and n not in joined.values() and not leans(c.text)]
+    brief = [c for c in alone if len(c.text) <= BRIEF]
+    return [c for c, is_aim in zip(brief, reader.aims([c.text for c in brief]), strict=True) if not is_aim]
 
 
 def _heading(section: str, part: outline.Section) -> Span:
@@ -440,11 +453,10 @@ def without(state: ResearchState, question: SubQuestion) -> ResearchState:
     """The report without a tentative question that got no answer: its sections answer the whole."""
     section = f"answer.{question.id}"
     others = [q for q in state.questions if q.id != question.id]
-    kept = {b.id for b in state.draft.section(section)}
-    if any(not q.is_open for q in others):  # the heading above all answers stands in the section of the first
-        kept.discard("answer.heading")
-    state = state.model_copy(update={"questions": tuple(others)})
-    return state.model_copy(update={"draft": state.draft.swap(kept, [])})
+    gone = {b.id for b in state.draft.section(section)}
+    heading = {"answer.heading"}  # above all answers, in the section of the first: it goes with the last
+    gone = gone - heading if any(not q.is_open for q in others) else gone | heading
+    return state.model_copy(update={"questions": tuple(others), "draft": state.draft.swap(gone, [])})
 
 
 def source_title(state: ResearchState, block: Block) -> str:

@@ -353,6 +353,9 @@ class Reader(Protocol):
 
     def is_near(self, words: str, texts: Sequence[str]) -> bool: ...
 
+    def aims(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text tells what was meant to be done, and so nothing yet."""
+
     def beyond(self, question: str) -> str: ...
 
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]: ...

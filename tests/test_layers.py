@@ -34,6 +34,7 @@ DOORS = {
     "pptx": ("retrieval/loaders/slides.py",),
     "pint": ("agent/figures.py",),
     "number_parser": ("agent/figures.py",),
+    "HanTa": ("agent/speech.py",),
     "babel": ("agent/figures.py", "workflows/corpus.py"),
     "pandas": ("agent/computing.py",),
     "dateutil": ("agent/computing.py",),

@@ -15,6 +15,7 @@ from palimpsest.agent.weighing import NO_EFFECT, ReportWeights
 from palimpsest.retrieval.chunks import sentences
 from palimpsest.retrieval.types import Hit, Passage, Source
 
+AIM = "aim"  # the label of what was meant to be done, of the classifier that tells the parts of an abstract
 REMEMBERED = 20_000  # vectors, 30 MB
 FORMS: dict[asking.AskedKind, Form] = {
     "fact": "open", "yes-no": "balance", "effect": "balance", "comparison": "comparison", "list": "list", "open": "open",
@@ -28,6 +29,15 @@ class Embeds(Protocol):
 def _once(pieces: Sequence[Sentence]) -> list[Sentence]:
     """A sentence that one document repeats is a piece once."""
     return list({(p.passage.source.id, p.text): p for p in reversed(pieces)}.values())[::-1]
+
+
+def _asking_one(facts: Sequence[SubQuestion]) -> list[SubQuestion]:
+    """The questions that one answer can answer: none that asks for several things, nor what rests on one."""
+    kept: list[SubQuestion] = []
+    for question in facts:
+        if not asking.asks_several(question.text) and set(question.depends_on) <= {q.id for q in kept}:
+            kept.append(question)
+    return kept
 
 
 class SelectingReader:
@@ -51,11 +61,16 @@ class SelectingReader:
         if openness < thresholds.SHIPPED.maybe_open:
             return facts
         parts = asking.asked(question, self._classify)
-        tentative = [q.model_copy(update={"tentative": True}) for q in facts]
+        tentative = [q.model_copy(update={"tentative": True}) for q in _asking_one(facts)]
+        form = "list" if FORMS[parts.kind] == "open" and asking.asks_several(question) else FORMS[parts.kind]
         whole = SubQuestion(
-            id=f"q{len(facts) + 1}", text=question, asked=question, form=FORMS[parts.kind], things=parts.things,
+            id=f"q{len(facts) + 1}",
+            text=question,
+            asked=question,
+            form=form,
+            things=parts.things,
             attributes=parts.attributes,
-        )  # fmt: skip
+        )
         return [*tentative, whole]
 
     def _openness(self, clause: str) -> float:
@@ -185,6 +200,10 @@ class SelectingReader:
     def _part(self, texts: Sequence[str], label: str) -> NDArray[np.float64]:
         found: NDArray[np.float64] = self._fitted.parts.probabilities(texts)[:, self._fitted.parts.labels.index(label)]
         return found
+
+    def aims(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text, by its wording, tells what was meant to be done."""
+        return [bool(p >= thresholds.SHIPPED.stated) for p in self._part(texts, AIM)] if texts else []
 
     def _states(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """[n], the probability that each text states what was found or what that comes to."""

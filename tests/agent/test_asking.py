@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from palimpsest.agent.asking import MAX_PARTS, asked, by_wording, coordinations, parts, plain_question
+from palimpsest.agent.asking import MAX_PARTS, asked, asks_several, by_wording, coordinations, parts, plain_question
 from palimpsest.agent.wording import LinearText, buckets, words
 
 
@@ -95,3 +95,24 @@ def test_the_wording_classifier_reads_words_and_their_neighbours() -> None:
     assert plain_question("Who built IT.") == "who built it?"
     assert model.probabilities([]).shape == (0, 2)
     assert model.log_odds(["why"], "reason")[0] > 2 > 0 > model.log_odds(["why"], "fact")[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "several"),
+    [
+        ("Which weirs let barges pass?", True),
+        ("What are the tolls of Orta?", True),
+        ("In which years was the mill flooded?", True),
+        ("Which old and new mills are open?", True),
+        ("Which of the weirs is oldest?", False),
+        ("What kind of salt is sold?", False),
+        ("What is the toll?", False),
+        ("Which engine serves the most mills?", False),
+        ("What causes floods?", False),
+        ("Who are the millers?", False),
+        ("Why?", False),
+        ("Which?", False),
+    ],
+)
+def test_a_plural_behind_which_or_what_asks_for_several(question: str, several: bool) -> None:
+    assert asks_several(question) is several

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from palimpsest.agent.outline import MOST_SECTIONS, PER_SECTION, grouped, headings, opened, sections
+from palimpsest.agent.outline import MOST_SECTIONS, PER_SECTION, following, grouped, headings, opened, sections
 from palimpsest.agent.phrases import phrases, stretches, wholeness
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.retrieval.types import Passage, Source
@@ -60,6 +60,23 @@ def test_what_is_as_likely_in_fewer_words_comes_first() -> None:
     )
     lengths = [sum(len(c.text) for c in s.chosen) for s in found]
     assert lengths == sorted(lengths)
+
+
+def test_what_leans_on_another_stands_directly_behind_it() -> None:
+    first, gap, second = "Oak is dear.", " ", "However, it lasts."
+    text = first + gap + second
+    source = Source(id="s", uri="note:s", title="Note", sha256="0" * 64)
+    passage = Passage(id="s-0", text=text, source=source, start=0, end=len(text))
+    lead, leaning = (
+        Chosen((Sentence(passage, start, end, 1),), 1.0)
+        for start, end in ((0, len(first)), (len(first) + 1, len(text)))
+    )
+    pieces = [leaning, chosen("Alder rots.", 1), chosen("Elm is rare.", 2), lead, chosen("Pine is cheap.", 4)]
+    assert following([[0, 1, 2], [3, 4]], pieces) == [[1, 2], [3, 0, 4]]
+    assert following([[0, 1, 3, 2, 4]], pieces) == [[1, 3, 0, 2, 4]]
+    assert following([[0, 1], [2, 3, 4]], pieces) == [[0, 1], [2, 3, 4]]  # no heading over one thin line
+    unrelated = [chosen("However, it lasts.", 9), *pieces[1:]]
+    assert following([[0, 1, 2], [3, 4]], unrelated) == [[0, 1, 2], [3, 4]]
 
 
 def test_a_heading_says_more_than_the_question_and_heads_one_section_only() -> None:
@@ -151,3 +168,20 @@ def test_the_same_rows_make_the_same_groups_and_equal_rows_one_that_holds_all() 
 )
 def test_a_heading_opens_with_a_capital_but_for_names_written_small(phrase: str, expected: str) -> None:
     assert opened(phrase) == expected
+
+
+def test_a_name_with_its_verb_heads_nothing() -> None:
+    fitted = report_weights().phrases
+    assert fitted is not None
+    found = wholeness(
+        [
+            "Marisa-7 carries 40 tons of salt.", "Neutrality cannot be kept by mercenaries.", "The old toll rises in spring.",
+            "Wind significantly slows the barges.", "Plans to improve dry docks were made.",
+        ],
+        fitted,
+    )  # fmt: skip
+    pieces = ("marisa-7 carries", "toll rises", "wind significantly", "improve dry")
+    assert all(found.get(piece, 0.0) == 0 for piece in pieces)
+    assert "neutrality cannot" not in found
+    assert found["old toll"] > 0
+    assert found["dry docks"] > 0

@@ -29,6 +29,23 @@ def test_the_largest_is_no_rival_of_the_fastest() -> None:
     assert find_rival(claim, same, NUMBERS) is not None
 
 
+@pytest.mark.parametrize(
+    ("claim", "other", "is_rival"),
+    [
+        (
+            "The report with number 1204 was written in the mill.",
+            "The report with number 1377 names the mill of Orta.",
+            False,
+        ),
+        ("Weir 12 of the Orbe lets the salt barges pass.", "Weir 15 of the Orbe lets no barges pass.", False),
+        ("The Orbe has 12 weirs that let barges pass.", "The Orbe has 15 weirs that let barges pass.", True),
+        ("About 400 people of Orta live on barges.", "About 700 people of Orta live on barges.", True),
+    ],
+)
+def test_a_number_that_tells_which_one_is_meant_contradicts_no_other(claim: str, other: str, is_rival: bool) -> None:
+    assert (find_rival(spans(claim), passage(other), NUMBERS) is not None) is is_rival
+
+
 def doubted(held: Passage, mark: str) -> Passage:
     return held.model_copy(update={"source": held.source.model_copy(update={"retracted": mark})})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from palimpsest.agent import blocks, forms, sections
@@ -64,6 +65,9 @@ class TopicReader:
 
     def is_near(self, words: str, texts: Sequence[str]) -> bool:
         return "lake" in words
+
+    def aims(self, texts: Sequence[str]) -> list[bool]:
+        return [text.startswith("We mean to") for text in texts]
 
     def beyond(self, question: str) -> str:
         return FUTURE if "2090" in question else ""
@@ -290,6 +294,50 @@ def test_a_part_of_the_question_that_nothing_speaks_of_is_named() -> None:
     assert "“shapes salt on the lake”" not in shown
 
 
+@pytest.mark.parametrize(
+    ("piece", "is_named"),
+    [
+        ("monsoon rain", True),
+        ("wrecks", True),
+        ("sailors", False),
+        ("should it change", False),
+        ("explain them", False),
+    ],
+)
+def test_only_a_thing_is_named_as_missing_and_only_where_no_form_of_its_words_is_quoted(
+    piece: str, is_named: bool
+) -> None:
+    class Parts(TopicReader):
+        def plan(self, question: str) -> list[SubQuestion]:
+            return [SubQuestion(id="q1", text=f"What of the lake, {piece}?", asked="?", form="open")]
+
+    shown = report(
+        run(Parts(), SALT, WIND, passage("Every crew has a sailor of the lake. The crew sleeps on board.", "Crew"))
+    )
+    assert (f"nothing quoted here uses “{piece}”" in shown) is is_named
+
+
+def test_in_short_are_statements_that_stand_alone_and_say_what_is() -> None:
+    salt = passage(
+        "We mean to weigh the salt. Salt cargo pays on the lake. This salt is white. Salt cargo fills most barges of Orta.",
+        "Salt",
+    )
+    state = run(TopicReader(), salt, WIND, CREW, MORE_SALT)
+    short = [b.text for b in state.draft.section(blocks.SHORT) if b.kind == "quotation"]
+    assert [text for text in short if "salt" in text.lower()] == ["Salt cargo fills most barges of Orta."]
+
+
+def test_the_heading_of_answers_goes_with_the_last_of_them() -> None:
+    facts = [SubQuestion(id=f"q{n}", text=f"Who sails {n}?", asked=f"Who sails {n}?", tentative=True) for n in (1, 2)]
+    whole = SubQuestion(id="q3", text=QUESTION, asked=QUESTION, form="open")
+
+    class Unsure(TopicReader):
+        def plan(self, question: str) -> list[SubQuestion]:
+            return [*facts, whole]
+
+    assert "## Answer" not in report(run(Unsure(), SALT, WIND, CREW))
+
+
 def test_with_a_reason_left_out_nothing_is_opened_for_it() -> None:
     reader = TopicReader(unwanted="Salt cargo fills")
     before = run(reader, SALT, WIND, CREW)
@@ -389,7 +437,7 @@ def test_what_goes_on_from_a_sentence_that_lost_goes_with_it() -> None:
     assert [b.text for b in sections.quotations(state) if "count was made" in b.text] == []
     (fallen,) = [r for r in state.revisions if r.old.startswith("The count was made")]
     assert (fallen.reason, fallen.new, fallen.is_gone) == ("dependent", "", True)
-    assert "“The count was made in spring. Two of the men sing.” → “taken out”: what it rests on changed." in report(
+    assert "“The count was made in spring. Two of the men sing.” → taken out: what it rests on changed." in report(
         state
     )
     assert any(b.text == "Salt cargo fills most barges of Orta." for b in sections.quotations(state))

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from palimpsest.agent.phrases import CUT, LEAST_WORDS, MOST_WORDS, WHOLE, Stretch, described, stretches
+from palimpsest.agent.phrases import CUT, LEAST_WORDS, MARKS, MOST_WORDS, WHOLE, Stretch, described, stretches
 from palimpsest.agent.weighing import ReportWeights
 from palimpsest.agent.wording import LinearText
 from palimpsest.dlm_core.metrics import auroc
@@ -48,7 +48,7 @@ def rows_of(texts: Iterable[tuple[str, str]], names: frozenset[str]) -> Iterator
     """`texts` are documents' names and paragraphs in a random order, `names` the casefolded titles and headings."""
     rng, seen = random.Random(0), Counter[str]()
     for document, text in texts:
-        for sentence in _SENTENCE_END.split(text[:_CHARACTERS]):
+        for sentence in (s for s in _SENTENCE_END.split(text[:_CHARACTERS]) if _holds(s, names)):
             found = list(stretches(sentence))
             named = [s for s in found if s.phrase.casefold() in names]
             for whole in (s for s in named if not _is_inside(s, named)):
@@ -57,6 +57,13 @@ def rows_of(texts: Iterable[tuple[str, str]], names: frozenset[str]) -> Iterator
                 if seen[name] <= SEEN:
                     yield Row(described(whole), WHOLE, document, name)
                     yield from _cut(whole, found, names, document, rng)
+
+
+def _holds(sentence: str, names: frozenset[str]) -> bool:
+    """Whether some words of a sentence in a row are a name: parts of speech are asked of these sentences alone."""
+    words = [word.strip(MARKS).casefold() for word in sentence.split()]
+    lengths = range(LEAST_WORDS, MOST_WORDS + 1)
+    return any(" ".join(words[at : at + length]) in names for length in lengths for at in range(len(words)))
 
 
 def _is_inside(one: Stretch, named: Sequence[Stretch]) -> bool:

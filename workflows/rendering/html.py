@@ -10,7 +10,7 @@ from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.types import Source
 
 from . import text
-from .text import change, is_established, is_listed, marks, numbers, source_of, title_of, visible
+from .text import is_established, is_listed, marks, numbers, source_of, title_of, visible
 
 _STYLE = (
     "body{font:17px/1.55 Georgia,serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#222;background:#fff}"
@@ -127,13 +127,13 @@ def _open(state: ResearchState, block: Block) -> str:
 
 def _revision(state: ResearchState, block: Block) -> str:
     revision = state.revisions[int(block.about) - 1]
-    (old, new), why = change(revision), text.WHY[revision.reason]
+    why = text.WHY[revision.reason]
     if revision.evidence:
         source = state.passage(revision.evidence).source
         number = state.references.index(source.id) + 1
         joint = " by" if revision.reason == "contradicted" else ", read in"
         why += f'{joint} {escape(title_of(source))} <a class="cite" href="#source.{number}">[{number}]</a>'
-    changed = f"<q>{escape(old)}</q> → <q>{escape(new)}</q>" if old != new else f"<q>{escape(old)}</q> stands"
+    changed = text.changed(revision, lambda words: f"<q>{escape(words)}</q>")
     return _element("li", block, f"{changed}: {why}.")
 
 

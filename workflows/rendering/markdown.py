@@ -9,7 +9,7 @@ from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.types import Source
 
 from . import text
-from .text import change, is_established, is_listed, marks, numbers, source_of, title_of, visible
+from .text import is_established, is_listed, marks, numbers, source_of, title_of, visible
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>~|])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
@@ -121,13 +121,12 @@ def _open(state: ResearchState, block: Block) -> str:
 
 def _revision(state: ResearchState, block: Block) -> str:
     revision = state.revisions[int(block.about) - 1]
-    (old, new), why = change(revision), text.WHY[revision.reason]
+    why = text.WHY[revision.reason]
     if revision.evidence:
         source = state.passage(revision.evidence).source
         joint = " by" if revision.reason == "contradicted" else ", read in"
         why += f"{joint} {escape(title_of(source))} [{state.references.index(source.id) + 1}]"
-    changed = f"“{escape(old)}” → “{escape(new)}”" if old != new else f"“{escape(old)}” stands"
-    return f"- {changed}: {why}."
+    return f"- {text.changed(revision, lambda words: f'“{escape(words)}”')}: {why}."
 
 
 def _source(state: ResearchState, block: Block) -> str:

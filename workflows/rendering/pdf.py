@@ -6,7 +6,7 @@ from palimpsest.agent.draft import Block, Span
 from palimpsest.agent.state import ResearchState
 
 from . import text
-from .text import change, is_established, is_listed, marks, numbers, source_of, title_of, visible
+from .text import is_established, is_listed, marks, numbers, source_of, title_of, visible
 
 _HEAD = """#set page(paper: "a4", margin: (x: 2.6cm, y: 2.4cm), numbering: "1")
 #set text(size: 10.5pt, fallback: true)
@@ -104,11 +104,10 @@ def _open(state: ResearchState, block: Block) -> str:
 
 def _revision(state: ResearchState, block: Block) -> str:
     revision = state.revisions[int(block.about) - 1]
-    old, new = change(revision)
     why = text.WHY[revision.reason]
     if revision.evidence:
         why += f": {title_of(state.passage(revision.evidence).source)}"
-    changed = f"“{old}” → “{new}”" if old != new else f"“{old}” stands"
+    changed = text.changed(revision, lambda words: f"“{words}”")
     return f"#list.item[{said(changed)} #soft[{said(why)}]]"
 
 

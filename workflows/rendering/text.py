@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.state import ResearchState, Revision
@@ -93,3 +94,10 @@ def marks(source: Source, banned: frozenset[str] = frozenset()) -> list[str]:
 def change(revision: Revision) -> tuple[str, str]:
     """What stood and what stands, as they are named in the list of revisions."""
     return revision.old or NOT_ESTABLISHED, revision.new or (TAKEN_OUT if revision.is_gone else NOT_ESTABLISHED)
+
+
+def changed(revision: Revision, quoted: Callable[[str], str]) -> str:
+    """What stood and what stands in a line; words of the report are `quoted`, what the program says of an empty place is not."""
+    old, new = change(revision)
+    before, after = quoted(old) if revision.old else old, quoted(new) if revision.new else new
+    return f"{before} → {after}" if old != new else f"{before} stands"

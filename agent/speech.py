@@ -1,0 +1,40 @@
+"""Parts of speech of English words, by a library that comes with its model; the tags are those of the British National Corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+
+import HanTa
+import regex  # type: ignore[import-untyped]
+from HanTa.HanoverTagger import HanoverTagger
+
+REMEMBERED = 4096  # rows of words
+LONGEST = 30  # characters of a word that are looked at: the time grows with the square of them
+
+FINITE = frozenset("VBB VBD VBZ VDB VDD VDZ VHB VHD VHZ VM0 VVB VVD VVZ".split())  # tags of verbs that make a clause
+_TOKENS = regex.compile(r"[^\W_]+(?:[-'’./+][^\W_]+)*|[^\w\s]")
+
+
+@cache
+def _tagger() -> HanoverTagger:
+    """By the whole path of its model: by name it would look in the working folder first, which may be somebody else's."""
+    return HanoverTagger(str(Path(HanTa.__file__).parent / "morphmodel_en.pgz"))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def tags(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A tag for each word or mark of a sentence: NN1 and NN2 nouns, NP0 names, AJ0 adjectives, VVZ and the like verbs.
+
+    No word may be empty.
+    """
+    if not words:
+        return ()
+    found: Sequence[str] = _tagger().tag_sent([word[:LONGEST] for word in words], taglevel=0)
+    return tuple(found)
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """The words and marks of a text."""
+    return tuple(_TOKENS.findall(text))

@@ -1,0 +1,37 @@
+"""Parts of speech: one tag a word, whatever the words, from the library's own model."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palimpsest.agent import speech
+
+
+def test_words_are_tagged_by_what_stands_around_them() -> None:
+    assert speech.tags(("She", "answers", "the", "call", "."))[1:4] == ("VVZ", "AT0", "NN1")
+    assert speech.tags(("Two", "answers", "were", "read", "."))[1:3] == ("NN2", "VBD")
+    assert speech.tags(()) == ()
+
+
+@given(st.lists(st.text(min_size=1, max_size=12), max_size=8))
+def test_every_word_has_a_tag(words: list[str]) -> None:
+    assert len(speech.tags(tuple(words))) == len(words)
+
+
+def test_a_word_without_end_takes_no_time_without_end() -> None:
+    start = time.process_time()
+    assert len(speech.tags(("x" * 100_000, "ends"))) == 2
+    assert time.process_time() - start < 10
+
+
+def test_no_model_of_the_working_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "morphmodel_en.pgz").write_bytes(b"somebody else's")
+    monkeypatch.chdir(tmp_path)
+    speech._tagger.cache_clear()
+    speech.tags.cache_clear()
+    assert speech.tags(("Salt", "pays", "."))[1] == "VVZ"

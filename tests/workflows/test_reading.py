@@ -1,0 +1,44 @@
+"""Which questions are asked for one answer, and which statements tell only what was meant to be done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from palimpsest.agent.wording import LinearText
+from palimpsest.workflows.calibration import report_weights
+from palimpsest.workflows.reading import SelectingReader
+
+
+class Alike:
+    """Every text has the same vector."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        return np.ones((len(texts), 1), dtype=np.float32)
+
+
+def reader(openness: float) -> SelectingReader:
+    """One that takes every question to ask for something else than a fact with this probability."""
+    offsets = (math.log(1 - openness), math.log(openness))
+    kinds = LinearText(labels=("fact", "survey"), offsets=offsets, weights=((0,) * 8,) * 2)
+    return SelectingReader(Alike(), report_weights().model_copy(update={"kinds": kinds}))
+
+
+def asked(question: str, openness: float = 0.6) -> list[str]:
+    return [q.asked for q in reader(openness).plan(question) if not q.is_open]
+
+
+def test_what_asks_for_several_things_is_not_answered_by_one() -> None:
+    assert asked("Which weirs let barges pass?") == []
+    assert asked("Which weir lets barges pass?") == ["Which weir lets barges pass?"]
+    assert asked("Which weirs let barges pass, and who built them?") == []  # the second rests on the first
+    assert asked("Which weirs let barges pass, and who built the dam?") == ["Who built the dam?"]
+    assert asked("Which weirs let barges pass?", openness=0.1) == ["Which weirs let barges pass?"]  # surely a fact
+
+
+def test_an_aim_is_told_from_a_finding() -> None:
+    said = ["This study aimed to weigh the salt of two mines.", "The salt of both mines was equally heavy."]
+    assert reader(0.6).aims(said) == [True, False]
+    assert reader(0.6).aims([]) == []
