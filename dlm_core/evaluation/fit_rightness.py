@@ -7,8 +7,8 @@ The probability of an answer is that of one span; its words may stand in several
 alike. So the spans that read alike are added up, and three numbers turn the log-odds of that into those of being right: slope and
 offset over twins of titles held out, and what is added where several passages lie on one canvas, over questions of several hops, whole
 ones counted as much as those that lack a paragraph. The new Wikipedia, another kind, and with --data evaluation sets are measured and
-fit nothing: its silent half is another paragraph of the page, which the model knows too easily to be what it meets elsewhere. `floor`
-is the ECE that belief without any fault would have over so many cases.
+fit nothing; its silent half is the paragraph of the page that shares most words with the question. `floor` is the ECE that belief
+without any fault would have over so many cases. With --write come figures by the word that asks, and squares of the picture.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from ..denoisers import embedded_weights
 from ..denoisers.embedded import Denoiser
 from ..denoisers.slot_calibration import LEAST, Calibration
 from ..kinds import MaskKind, SlotSpec
-from ..metrics import auroc, calibration, exact
+from ..metrics import auroc, calibration, exact, risk
 from ..training.average import elsewhere, twins
 from ..training.examples import read_rows
 from ..training.gather import read_named
 from ..training.material import Material
+from ..training.reliability import Curve, put
 from .measure_slots import write
 from .silence import held_out, of_hotpotqa
 
@@ -42,6 +43,9 @@ Asked = tuple[
     str, list[tuple[str, str]], list[str]
 ]  # a question, its passages, every right wording; none: nothing is right
 FITTED, SEVERAL = ("twins", "several"), "several"
+PICTURED = {"twins": "answer, titles held out", "elsewhere": "answer, another kind"}
+FORMS = ("who", "when", "where", "which", "what", "why", "how")
+FEWEST = 8  # answers to questions of one form that make a figure
 DRAWS = 200  # of cases that are as right as they are believed
 
 
@@ -53,6 +57,7 @@ class Given(NamedTuple):
     right: bool
     is_among_several: bool = False
     weight: float = 1.0
+    form: str = ""
 
     @property
     def odds(self) -> float:
@@ -76,10 +81,17 @@ def given(denoiser: Denoiser, asked: Sequence[Asked]) -> list[Given]:
             bool(golds) and exact(b.words, golds) > 0,
             len(p) > 1,
             share if golds and len(p) > 1 else 1.0,
+            form_of(q),
         )
-        for (_, p, golds), b in zip(asked, read, strict=True)
+        for (q, p, golds), b in zip(asked, read, strict=True)
         if b.words
     ]
+
+
+def form_of(question: str) -> str:
+    """The first word of a question that asks. It sorts figures and decides nothing."""
+    words = (word.strip("?,") for word in question.lower().split())
+    return next((word for word in words if word in FORMS), "other")
 
 
 def fit(found: Sequence[Given]) -> tuple[float, float, float]:
@@ -112,6 +124,28 @@ def figures(found: Sequence[Given], by: Calibration) -> dict[str, float]:
     }  # fmt: skip
 
 
+def curve_of(found: Sequence[Given], by: Calibration, title: str) -> Curve:
+    return Curve(title, [by.rightness(g.mass, g.is_among_several) for g in found], [float(g.right) for g in found])
+
+
+def by_form(found: Sequence[Given], by: Calibration) -> dict[str, float]:
+    """Of answers to questions of each form: cases, ECE, its floor, AUROC, and what is wrong in the surer half."""
+    out: dict[str, float] = {}
+    for form in (*FORMS, "other"):
+        some = [g for g in found if g.form == form]
+        if len(some) < FEWEST:
+            continue
+        right, believed = [float(g.right) for g in some], [by.rightness(g.mass, g.is_among_several) for g in some]
+        said = {
+            "cases": len(some),
+            **calibration(believed, right),
+            "floor": floor(believed),
+            "risk_50": risk(believed, right, 0.5),
+        }
+        out |= {f"answer_{form}_{what}": value for what, value in said.items()}
+    return out
+
+
 def floor(believed: Sequence[float], seed: int = 0) -> float:
     """The mean ECE of as many cases that are right as often as is believed: what is left where nothing is to be mended."""
     rng = random.Random(f"floor/{seed}")
@@ -128,6 +162,7 @@ def fitted(sets: Mapping[str, Sequence[Given]], old: Calibration) -> Calibration
     for name, found in sets.items():
         said = figures(halves[name][1], half) if name in halves else figures(found, whole)
         measured |= {f"right_{name}_{what}": value for what, value in said.items()}
+    measured |= by_form([g for found in sets.values() for g in found if not g.is_among_several], whole)
     return replace(whole, measured={**old.measured, **measured})
 
 
@@ -136,7 +171,7 @@ def sets_to_fit(material: Material, train: Path, count: int, seed: int) -> dict[
     pairs, shifted = material.rows["unanswerable_pairs"], read_named(train, "span_qa_newwiki")
     wordings = {row["question"].strip(): row["answers"] for row in shifted}
     examples = {
-        "twins": twins(rng.sample(pairs, min(count, len(pairs))), rng), "elsewhere": elsewhere(shifted, count, rng),
+        "twins": twins(rng.sample(pairs, min(count, len(pairs))), rng), "elsewhere": elsewhere(shifted, count, rng, is_nearest=True),
     }  # fmt: skip
     asked: dict[str, list[Asked]] = {
         name: [
@@ -183,10 +218,12 @@ def main() -> None:
             print(name, figures(given(denoiser, asked), denoiser.calibration))
         return
     sets = sets_to_fit(Material.load(args.apart), args.answers, args.count, args.seed)
-    found = fitted({name: given(denoiser, some) for name, some in sets.items()}, denoiser.calibration)
-    print(found.right, {k: round(v, 3) for k, v in found.measured.items() if k.startswith("right_")})
+    answered = {name: given(denoiser, some) for name, some in sets.items()}
+    found = fitted(answered, denoiser.calibration)
+    print(found.right, {k: round(v, 3) for k, v in found.measured.items() if k.startswith(("right_", "answer_"))})
     if args.write:
         write(found, args.weights)
+        put(args.weights, [curve_of(answered[name], found, title) for name, title in PICTURED.items()])
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from .corpus import window
 from .examples import Example, Row
 from .gather import held_out, read_named
 from .masking import masked
+from .material import content_words
 from .questions import PASSAGE_LETTERS, asked, cut
 
 COPYING = (MaskKind.TEXT, MaskKind.ENTITY, MaskKind.NUMBER)
@@ -59,8 +60,10 @@ def twins(rows: Sequence[Row], rng: random.Random) -> list[Example]:
     return examples
 
 
-def elsewhere(rows: Sequence[Row], count: int, rng: random.Random) -> list[Example]:
-    """`count` questions with their paragraph, and each with another paragraph of its article that lacks the answer."""
+def elsewhere(rows: Sequence[Row], count: int, rng: random.Random, is_nearest: bool = False) -> list[Example]:
+    """`count` questions with their paragraph, and each with another paragraph of its article that lacks the answer: any, or
+    the one that shares most words with the question.
+    """
     articles: dict[str, set[str]] = {}
     for row in rows:
         articles.setdefault(row["title"], set()).add(row["context"])
@@ -71,16 +74,20 @@ def elsewhere(rows: Sequence[Row], count: int, rng: random.Random) -> list[Examp
         at = max(row["context"].find(answer), 0)
         shown = [window(row["context"], at, at + len(answer), PASSAGE_LETTERS, rng)]
         right = asked(row["question"], shown, answer, "elsewhere", rng)
-        silent = (
-            asked(row["question"], [cut(rng.choice(others), PASSAGE_LETTERS)], None, "elsewhere", rng)
-            if others
-            else None
+        words = content_words(row["question"])
+        other = (
+            max(others, key=lambda c: len(words & content_words(c)), default="") if is_nearest else _any(others, rng)
         )
+        silent = asked(row["question"], [cut(other, PASSAGE_LETTERS)], None, "elsewhere", rng) if other else None
         if right and silent:
             examples += [right, replace(silent, draft=right.draft)]
         if len(examples) >= 2 * count:
             break
     return examples
+
+
+def _any(texts: Sequence[str], rng: random.Random) -> str:
+    return rng.choice(texts) if texts else ""
 
 
 def fitted(denoiser: Denoiser, examples: Sequence[Example], pairs: Sequence[Pair], old: Calibration) -> Calibration:

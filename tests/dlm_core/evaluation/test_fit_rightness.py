@@ -14,6 +14,7 @@ from palimpsest.dlm_core.denoisers.slot_calibration import Calibration
 from palimpsest.dlm_core.evaluation import fit_rightness
 from palimpsest.dlm_core.evaluation.fit_rightness import Given
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
+from palimpsest.dlm_core.training.average import elsewhere
 
 from ..world import small_denoiser
 
@@ -46,6 +47,24 @@ def test_a_set_is_measured_by_a_fit_that_did_not_see_it() -> None:
 def test_belief_without_a_fault_has_a_floor_that_falls_with_the_cases() -> None:
     few, many = fit_rightness.floor([0.1, 0.5, 0.9] * 10), fit_rightness.floor([0.1, 0.5, 0.9] * 300)
     assert 0 < many < 0.03 < few
+
+
+def test_forms_of_questions_have_figures_of_their_own_where_there_are_enough() -> None:
+    whos = [Given(0.9, 0.9, n < 4, form="who") for n in range(8)]
+    found = fit_rightness.by_form([*whos, Given(0.5, 0.5, True, form="when")], Calibration())
+    assert (found["answer_who_cases"], found["answer_who_risk_50"]) == (8, 0.0)
+    assert found["answer_who_ece"] == pytest.approx(0.4)
+    assert not any(name.startswith("answer_when") for name in found)
+    assert [fit_rightness.form_of(q) for q in ("In which year?", "Who?", "Is it so?")] == ["which", "who", "other"]
+
+
+def test_the_nearest_other_paragraph_is_the_one_that_shares_most_words() -> None:
+    texts = ["The barge was built in 1901 of oak.", "A lake is deep and cold.", "The barge was repainted by Livia."]
+    rows = [
+        {"title": "A", "question": "When was the barge built?", "answers": ["1901"], "context": text} for text in texts
+    ]
+    silent = elsewhere(rows[:1] + rows[1:], 1, random.Random(0), is_nearest=True)
+    assert all("barge" in e.passages[0] for e in silent if not e.targets[0].spans)
 
 
 def test_spans_that_read_alike_count_together() -> None:
