@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -93,6 +93,12 @@ class Denoiser:
         """The same model, with canvases that live on in `living` from one call to the next; only what is new is computed."""
         other = copy(self)
         other.living = living
+        return other
+
+    def told_by(self, sign: str) -> Denoiser:
+        """The same model that tells right words from wrong ones by another sign: the "quality" head, or the "lift"."""
+        other = copy(self)
+        other.calibration = replace(self.calibration, sign=sign)
         return other
 
     def build(self, question: Sequence[Piece], passages: Sequence[tuple[str, str]], draft: Sequence[Piece]) -> Canvas:

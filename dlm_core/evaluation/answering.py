@@ -170,10 +170,11 @@ def error_detection(denoiser: Denoiser, rows: Sequence[Row]) -> dict[str, float]
     `exact_of_surest_nine_tenths`: exact match once the tenth that is doubted most is struck out.
     """
     canvases = [answer_canvas(denoiser.tokenizer, r["question"].strip(), r["context"], False) for r in rows]
+    head = denoiser.told_by("quality")
 
     def work(batch: list[Canvas]) -> list[Standing]:
         trajectory = list(denoise_all(denoiser, batch, schedule=2))
-        again, _ = denoiser.guess([f.canvas for f in trajectory[-1]])
+        again, _ = head.guess([f.canvas for f in trajectory[-1]])
         found = []
         for i, (frame, guess) in enumerate(zip(trajectory[-1], again, strict=True)):
             place = frame.canvas.slots[0].start

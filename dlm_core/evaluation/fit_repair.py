@@ -66,7 +66,7 @@ def places(denoiser: Denoiser, rows: Sequence[Row]) -> list[list[Place]]:
     """The places of each claim that has any."""
     made = [(r, *m) for r in rows if (m := written(denoiser, r["wrong"], r["evidence"]))]
     lifts = in_batches([d.canvas for _, d, _ in made], lambda batch: _lifts(denoiser, batch))
-    head = Denoiser(denoiser.model, denoiser.tokenizer, replace(denoiser.calibration, sign="quality"))
+    head = denoiser.told_by("quality")
     qualities = in_batches(
         [d.canvas for _, d, _ in made], lambda batch: list(map(quality_of, head.guess(batch)[0], batch))
     )

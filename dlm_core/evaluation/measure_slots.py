@@ -71,7 +71,8 @@ def answers(denoiser: Denoiser, examples: Sequence[Example], golds: Sequence[Seq
     alone = [_canvas(denoiser, asked[n], f"{words}.") for n, words, _ in given]
     without = in_batches(alone, lambda batch: denoiser.rank(batch, 0, 1))
     stand = [canvases[n].write(0, denoiser.tokenizer.encode(words).ids) for n, words, _ in given]
-    quality = in_batches(stand, lambda batch: [_quality(c, denoiser) for c in batch])
+    head = denoiser.told_by("quality")
+    quality = in_batches(stand, lambda batch: [_quality(c, head) for c in batch])
     found = []
     for (n, words, probability), ranks, sure in zip(given, without, quality, strict=True):
         bare = max((r.probability for r in ranks if r.fill), default=0.0)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from palimpsest.dlm_core.denoisers import embedded_weights
-from palimpsest.dlm_core.denoisers.slot_calibration import Calibration
+from palimpsest.dlm_core.denoisers.slot_calibration import Calibration, KindCalibration
 from palimpsest.dlm_core.evaluation import measure_slots
 from palimpsest.dlm_core.evaluation.measure_slots import Answer
+from palimpsest.dlm_core.kinds import MaskKind
 from palimpsest.dlm_core.training.average import twins
 from palimpsest.dlm_core.training.material import Material
 
@@ -47,6 +48,18 @@ def test_the_lift_is_what_the_passage_adds_to_the_words_alone(material: Material
         assert 0 < probability <= 1
         assert 0 <= quality <= 1
         assert lift <= -measure_slots._log(1e-9)
+
+
+def test_the_quality_head_is_measured_whatever_sign_the_calibration_asks_for(material: Material) -> None:
+    denoiser = small_denoiser()
+    denoiser.calibration = Calibration(kinds={MaskKind.TEXT: KindCalibration(offset=50.0)})  # it always answers
+    examples = twins(material.rows["unanswerable_pairs"] * 3, random.Random(0))
+    golds = [[e.words(0)] if e.targets[0].spans else [] for e in examples]
+    by_head, by_lift = (
+        [a.signs[1] for a in measure_slots.answers(denoiser.told_by(sign), examples, golds)]
+        for sign in ("quality", "lift")
+    )
+    assert by_lift == by_head != []
 
 
 def test_what_is_written_is_loaded_again_with_its_checksum(tmp_path: Path) -> None:
