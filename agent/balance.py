@@ -8,7 +8,6 @@ from dataclasses import replace
 from palimpsest.retrieval.types import Passage
 
 from . import blocks, forms, polar
-from .draft import Block
 from .drafting import revised
 from .polar import Judged
 from .questions import claimed
@@ -54,22 +53,26 @@ def verdict(tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found
     return said or (forms.verdict(tools.reader.sides(chosen), chosen) if question.form == "balance" else "")
 
 
-def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion, written: Sequence[Block]) -> Steps:
-    """The verdict of a balance follows what is quoted now: by the blocks that are `written` in the report."""
+def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
+    """What is said of a balance follows what is quoted now; that of a question which follows on stands in its own section."""
     if tools.reader is None or not (question.form == "balance" or claimed(question.text)):
         return state
+    is_first = question.asked_in == 1
+    name, section = ("verdict", blocks.SHORT) if is_first else (f"{question.id}.verdict", f"answer.{question.id}")
+    places = (blocks.SHORT, *blocks.SECTIONS) if is_first else (section,)
+    written = [b for b in state.draft.blocks if b.kind in ("quotation", "prose") and b.section in places]
     cited = [c.support[0] for b in written if (c := b.span("citation"))]
     held = [Chosen((Sentence(state.passage(s.passage), s.start, s.end, 1),), 0.0) for s in cited]
-    block = state.draft.block("verdict")
+    block = state.draft.block(name)
     now = verdict(tools, question, held, decisive(tools, question, [c.sentences[0].passage for c in held]))
     if now == (block.text if block else ""):
         return state
     if block is None:
-        return blocks.put_first(state, blocks.statement("verdict", blocks.SHORT, now))
+        return blocks.put_first(state, blocks.statement(name, section, now))
     names = tuple(s.id for s in block.spans)
     revision = Revision(
         version=state.version, span=names[0], reopened=names, old=block.text, new=now, reason="dependent", evidence=None
     )
     yield revised(revision, "finish")
-    draft = state.draft.swap([block.id], [blocks.statement(block.id, blocks.SHORT, now)] if now else [])
+    draft = state.draft.swap([block.id], [blocks.statement(block.id, section, now)] if now else [])
     return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})

@@ -6,10 +6,11 @@ from collections.abc import Generator, Sequence
 
 from palimpsest.retrieval.types import Hit, Passage
 
-from . import blocks
+from . import balance, blocks
 from .drafting import known_answers, list_open, quote, slot_of
 from .evidence_text import content, overlap
 from .questions import names_something, resolved, spoken_of, subquestions
+from .selection import place_of, remaining
 from .state import Event, Query, ResearchState, Steps, SubQuestion, Tools
 
 Events = Generator[Event, None, ResearchState]
@@ -46,7 +47,11 @@ def _numbered(state: ResearchState, planned: Sequence[SubQuestion], words: str, 
 
     What names nothing by itself is asked with the run's question `beside` it.
     """
-    first = 1 + max((int(q.id[1:]) for q in state.questions if q.id[1:].isdigit()), default=0)
+    known = {q.id for q in state.questions} | {
+        mark.partition("/")[0] for mark in state.read
+    }  # one that was dropped read too
+    numbers = [int(name[1:]) for name in known if name[:1] == "q" and name[1:].isdigit()]
+    first = 1 + max(numbers, default=0)
     names = {q.id: f"q{n}" for n, q in enumerate(planned, first)}
     found = []
     for question in planned:
@@ -128,12 +133,14 @@ def _quote(state: ResearchState, tools: Tools, question: SubQuestion, held: Sequ
     assert tools.reader is not None, "asked for by the caller"
     hits = [Hit(passage=p, score=1.0 / n, rank=n) for n, p in enumerate(held, 1)]
     chosen = tools.reader.choose(question.text, hits, CHARACTERS)
-    standing = {b.text for b in state.draft.blocks if b.kind == "quotation"}
+    lead = balance.ahead(balance.decisive(tools, question, held), chosen)
+    chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]
+    section = f"answer.{question.id}"
+    standing = set(_quoted(state, question))  # what stands further up is said here again: it answers what was asked on
     for piece in chosen[: QUOTED - len(_quoted(state, question))]:
         first = piece.sentences[0].passage
         if piece.text in standing:
             continue
-        section = f"answer.{question.id}"
         state, claim = quote(state, section, question.id, first, piece.start, piece.end)
         block = state.draft.block(claim.id)
         assert block is not None, "it was put there just now"

@@ -187,17 +187,13 @@ def answer(question: str, decisive: Sequence[Judged]) -> str:
     theirs = [j.sentence for j in decisive if j.side == "against"]
     said = [s for held in ours for s in held]
     if theirs and said:
-        return (
-            f"Reads both ways: {_who(said)} {_verb('say', said)} it, {_who(theirs)} {_verb('contradict', theirs)} it."
-        )
+        return f"It reads both ways: {_who(said)} {_verb('say', said)} it, {_who(theirs)} {_verb('contradict', theirs)} it."
     if theirs:
-        return f"Reads as no: {_who(theirs)} {_verb('contradict', theirs)} it, and nothing that was read says it."
+        return f"It reads as no: {_who(theirs)} {_verb('contradict', theirs)} it, and nothing that was read says it."
     if ours and all(ours):
         fewest = min(ours, key=_count)
         each = " of each" if len(ours) > 1 else ""
-        return (
-            f"Reads as yes: {_who(fewest)} {_verb('say', fewest)} it{each}, and nothing that was read contradicts it."
-        )
+        return f"It reads as yes: {_who(fewest)} {_verb('say', fewest)} it{each}, and nothing that was read contradicts it."
     return ""
 
 

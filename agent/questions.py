@@ -65,13 +65,22 @@ def _resolve(part: str, before: str, earlier: str) -> tuple[str, bool]:
 
 
 def spoken_of(words: str, earlier: str, answer: str) -> str:
-    """`words` with their first pronoun replaced by what an `earlier` question names, or by its answer; the same without either."""
+    """`words` with their first pronoun replaced by what an `earlier` question names, or by its answer; the same without either.
+
+    "What is SDAR?" has no answer of a few words: where none is known, the one name that it names is meant.
+    """
     match = _PRONOUN.search(words)
-    named = (_meant(match.group().lower(), earlier) or answer) if match else ""
+    named = (_meant(match.group().lower(), earlier) or answer or _only_name(earlier)) if match else ""
     if match is None or not named:
         return words
     possessive = "'s" if match.group().lower() in _POSSESSIVE else ""
     return f"{words[: match.start()]}{named}{possessive}{words[match.end() :]}"
+
+
+def _only_name(text: str) -> str:
+    text = claimed(text) or text
+    names = {text[s:e] for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY}
+    return names.pop() if len(names) == 1 else ""
 
 
 def names_something(text: str) -> bool:
@@ -85,6 +94,7 @@ def _meant(pronoun: str, earlier: str) -> str:
     "Who built X, and when was it opened": it is X, he is who built it. "When did X die, and where did he live": X. "Which barge won,
     and who built it": the answer.
     """
+    earlier = claimed(earlier) or earlier  # an auxiliary that opens a question is part of no name
     names = [
         earlier[s - 4 if earlier[:s].endswith("the ") else s : e]
         for s, e, kind in typed_spans(earlier)

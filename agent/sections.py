@@ -299,8 +299,7 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         return state
     fallen = yield from fall(state, tools)
     state = _shortened(fallen) if fallen is not state else state
-    written = [b for b in state.draft.blocks if b.kind in ("quotation", "prose") and _is_open(b.section)]
-    state = yield from balance.weigh_again(state, tools, question, written)
+    state = yield from balance.weigh_again(state, tools, question)
     for block in _orphaned(state):
         texts = [b.text for b in quotations(state) if b.section == block.section]
         if not texts:

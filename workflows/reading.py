@@ -54,15 +54,18 @@ class SelectingReader:
     def plan(self, question: str) -> list[SubQuestion]:
         """The parts that ask for a fact, an open question for the whole, or both where the wording leaves it unsure.
 
-        What documents cannot answer has no answer to be filled in.
+        What documents cannot answer, and what is answered by yes or no, has no answer to be filled in.
         """
-        openness = 1.0 if self.beyond(question) else max(map(self._openness, describing.asking(question)))
+        is_polar = bool(questions.claimed(question)) and len(questions.subquestions(question)) == 1
+        no_slot = is_polar or self.beyond(question)
+        openness = 1.0 if no_slot else max(map(self._openness, describing.asking(question)))
         facts = questions.subquestions(question) if openness < thresholds.SHIPPED.surely_open else []
         if openness < thresholds.SHIPPED.maybe_open:
             return facts
         parts = asking.asked(question, self._classify)
         tentative = [q.model_copy(update={"tentative": True}) for q in _asking_one(facts)]
-        form = "list" if FORMS[parts.kind] == "open" and asking.asks_several(question) else FORMS[parts.kind]
+        form = "balance" if is_polar and parts.kind == "fact" else FORMS[parts.kind]
+        form = "list" if form == "open" and asking.asks_several(question) else form
         whole = SubQuestion(
             id=f"q{len(facts) + 1}",
             text=question,

@@ -59,28 +59,28 @@ def test_what_is_asked_of_both_is_claimed_of_each() -> None:
 def test_the_answer_stands_first_with_the_sentence_that_decides() -> None:
     shown = report(run(BRICK, OTHER))
     short = shown.split("## In short")[1].split("## ")[0]
-    assert "Reads as yes: one source says it, and nothing that was read contradicts it." in short
-    assert short.index("Reads as yes: ") < short.index("The Selm viaduct is built of brick.")
+    assert "It reads as yes: one source says it, and nothing that was read contradicts it." in short
+    assert short.index("It reads as yes: ") < short.index("The Selm viaduct is built of brick.")
     assert "Orta viaduct" not in short
 
 
 def test_a_contradiction_makes_no_and_both_make_a_dispute() -> None:
-    assert "Reads as no: one source contradicts it, and nothing that was read says it." in report(run(STONE))
-    assert "Reads both ways: one source says it, one source contradicts it." in report(run(STONE, BRICK))
+    assert "It reads as no: one source contradicts it, and nothing that was read says it." in report(run(STONE))
+    assert "It reads both ways: one source says it, one source contradicts it." in report(run(STONE, BRICK))
 
 
 def test_copies_of_one_text_are_one_source() -> None:
     words = "The Selm viaduct is built of brick. It is the oldest bridge of the valley that still carries salt."
     twice = [passage(f"{words} Copy {n}.", f"Selm viaduct {n}") for n in range(2)]
-    assert "Reads as yes: one source says it" in report(run(*twice))
+    assert "It reads as yes: one source says it" in report(run(*twice))
     two = [BRICK, passage("As all know, the Selm viaduct is built of brick. Wind.", "A walk to the viaduct")]
-    assert "Reads as yes: two independent sources say it" in report(run(*two))
+    assert "It reads as yes: two independent sources say it" in report(run(*two))
 
 
 def test_what_nothing_decides_is_said_to_be_open() -> None:
     shown = report(run(OTHER, passage("The Selm viaduct carries salt.", "Trade")))
     assert "No sentence that was read settles whether it is so" in shown
-    assert "Reads as" not in shown
+    assert "reads as" not in shown
 
 
 def test_where_nothing_decides_what_speaks_of_it_stands_first() -> None:
@@ -88,15 +88,15 @@ def test_where_nothing_decides_what_speaks_of_it_stands_first() -> None:
     shown = report(run(BRICK, OTHER, says={"is built of brick.": unsure}))
     short = shown.split("## In short")[1].split("## ")[0]
     assert short.strip().startswith("- The Selm viaduct is built of brick. [1]")
-    assert "Reads as" not in shown
+    assert "reads as" not in shown
 
 
 def test_of_both_each_must_be_said() -> None:
     mills = [passage(f"{n} is a mill of salt.", n) for n in ("Orta", "Como")]
     question = "Are Orta and Como both a mill of salt?"
     says = {"is a mill": YES}
-    assert "Reads as yes: one source says it of each" in report(run(*mills, question=question, says=says))
-    assert "Reads as" not in report(run(mills[0], question=question, says=says))
+    assert "It reads as yes: one source says it of each" in report(run(*mills, question=question, says=says))
+    assert "reads as" not in report(run(mills[0], question=question, says=says))
 
 
 def test_a_bound_is_arithmetic_once_the_sentence_gives_the_figure() -> None:
@@ -141,7 +141,7 @@ def test_of_several_figures_the_one_that_the_model_reads_counts() -> None:
 def test_the_answer_follows_the_quotation_that_goes() -> None:
     """Without its only sentence a yes is no more: the verdict is taken back when the source is banned."""
     held = polar.judged(Verdicts(WORLD), NUMBERS, ASKED, [BRICK])
-    assert polar.answer(ASKED, held).startswith("Reads as yes")
+    assert polar.answer(ASKED, held).startswith("It reads as yes")
     assert polar.answer(ASKED, []) == ""
 
 

@@ -11,7 +11,7 @@ from palimpsest import Config, research
 from palimpsest.agent.computing import Computation
 from palimpsest.agent.draft import Block
 from palimpsest.agent.state import ResearchState
-from palimpsest.workflows import audit
+from palimpsest.workflows import audit, steering
 from palimpsest.workflows.calibration import record_weights
 from palimpsest.workflows.evaluation.fit_records import FRAMES
 from palimpsest.workflows.rendering.text import shown
@@ -51,6 +51,29 @@ def test_a_document_is_answered_from_or_left_open(case: Case, folder: Path) -> N
     else:
         assert all(right in " | ".join(found) for right in case.right)
         assert not any(wrong in " | ".join(found) for wrong in case.wrong)
+
+
+MILL = "The Selm mill was opened in 1854. It stands beside the lake. The Selm mill grinds 30 tons a day. Canale did not build it."
+INN = "The inn of Orta is older than the mill. It has twelve rooms. Guests come by barge. The kitchen closes at ten."
+
+
+def test_a_question_is_answered_by_yes_or_no_and_so_is_one_that_follows_on(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "mill.md").write_text(f"# Selm mill\n\n{MILL}\n")
+    (docs / "inn.md").write_text(f"# Inn\n\n{INN}\n")
+    config = Config(docs=(docs,), out=tmp_path / "runs", index=tmp_path / "index")
+    *_, last = research("Was the Selm mill opened in 1854?", config)
+    held = Run(Path(last.data["folder"]))
+    short = held.report.read_text(encoding="utf-8").split("## In short")[1].split("\n## ")[0]
+    assert short.index("It reads as yes: one source says it") < short.index("The Selm mill was opened in 1854.")
+    list(steering.ask(held, "Does it grind more than 50 tons a day?"))
+    after = held.report.read_text(encoding="utf-8")
+    assert short in after, "what was answered before stays as it is"
+    asked = after.split("## Does it grind more than 50 tons a day?")[1].split("\n## ")[0]
+    assert "It reads as no: one source contradicts it" in asked
+    assert "> The Selm mill grinds 30 tons a day." in asked
+    assert audit.verify(held) == []
 
 
 def test_every_folder_is_asked() -> None:
