@@ -10,6 +10,7 @@ from palimpsest.retrieval.types import Cell, Passage
 
 from . import blocks, prose, reopening
 from .denials import denied
+from .dependents import apart, quoted_place
 from .draft import Block, Kind, Span, Support
 from .drafting import (
     believed_answers,
@@ -246,12 +247,12 @@ def _note(state: ResearchState, claim: Hypothesis, rival: Rival, taken: bool, re
 def _revise_claim(
     state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, sentence_block: Block, rival: Rival
 ) -> Events:
-    """Open what is contradicted and settle it from the rival sentence: a quotation whole, a statement in its places.
+    """Open what is contradicted and settle it from the rival sentence: a sentence of a quotation whole, a statement in its places.
 
     Nothing changes when the rival sentence does not answer a question that rests on the claim, or supports the new words less.
     """
     if block.kind == "quotation" and (other := standing_quotation(state, _support(rival), block)):
-        return (yield from _yield_to(state, tools, claim, block, rival, other))
+        return (yield from _yield_to(state, tools, claim, block, sentence_block, rival, other))
     answers = _answers(state, tools, block, rival)
     if any(answer is None for answer in answers.values()):
         return (
@@ -270,11 +271,12 @@ def _revise_claim(
         data={"spans": opened, "evidence": rival.passage.id, "reason": "contradicted"},
     )
     filled = [] if block.kind == "quotation" else _refilled(tools, block, rival)
-    changed = _changed(state, block, rival, filled)
+    parted, part = _parted(state, block, sentence_block)
+    changed = _changed(parted, part, rival, filled)
     after = changed.draft.block(block.id)
     assert after is not None, "a changed block stays"
     writer = at(tools, block.id, [[f"{block.id}.verdict"]] * 2, "verdict")
-    before, now = (v.supports for v in writer.verdicts([(block.text, rival.text), (after.text, rival.text)]))
+    before, now = (v.supports for v in writer.verdicts([(part.text, rival.text), (after.text, rival.text)]))
     if now < before or (block.kind != "quotation" and not filled):
         yield Event(
             step="check",
@@ -286,9 +288,9 @@ def _revise_claim(
             yield from _note(state, claim, rival, False, "Kept: what stood; its source supports the other words less.")
         )
     own, as_of = state.passage(claim.support[0].passage), _question(state, claim).as_of
-    noted = yield from _note(state, claim, rival, True, why(own, rival.passage, as_of, taken=True))
-    changed = _changed(noted, block, rival, filled)
-    revisions = _revisions(state, block, rival, filled, before, now)
+    noted = yield from _note(parted, claim, rival, True, why(own, rival.passage, as_of, taken=True))
+    changed = _changed(noted, part, rival, filled)
+    revisions = _revisions(block, part, rival, filled, state.version, before, now)
     for revision in revisions:
         yield revised(revision)
     changed = changed.model_copy(update={"revisions": (*changed.revisions, *revisions)})
@@ -296,7 +298,13 @@ def _revise_claim(
 
 
 def _yield_to(
-    state: ResearchState, tools: Tools, claim: Hypothesis, block: Block, rival: Rival, other: Block
+    state: ResearchState,
+    tools: Tools,
+    claim: Hypothesis,
+    block: Block,
+    sentence_block: Block,
+    rival: Rival,
+    other: Block,
 ) -> Events:
     """A contradicted quotation goes where the sentence that contradicts it stands in the report already.
 
@@ -309,18 +317,29 @@ def _yield_to(
     own, as_of = state.passage(claim.support[0].passage), _question(state, claim).as_of
     state = yield from _note(state, claim, rival, True, why(own, rival.passage, as_of, taken=True))
     spans = tuple(s.id for s in block.spans)
+    state, part = _parted(state, block, sentence_block)
     yield Event(
-        step="check", kind="reopened", text=f"reopened “{block.text}”: contradicted by {blocks.named(rival.passage)}",
+        step="check", kind="reopened", text=f"reopened “{part.text}”: contradicted by {blocks.named(rival.passage)}",
         data={"spans": list(spans), "evidence": rival.passage.id, "reason": "contradicted"},
     )  # fmt: skip
     revision = Revision(
-        version=state.version, span=spans[0], reopened=spans, old=block.text, new=other.text, reason="contradicted",
+        version=state.version, span=spans[0], reopened=spans, old=part.text, new=other.text, reason="contradicted",
         evidence=rival.passage.id, steps=0,
     )  # fmt: skip
     yield revised(revision)
     state = state.model_copy(update={"revisions": (*state.revisions, revision)})
     state = yield from _follow_answers(state, answers, tools.reopens)
     return state.model_copy(update={"draft": state.draft.swap([block.id], [])})
+
+
+def _parted(state: ResearchState, block: Block, sentence_block: Block) -> tuple[ResearchState, Block]:
+    """A quotation with the contradicted one of its sentences apart, so that the others stay; a block of one, and one that an answer
+    rests on, as it is.
+    """
+    resting = {name for q in state.facts for name in slot_of(state, q).depends_on} & {s.id for s in block.spans}
+    if block.kind != "quotation" or sentence_block is block or resting:
+        return state, block
+    return apart(state, block, quoted_place(sentence_block))
 
 
 def _rests_pinned(state: ResearchState, block: Block) -> bool:
@@ -360,18 +379,18 @@ def _refilled(tools: Tools, block: Block, rival: Rival) -> list[Filled]:
 
 
 def _revisions(
-    state: ResearchState, block: Block, rival: Rival, filled: Sequence[Filled], before: float, after: float
+    block: Block, part: Block, rival: Rival, filled: Sequence[Filled], version: int, before: float, after: float
 ) -> list[Revision]:
-    """One entry for a quotation replaced, or one for each place of a statement filled."""
+    """One entry for the replaced part of a quotation, all of which was opened, or one for each place of a statement filled."""
 
     def entry(span: str, reopened: tuple[str, ...], old: str, new: str, steps: int) -> Revision:
         return Revision(
-            version=state.version, span=span, reopened=reopened, old=old, new=new, reason="contradicted",
+            version=version, span=span, reopened=reopened, old=old, new=new, reason="contradicted",
             evidence=rival.passage.id, before=before, after=after, steps=steps,
         )  # fmt: skip
 
     if block.kind == "quotation":
-        return [entry(block.spans[0].id, tuple(s.id for s in block.spans), block.text, rival.text, 1)]
+        return [entry(block.spans[0].id, tuple(s.id for s in block.spans), part.text, rival.text, 1)]
     cited = tuple(s.id for s in block.spans if s.role == "citation")
     places = [(block.words[n], f) for n, f in zip(rival.holes, filled, strict=True)]
     return [entry(place.id, (place.id, *cited), place.text, f.text, f.steps) for place, f in places]

@@ -1,15 +1,22 @@
 """What goes on from a sentence that lost to another source goes with it: "The speed was measured …" says nothing without its speed.
 
-In one paragraph of a source the sentences behind a lost one speak of what it said; no rule of wording tells which of them do not.
+In one paragraph of a source the sentences behind a lost one speak of what it said, up to one that opens with a name: that one says of
+whom it speaks. What stands ahead of the lost one stays, and so does what stands by itself behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
+import regex  # type: ignore[import-untyped]
+
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+
+from . import blocks
 from .draft import Block, Support
-from .drafting import revised, slot_of
-from .selection import Chosen, Where, place_of, shares_words
+from .drafting import quote, revised, sentence_parts, slot_of
+from .evidence_text import sentences_of
+from .selection import Chosen, Sentence, Where, place_of, shares_words
 from .state import Event, Reason, ResearchState, Revision, Tools
 
 Events = Generator[Event, None, ResearchState]
@@ -19,14 +26,51 @@ LOST = "what it goes on from lost to another source"
 def standing_without(state: ResearchState, chosen: Sequence[Chosen]) -> list[Chosen]:
     """The quotations as far as they neither are nor go on from what lost a conflict."""
     lost = _lost(state)
-    kept = [(piece, _kept(state, piece, lost)) for piece in chosen]
-    return [p if count == len(p.sentences) else Chosen(p.sentences[:count], p.score) for p, count in kept if count]
+    return [part for piece in chosen for part in _parts(state, piece, lost)]
 
 
-def _kept(state: ResearchState, piece: Chosen, lost: Sequence[Where]) -> int:
-    """How many sentences of a quotation stand, from its start."""
-    places = [place_of(s) for s in piece.sentences]
-    return next((n for n, place in enumerate(places) if _is_of(state, place, lost)), len(places))
+def _parts(state: ResearchState, piece: Chosen, lost: Sequence[Where]) -> list[Chosen]:
+    """What stands of a quotation: itself, or the runs of its sentences that neither lost nor go on from what did."""
+    runs: list[list[Sentence]] = [[]]
+    gone = list(lost)
+    for sentence in piece.sentences:
+        if _is_of(state, place_of(sentence), gone):
+            gone.append(place_of(sentence))
+            runs.append([])
+        else:
+            runs[-1].append(sentence)
+    kept = [tuple(run) for run in runs if run]
+    return [piece] if kept == [piece.sentences] else [Chosen(run, piece.score) for run in kept]
+
+
+def apart(state: ResearchState, block: Block, place: Where) -> tuple[ResearchState, Block]:
+    """A quotation of several sentences with the one at `place` apart, and the block that holds it and what goes on from it.
+
+    What stands ahead of these and behind them stays in the draft as quotations of its own.
+    """
+    own = state.passage(quotation_of(block).passage)
+    _, first, last = quoted_place(block)
+    inside = [(a, b) for a, b in sentences_of(own) if first <= a and b <= last]
+    ahead = [p for p in inside if p[1] <= place[1]]
+    gone, behind = [p for p in inside if p[1] > place[1]], list[tuple[int, int]]()
+    for n, (start, end) in enumerate(gone):
+        if start >= place[2] and not _goes_on(state, (place[0], start, end), [(place[0], *gone[n - 1])]):
+            gone, behind = gone[:n], gone[n:]
+            break
+    if not gone or not (ahead or behind):
+        return state, block
+    parts = [(run[0][0], run[-1][1]) for run in (ahead, behind) if run]
+    drafts: list[Block] = []
+    for start, end in parts:
+        state, claim = quote(state, block.section, state.graph.get(block.about).question, own, start, end)
+        made = state.draft.block(claim.id)
+        assert made is not None, "it was put there just now"
+        drafts.append(made)
+    words = sentence_parts(own, gone[0][0], gone[-1][1])
+    lost = blocks.quotation(block.id, block.section, words, own, block.about, blocks.turn_of(block))
+    around = [*drafts[: bool(ahead)], lost, *drafts[bool(ahead) :]]
+    draft = state.draft.swap([b.id for b in drafts], []).swap([block.id], around)
+    return state.model_copy(update={"draft": draft}), lost
 
 
 def fall(state: ResearchState, tools: Tools) -> Events:
@@ -50,11 +94,16 @@ def where(support: Support) -> Where:
     return support.passage.rpartition("-")[0], support.start, support.end
 
 
-def quoted_place(block: Block) -> Where:
-    """The place that a quotation cites."""
+def quotation_of(block: Block) -> Support:
+    """The words of its source that a quotation holds."""
     cited = block.span("citation")
     assert cited is not None, "every quotation cites"
-    return where(cited.support[0])
+    return cited.support[0]
+
+
+def quoted_place(block: Block) -> Where:
+    """The place that a quotation cites."""
+    return where(quotation_of(block))
 
 
 def _is_of(state: ResearchState, place: Where, lost: Sequence[Where]) -> bool:
@@ -62,10 +111,24 @@ def _is_of(state: ResearchState, place: Where, lost: Sequence[Where]) -> bool:
 
 
 def _goes_on(state: ResearchState, place: Where, lost: Sequence[Where]) -> bool:
-    """Whether words stand directly behind lost ones, in the same paragraph."""
-    return any(
-        gone[0] == place[0] and gone[2] <= place[1] and _joins(state, place[0], gone[2], place[1]) for gone in lost
+    """Whether words stand directly behind lost ones, in the same paragraph, and do not open with a name."""
+    behind = [g for g in lost if g[0] == place[0] and g[2] <= place[1] and _joins(state, place[0], g[2], place[1])]
+    return bool(behind) and not _opens_with_a_name(state, place)
+
+
+def _opens_with_a_name(state: ResearchState, place: Where) -> bool:
+    """Whether words name their own subject; a capital that only opens the sentence makes no name, unless it is one elsewhere."""
+    own = next(
+        (p for p in state.evidence if p.source.id == place[0] and p.start <= place[1] and place[2] <= p.end), None
     )
+    if own is None:
+        return False
+    text = own.text[place[1] - own.start : place[2] - own.start]
+    head = len(text) - len(text.removeprefix("The "))
+    name = next((text[s:e] for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY and s == head), "")
+    is_plain = name.isalpha() and name[1:].islower() and head == 0
+    elsewhere = f"{own.source.title}. {own.text}"
+    return bool(name) and (not is_plain or regex.search(rf"[\w,;] {regex.escape(name)}\b", elsewhere) is not None)
 
 
 def _joins(state: ResearchState, source: str, start: int, end: int) -> bool:

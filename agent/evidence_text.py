@@ -24,7 +24,8 @@ _STOP = frozenset(
     "she his her him them into over under about after before also not no one".split()
 )
 _SUPERLATIVE = re.compile(
-    r"\b(?:(?:the|an?)\s+(?:\w+\s+){0,2}?\w{2,}est|most|least|first|last|only|best|worst|record)\b", re.IGNORECASE
+    r"\b(?:the|an?|its|his|her|their|\w+['’]s)\s+(?:\w+\s+){0,2}?(?:\w{2,}est|most|least|first|last|only|best|worst|record)\b",
+    re.IGNORECASE,
 )
 
 

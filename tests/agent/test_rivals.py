@@ -115,3 +115,11 @@ def test_a_claim_with_new_words_is_held_against_all_evidence_again(monkeypatch: 
     for _ in checking.check(fresh, tools(ScriptedWriter({}), shelf)):
         pass
     assert held == [p.id for p in (*state.evidence, *state.evidence)]
+
+
+def test_only_claims_a_place_where_it_says_the_only() -> None:
+    """ "A block of A sees only …" says nothing against "a block of B sees only …"; "the only" does."""
+    claim = spans("A lock of Orta lets through only barges on its left.")
+    assert find_rival(claim, passage("A lock of Como lets through only barges on its left."), NUMBERS) is None
+    claim = spans("The only lock on the lake is Orta, with two gates.")
+    assert find_rival(claim, passage("The only lock on the lake is Como, with two gates."), NUMBERS) is not None

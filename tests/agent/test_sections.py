@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from palimpsest.agent import blocks, forms, sections
+from palimpsest.agent import blocks, dependents, forms, sections
 from palimpsest.agent.dependents import withdraw
 from palimpsest.agent.draft import moved
 from palimpsest.agent.drafting import sentence_parts
@@ -441,6 +441,40 @@ def test_what_goes_on_from_a_sentence_that_lost_goes_with_it() -> None:
         state
     )
     assert any(b.text == "Salt cargo fills most barges of Orta." for b in sections.quotations(state))
+
+
+class WholePassages(TopicReader):
+    """Quotes every passage as one quotation."""
+
+    def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+        return [
+            Chosen(tuple(Sentence(h.passage, a, b, n) for a, b in h.passage.sentences), 1.0)
+            for n, h in enumerate(found, 1)
+        ]
+
+
+def test_of_a_quotation_of_several_sentences_only_what_lost_and_what_goes_on_from_it_leaves() -> None:
+    ahead, lost = "Marisa is a barge on the lake.", "The crew of Marisa counts 4 men on the lake."
+    goes_on = "The count was made in spring."
+    behind = "Marisa carries salt. Two of her men sing."
+    old = passage(f"{ahead} {lost} {goes_on} {behind}", "Crews of 2024", "2024")
+    state = run(WholePassages(), old, NEW_CREW, SALT, MORE_SALT)
+    texts = [b.text for b in sections.quotations(state)]
+    assert {ahead, NEW_CREW.text, behind} <= set(texts), texts
+    assert not any(lost in text or goes_on in text for text in texts)
+    assert texts.index(ahead) < texts.index(behind)
+    contradicted = [r for r in state.revisions if r.reason == "contradicted"]
+    assert [(r.old, r.new) for r in contradicted] == [(f"{lost} {goes_on}", NEW_CREW.text)]
+
+
+def test_a_name_that_only_opens_a_sentence_is_none() -> None:
+    """ "Remasking" is a word like others; "Marisa" is a name elsewhere in the text, and a name behind "The" is one."""
+    held = passage(
+        "Salting came late to Marisa. Salting fills the hold. Marisa floats. The SDAR crew sings.", "Barges", "2024"
+    )
+    state = ResearchState(question=QUESTION, evidence=(held,))
+    places = [(held.source.id, a, b) for a, b in held.sentences]
+    assert [dependents._opens_with_a_name(state, place) for place in places] == [False, False, True, True]
 
 
 def test_a_paragraph_of_its_own_does_not_fall_with_the_sentence_before_it() -> None:
