@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from palimpsest.agent.wording import LinearText
 from palimpsest.workflows.calibration import report_weights
+from palimpsest.workflows.corpus import open_embedder
 from palimpsest.workflows.reading import SelectingReader
 
 
@@ -42,3 +44,13 @@ def test_an_aim_is_told_from_a_finding() -> None:
     said = ["This study aimed to weigh the salt of two mines.", "The salt of both mines was equally heavy."]
     assert reader(0.6).aims(said) == [True, False]
     assert reader(0.6).aims([]) == []
+
+
+@pytest.mark.parametrize(
+    "asked", ["What was the function of the agora in Athens?", "What was the role of the church in medieval Europe?"]
+)
+def test_what_part_a_thing_played_is_no_short_fact(asked: str) -> None:
+    """By the shipped classifier: in wording near to questions for names, and answered by sentences."""
+    reader = SelectingReader(open_embedder(), report_weights())
+    assert any(q.is_open for q in reader.plan(asked))
+    assert not any(q.is_open for q in reader.plan("Who commissioned the agora in Athens?"))
