@@ -59,6 +59,19 @@ def risk(probabilities: Sequence[float], right: Sequence[float], coverage: float
     return percent(1 - y for _, y in kept)
 
 
+def sure_from(probabilities: Sequence[float], right: Sequence[float], most_wrong: float = 10.0) -> tuple[float, float]:
+    """The least probability from which at most `most_wrong` per cent are wrong, and the share, in per cent, that is said with as much;
+    1 and 0 where even the surest are wrong more often.
+    """
+    surest = sorted(zip(probabilities, right, strict=True), key=lambda pair: -pair[0])
+    found, wrong = (1.0, 0.0), 0.0
+    for n, (belief, is_right) in enumerate(surest, 1):
+        wrong += 1 - is_right
+        if 100 * wrong <= most_wrong * n:
+            found = belief, 100 * n / len(surest)
+    return found
+
+
 def auroc(scores: Sequence[float], right: Sequence[float]) -> float:
     """The chance that a right one scores above a wrong one (ties count half), by ranks."""
     order = sorted(range(len(scores)), key=lambda i: scores[i])

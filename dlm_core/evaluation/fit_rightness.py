@@ -30,7 +30,7 @@ from ..denoisers import embedded_weights
 from ..denoisers.embedded import Denoiser
 from ..denoisers.slot_calibration import LEAST, Calibration
 from ..kinds import MaskKind, SlotSpec
-from ..metrics import auroc, calibration, exact, risk
+from ..metrics import auroc, calibration, exact, risk, sure_from
 from ..training.average import elsewhere, twins
 from ..training.examples import read_rows
 from ..training.gather import read_named
@@ -162,7 +162,14 @@ def fitted(sets: Mapping[str, Sequence[Given]], old: Calibration) -> Calibration
     for name, found in sets.items():
         said = figures(halves[name][1], half) if name in halves else figures(found, whole)
         measured |= {f"right_{name}_{what}": value for what, value in said.items()}
-    measured |= by_form([g for found in sets.values() for g in found if not g.is_among_several], whole)
+    alone = [g for found in sets.values() for g in found if not g.is_among_several]
+    measured |= by_form(alone, whole)
+    for name, some in (
+        ("answer", alone),
+        ("answer_several", [g for found in sets.values() for g in found if g.is_among_several]),
+    ):
+        curve = curve_of(some, whole, name)
+        measured[f"{name}_unsure_below"], measured[f"{name}_sure_share"] = sure_from(curve.believed, curve.right)
     return replace(whole, measured={**old.measured, **measured})
 
 

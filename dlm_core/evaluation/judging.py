@@ -24,7 +24,7 @@ from ..denoisers import embedded_weights
 from ..denoisers.embedded import Denoiser
 from ..denoisers.slot_calibration import KindCalibration
 from ..kinds import NOT_ENOUGH, SUPPORTS, VERDICT_SLOT
-from ..metrics import percent, risk
+from ..metrics import percent, risk, sure_from
 from ..training.calibrate_plan import curve_of, fit_choice, measures, read_choices
 from ..training.corpus import find_all
 from ..training.examples import Example, Row, read_rows
@@ -151,6 +151,7 @@ def figures(now: KindCalibration, by_source: Mapping[str, Read]) -> dict[str, fl
     pooled, standing = together(fits, by_source), together(dict.fromkeys(by_source, now), by_source)
     said = {what.removeprefix(f"{LEFT_OUT}_"): value for what, value in measures(pooled).items()}
     said |= {"as_it_stands": measures(standing)[f"{LEFT_OUT}_ece"], "floor": floor(pooled.believed)}
+    said["unsure_below"], said["sure_share"] = sure_from(pooled.believed, pooled.right)
     said |= {f"risk_{share:.0%}".rstrip("%"): risk(pooled.believed, pooled.right, share) for share in COVERAGES}
     return {**found, **{f"verdict_out_all_{what}": value for what, value in said.items()}}
 
@@ -204,7 +205,12 @@ def main() -> None:
         said = {w: measured.get(f"verdict_out_{name}_{w}", float("nan")) for w in SHOWN}
         print(f"{name:14}" + "  ".join(f"{w} {value:.3f}" for w, value in said.items()))
     every = fit_to(list(by_source.values()))
-    print({name: round(value, 1) for name, value in measured.items() if name.startswith("verdict_out_all_risk")}, every)
+    rest = {
+        name: round(value, 2)
+        for name, value in measured.items()
+        if name.startswith(("verdict_out_all_risk", "verdict_out_all_un"))
+    }
+    print(rest, every)
     for name, examples in evaluation_sets(args.data, args.count, args.seed).items() if args.data else ():
         one = read(denoiser, examples)
         print(

@@ -13,7 +13,7 @@ from palimpsest.dlm_core.denoisers import embedded_weights
 from palimpsest.dlm_core.evaluation.correction import untouched, written
 from palimpsest.dlm_core.evaluation.evaluate_embedded import TESTS, main, step_times
 from palimpsest.dlm_core.evaluation.verdicts import claim_only, shared_words, silent_pairs
-from palimpsest.dlm_core.metrics import auroc, calibration, difference, exact, f1, normalise, risk, sari
+from palimpsest.dlm_core.metrics import auroc, calibration, difference, exact, f1, normalise, risk, sari, sure_from
 
 
 def test_squad_scores() -> None:
@@ -197,3 +197,10 @@ def test_the_risk_is_what_is_wrong_among_the_surest() -> None:
     said, right = [0.9, 0.1, 0.8, 0.4], [1.0, 0.0, 0.0, 1.0]
     assert [risk(said, right, share) for share in (0.25, 0.5, 1.0)] == [0.0, 50.0, 50.0]
     assert risk(said, right, 0.01) == 0.0  # one at least
+
+
+def test_what_is_said_with_less_than_the_bound_is_unsure() -> None:
+    said, right = [0.95, 0.9, 0.8, 0.7, 0.6], [1.0, 1.0, 1.0, 0.0, 0.0]
+    assert sure_from(said, right) == (0.8, 60.0)
+    assert sure_from(said, right, most_wrong=25) == (0.7, 80.0)
+    assert sure_from([0.9], [0.0]) == (1.0, 0.0)

@@ -40,6 +40,7 @@ def test_of_every_source_left_out_and_of_all_it_is_said_how_far_they_can_be_beli
     assert found["verdict_out_all_risk_100"] == pytest.approx(30)  # 9 of 30 are wrong
     assert found["verdict_out_bold_as_it_stands"] == pytest.approx(0.3)
     assert found["verdict_out_modest_floor"] > 0
+    assert found["verdict_out_all_unsure_below"] > 0.5
 
 
 def test_pairs_against_the_overlap_share_little_where_supported_and_much_where_not(material: Material) -> None:
