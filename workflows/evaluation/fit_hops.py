@@ -25,7 +25,7 @@ from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.types import Document, Found
 
 from ..corpus import open_embedder
-from .fit_numbers import Given, ece, fit, given_of
+from .fit_numbers import Given, ece, fit, given_of, untold
 from .suites import Question, Row, Suite, evaluate
 
 FILE = "multihop_qa"
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     old = Numbers.model_validate_json(args.numbers.read_bytes())
-    plain = old.model_copy(update={"hop_slope": 1.0, "hop_offset": 0.0})
+    plain = untold(old)
     writer, every = ModelWriter(seed=args.seed), unmarked(args.data)
     tools = Tools(writer, lambda queries, k: Found(), plain)
     rows = random.Random(f"hotnull/{args.seed}").sample(every, min(args.count, len(every)))

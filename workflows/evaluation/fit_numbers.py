@@ -48,10 +48,17 @@ class Given(NamedTuple):
 
 
 def stretched(numbers: Numbers, slope: float, offset: float) -> Numbers:
-    """The same decisions, with every belief b turned into slope * b + offset."""
+    """The same decisions, with every belief b turned into slope * b + offset; what is told of answers of several hops stays."""
+    told = numbers.hop_slope / slope
     changed = {name: round(getattr(numbers, name) * slope, 4) for name in IN_LOG_ODDS}
     changed |= {name: round(probability(slope * odds(getattr(numbers, name)) + offset), 4) for name in ON_BELIEF}
+    changed |= {"hop_slope": round(told, 4), "hop_offset": round(numbers.hop_offset - told * offset, 4)}
     return numbers.model_copy(update={**changed, "prior": round(numbers.prior * slope + offset, 4)})
+
+
+def untold(numbers: Numbers) -> Numbers:
+    """The numbers with which a row's confidence is the belief that decides, of answers of several hops too."""
+    return numbers.model_copy(update={"hop_slope": 1.0, "hop_offset": 0.0})
 
 
 def fit(given: Sequence[Given]) -> tuple[float, float]:
@@ -139,7 +146,7 @@ def main() -> None:
     old = numbers_of("embedded")
     items = evaluate(
         suite(args.count, args.seed), args.apart, args.index, writer=ModelWriter(seed=args.seed), embedder=open_embedder(), limit=0,
-        seed=args.seed, budget=Budget(), numbers=old,
+        seed=args.seed, budget=Budget(), numbers=untold(old),
     )  # fmt: skip
     rows: list[Row] = []
     for item in items:

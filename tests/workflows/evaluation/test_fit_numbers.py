@@ -41,4 +41,8 @@ def test_every_decision_stays_when_beliefs_are_stretched() -> None:
     for name in fit_numbers.ON_BELIEF:
         assert log_odds(getattr(new, name)) == pytest.approx(0.6 * log_odds(getattr(old, name)) - 0.3, abs=1e-3)
     moved_names = {n for n in type(old).model_fields if getattr(new, n) != getattr(old, n)}
-    assert moved_names == {"prior", *fit_numbers.IN_LOG_ODDS, *fit_numbers.ON_BELIEF}
+    assert moved_names == {"prior", "hop_slope", "hop_offset", *fit_numbers.IN_LOG_ODDS, *fit_numbers.ON_BELIEF}
+    told = old.hop_slope * belief + old.hop_offset
+    assert new.hop_slope * moved + new.hop_offset == pytest.approx(told, abs=1e-3)
+    plain = fit_numbers.untold(old)
+    assert plain.hop_slope * belief + plain.hop_offset == belief
