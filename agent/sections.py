@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Hit
 
 from . import balance, blocks, forms, outline
@@ -20,7 +21,7 @@ from .frames import Slot, Token
 from .outline import Vectors
 from .selection import Chosen, Sentence, Where, leans, place_of, remaining, shares_words
 from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
-from .wording import words
+from .wording import defines, words
 
 Events = Steps
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
@@ -106,8 +107,8 @@ def _begin(
         columns = question.attributes or _columns(reader, question, chosen)
         state, used = forms.table(state, reader, question, columns, hits, chosen)
         chosen = remaining(chosen, [place_of(c) for c in used])
-    lead = [c for c in lead if c in chosen]
-    chosen = [c for c in chosen if c not in lead]
+    lead = [c for c in lead if c in chosen] or _defining(question, chosen)
+    chosen = remaining(chosen, [place_of(c) for c in lead])
     sides = reader.sides(chosen) if question.form == "balance" else []
     parts = _outlined(reader, question, chosen, sides)
     short = [*lead, *_in_short(reader, parts)[: max(IN_SHORT - len(lead), 0)]]
@@ -135,6 +136,18 @@ def _begin(
         state = yield from _place(state, question, blocks.SHORT, piece)
         yield state
     return state
+
+
+def _defining(question: SubQuestion, chosen: Sequence[Chosen]) -> list[Chosen]:
+    """Of a question about one thing the sentence that says what it is, where one was chosen: a reader wants it first."""
+    names = {question.text[s:e] for s, e, kind in typed_spans(question.text) if kind is MaskKind.ENTITY}
+    if len(names) != 1:
+        return []
+    name = names.pop()
+    found = ((c, s) for c in chosen for s in c.sentences if defines(s.text, name))
+    return [
+        Chosen((sentence,), piece.score, piece.also if len(piece.sentences) == 1 else ()) for piece, sentence in found
+    ][:1]
 
 
 def _not_standing(state: ResearchState, chosen: Sequence[Chosen]) -> list[Chosen]:

@@ -156,3 +156,9 @@ def _is_back(tokens: Sequence[str], tags: Sequence[str]) -> bool:
 _OF_NAMES = frozenset(
     ("AJ", "AV", "CR", "OR", "NN", "NP", "VV", "UN")
 )  # what may stand between "this" and the end of what it names
+
+
+def defines(text: str, name: str) -> bool:
+    """Whether a sentence opens by saying what a name is: "X is a …", "X was the …"."""
+    opening = rf"(?:the )?{regex.escape(name)}(?: \([^)]*\))? (?:is|are|was|were) (?:an?|the|one) "
+    return regex.match(opening, text.strip(), regex.IGNORECASE) is not None

@@ -187,6 +187,21 @@ def test_a_question_that_ends_with_a_full_stop_is_named_with_one() -> None:
     assert ".." not in shown.split("## Not established")[1].split("## ")[0]
 
 
+def test_what_says_what_the_thing_is_stands_first() -> None:
+    told = passage(
+        "The hold of Marisa carries salt on the lake. Marisa is a barge that carries salt on the lake.", "Boats", "2024"
+    )
+    others = [passage(f"Salt cargo number {n} of the lake is sold in Orta.", f"Note {n}") for n in range(4)]
+    tools = Tools(ScriptedWriter({}), Shelf(told, *others), NUMBERS, WholePassages())
+    state = finish(ResearchState(question="How does Marisa carry salt on the lake?"), tools)[1]
+    first = next(b for b in state.draft.section(blocks.SHORT) if b.kind == "quotation")
+    assert first.text == "Marisa is a barge that carries salt on the lake."
+    assert sum("Marisa is a barge" in b.text for b in sections.quotations(state)) == 1
+    both = SubQuestion(id="q1", text="How do Marisa and Tolomeo carry salt?", asked="", form="open")
+    chosen = [Chosen((Sentence(told, *told.sentences[1], 1),), 1.0)]
+    assert sections._defining(both, chosen) == []
+
+
 def test_a_balance_has_its_sides_apart_and_a_verdict_in_words() -> None:
     more = passage("Salt cargo pays taxes for the lake.", "Taxes", "2024")
     shown = report(run(TopicReader(form="balance"), SALT, WIND, CREW, more))
