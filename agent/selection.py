@@ -125,13 +125,14 @@ def remaining(chosen: Sequence[Chosen], taken: Sequence[Where]) -> list[Chosen]:
 
 
 def sentences_of(found: Sequence[Hit], split: Split) -> list[Sentence]:
-    """The sentences of the passages found, best passage first, each place of a source once."""
-    kept: dict[tuple[str, int, int], Sentence] = {}
+    """The sentences of the passages found, best passage first; what a source says twice in the same words is a sentence once."""
+    kept: dict[tuple[str, str], Sentence] = {}
     for rank, hit in enumerate(found, start=1):
         for place, end in _places(hit.passage, split):
             start = _without_label(hit.passage, place, end)
             if LEAST_CHARACTERS <= end - start <= MANY_CHARACTERS:
-                kept.setdefault((hit.passage.source.id, start, end), Sentence(hit.passage, start, end, rank))
+                sentence = Sentence(hit.passage, start, end, rank)
+                kept.setdefault((hit.passage.source.id, sentence.text), sentence)
     return list(kept.values())
 
 

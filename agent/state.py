@@ -160,6 +160,13 @@ class Budget(Frozen):
         short = sum(total < enough for total in before) if lengths else 0
         return min(len(lengths), max(self.reading, min(short, self.reading * MOST_PASSAGES)))
 
+    def asked_for(self, lengths: Sequence[int]) -> int:
+        """How many passages to ask for in all where the first `reading` of an open question have these `lengths` in characters."""
+        if len(lengths) < self.reading:
+            return len(lengths)
+        typical = max(sum(lengths) // len(lengths), 1)
+        return self.fills([typical] * self.reading * MOST_PASSAGES)
+
 
 class ResearchState(Frozen):
     """Everything a run knows between two steps; a step takes one and returns the next."""

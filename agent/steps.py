@@ -22,7 +22,6 @@ from .questions import alternatives, resolved, subquestions
 from .sections import first_queries
 from .standing import supporting
 from .state import (
-    MOST_PASSAGES,
     Candidate,
     Event,
     Find,
@@ -159,12 +158,8 @@ def _searched(state: ResearchState, tools: Tools, query: Query) -> Found:
     if not any(q.id == query.question and q.is_open for q in state.questions):
         return tools.search([query.text], state.budget.passages)
     found = tools.search([query.text], state.budget.reading)
-    lengths = [len(h.passage.text) for h in found.hits]
-    if len(lengths) < state.budget.reading:
-        return found
-    typical = max(sum(lengths) // len(lengths), 1)
-    wanted = state.budget.fills([typical] * state.budget.reading * MOST_PASSAGES)
-    if wanted <= len(lengths):
+    wanted = state.budget.asked_for([len(h.passage.text) for h in found.hits])
+    if wanted <= len(found.hits):
         return found
     more = tools.search([query.text], wanted)
     return more.model_copy(update={"calls": (*found.calls, *more.calls), "failures": (*found.failures, *more.failures)})

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.agent import asking, describing, phrases, questions, selection, thresholds, weighing, wording
-from palimpsest.agent.selection import Chosen, Scored, Sentence
+from palimpsest.agent.selection import Chosen, Scored
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.agent.weighing import NO_EFFECT, ReportWeights
 from palimpsest.retrieval.chunks import sentences
@@ -24,11 +24,6 @@ FORMS: dict[asking.AskedKind, Form] = {
 
 class Embeds(Protocol):
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-
-def _once(pieces: Sequence[Sentence]) -> list[Sentence]:
-    """A sentence that one document repeats is a piece once."""
-    return list({(p.passage.source.id, p.text): p for p in reversed(pieces)}.values())[::-1]
 
 
 def _asking_one(facts: Sequence[SubQuestion]) -> list[SubQuestion]:
@@ -107,7 +102,7 @@ class SelectingReader:
 
     def _scored(self, question: str, found: Sequence[Hit]) -> list[Scored]:
         """Every sentence of the passages found, with its score as a sentence of the report."""
-        pieces = _once(selection.sentences_of(found, sentences))
+        pieces = selection.sentences_of(found, sentences)
         if not pieces:
             return []
         vectors = describing.embedded(question, pieces, self.vectors)

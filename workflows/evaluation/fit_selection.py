@@ -1,9 +1,11 @@
 """Fit what reports rest on: which sentences a report is made of, and what kind of question is asked.
 
     python -m palimpsest.workflows.evaluation.fit_selection --open FOLDER --train FOLDER --out selection.json
+    python -m palimpsest.workflows.evaluation.fit_selection --open FOLDER --weights selection.json
 
-The wording classifiers are fitted on `--train`; the choice of sentences on the questions of `--open`, with figures by cross-validation
-over questions, so that no question is scored by weights that have seen it.
+The second fits the choice of sentences anew and leaves the rest of the file as it is. The wording
+classifiers are fitted on `--train`; the choice of sentences on the questions of `--open`, with figures by cross-validation over
+questions, so that no question is scored by weights that have seen it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from palimpsest.agent import describing, selection, weighing
 from palimpsest.agent.asking import plain_question
 from palimpsest.agent.describing import CONCLUSION, FEATURES, METHOD, RESULT
 from palimpsest.agent.selection import Chosen, Matrix, Scored, Sentence, Vectors
+from palimpsest.agent.state import Budget
 from palimpsest.agent.weighing import CONTEXT, EFFECT, NO_EFFECT, ReportWeights, SelectionWeights, Weighing
 from palimpsest.agent.wording import LinearText
 from palimpsest.dlm_core.training.examples import read_rows
@@ -29,6 +32,7 @@ from palimpsest.retrieval.chunks import sentences as split
 from palimpsest.retrieval.embed import Embedder
 from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.library import HybridSearcher
+from palimpsest.retrieval.types import Hit, Searcher
 
 from ..corpus import default_folder, open_embedder
 from .fit_headings import whole_phrases
@@ -37,12 +41,11 @@ from .linear_fit import linear_text, logistic
 from .open_questions import OpenData, document_id, read_data, trial_numbers
 from .open_score import Citation, Corpus, OpenFigures, OpenQuestion, OpenRow, Place, figures, summary
 
-PASSAGES = 40
-BUDGET = 4_000
+READ = Budget()  # what a run reads and quotes when nothing else is said
 FOLDS = 10
-ORIGINS = {"passages": "set by hand: what a round of searches finds; the weights were fitted to so many"}
+ORIGINS = {"selection.passages": "set by hand: what a round of searches finds; the weights were fitted to so many"}
 PENALTY = 100.0
-STOPS = (0.0, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.16, 0.2)
+STOPS = (0.0, 0.02, 0.04, 0.05, 0.06, 0.07, 0.08, 0.1, 0.12, 0.16, 0.2)
 THRIFTS = (0.0, 0.15, 0.3, 0.45)
 LEAST_PRECISION = 0.35
 LOSS = 0.005  # of vital recall that a later stop may cost: a twentieth of the width of its interval over 95 questions
@@ -224,15 +227,23 @@ Relevance = Callable[[str, Sequence[Sentence]], Sequence[float]]
 def pools(
     data: OpenData, index: Index, embedder: Embedder, parts: LinearText, relevance: Relevance | None = None
 ) -> Iterator[Pool]:
-    """What is found for each question by its own words."""
+    """What a run reads of each question when it is asked by its own words."""
     searcher, corpus, ids = HybridSearcher(index), data.corpus(), {d.source.id: document_id(d) for d in data.documents}
     for question in data.questions:
-        found = selection.sentences_of(searcher.search(question.question, PASSAGES), split)
+        found = selection.sentences_of(passages_read(searcher, question.question), split)
         vectors = describing.embedded(question.question, found, embedder.embed)
         judged = relevance(question.question, found) if relevance else None
         table = describing.described(question.question, found, vectors, parts, judged)
         right = [_is_right(question, corpus, ids[s.passage.source.id], s) for s in found]
         yield Pool(question, tuple(found), vectors.alone, table, np.array(right, dtype=np.float64))
+
+
+def passages_read(searcher: Searcher, question: str) -> list[Hit]:
+    """The best passages for a question, of short ones as many more as a run reads."""
+    found = searcher.search(question, READ.reading)
+    wanted = READ.asked_for([len(h.passage.text) for h in found])
+    found = searcher.search(question, wanted) if wanted > len(found) else found
+    return found[: READ.fills([len(h.passage.text) for h in found])]
 
 
 def _is_right(question: OpenQuestion, corpus: Corpus, doc: str, sentence: Sentence) -> bool:
@@ -284,7 +295,7 @@ def fit(pooled: Sequence[Pool], names: Sequence[str], stop: float = 0.0, thrift:
     second = fitted_weighing(
         [contexts[n] for n in range(len(pooled))], [p.right for p in pooled], CONTEXT, CONTEXT, SECOND_PENALTY
     )
-    return SelectionWeights(first=_first(pooled, names), second=second, stop=stop, thrift=thrift, passages=PASSAGES)
+    return SelectionWeights(first=_first(pooled, names), second=second, stop=stop, thrift=thrift, passages=READ.reading)
 
 
 def _rounded(values: Matrix) -> tuple[float, ...]:
@@ -326,7 +337,7 @@ def measured(
 
 def quotations(pool: Pool, values: Matrix, stop: float, thrift: float = 0.0) -> list[Chosen]:
     candidates = [Scored(s, float(v), r) for s, v, r in zip(pool.sentences, values, pool.vectors, strict=True)]
-    return [selection.standing(c, split) for c in selection.select(candidates, BUDGET, stop, thrift)]
+    return [selection.standing(c, split) for c in selection.select(candidates, READ.characters, stop, thrift)]
 
 
 def quote(chosen: Chosen) -> str:
@@ -362,6 +373,24 @@ def fitted(
 # The command
 
 
+def choice(
+    data: OpenData, indexes: Path, embedder: Embedder, parts: LinearText
+) -> tuple[SelectionWeights, dict[str, float]]:
+    """How sentences are chosen, and its figures, from documents that are indexed in a folder of `indexes`."""
+    with Index.open(indexes / "fit-selection", embedder) as index:
+        index.add_documents(data.documents)
+        pooled = list(pools(data, index, embedder, parts))
+    chosen, _, means = fitted(pooled, CHOSEN, data)
+    return chosen, means
+
+
+def chosen_anew(held: ReportWeights, data: OpenData, indexes: Path, embedder: Embedder) -> ReportWeights:
+    """The weights with another choice of sentences; what else they hold stays."""
+    chosen, means = choice(data, indexes, embedder, held.parts)
+    origins = {name: text for name, text in held.origins.items() if not name.startswith("selection.")} | ORIGINS
+    return held.model_copy(update={"selection": chosen, "measured": {**held.measured, **means}, "origins": origins})
+
+
 def weights(
     open_folder: Path, train: Path, indexes: Path, embedder: Embedder, say: Callable[[str], None]
 ) -> ReportWeights:
@@ -375,11 +404,7 @@ def weights(
     findings = list(effect_rows(read_rows(train / "evidence_inference.jsonl.gz"), trial_numbers(data)))
     effects = linear_text([text for text, _ in findings], [label for _, label in findings], EFFECT_BUCKETS)
     phrases, wholeness = whole_phrases(train, trial_numbers(data))
-    with Index.open(indexes / "fit-selection", embedder) as index:
-        index.add_documents(data.documents)
-        pooled = list(pools(data, index, embedder, parts))
-    chosen, _, means = fitted(pooled, CHOSEN, data)
-    say(f"sentences chosen, by cross-validation: {means}")
+    chosen, means = choice(data, indexes, embedder, parts)
     return ReportWeights(
         parts=parts, kinds=_kinds(kinds, asked, KIND_BUCKETS), selection=chosen, effects=effects,
         limits=limits([question for question, _ in kinds], asked, names_in(train), embedder.embed), phrases=phrases,
@@ -392,12 +417,22 @@ PART_BUCKETS, KIND_BUCKETS, EFFECT_BUCKETS = 4096, 2048, 1024
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--open", "--train", "--out"):
-        parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--open", type=Path, required=True)
+    parser.add_argument("--train", type=Path, help="folder of training data, to fit everything; with --out")
+    parser.add_argument("--out", type=Path, help="file to write")
+    parser.add_argument("--weights", type=Path, help="file in which only the choice of sentences is fitted anew")
     parser.add_argument("--indexes", type=Path, help="folder where the index of the documents is kept")
     asked = parser.parse_args(arguments)
-    found = weights(asked.open, asked.train, asked.indexes or default_folder(), open_embedder(), _say)
-    asked.out.write_text(found.model_dump_json() + "\n", encoding="utf-8")
+    indexes = asked.indexes or default_folder()
+    if asked.weights:
+        held = ReportWeights.model_validate_json(asked.weights.read_text(encoding="utf-8"))
+        found, out = chosen_anew(held, read_data(asked.open), indexes, open_embedder()), asked.weights
+    elif asked.train and asked.out:
+        found, out = weights(asked.open, asked.train, indexes, open_embedder(), _say), asked.out
+    else:
+        parser.error("name --train and --out to fit everything, or --weights to fit the choice of sentences anew")
+    _say(f"by cross-validation: {found.measured}")
+    out.write_text(found.model_dump_json() + "\n", encoding="utf-8")
 
 
 def _say(text: str) -> None:

@@ -119,9 +119,15 @@ class Corpus:
     def __init__(self, texts: Mapping[str, str]):
         self.texts = texts
         self._squashed: dict[str, tuple[str, list[int]]] = {}
+        self._places: dict[Citation, list[Place]] = {}  # a fit looks the same quotations up for every stop
 
     def places(self, citation: Citation) -> list[Place]:
         """Where the quotation stands: verbatim, else without regard to blanks, else its sentences one by one; [] where nowhere."""
+        if citation not in self._places:
+            self._places[citation] = self._looked_up(citation)
+        return self._places[citation]
+
+    def _looked_up(self, citation: Citation) -> list[Place]:
         doc, quote = citation.doc, citation.quote
         if doc not in self.texts or not quote.strip():
             return []

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from palimpsest.agent.describing import FEATURES
+from palimpsest.agent.state import MOST_PASSAGES, PASSAGE_CHARACTERS, Budget
 from palimpsest.agent.weighing import CONTEXT, DOCUMENTS, EFFECT, FUTURE, NO_EFFECT, OPINION, ReportWeights
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
+from palimpsest.retrieval.types import Hit, Passage, Source
 from palimpsest.workflows.calibration import report_weights
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.evaluation.fit_limits import limits
 from palimpsest.workflows.evaluation.fit_selection import (
     average_precision,
     best_stop,
+    chosen_anew,
     cross_validated,
     effect_rows,
     fit,
     fitted,
     measured,
     part_rows,
+    passages_read,
     pools,
 )
 from palimpsest.workflows.evaluation.linear_fit import linear_text, logistic
@@ -33,6 +38,23 @@ from palimpsest.workflows.evaluation.open_score import OpenFigures
 from .test_open_questions import TEXTS, folder  # noqa: F401
 
 NAMES = ("overlap", "cosine", "figures")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Passages in the order in which every search finds them."""
+
+    passages: list[Passage]
+
+    def search(self, query: str, k: int) -> list[Hit]:
+        return [Hit(passage=p, score=1.0, rank=n) for n, p in enumerate(self.passages[:k], 1)]
+
+
+def statement(text: str, number: int) -> Passage:
+    source = Source(id=f"s{number}", uri=f"note:{number}", title="T", sha256="s" * 64)
+    return Passage(id=f"s{number}-0", source=source, text=text, start=0, end=len(text))
+
+
 PARTS = LinearText(labels=("conclusion", "result"), offsets=(0.0, 0.0), weights=((0,) * 8, (0,) * 8))
 
 
@@ -141,6 +163,30 @@ def test_the_stop_is_the_latest_that_keeps_the_precision_and_the_recall(data: Op
     assert best_stop({0.0: changed(precision=0.1), 0.1: changed(), 0.3: changed(lost=0.006)}) == 0.1
     assert best_stop({0.0: changed(precision=0.1), 0.1: changed(lost=0.006)}) == 0.1, "what is imprecise sets no mark"
     assert best_stop({0.0: changed(precision=0.1)}) == 0.0
+
+
+def test_as_many_passages_are_fitted_on_as_a_run_reads() -> None:
+    """Of long ones the budget's own number; of statements as many more as make the same text."""
+
+    def read(characters: int) -> int:
+        searcher = Shelf([statement(f"{n}".ljust(characters, "x"), n) for n in range(300)])
+        return len(passages_read(searcher, "Which?"))
+
+    assert read(PASSAGE_CHARACTERS) == Budget().reading
+    assert read(PASSAGE_CHARACTERS // 2) == 2 * Budget().reading
+    assert read(10) == MOST_PASSAGES * Budget().reading
+
+
+def test_only_the_choice_is_fitted_anew(data: OpenData, tmp_path: Path) -> None:
+    held = report_weights()
+    found = chosen_anew(held, data, tmp_path, HashEmbedder())
+    assert found.selection.first != held.selection.first
+    assert found.model_copy(update={"selection": held.selection, "measured": {}, "origins": {}}) == held.model_copy(
+        update={"measured": {}, "origins": {}}
+    )
+    assert found.measured["kind_fact"] == held.measured["kind_fact"]
+    assert found.measured["vital_recall"] != held.measured["vital_recall"]
+    assert {name for name in found.origins if name.startswith("selection.")} == {"selection.passages"}
 
 
 def test_the_shipped_weights_load_and_know_every_feature(tmp_path: Path) -> None:
