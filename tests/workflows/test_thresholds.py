@@ -533,7 +533,10 @@ ARITHMETIC = {  # floats of the agent that decide nothing which was fitted or se
     },
     "computing.py": {1e7: "from which an amount is written with groups of digits"},
     "loop.py": {10.0: "seconds of a stopped run"},
-    "numbers.py": {0.01: "how sure any model may be", 0.99: "the same", 0.5: "uncalibrated", 0.7: "uncalibrated"},
+    "numbers.py": {
+        0.01: "how sure any model may be", 0.99: "the same", 0.5: "uncalibrated", 0.7: "uncalibrated",
+        0.001: "finite log-odds", 0.999: "the same",
+    },
     "outline.py": {1e-9: "no division by zero"},
     "sections.py": {1e-9: "no division by zero"},
     "describing.py": {
