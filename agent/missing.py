@@ -51,7 +51,9 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion, empty: Seq
             lacks.append(f"Of the question's words, nothing quoted here uses {named}")
         lacks += _unreported(state, reader, question)
     if question.form == "list":
-        lacks.append("The list holds what the passages that were read name; it may be incomplete")
+        is_listed = state.draft.block(forms.TABLE) is not None
+        held = "The list holds what the passages that were read name" if is_listed else "No list was read surely enough"
+        lacks.append(f"{held}; {'it' if is_listed else 'what is quoted'} may be incomplete")
     return lacks
 
 

@@ -26,6 +26,7 @@ from .wording import defines, words
 Events = Steps
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
 IN_SHORT, BRIEF = 4, 240  # statements ahead of the sections, and how many characters each may have
+NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a list
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
 
@@ -201,7 +202,7 @@ def _telling(reader: Reader, chosen: Sequence[Chosen]) -> list[Chosen]:
     """Those short statements of a section that stand alone and tell what is, not what was meant to be done."""
     joined = outline.leads(chosen)
     alone = [c for n, c in enumerate(chosen) if n not in joined and n not in joined.values() and not leans(c.text)]
-    brief = [c for c in alone if len(c.text) <= BRIEF]
+    brief = [c for c in alone if len(c.text) <= BRIEF and not c.text.rstrip().endswith(NOTHING_SAID)]
     return [c for c, is_aim in zip(brief, reader.aims([c.text for c in brief]), strict=True) if not is_aim]
 
 

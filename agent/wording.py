@@ -92,11 +92,11 @@ def denies(text: str) -> bool:
 LEANING = frozenset(  # English words that, opening a sentence, point back to the one before
     """he she it they his her hers its their theirs him them himself herself itself themselves however therefore thus hence
     moreover furthermore additionally nevertheless nonetheless instead otherwise consequently accordingly conversely likewise
-    similarly meanwhile but so yet and or nor also then both neither further specifically particularly""".split()
+    similarly meanwhile but so yet and or nor also then both neither further specifically particularly others""".split()
 )
 OPENINGS = (  # words in a row that do so
     "in contrast", "by contrast", "in particular", "in addition", "as such", "as well", "as a result", "on the other hand",
-    "for example", "for instance", "in other words", "the former", "the latter",
+    "for example", "for instance", "in other words", "the former", "the latter", "the other", "the others",
 )  # fmt: skip
 NO_OPENINGS = (
     "in contrast to",
@@ -115,8 +115,8 @@ REACH = 40  # words of a sentence in which its verb is looked for
 
 
 def leans(text: str) -> bool:
-    """Whether a sentence needs the one before: it opens with a pronoun or a connective, or ahead of its verb stands "this" or "that
-    baseline". "This paper" is the text's own name.
+    """Whether a sentence needs the one before: it opens with a pronoun, a connective or its verb, or ahead of its verb stands "this" or
+    "that baseline". "This paper" is the text's own name.
     """
     found = words(text)
     opening = " ".join(found[:4]) + " "
@@ -124,7 +124,14 @@ def leans(text: str) -> bool:
         return True
     if opening.startswith(tuple(f"{row} " for row in OPENINGS)) and not opening.startswith(NO_OPENINGS):
         return True
+    if text[:1].islower() and "?" not in text and _has_no_subject(text):
+        return True
     return not DEMONSTRATIVES.isdisjoint(found) and _points_back(speech.tokens(text)[:REACH])
+
+
+def _has_no_subject(text: str) -> bool:
+    """Whether a sentence begins with its verb: what it is said of was cut off."""
+    return bool(tags := speech.tags(speech.tokens(text)[:REACH])) and tags[0] in speech.FINITE
 
 
 def _points_back(tokens: tuple[str, ...]) -> bool:

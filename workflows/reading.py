@@ -60,7 +60,6 @@ class SelectingReader:
         parts = asking.asked(question, self._classify)
         tentative = [q.model_copy(update={"tentative": True}) for q in _asking_one(facts)]
         form = "balance" if is_polar and parts.kind == "fact" else FORMS[parts.kind]
-        form = "list" if form == "open" and asking.asks_several(question) else form
         whole = SubQuestion(
             id=f"q{len(facts) + 1}",
             text=question,

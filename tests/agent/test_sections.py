@@ -293,7 +293,9 @@ def _states(writing: sections.Events) -> list[ResearchState]:
 
 def test_a_list_says_that_it_may_not_be_whole_and_a_plan_that_it_has_no_result() -> None:
     plan = passage("A study of salt cargo on the lake trade is planned.", "The salt study", "2026")
-    assert "it may be incomplete" in report(run(TopicReader(form="list"), SALT, WIND, CREW))
+    assert "No list was read surely enough; what is quoted may be incomplete" in report(
+        run(TopicReader(form="list"), SALT, WIND, CREW)
+    )
     assert "“The salt study” (2026) describes a study" in report(run(TopicReader(form="balance"), SALT, WIND, plan))
 
 
@@ -334,7 +336,7 @@ def test_only_a_thing_is_named_as_missing_and_only_where_no_form_of_its_words_is
 
 def test_in_short_are_statements_that_stand_alone_and_say_what_is() -> None:
     salt = passage(
-        "We mean to weigh the salt. Salt cargo pays on the lake. This salt is white. Salt cargo fills most barges of Orta.",
+        "We mean to weigh salt. Does salt pay? Salt cargo pays on the lake. This salt is white. Salt cargo fills most barges of Orta.",
         "Salt",
     )
     state = run(TopicReader(), salt, WIND, CREW, MORE_SALT)
