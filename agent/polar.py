@@ -106,7 +106,11 @@ def bound(claim: str) -> Bound | None:
 def _bounded(
     writer: Writer, numbers: Numbers, number: int, claim: str, limit: Bound, spoken: Sequence[Sentence]
 ) -> list[Judged]:
-    """The model says whether a sentence gives one of its figures for what is bounded; whether that lies within is arithmetic."""
+    """The model says whether a sentence gives one of its figures for what is bounded; whether that lies within is arithmetic.
+
+    "Is there one of more than 50?" is not contradicted by one of 16.
+    """
+    exists = claim.split()[1:2] == ["there"]
     asked = [
         (sentence, figure, f"{claim[: limit.start]}{figure.text}{claim[limit.end :]}")
         for sentence in spoken
@@ -116,7 +120,7 @@ def _bounded(
     verdicts = writer.verdicts([(c, f"{s.passage.source.title}. {s.text}") for s, _, c in asked]) if asked else []
     best: dict[Where, Judged] = {}
     for (sentence, figure, _), verdict in zip(asked, verdicts, strict=True):
-        side: Side = "for" if limit.holds(figure) else "against"
+        side: Side = "for" if limit.holds(figure) else "" if exists else "against"
         here = Judged(side if verdict.supports >= numbers.says else "", sentence, number, verdict.supports)
         known = best.get(place_of(sentence))
         if verdict.supports > verdict.refutes and (known is None or known.probability < here.probability):

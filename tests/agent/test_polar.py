@@ -119,6 +119,13 @@ def test_a_bound_is_arithmetic_once_the_sentence_gives_the_figure() -> None:
     assert found == []
 
 
+def test_one_that_lies_outside_contradicts_no_other() -> None:
+    small, great = passage("The Selm viaduct has 12 arches."), passage("The Orta viaduct has 60 arches.")
+    for held, sides in ((small, [""]), (great, ["for"])):
+        asked = "Are there viaducts with more than 50 arches?"
+        assert [j.side for j in polar.judged(Verdicts({"arches": YES}), NUMBERS, asked, [held])] == sides
+
+
 def test_only_figures_of_one_kind_are_compared() -> None:
     says = {"viaduct": YES}
     for asked, said, sides in (
