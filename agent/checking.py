@@ -10,7 +10,7 @@ from palimpsest.retrieval.types import Cell, Passage
 
 from . import blocks, prose, reopening
 from .denials import denied
-from .dependents import apart, quoted_place
+from .dependents import apart, bared, quoted_place
 from .draft import Block, Kind, Span, Support
 from .drafting import (
     believed_answers,
@@ -31,7 +31,7 @@ from .evidence_text import (
     same_answer,
     says_the_same,
     sentence_at,
-    sentences_of,
+    sentences_within,
     slice_of,
     tidy,
     whole_figure,
@@ -56,7 +56,10 @@ NOT_REOPENED = "Kept: what stood; here nothing is opened for a contradiction."
 def check(state: ResearchState, tools: Tools) -> Steps:
     """Refill what a person opened, then hold every claim against evidence it has not been held against."""
     state = yield from _refill(state, tools)
-    for claim in [h.id for h in state.graph.hypotheses if h.kind == "claim"]:
+    done: set[str] = set()
+    while waiting := [h.id for h in state.graph.hypotheses if h.kind == "claim" and h.id not in done]:
+        claim = waiting[0]  # what stays of a quotation of which a part lost is a claim of its own, and held too
+        done.add(claim)
         for _ in range(MOST_TURNS):
             stood = state.draft.block(claim)
             state = yield from _hold(state, tools, claim)
@@ -96,7 +99,7 @@ def _sentences(block: Block, own: Passage) -> list[Block]:
     if block.kind != "quotation" or cited is None:
         return [block]
     whole = cited.support[0]
-    places = [(a, b) for a, b in sentences_of(own) if whole.start <= a and b <= whole.end]
+    places = sentences_within(own, whole.start, whole.end)
     if len(places) < 2:
         return [block]
     turn = blocks.turn_of(block)
@@ -316,8 +319,9 @@ def _yield_to(
         return (yield from _note(state, claim, rival, False, reason))
     own, as_of = state.passage(claim.support[0].passage), _question(state, claim).as_of
     state = yield from _note(state, claim, rival, True, why(own, rival.passage, as_of, taken=True))
-    spans = tuple(s.id for s in block.spans)
     state, part = _parted(state, block, sentence_block)
+    bare = bared(state, part)
+    spans = tuple(s.id for b in (block, *bare) for s in b.spans)
     yield Event(
         step="check", kind="reopened", text=f"reopened “{part.text}”: contradicted by {blocks.named(rival.passage)}",
         data={"spans": list(spans), "evidence": rival.passage.id, "reason": "contradicted"},
@@ -329,7 +333,7 @@ def _yield_to(
     yield revised(revision)
     state = state.model_copy(update={"revisions": (*state.revisions, revision)})
     state = yield from _follow_answers(state, answers, tools.reopens)
-    return state.model_copy(update={"draft": state.draft.swap([block.id], [])})
+    return state.model_copy(update={"draft": state.draft.swap([block.id, *(b.id for b in bare)], [])})
 
 
 def _parted(state: ResearchState, block: Block, sentence_block: Block) -> tuple[ResearchState, Block]:

@@ -15,12 +15,22 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from . import blocks
 from .draft import Block, Support
 from .drafting import quote, revised, sentence_parts, slot_of
-from .evidence_text import sentences_of
+from .evidence_text import says_the_same, sentences_within
 from .selection import Chosen, Sentence, Where, place_of, shares_words
 from .state import Event, Reason, ResearchState, Revision, Tools
 
 Events = Generator[Event, None, ResearchState]
 LOST = "what it goes on from lost to another source"
+
+
+def _with_the_same(part: Block, whole: Block) -> Block:
+    """A part of a quotation with those other sources of the whole that say the same as it."""
+    cited, own = whole.span("citation"), part.span("citation")
+    assert cited is not None, "every quotation cites"
+    assert own is not None, "and so does a part of one"
+    same = tuple(s for s in cited.support[1:] if says_the_same(part.text, s.quote))
+    changed = own.model_copy(update={"support": (*own.support, *same)})
+    return part.model_copy(update={"spans": tuple(changed if s.id == own.id else s for s in part.spans)})
 
 
 def standing_without(state: ResearchState, chosen: Sequence[Chosen]) -> list[Chosen]:
@@ -50,7 +60,7 @@ def apart(state: ResearchState, block: Block, place: Where) -> tuple[ResearchSta
     """
     own = state.passage(quotation_of(block).passage)
     _, first, last = quoted_place(block)
-    inside = [(a, b) for a, b in sentences_of(own) if first <= a and b <= last]
+    inside = sentences_within(own, first, last)
     ahead = [p for p in inside if p[1] <= place[1]]
     gone, behind = [p for p in inside if p[1] > place[1]], list[tuple[int, int]]()
     for n, (start, end) in enumerate(gone):
@@ -65,7 +75,7 @@ def apart(state: ResearchState, block: Block, place: Where) -> tuple[ResearchSta
         state, claim = quote(state, block.section, state.graph.get(block.about).question, own, start, end)
         made = state.draft.block(claim.id)
         assert made is not None, "it was put there just now"
-        drafts.append(made)
+        drafts.append(_with_the_same(made, block))
     words = sentence_parts(own, gone[0][0], gone[-1][1])
     lost = blocks.quotation(block.id, block.section, words, own, block.about, blocks.turn_of(block))
     around = [*drafts[: bool(ahead)], lost, *drafts[bool(ahead) :]]
@@ -86,7 +96,10 @@ def fall(state: ResearchState, tools: Tools) -> Events:
 
 
 def _lost(state: ResearchState) -> list[Where]:
-    return [where(c.other) for c in state.conflicts]
+    """The places that lost a conflict, without those that stand all the same, because nothing decided."""
+    standing = [quoted_place(b) for b in state.draft.blocks if b.kind == "quotation"]
+    lost = [where(c.other) for c in state.conflicts]
+    return [place for place in lost if not any(shares_words(place, other) for other in standing)]
 
 
 def where(support: Support) -> Where:
@@ -140,8 +153,13 @@ def _joins(state: ResearchState, source: str, start: int, end: int) -> bool:
 
 def _quotations(state: ResearchState) -> list[Block]:
     """Quotations that no answer stands over."""
-    needed = {name for q in state.facts for name in slot_of(state, q).depends_on}
+    needed = rested_on(state)
     return [b for b in state.draft.blocks if b.kind == "quotation" and not needed & {s.id for s in b.spans}]
+
+
+def rested_on(state: ResearchState) -> set[str]:
+    """The spans that answers rest on."""
+    return {name for q in state.facts for name in slot_of(state, q).depends_on}
 
 
 def _is_held(state: ResearchState, block: Block) -> bool:
@@ -149,10 +167,17 @@ def _is_held(state: ResearchState, block: Block) -> bool:
     return any(s.status != "filled" for s in block.spans if s.role != "citation")
 
 
+def bared(state: ResearchState, block: Block) -> list[Block]:
+    """The headings that nothing stands under without a block; one that a person pinned stays."""
+    left = [b for b in state.draft.section(block.section) if b.id != block.id]
+    if any(b.kind != "heading" or any(s.status == "pinned" for s in b.spans) for b in left):
+        return []
+    return left
+
+
 def withdraw(state: ResearchState, block: Block, reason: Reason, why: str, step: str) -> Events:
     """A quotation leaves the report, with its section's heading where nothing else stands under it; `why` is said of it."""
-    left = [b for b in state.draft.section(block.section) if b.id != block.id]
-    gone = [block] if any(b.kind != "heading" for b in left) else [block, *left]
+    gone = [block, *bared(state, block)]
     spans = tuple(s.id for b in gone for s in b.spans)
     yield Event(
         step=step, kind="reopened", text=f"reopened “{block.text}”: {why}",

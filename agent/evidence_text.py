@@ -36,6 +36,11 @@ def sentences_of(passage: Passage) -> list[tuple[int, int]]:
     return [(passage.start, passage.end)]
 
 
+def sentences_within(passage: Passage, start: int, end: int) -> list[tuple[int, int]]:
+    """The sentences, or what of them lies there, of the source's characters [start, end): a quotation may begin behind a label."""
+    return [(max(a, start), min(b, end)) for a, b in sentences_of(passage) if a < end and start < b]
+
+
 def sentence_at(passage: Passage, start: int, end: int) -> tuple[int, int]:
     """The sentence of the passage that holds the source's characters [start, end), or all sentences that these touch."""
     touched = [(a, b) for a, b in sentences_of(passage) if a < end and start < b]

@@ -7,6 +7,7 @@ a sentence in the bound's place, and arithmetic decides. "Are X and Y both mills
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -52,7 +53,8 @@ def claims(question: str) -> list[str]:
         return [whole] if whole else []
     first, last = groups[0][0].start, groups[0][-1].end
     said = [f"{whole[:first]}{thing.text}{whole[last:]}".split() for thing in groups[0]]
-    return [" ".join(_OF_ONE.get(w, w) for w in words if w.casefold() != EACH) for words in said]
+    kept = [[w for w in words if w.casefold() != EACH] for words in said]
+    return [" ".join([_OF_ONE.get(first, first), *rest]) for first, *rest in kept]
 
 
 def judged(writer: Writer, numbers: Numbers, question: str, passages: Sequence[Passage]) -> list[Judged]:
@@ -78,29 +80,53 @@ class Bound(NamedTuple):
     start: int
     end: int
 
-    def holds(self, figure: Figure) -> bool:
-        """Whether the whole of a figure, which may be a range, lies within the bound."""
-        low, high, limit = figure.low, figure.high, self.limit
-        return {
-            "above": low > limit.high,
-            "below": high < limit.low,
-            "from": low >= limit.low,
-            "to": high <= limit.high,
-        }[self.relation]
+    def side(self, text: str, figure: Figure) -> Side:
+        """`for` where all that a figure of a text may be lies within the bound, `against` where none of it does, else ""."""
+        wanted, said = _reach(self.relation, self.limit), _reach(_bounding(text, figure)[0], figure)
+        if said.low >= wanted.low and said.high <= wanted.high:
+            return "for"
+        return "against" if _is_apart(said, wanted) or _is_apart(wanted, said) else ""
+
+
+class Reach(NamedTuple):
+    """What a figure may be: from `low` (with 1 where that itself is left out) to `high` (with 0 where that is)."""
+
+    low: tuple[float, int]
+    high: tuple[float, int]
+
+
+def _reach(relation: Relation, figure: Figure) -> Reach:
+    least, most = (-math.inf, 0), (math.inf, 0)
+    return {
+        "is": Reach((figure.low, 0), (figure.high, 1)),
+        "above": Reach((figure.high, 1), most),
+        "from": Reach((figure.low, 0), most),
+        "below": Reach(least, (figure.low, 0)),
+        "to": Reach(least, (figure.high, 1)),
+    }[relation]
+
+
+def _is_apart(lower: Reach, upper: Reach) -> bool:
+    """Whether the first ends before the second begins."""
+    (end, has_end), (begin, lacks_begin) = lower.high, upper.low
+    return end < begin or (end == begin and (not has_end or bool(lacks_begin)))
+
+
+def _bounding(text: str, figure: Figure) -> tuple[Relation, int]:
+    """What the words ahead of a figure make of it, and where they begin; it "is" the figure where they make nothing of it."""
+    ahead = text[: figure.start].split()
+    for length in (3, 2, 1):
+        phrase = " ".join(ahead[-length:]).casefold()
+        if len(ahead) > length and phrase in RELATIONS and phrase != "from":
+            return RELATIONS[phrase], text.rindex(ahead[-length], 0, figure.start)
+    return "is", figure.start
 
 
 def bound(claim: str) -> Bound | None:
     """The one figure of a claim that words ahead of it make a bound; None where there is none, or several."""
-    found: list[Bound] = []
-    for figure in figures(claim):
-        ahead = claim[: figure.start].casefold().split()
-        for length in (3, 2, 1):
-            phrase = " ".join(ahead[-length:])
-            if len(ahead) > length and phrase in RELATIONS and RELATIONS[phrase] != "is" and phrase != "from":
-                start = claim.casefold().rindex(ahead[-length], 0, figure.start)
-                found.append(Bound(RELATIONS[phrase], figure, start, figure.end))
-                break
-    return found[0] if len(found) == 1 else None
+    found = [(figure, *_bounding(claim, figure)) for figure in figures(claim)]
+    bounds = [Bound(relation, figure, start, figure.end) for figure, relation, start in found if relation != "is"]
+    return bounds[0] if len(bounds) == 1 else None
 
 
 def _bounded(
@@ -120,7 +146,8 @@ def _bounded(
     verdicts = writer.verdicts([(c, f"{s.passage.source.title}. {s.text}") for s, _, c in asked]) if asked else []
     best: dict[Where, Judged] = {}
     for (sentence, figure, _), verdict in zip(asked, verdicts, strict=True):
-        side: Side = "for" if limit.holds(figure) else "" if exists else "against"
+        side = limit.side(sentence.text, figure)
+        side = "" if exists and side == "against" else side
         here = Judged(side if verdict.supports >= numbers.says else "", sentence, number, verdict.supports)
         known = best.get(place_of(sentence))
         if verdict.supports > verdict.refutes and (known is None or known.probability < here.probability):
@@ -188,16 +215,20 @@ def answer(question: str, decisive: Sequence[Judged]) -> str:
     """The answer in words, with how many independent sources say it and how many contradict it; "" where it is not decided."""
     asked = range(len(claims(question)))
     ours = [[j.sentence for j in decisive if j.claim == n and j.side == "for"] for n in asked]
-    theirs = [j.sentence for j in decisive if j.side == "against"]
-    said = [s for held in ours for s in held]
-    if theirs and said:
-        return f"It reads both ways: {_who(said)} {_verb('say', said)} it, {_who(theirs)} {_verb('contradict', theirs)} it."
-    if theirs:
-        return f"It reads as no: {_who(theirs)} {_verb('contradict', theirs)} it, and nothing that was read says it."
+    theirs = [[j.sentence for j in decisive if j.claim == n and j.side == "against"] for n in asked]
+    if disputed := next(((o, t) for o, t in zip(ours, theirs, strict=True) if o and t), None):
+        said, denied = disputed
+        return f"It reads both ways: {_who(said)} {_verb('say', said)} it, {_who(denied)} {_verb('contradict', denied)} it."
+    if denied := max(theirs, key=_count, default=[]):
+        of = " of one of them" if len(theirs) > 1 else ""
+        return (
+            f"It reads as no: {_who(denied)} {_verb('contradict', denied)} it{of}, and nothing quoted here says it{of}."
+        )
     if ours and all(ours):
-        fewest = min(ours, key=_count)
-        each = " of each" if len(ours) > 1 else ""
-        return f"It reads as yes: {_who(fewest)} {_verb('say', fewest)} it{each}, and nothing that was read contradicts it."
+        fewest, each = min(ours, key=_count), " of each" if len(ours) > 1 else ""
+        return (
+            f"It reads as yes: {_who(fewest)} {_verb('say', fewest)} it{each}, and nothing quoted here contradicts it."
+        )
     return ""
 
 

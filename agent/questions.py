@@ -139,7 +139,10 @@ def claimed(question: str) -> str:
     """
     first, _, rest = question.strip().rstrip(" ?.").partition(" ")
     words = rest.casefold().split()
-    is_asked = first.casefold() in _AUXILIARIES and words and "or" not in words
+    is_one = (
+        "?" not in question.strip()[:-1] and bool(words) and not words[0][0].isdigit()
+    )  # "May 2024 prices?" asks for prices
+    is_asked = is_one and first.casefold() in _AUXILIARIES and "or" not in words
     return f"{first.casefold()} {rest.strip()}." if is_asked else ""
 
 

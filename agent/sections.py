@@ -14,7 +14,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Hit
 
 from . import balance, blocks, forms, outline
-from .dependents import fall, quoted_place, standing_without, where, withdraw
+from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .frames import Slot, Token
@@ -269,6 +269,7 @@ def _grow(
     fresh = remaining(_not_standing(state, wanted), [where(s.support[0]) for s in cells(state)])
     fresh = standing_without(state, fresh)  # what lost does not come back
     stale = [b for b in quotations(state) if not any(_overlap(c, quoted_place(b)) for c in wanted)]
+    stale = [b for b in stale if not rested_on(state) & {s.id for s in b.spans}]
     stale = [b for b in stale if not any(s.status == "pinned" for s in b.spans)] if "unsure" in tools.reopens else []
     vectors = reader.vectors([c.text for c in fresh]) if fresh else np.zeros((0, 0), dtype=np.float32)
     centres = _centres(state, reader)
@@ -296,15 +297,19 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     if not quotations(state):
         return state
     chosen = tools.reader.choose(question.text, hits, state.budget.characters)
+    brought = [h.passage for h in hits if h.passage.id in state.fresh]
+    lead = balance.ahead(balance.decisive(tools, question, brought), chosen)
+    chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]
     fresh = [c for c in _not_standing(state, chosen) if c.sentences[0].passage.id in state.fresh]
-    fresh = remaining(fresh, [where(s.support[0]) for s in cells(state)])
+    fresh = standing_without(state, remaining(fresh, [where(s.support[0]) for s in cells(state)]))
     if not fresh:
         return state
     vectors, centres = tools.reader.vectors([c.text for c in fresh]), _centres(state, tools.reader)
     for row, piece in enumerate(fresh):
-        section = max(centres, key=lambda s: float(centres[s] @ vectors[row]))
+        leads = any(_overlap(piece, place_of(c)) for c in lead)
+        section = blocks.SHORT if leads or not centres else max(centres, key=lambda s: float(centres[s] @ vectors[row]))
         state = yield from _place(state, question, section, piece)
-    return state
+    return (yield from balance.weigh_again(state, tools, question))
 
 
 def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from palimpsest.agent import polar
+from palimpsest.agent.loop import amend
 from palimpsest.agent.questions import claimed
 from palimpsest.agent.state import ResearchState, Tools, Verdict
 from palimpsest.agent.writer import ModelWriter
@@ -59,13 +60,13 @@ def test_what_is_asked_of_both_is_claimed_of_each() -> None:
 def test_the_answer_stands_first_with_the_sentence_that_decides() -> None:
     shown = report(run(BRICK, OTHER))
     short = shown.split("## In short")[1].split("## ")[0]
-    assert "It reads as yes: one source says it, and nothing that was read contradicts it." in short
+    assert "It reads as yes: one source says it, and nothing quoted here contradicts it." in short
     assert short.index("It reads as yes: ") < short.index("The Selm viaduct is built of brick.")
     assert "Orta viaduct" not in short
 
 
 def test_a_contradiction_makes_no_and_both_make_a_dispute() -> None:
-    assert "It reads as no: one source contradicts it, and nothing that was read says it." in report(run(STONE))
+    assert "It reads as no: one source contradicts it, and nothing quoted here says it." in report(run(STONE))
     assert "It reads both ways: one source says it, one source contradicts it." in report(run(STONE, BRICK))
 
 
@@ -117,6 +118,49 @@ def test_a_bound_is_arithmetic_once_the_sentence_gives_the_figure() -> None:
         Verdicts({"carries": SILENT}), NUMBERS, "Does the Selm viaduct carry over 9 trains each month?", [more]
     )
     assert found == []
+
+
+def test_a_figure_that_the_sentence_bounds_itself_is_a_reach() -> None:
+    """ "It carries more than 1,000" was once read as a no to "does it carry more than 1,000?"."""
+    question = "Does the Selm viaduct carry more than 1,000 trains each month?"
+    for said, side in (
+        ("more than 1,000", "for"), ("at least 1,200", "for"), ("over 900", ""), ("900 to 1,100", ""), ("at most 1,000", "against"),
+        ("less than 800", "against"), ("1,000", "against"), ("up to 1,500", ""),
+    ):  # fmt: skip
+        held = passage(f"The Selm viaduct carries {said} trains each month.")
+        found = polar.judged(Verdicts({"carries": YES}), NUMBERS, question, [held])
+        assert [j.side for j in found] == [side], said
+
+
+def test_a_bound_is_found_in_names_whose_capitals_fold_longer() -> None:
+    claim = "does the Maßstraße in Großbach carry over 300 trains."
+    limit = polar.bound(claim)
+    assert limit is not None
+    assert claim[limit.start : limit.end] == "over 300"
+
+
+def test_two_of_which_one_is_none_are_no_dispute() -> None:
+    mills = [passage(f"{n} is a mill of salt.", n) for n in ("Orta", "Como")]
+    says = {"Orta is a mill": YES, "Como is a mill": NO}
+    shown = report(run(*mills, question="Are Orta and Como both a mill of salt?", says=says))
+    assert "It reads as no: one source contradicts it of one of them" in shown
+    assert polar.claims("Do Orta and Como both have mills?") == ["does Orta have mills.", "does Como have mills."]
+
+
+def test_several_questions_are_no_claim() -> None:
+    assert claimed("Was the mill closed? Why did it close?") == ""
+    assert claimed("May 2024 prices?") == ""
+
+
+def test_what_is_brought_later_turns_the_answer_in_the_same_version() -> None:
+    tools = Tools(Verdicts(WORLD), Shelf(BRICK), NUMBERS, TopicReader(form="balance"))
+    state = finish(ResearchState(question=ASKED), tools)[1]
+    stone = STONE.model_copy(update={"source": STONE.source.model_copy(update={"date": None})})
+    shown = report(finish(amend(state, [stone]), tools)[1])
+    short = shown.split("## In short")[1].split("\n## ")[0]
+    assert "It reads both ways: one source says it, one source contradicts it." in short
+    assert "built of stone" in short
+    assert "It reads as yes" not in short
 
 
 def test_one_that_lies_outside_contradicts_no_other() -> None:

@@ -484,6 +484,84 @@ def test_of_a_quotation_of_several_sentences_only_what_lost_and_what_goes_on_fro
     assert [(r.old, r.new) for r in contradicted] == [(f"{lost} {goes_on}", NEW_CREW.text)]
 
 
+def test_what_stays_of_a_quotation_is_held_against_evidence_too() -> None:
+    old = passage(
+        "The crew of Marisa counts 4 men on the lake. Marisa measures 12 m above the water of the lake.",
+        "Crews of 2024",
+        "2024",
+    )
+    new = passage(
+        "The crew of Marisa counts 9 men on the lake. Marisa measures 15 m above the water of the lake.",
+        "Crews of 2026",
+        "2026",
+    )
+    tools = Tools(ScriptedWriter({}), Shelf(old, SALT, MORE_SALT), NUMBERS, WholePassages())
+    before = finish(ResearchState(question=QUESTION), tools)[1]
+    after = finish(amend(before, [new]), tools)[1]
+    assert not any("12 m" in b.text or "4 men" in b.text for b in sections.quotations(after))
+    assert len(after.conflicts) == 2
+
+
+def test_a_quotation_behind_a_label_keeps_its_first_sentence() -> None:
+    text = (
+        f"Conclusions\nMarisa is a barge on the lake of Orta. {OLD_CREW.split('. ')[0]}. Marisa carries salt to Orta."
+    )
+    whole = passage(text, "Crews of 2024", "2024")
+
+    class BehindTheLabel(WholePassages):
+        def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+            label = len("Conclusions\n")
+            chosen = super().choose(question, found, characters)
+            return [
+                Chosen((Sentence(c.sentences[0].passage, label, c.sentences[0].end, 1), *c.sentences[1:]), 1.0)
+                if c.text.startswith("Conclusions")
+                else c
+                for c in chosen
+            ]
+
+    state = run(BehindTheLabel(), whole, NEW_CREW, SALT, MORE_SALT)
+    texts = [b.text for b in sections.quotations(state)]
+    assert "Marisa is a barge on the lake of Orta." in texts
+    assert "Marisa carries salt to Orta." in texts
+    assert not any("4 men" in text for text in texts)
+
+
+def test_a_part_that_others_say_too_keeps_their_citation() -> None:
+    ahead = "Marisa is a barge on the lake."
+    twin = passage(f"{ahead} Nobody doubts it.", "Twin", "2023")
+    old = passage(f"{ahead} The crew of Marisa counts 4 men on the lake.", "Crews of 2024", "2024")
+
+    class Merged(WholePassages):
+        def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+            pieces = [c for c in super().choose(question, found, characters) if not c.text.startswith(twin.text)]
+            also = tuple(Sentence(h.passage, *h.passage.sentences[0], 1) for h in found if h.passage.id == twin.id)
+            return [Chosen(c.sentences, c.score, also) if c.text == old.text else c for c in pieces]
+
+    state = run(Merged(), old, twin, NEW_CREW, SALT, MORE_SALT)
+    (kept,) = [b for b in sections.quotations(state) if b.text == ahead]
+    cited = kept.span("citation")
+    assert cited is not None
+    assert {state.passage(s.passage).source.title for s in cited.support} == {"Crews of 2024", "Twin"}
+
+
+def test_what_nothing_decides_takes_nothing_with_it() -> None:
+    """Two undated sources: both sentences stand, and so does what goes on from them."""
+    old = passage("The crew of Marisa counts 4 men on the lake. The count was made in spring.", "One")
+    new = passage("The crew of Marisa counts 9 men on the lake.", "Other")
+    state = run(EverySentence(), old, new, SALT, MORE_SALT)
+    if any("4 men" in b.text for b in sections.quotations(state)):
+        assert any("The count was made" in b.text for b in sections.quotations(state))
+
+
+def test_what_is_brought_joins_a_report_that_is_all_in_short() -> None:
+    lone = passage("Marisa is a barge that carries salt on the lake.", "Boats", "2024")
+    tools = Tools(ScriptedWriter({}), Shelf(lone), NUMBERS, TopicReader())
+    before = finish(ResearchState(question="How does Marisa carry salt on the lake?"), tools)[1]
+    assert {b.section for b in sections.quotations(before)} == {blocks.SHORT}
+    after = finish(amend(before, [SALT]), tools)[1]
+    assert any("Salt cargo" in b.text for b in sections.quotations(after))
+
+
 def test_a_name_that_only_opens_a_sentence_is_none() -> None:
     """ "Remasking" is a word like others; "Marisa" is a name elsewhere in the text, and a name behind "The" is one."""
     held = passage(
