@@ -613,3 +613,17 @@ def test_a_heading_that_goes_with_the_last_quotation_under_it_is_among_the_reope
     assert after.draft.section(blocks.SECTIONS[0]) == []
     opened = {s for r in after.revisions[len(before.revisions) :] for s in r.reopened}
     assert moved(before.draft, after.draft, opened) == []
+
+
+def test_a_heading_that_a_person_pinned_stays_without_what_stood_under_it() -> None:
+    state = run(TopicReader(), SALT, MORE_SALT, WIND, CREW)
+    section = state.draft.section(blocks.SECTIONS[0])
+    heading, *under = section
+    last = under[-1]
+    alone = state.model_copy(update={"draft": state.draft.swap([b.id for b in under[:-1]], [])})
+    assert dependents.bared(alone, last) == [heading]
+    pinned = heading.model_copy(
+        update={"spans": tuple(s.model_copy(update={"status": "pinned"}) for s in heading.spans)}
+    )
+    kept = alone.model_copy(update={"draft": alone.draft.swap([heading.id], [pinned])})
+    assert dependents.bared(kept, last) == []
