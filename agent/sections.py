@@ -13,11 +13,12 @@ import numpy as np
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Hit
 
-from . import balance, blocks, forms, outline
+from . import balance, blocks, forms, outline, thresholds
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .frames import Slot, Token
+from .numbers import probability
 from .outline import Vectors
 from .selection import Chosen, Sentence, Where, leans, place_of, remaining, shares_words
 from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
@@ -25,7 +26,7 @@ from .wording import defines, words
 
 Events = Steps
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
-IN_SHORT, BRIEF = 4, 240  # statements ahead of the sections, and how many characters each may have
+IN_SHORT, AT_LEAST = 4, 2  # statements ahead of the sections, and how many of them however unlikely they are
 NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a list
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
@@ -187,22 +188,27 @@ def _outlined(
 
 
 def _in_short(reader: Reader, parts: Sequence[outline.Section]) -> list[Chosen]:
-    """The best short statement of each of the best sections that keep enough without it, best first.
+    """The best short statement of each of the best sections that keep enough without it, best first, while they are likely enough.
 
     One that says something and stands alone: it leans on no other and no other on it, and it tells not what was meant to be done.
     """
     thick = [part.chosen for part in parts if len(part.chosen) > LEAST_SECTION]
     telling = [_telling(reader, chosen) for chosen in thick]
-    brief = telling if any(telling) else [[c for c in chosen if len(c.text) <= BRIEF] for chosen in thick]
-    best = [max(pieces, key=lambda c: c.score) for pieces in brief if pieces]
-    return sorted(best, key=lambda c: -c.score)[:IN_SHORT]
+    brief = telling if any(telling) else [[c for c in chosen if _is_brief(c.text)] for chosen in thick]
+    best = sorted((max(pieces, key=lambda c: c.score) for pieces in brief if pieces), key=lambda c: -c.score)
+    likely = [c for c in best if probability(c.score) >= thresholds.SHIPPED.in_short]
+    return (likely if len(likely) > AT_LEAST else best[:AT_LEAST])[:IN_SHORT]
+
+
+def _is_brief(text: str) -> bool:
+    return len(text) <= thresholds.SHIPPED.brief
 
 
 def _telling(reader: Reader, chosen: Sequence[Chosen]) -> list[Chosen]:
     """Those short statements of a section that stand alone and tell what is, not what was meant to be done."""
     joined = outline.leads(chosen)
     alone = [c for n, c in enumerate(chosen) if n not in joined and n not in joined.values() and not leans(c.text)]
-    brief = [c for c in alone if len(c.text) <= BRIEF and not c.text.rstrip().endswith(NOTHING_SAID)]
+    brief = [c for c in alone if _is_brief(c.text) and not c.text.rstrip().endswith(NOTHING_SAID)]
     return [c for c, is_aim in zip(brief, reader.aims([c.text for c in brief]), strict=True) if not is_aim]
 
 
@@ -343,7 +349,7 @@ def _shortened(state: ResearchState) -> ResearchState:
         return state
     for section in blocks.SECTIONS:
         held = [b for b in standing if b.section == section]
-        brief = next((b for b in held if len(b.text) <= BRIEF and not leans(b.text)), None)
+        brief = next((b for b in held if _is_brief(b.text) and not leans(b.text)), None)
         if brief and len(held) > LEAST_SECTION and count < IN_SHORT:
             moved = brief.model_copy(update={"section": blocks.SHORT})
             state = state.model_copy(update={"draft": state.draft.swap([brief.id], [])})

@@ -26,6 +26,7 @@ from palimpsest.agent import (
     lookups,
     outline,
     prose,
+    sections,
     selection,
     steps,
     thresholds,
@@ -214,6 +215,27 @@ def pin_what_says_the_same() -> None:
         evidence_text.says_the_same(f"{shared} sail rope", f"{shared} wind"),  # five of eight
         evidence_text.says_the_same("barge salt cargo lake sail rope", "barge salt cargo lake wind"),  # four of seven
     )
+
+
+def pin_what_stands_in_short() -> None:
+    def num_short(third: float, length: int = 40) -> int:
+        """Of three sections, each with a likely statement and two others, how many of the likely ones stand ahead."""
+        parts = []
+        for n, p in enumerate((0.9, 0.8, third)):
+            texts = [
+                f"states=0.9 Statement {n} is of a barge ".ljust(length - 1, "x") + ".",
+                f"Other {n} is a boat of the lake.",
+                f"Another {n} is a boat.",
+            ]
+            worth = (odds(p), odds(0.01), odds(0.01))
+            pieces = [chosen(hit(text, title=text), 0) for text in texts]
+            rated = (Chosen(c.sentences, w) for c, w in zip(pieces, worth, strict=True))
+            parts.append(outline.Section("", tuple(rated)))
+        short = sections._in_short(reader(parts=Wording("states", describing.RESULT, reading.AIM)), parts)
+        return sum("Statement" in c.text for c in short)
+
+    decides(num_short(0.21) == 3, num_short(0.19) == 3)
+    decides(num_short(0.3, 360) == 3, num_short(0.3, 361) == 3)
 
 
 def pin_features_of_the_fit() -> None:
