@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from . import blocks
 from .draft import Block
 from .drafting import believed_answers, quote, quote_of, sentence_parts, slot_of
 from .evidence_text import Part, content, sentences_of, slice_of
+from .hops import leads_on
 from .questions import resolved
 from .state import Event, ResearchState, Steps, SubQuestion, Tools
 
@@ -70,20 +70,11 @@ def first_hop(state: ResearchState, text: str, own: Block) -> Hop | None:
 def _hops(first: Passage, last: Passage, start: int, end: int, text: str) -> Iterator[Hop]:
     """The sentences of `first` that lead to [start, end) of `last`."""
     for at, stop in sentences_of(first):
-        if named := _named(last, slice_of(first, at, stop), text):
+        if named := leads_on(slice_of(first, at, stop), last, text):
             yield Hop(first, at, stop, named, in_answer=False)
-    if named := _named(first, slice_of(last, start, end), text):
+    if named := leads_on(slice_of(last, start, end), first, text):
         for at, stop in sentences_of(first):
             yield Hop(first, at, stop, named, in_answer=True)
-
-
-def _named(other: Passage, sentence: Passage, question: str) -> tuple[int, int] | None:
-    """Where a sentence names another source that the question does not name; what tells titles apart is no name."""
-    name = other.source.title.partition(" (")[0].strip()
-    if not content(name) or name.casefold() in question.casefold():
-        return None
-    found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sentence.text, re.IGNORECASE)
-    return (sentence.start + found.start(), sentence.start + found.end()) if found else None
 
 
 def _sentence(hop: Hop) -> str:

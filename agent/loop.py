@@ -8,7 +8,7 @@ from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, chains, following, limits, listing, person, prose, sections
+from . import blocks, chains, following, hops, limits, listing, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
 from .drafting import give_up, is_listed, list_open, revised, slot_of, write_answers
@@ -96,7 +96,12 @@ def _mark_open(state: ResearchState, tools: Tools) -> Generator[Event, None, Res
         elif place.status == "open":
             rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:3]
             named = "; ".join(h.text for h in rivals)
-            offered = f"not believed enough: {named}" if rivals else "no passage offered an answer"
+            doubt = (
+                "no chain of sources speaks of enough of it"
+                if hops.is_broken(state, question)
+                else "not believed enough"
+            )
+            offered = f"{doubt}: {named}" if rivals else "no passage offered an answer"
             why = f"{question.asked} Read {_count_read(state, question.id)} passages; {offered}.{' ' * bool(notes)}{notes}"
             state = yield from give_up(state, question, tools.numbers, why, cited)
     return state

@@ -39,6 +39,9 @@ class Numbers(Frozen):
     hops: float = (
         0.0  # for each unit, above NOTHING, of the log-odds of what is read with all hops on one canvas; 0 never asks
     )
+    chained: float = (
+        0.0  # the share of the words asked that its passage and a linked one must hold, for such an answer; 0 never
+    )
     hop_slope: float = (
         1.0  # turns the belief, in log-odds, in an answer read so into those of being right; decides nothing
     )

@@ -226,6 +226,7 @@ def read(
     several = not question.by_record and hops.takes_several(tools, text)
     state = (_hops if several else _together)(state, tools, question, text)
     state = _end_of_chain(state, tools.numbers, question, text)
+    state = hops.held(state, tools.numbers, question, text) if several else state
     rivals = [h for h in state.graph.answers(question.id) if h.status != "refuted"][:RIVALS]
     for rival in rivals[:3]:
         yield Event(
@@ -481,16 +482,9 @@ def _end_of_chain(state: ResearchState, numbers: Numbers, question: SubQuestion,
     if not rivals or not numbers.chain:
         return state
     first = state.passage(rivals[0].support[0].passage)
-    ends = [h for h in rivals[1:] if _leads_on(first, state.passage(h.support[0].passage), text)]
+    ends = [h for h in rivals[1:] if hops.leads_on(first, state.passage(h.support[0].passage), text)]
     edges = [Edge(source="chain", relation=Relation.SUPPORTS, target=h.id, weight=numbers.chain) for h in ends[:1]]
     return state.model_copy(update={"graph": state.graph.link(*edges)})
-
-
-def _leads_on(first: Passage, other: Passage, question: str) -> bool:
-    """Whether a passage names the other's source, which the question does not name; what tells titles apart is no name."""
-    name = other.source.title.partition(" (")[0].casefold()
-    is_new = other.source.id != first.source.id and name not in question.casefold()
-    return is_new and bool(name) and name in first.text.casefold()
 
 
 def _bridge(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:

@@ -70,6 +70,17 @@ def test_where_nothing_is_likelier_than_any_answer_none_is_written() -> None:
     assert "Not established" in report(state)
 
 
+def test_an_answer_whose_chain_speaks_of_too_little_of_what_is_asked_is_not_written() -> None:
+    """The designer of another barge was given for that of the winner, where the passage that leads from one to the other lacked."""
+    writer = Hopping(0.9, "Pietro Canale")
+    asked = "Who designed the barge that Livia and the crew of the salt mill rowed to victory in the great autumn race of Orta?"
+    kept = finish(ResearchState(question=asked, budget=Budget()), tools(writer, Shelf(BARGE, OTHER)))[1]
+    assert answer(kept) == ""
+    assert "no chain of sources speaks of enough of it: Pietro Canale" in report(kept)
+    whole = finish(ResearchState(question=asked, budget=Budget()), tools(writer, Shelf(RACE, BARGE, OTHER)))[1]
+    assert answer(whole) == "Pietro Canale"
+
+
 def test_an_answer_written_before_nothing_was_likelier_is_opened_as_unsure() -> None:
     writer = Hopping(0.9, "Pietro Canale")
     kept = writer.together

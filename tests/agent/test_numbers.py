@@ -170,6 +170,20 @@ def pin_what_is_read_of_all_hops(n: Numbers) -> None:
     assert none.graph.nothing("q1")
 
 
+def pin_what_a_chain_speaks_of(n: Numbers) -> None:
+    """An answer of several hops stands where its passage and a linked one hold four of ten words asked, not three of eight."""
+    linked = passage("Rope and tar are sold beside the Marisa.", "Pella")
+    own = passage("In Pella salt, cork and wool are sold, 12 tons.", "Marisa")
+    found = state(own, linked)
+    found = steps._hypothesise(found, n, asked(found), [candidate(own)])
+
+    def stands(*words: str) -> bool:
+        return not hops.held(found, n, asked(found), " ".join(words)).graph.nothing("q1")
+
+    said, unsaid = ("salt", "cork", "rope", "tar"), ("ink", "iron", "silk", "paper", "glass", "lead")
+    decides(stands(*said, *unsaid), stands(*said[1:], *unsaid[1:]))
+
+
 def pin_what_is_read_together(n: Numbers) -> None:
     other = passage("It is 15 knots that Marisa makes.", "Another")
 
