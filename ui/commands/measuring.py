@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="wikipedia, hotpotqa or open")],
+    suite: Annotated[str, typer.Argument(help="wikipedia, hotpotqa, incomplete or open")],
     data: Annotated[Path, typer.Option(help="folder with the suite's files")],
     pages: Annotated[Path | None, typer.Option(help="wikipedia: a file of pages as a haystack")] = None,
     collection: Annotated[str, typer.Option(help="open: one collection of the folder [default: all]")] = "",
@@ -68,7 +68,9 @@ def _evaluate_suite(config: Config, suite: str, data: Path, pages: Path | None, 
     from palimpsest.workflows.evaluation import suites as measure
     from palimpsest.workflows.runs import write
 
-    folder = (config.index or default_folder()) / f"eval-{suite}-{'pages' if pages else 'plain'}"
+    folder = (
+        config.index or default_folder()
+    ) / f"eval-{measure.SUITES[suite].shelf or suite}-{'pages' if pages else 'plain'}"
     rows: list[measure.Row] = []
     for item in measure.evaluate(
         measure.SUITES[suite], data, folder, writer=open_writer(config), embedder=open_embedder(),

@@ -93,12 +93,15 @@ class Evaluation(Frozen):
 
 @dataclass(frozen=True)
 class Suite:
-    """Documents and questions about them. `documents` takes the data folder and a haystack file or None."""
+    """Documents and questions about them. `documents` takes the data folder and a haystack file or None; `shelf` is the
+    name of the suite whose documents they are, where that is another.
+    """
 
     name: str
     about: str
     documents: Callable[[Path, Path | None], list[Document]]
     questions: Callable[[Path], list[Question]]
+    shelf: str = ""
 
 
 def evaluate(
@@ -200,7 +203,7 @@ def _chance(state: ResearchState, numbers: Numbers, span: Span) -> float | None:
 
 
 def _share(wanted: Sequence[str], found: Iterable[str]) -> float:
-    return len(set(wanted) & set(found)) / len(set(wanted))
+    return len(set(wanted) & set(found)) / len(set(wanted)) if wanted else 0.0
 
 
 class Counted:
@@ -323,18 +326,29 @@ def _introduction(row: dict[str, Any]) -> Document:
 
 def _hotpotqa_documents(data: Path, pages: Path | None) -> list[Document]:
     if pages:
-        raise ResearchError("the suite hotpotqa brings its own documents; leave --pages out", USAGE)
+        raise ResearchError("hotpotqa and incomplete bring their own documents; leave --pages out", USAGE)
     return [_introduction(r) for r in _read(data / "hotpotqa_corpus.jsonl.gz")]
 
 
 def _hotpotqa_questions(data: Path) -> list[Question]:
     """The questions all of whose gold introductions are in the corpus."""
+    return [q for q, is_complete in _asked_of_two(data) if is_complete]
+
+
+def _incomplete_questions(data: Path) -> list[Question]:
+    """The questions of which a gold introduction is not in the corpus."""
+    return [q for q, is_complete in _asked_of_two(data) if not is_complete]
+
+
+def _asked_of_two(data: Path) -> list[tuple[Question, bool]]:
+    """Every question with the gold introductions that there are, and whether these are all."""
     ids = {r["title"]: _introduction(r).source.id for r in _read(data / "hotpotqa_corpus.jsonl.gz")}
-    return [
-        Question(id=r["id"], text=r["question"], answers=(r["answer"],), gold=tuple(ids[t] for t in r["gold_titles"]))
-        for r in _read(data / "hotpotqa_questions.jsonl.gz")
-        if r["gold_complete"]
-    ]
+    found = []
+    for r in _read(data / "hotpotqa_questions.jsonl.gz"):
+        gold = tuple(ids[t] for t in r["gold_titles"] if t in ids)
+        question = Question(id=r["id"], text=r["question"], answers=(r["answer"],), gold=gold)
+        found.append((question, bool(r["gold_complete"])))
+    return found
 
 
 SUITES: dict[str, Suite] = {
@@ -351,6 +365,13 @@ SUITES: dict[str, Suite] = {
             "questions of two hops over 6,870 Wikipedia introductions (hotpotqa_questions, hotpotqa_corpus)",
             _hotpotqa_documents,
             _hotpotqa_questions,
+        ),
+        Suite(
+            "incomplete",
+            "questions of hotpotqa of which an introduction lacks (hotpotqa_questions, hotpotqa_corpus): not established is right",
+            _hotpotqa_documents,
+            _incomplete_questions,
+            shelf="hotpotqa",
         ),
     )
 }

@@ -122,6 +122,13 @@ def test_hotpotqa_asks_complete_questions_and_counts_both_gold_titles(data: Path
     assert malta.references_gold in (0.5, 1.0)
 
 
+def test_incomplete_asks_those_of_which_a_gold_introduction_lacks(data: Path) -> None:
+    _, rows = measure("incomplete", data, limit=0)
+    assert [r.id for r in rows] == ["Fiji"]
+    _, silent = measure("incomplete", data, silent="Fiji", limit=0)
+    assert [summary(found)["abstained"] for found in (rows, silent)] == [0, 100]
+
+
 def test_the_seed_draws_the_questions(data: Path) -> None:
     questions = SUITES["wikipedia"].questions(data)
     assert sample(questions, 3, seed=1) == sample(questions, 3, seed=1)
