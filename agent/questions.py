@@ -6,6 +6,7 @@ import re
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 
+from . import speech
 from .dates import asked_date
 from .draft import Kind
 from .state import SubQuestion
@@ -14,6 +15,9 @@ _ASKS = r"(?:who|whom|whose|what|when|where|which|how|why|in what|in which|at wh
 _SUBJECT = r"(?:it|its|they|their|he|his|she|her|there|this|that|these|those|the|an?|any|both|(?-i:[A-Z])|\d)"
 _TURNED = rf"(?:is|are|was|were|does|do|did|can)\s+{_SUBJECT}"  # "and was it ..." asks; "and was known for ..." goes on
 _JOINT = re.compile(rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b|{_TURNED})", re.IGNORECASE)
+_LISTED = re.compile(
+    r",\s+(?=(?:how|what|why)\b)", re.IGNORECASE
+)  # ", which" and ", who" mostly go on in the same question
 _PRONOUN = re.compile(r"\b(it|its|they|them|their|he|him|his|she|her)\b", re.IGNORECASE)
 _POSSESSIVE = {"its", "their", "his"}
 _FIRST_ASKED = re.compile(
@@ -32,9 +36,9 @@ _OR = re.compile(r"\W*(?:\w+\s+){0,2}?(?:which|who|whose|what)\b[^?]*?\bor\b", r
 
 def subquestions(question: str) -> list[SubQuestion]:
     """The parts of a question. A part that speaks of "it" depends on the part before and says {q1} in its place."""
-    parts = [p.strip(" ,?;") for p in _JOINT.split(question)]
+    parts = [listed for joint in _JOINT.split(question) for listed in _listed(joint)]
     found: list[SubQuestion] = []
-    for part in (p for p in parts if p):
+    for part in (p for p in (p.strip(" ,?;") for p in parts) if p):
         text, needs = _resolve(part, found[-1].id, found[-1].text) if found else (part, False)
         depends = (found[-1].id,) if needs else ()
         found.append(
@@ -48,6 +52,26 @@ def subquestions(question: str) -> list[SubQuestion]:
             )
         )
     return found
+
+
+def _listed(part: str) -> list[str]:
+    """A part at the commas between its questions: each asks, and has a verb of its own ("how fast, how large is it" is one)."""
+    found: list[str] = []
+    for piece in _LISTED.split(part):
+        if found and not (_asks(found[-1]) and speech.is_clause(piece)):
+            found[-1] = f"{found[-1]}, {piece}"
+        else:
+            found.append(piece)
+    return found
+
+
+def _asks(clause: str) -> bool:
+    """Whether a clause asks by itself: "when it rains, …" says when, "when is it built, …" asks."""
+    first = _FIRST_ASKED.search(clause)
+    if first is None or not speech.is_clause(clause):
+        return False
+    behind = clause[first.end() :].split(maxsplit=1)
+    return first.group().casefold() not in ("when", "where") or (bool(behind) and behind[0].casefold() in _AUXILIARIES)
 
 
 def _sentence(text: str) -> str:
@@ -95,16 +119,30 @@ def _meant(pronoun: str, earlier: str) -> str:
     and who built it": the answer.
     """
     earlier = claimed(earlier) or earlier  # an auxiliary that opens a question is part of no name
-    names = [
-        earlier[s - 4 if earlier[:s].endswith("the ") else s : e]
-        for s, e, kind in typed_spans(earlier)
-        if kind is MaskKind.ENTITY
-    ]
     first = _FIRST_ASKED.search(earlier)
     word = first.group().lower() if first else ""
-    person = word in ("who", "whom", "whose") and pronoun not in ("it", "its")
+    if pronoun in ("it", "its") and word in _NO_THING:
+        return _thing(earlier)
+    names = _names(earlier)
+    person = word in ("who", "whom", "whose")
     of_a_thing = word in ("what", "which") and asked_kind(earlier) != "NUMBER"
-    return "" if person or of_a_thing or not names else names[-1]
+    return "" if person or of_a_thing or not names else earlier[slice(*names[-1])]
+
+
+_NO_THING = frozenset("who whom whose when where how why".split())  # what these ask for is no "it"
+
+
+def _thing(text: str) -> str:
+    """The first thing that a text names or speaks of as "the mill by the lake"; "" where it does neither."""
+    places = [*_names(text), *filter(None, [speech.definite(text)])]
+    start, end = min(places, key=lambda place: (place[0], -place[1]), default=(0, 0))
+    return text[start:end]
+
+
+def _names(text: str) -> list[tuple[int, int]]:
+    """Where the names of a text stand, each with its article."""
+    found = [(s, e) for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY]
+    return [(s - 4 if text[:s].endswith("the ") else s, e) for s, e in found]
 
 
 def asked_kind(question: str) -> Kind:

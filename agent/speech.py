@@ -38,3 +38,26 @@ def tags(words: tuple[str, ...]) -> tuple[str, ...]:
 def tokens(text: str) -> tuple[str, ...]:
     """The words and marks of a text."""
     return tuple(_TOKENS.findall(text))
+
+
+def is_clause(text: str) -> bool:
+    """Whether one of its words is a finite verb."""
+    return not FINITE.isdisjoint(tags(tokens(text)))
+
+
+def definite(text: str) -> tuple[int, int] | None:
+    """Where the first "the mill by the lake" of a text stands: from its article to what ends its phrase, a verb, a mark or "and"."""
+    found = list(_TOKENS.finditer(text))
+    named = tags(tuple(match.group() for match in found))
+    first = next((n for n, match in enumerate(found) if match.group().casefold() == "the"), None)
+    if first is None:
+        return None
+    last = first
+    while last + 1 < len(named) and named[last + 1][:2] in _OF_A_PHRASE:
+        last += 1
+    return (found[first].start(), found[last].end()) if last > first else None
+
+
+_OF_A_PHRASE = frozenset(
+    ("AJ", "AT", "CR", "NN", "NP", "OR", "PO", "PR")
+)  # nouns, what describes them, and prepositions

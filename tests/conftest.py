@@ -1,6 +1,7 @@
 """Kernels run in Triton's interpreter where there is no GPU; it has to be asked for before triton is first imported.
 
 Torch gets one thread, here and in what tests start: workers side by side share the cores, and sums are made in one order.
+How long an example takes is no finding of hypothesis: other work may hold the machine.
 """
 
 import os
@@ -9,7 +10,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 torch.set_num_threads(1)
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")

@@ -194,7 +194,7 @@ WORDS = st.text(alphabet=string.ascii_lowercase, min_size=4, max_size=8)
 FIGURES = st.integers(2, 9999)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(WORDS, FIGURES, FIGURES), min_size=1, max_size=5, unique_by=lambda t: t[0]), st.data())
 def test_locality_over_many_drafts(facts: list[tuple[str, int, int]], data: st.DataObject) -> None:
     """The promise: text outside the reopened spans is byte-identical, whatever was written and whatever comes."""

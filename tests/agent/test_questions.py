@@ -47,11 +47,38 @@ def test_a_question_may_offer_a_choice() -> None:
         ("Who built the Marisa, and where did he live?", "Where did {q1} live?"),
         ("When did Pietro Canale die, and which island did he rule?", "Which island did Pietro Canale rule?"),
         ("Which firm makes LLaDA, and where is it based?", "Where is {q1} based?"),
+        ("Who built the old mill, and when did it burn?", "When did the old mill burn?"),
+        (
+            "How long does the ferry from Kelso to Brandt take, and who built it?",
+            "Who built the ferry from Kelso to Brandt?",
+        ),
+        ("Who designed the harbour bridge in Kelso, and how long is it?", "How long is the harbour bridge in Kelso?"),
+        ("When was the mill built, what did it grind?", "What did the mill grind?"),
+        ("Who won, and how long was it?", "How long was {q1}?"),
     ],
 )
 def test_what_a_pronoun_stands_for(question: str, second: str) -> None:
     """ "What island did 1203 rule?" was once asked, after "When did he die?"."""
     assert subquestions(question)[1].text == second
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        (
+            "Which engine is the fastest, how many tokens does it reach, and what makes engines fast?",
+            ["Which engine is the fastest?", "How many tokens does {q1} reach?", "What makes engines fast?"],
+        ),
+        ("Who dug the canal, why was it closed?", ["Who dug the canal?", "Why was the canal closed?"]),
+        ("In Paris, what is the tallest tower?", None),
+        ("When it rains, how does the ferry dock?", None),
+        ("How tall is it, how wide, how deep?", None),
+        ("What happened in 1990, what in 1995?", None),
+    ],
+)
+def test_questions_in_a_row_are_parted_at_their_commas(question: str, asked: list[str] | None) -> None:
+    """Of "which is the fastest, how many tokens does it reach, and …" only the figure was answered, beside no name."""
+    assert [q.text for q in subquestions(question)] == (asked or [question])
 
 
 def test_a_dependent_question_waits_for_its_answer() -> None:

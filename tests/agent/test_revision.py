@@ -64,7 +64,7 @@ def accounted_for(state: ResearchState) -> None:
     assert listed == list(state.references)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(NAMES, FIGURES, NAMES, DATES), min_size=1, max_size=4, unique_by=lambda t: t[0]),
     st.data(),
@@ -115,7 +115,7 @@ WINNERS = st.sampled_from(["Marisa", "Tolomeo", "Ada"])
 CHAIN = {"Which barge": r"race was (\w+)", "built": r"built by (\w+)"}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(WINNERS, DATES, st.booleans()), min_size=3, max_size=3), st.data())
 def test_three_versions_of_a_question_that_rests_on_another(
     facts: list[tuple[str, str | None, bool]], data: st.DataObject

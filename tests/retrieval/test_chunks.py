@@ -58,7 +58,7 @@ def with_cells(whole: Document) -> Document:
     return whole.model_copy(update={"blocks": tuple(blocks)})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=texts, max_words=st.integers(2, 20), max_characters=st.integers(8, 80))
 def test_passages_are_ordered_slices_that_hold_every_word(text: str, max_words: int, max_characters: int) -> None:
     whole = document(text + "end", uri="x")
@@ -75,7 +75,7 @@ def test_passages_are_ordered_slices_that_hold_every_word(text: str, max_words: 
     assert all(len(p.sentences) == 1 for p in wide if p.kind not in ("row", "heading"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=texts)
 def test_sentence_offsets_lie_in_their_passage_in_order_and_hold_its_words(text: str) -> None:
     for passage in passages(document(text + "end", uri="x")):
@@ -86,7 +86,7 @@ def test_sentence_offsets_lie_in_their_passage_in_order_and_hold_its_words(text:
         assert passage.kind == "heading" or said(passage)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=texts)
 def test_neighbours_point_at_each_other_within_a_section(text: str) -> None:
     found = {p.id: p for p in passages(document(text + "end", uri="x"), max_words=3)}
