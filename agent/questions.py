@@ -7,6 +7,7 @@ import re
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 
 from . import speech
+from .asking import FUNCTION_WORDS
 from .dates import asked_date
 from .draft import Kind
 from .state import SubQuestion
@@ -14,14 +15,18 @@ from .state import SubQuestion
 _ASKS = r"(?:who|whom|whose|what|when|where|which|how|why|in what|in which|at what|by whom)"
 _SUBJECT = r"(?:it|its|they|their|he|his|she|her|there|this|that|these|those|the|an?|any|both|(?-i:[A-Z])|\d)"
 _TURNED = rf"(?:is|are|was|were|does|do|did|can)\s+{_SUBJECT}"  # "and was it ..." asks; "and was known for ..." goes on
-_JOINT = re.compile(rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b|{_TURNED})", re.IGNORECASE)
+_ALONE = rf"{_ASKS}(?=\s*(?:[,?;]|$)|\s+and\b)"  # "who built it, when and why"
+_JOINT = re.compile(
+    rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b|{_TURNED})|,\s+(?={_ALONE})", re.IGNORECASE
+)
 _LISTED = re.compile(
     r",\s+(?=(?:how|what|why)\b)", re.IGNORECASE
 )  # ", which" and ", who" mostly go on in the same question
 _PRONOUN = re.compile(r"\b(it|its|they|them|their|he|him|his|she|her)\b", re.IGNORECASE)
 _POSSESSIVE = {"its", "their", "his"}
 _FIRST_ASKED = re.compile(
-    r"(?<!the )\b(?:in what|in which|on what|on which|who|whom|whose|where|when|how|what|which|why)\b", re.I
+    r"(?<!the )\b(?:in what|in which|on what|on which|by whom|since when|who|whom|whose|where|when|how|what|which|why)\b",
+    re.I,
 )
 _NUMBER_ASKED = re.compile(
     r"(when|how (?:many|much|long|fast|far|old|large|big|often|tall|high|deep)|what (?:year|date|percent\w*|number|fraction|share)|"
@@ -35,17 +40,29 @@ _OR = re.compile(r"\W*(?:\w+\s+){0,2}?(?:which|who|whose|what)\b[^?]*?\bor\b", r
 
 
 def subquestions(question: str) -> list[SubQuestion]:
-    """The parts of a question. A part that speaks of "it" depends on the part before and says {q1} in its place."""
-    parts = [listed for joint in _JOINT.split(question) for listed in _listed(joint)]
+    """The parts of a question. A part that speaks of "it" depends on the part before and says {q1} in its place.
+
+    A question word alone asks of what the part before is about, the first of what the next is: "When did it close, and why?".
+    """
+    pieces = (listed for joint in _JOINT.split(question) for listed in _listed(joint))
+    parts = [p for p in (p.strip(" ,?;") for p in pieces) if p]
     found: list[SubQuestion] = []
-    for part in (p for p in (p.strip(" ,?;") for p in parts) if p):
-        text, needs = _resolve(part, found[-1].id, found[-1].text) if found else (part, False)
-        depends = (found[-1].id,) if needs else ()
+    for number, part in enumerate(parts):
+        before = found[-1] if found else None
+        if _is_bare(part) and before and _unasked(before.text):
+            text, asked = (f"{part} {_unasked(words)}" for words in (before.text, before.asked))
+            depends = before.depends_on
+        else:
+            rest = next(filter(None, map(_unasked, parts[number + 1 :])), "") if _is_bare(part) and not before else ""
+            part = f"{part} {rest}".strip()
+            text, needs = _resolve(part, before.id, before.text) if before else (part, False)
+            depends = (before.id,) if before and needs else ()
+            asked = part if needs else text
         found.append(
             SubQuestion(
                 id=f"q{len(found) + 1}",
                 text=_sentence(text),
-                asked=_sentence(part if needs else text),
+                asked=_sentence(asked),
                 kind=asked_kind(part),
                 depends_on=depends,
                 as_of=asked_date(part) or asked_date(question),
@@ -72,6 +89,12 @@ def _asks(clause: str) -> bool:
         return False
     behind = clause[first.end() :].split(maxsplit=1)
     return first.group().casefold() not in ("when", "where") or (bool(behind) and behind[0].casefold() in _AUXILIARIES)
+
+
+def _is_bare(part: str) -> bool:
+    """Whether a part is a question word alone: "by whom", "since when"."""
+    words = part.casefold().split()
+    return FUNCTION_WORDS.issuperset(words) and _AUXILIARIES.isdisjoint(words)
 
 
 def _sentence(text: str) -> str:

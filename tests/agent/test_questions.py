@@ -81,6 +81,32 @@ def test_questions_in_a_row_are_parted_at_their_commas(question: str, asked: lis
     assert [q.text for q in subquestions(question)] == (asked or [question])
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("When did the mill close, and why?", [("When did the mill close?", ()), ("Why did the mill close?", ())]),
+        ("When and where was Ada Lovelace born?", ["When was Ada Lovelace born?", "Where was Ada Lovelace born?"]),
+        (
+            "When was the bridge built, by whom and why?",
+            ["When was the bridge built?", "By whom was the bridge built?", "Why was the bridge built?"],
+        ),
+        (
+            "Which barge won, and when was it built and why?",
+            [("Which barge won?", ()), ("When was {q1} built?", ("q1",)), ("Why was {q1} built?", ("q1",))],
+        ),
+        (
+            "What is SDAR and how is it?",
+            [("What is SDAR?", ()), ("How is {q1}?", ("q1",))],
+        ),  # it names what it asks about
+        ("Why and how?", ["Why?", "How?"]),
+    ],
+)
+def test_a_question_word_alone_asks_of_what_is_beside_it(question: str, expected: list) -> None:
+    """ "Why?" was once searched for, and answered by nothing."""
+    wanted = [row if isinstance(row, tuple) else (row, ()) for row in expected]
+    assert [(q.text, q.depends_on) for q in subquestions(question)] == wanted
+
+
 def test_a_dependent_question_waits_for_its_answer() -> None:
     second = subquestions("What is the fastest barge, and how many knots does it reach?")[1]
     assert resolved(second, {}) is None
