@@ -33,8 +33,9 @@ _LABELS = (
 # Kinds of papers that are named with their date: "Notice of June 2024", "Protokoll vom 3. Mai 2024".
 _KINDS = (
     "notice|minutes|report|letter|memo|memorandum|record|bulletin|release|newsletter|circular|statement|edition|issue|yearbook|"
-    "census|survey|agenda|announcement|decision|order|plan|list|log|diary|entry|note|notes|update|accounts|budget|"
-    "protokoll|bericht|jahresbericht|jahrbuch|rundschreiben|mitteilung|bekanntmachung|schreiben|brief|beschluss|meldung|"
+    "census|survey|correction|corrigendum|erratum|"
+    "agenda|announcement|decision|order|plan|list|log|diary|entry|note|notes|update|accounts|budget|"
+    "berichtigung|protokoll|bericht|jahresbericht|jahrbuch|rundschreiben|mitteilung|bekanntmachung|schreiben|brief|beschluss|meldung|"
     "rapport|avis|lettre|communiqué|compte rendu|procès-verbal|arrêté|bulletin|acta|informe|aviso|carta|comunicado|boletín|anuario|"
     "verbale|relazione|avviso|lettera|comunicato|bollettino|relatório|ata|notulen|verslag|brief|rapport|referat|"
     "årsrapport|kunngjøring|protokół|raport|отчёт|отчет|протокол|уведомление"
@@ -49,6 +50,7 @@ _NAMED_YEAR = re.compile(
     re.IGNORECASE,
 )
 _ALONE = re.compile(rf"\W{{0,3}}(?:[^\W\d_]+,\s*(?:den\s|le\s|the\s|il\s|a\s)?)?({DATE})\W{{0,3}}", re.IGNORECASE)
+YEAR = len("2024")
 _LANGUAGES = "en de fr es it pt nl da sv nb fi pl cs sk ru uk bg ro hu tr el hr sl".split()
 _HEAD, _FOOT = 10, 4  # blocks at the top and the bottom that may hold the date of the text
 _IN_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?!\d)")
@@ -94,16 +96,15 @@ def iso_date(text: str) -> str | None:
 
 
 def dates_in_text(blocks: Sequence[Piece], text: str) -> list[Dated]:
-    """What the text says of itself: a date alone on its line, after "updated", in a title, "Notice of June 2024"."""
-    outer = [*blocks[:_HEAD], *blocks[_HEAD:][-_FOOT:]]
-    for block in outer:
-        if block.kind == "code":
-            continue
-        line = text[block.start : min(block.end, block.start + 300)]
-        found = _own_date(line, is_title=block.kind in ("heading", "caption") or block is blocks[0])
-        if found:
-            return [Dated(found, "text")]
-    return []
+    """What the text says of itself: a date alone on its line, after "updated", in a title, "Notice of June 2024".
+
+    The first that says more than a year: "Annual report 2024" was "Published 14 March 2025". A row of a table is dated for itself.
+    """
+    outer = [b for b in (*blocks[:_HEAD], *blocks[_HEAD:][-_FOOT:]) if b.kind not in ("code", "row")]
+    lines = [(b, text[b.start : min(b.end, b.start + 300)]) for b in outer]
+    said = [_own_date(line, b.kind in ("heading", "caption") or b is blocks[0]) for b, line in lines]
+    found = sorted(filter(None, said), key=lambda date: len(date) == YEAR)
+    return [Dated(date, "text") for date in found[:1]]
 
 
 def date_in_title(title: str) -> list[Dated]:

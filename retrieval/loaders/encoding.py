@@ -118,7 +118,8 @@ def _as_declared(data: bytes, declared: str) -> Decoded | None:
 def _counted(data: bytes, encoding: str) -> Decoded:
     text = data.decode(encoding, errors="replace")
     num_bad = text.count("\ufffd")
-    said = f"{num_bad} bytes or runs of bytes are no {encoding.upper()} text; each is shown as \ufffd"
+    places = "One place holds" if num_bad == 1 else f"{num_bad} places hold"
+    said = f"{places} bytes that are no {encoding.upper()} text, shown as \ufffd"
     return Decoded(text, (said,) if num_bad else ())
 
 

@@ -23,6 +23,9 @@ _SECTIONS = {
     "subparagraph": 6,
 }
 _COMMENT = re.compile(r"(?<!\\)%.*")
+_MADE = re.compile(
+    r"\\(?:maketitle|today)(?![A-Za-z])"
+)  # words that no author wrote: the day is that of whoever prints it
 _COMMAND = re.compile(r"\\(" + "|".join(_SECTIONS) + r"|title|author|date|caption)\*?\s*(?:\[[^\[\]]{0,500}\])?\s*\{")
 _BEGIN = re.compile(
     r"\\begin\s*\{(tabular\*?|tabularx|longtable|verbatim|lstlisting|itemize|enumerate|description|comment)\}"
@@ -38,7 +41,8 @@ _LONGEST = 200_000  # letters that are turned into text at once
 def load_latex(data: bytes, name: str, limits: Limits) -> Extracted:
     decoded = decode(data, name)
     writer = Writer(limits)
-    body = "\n".join(_COMMENT.sub("", line) if len(line) < 100_000 else line for line in decoded.text.split("\n"))
+    lines = decoded.text.split("\n")
+    body = "\n".join(_MADE.sub("", _COMMENT.sub("", line)) if len(line) < 100_000 else line for line in lines)
     preamble, found, document = body.partition("\\begin{document}")
     held: dict[str, str] = {}
     reader = _Reader(writer, held)

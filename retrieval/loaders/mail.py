@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 from .encoding import decode
 from .html import fill, parse
@@ -32,15 +33,17 @@ def load_mail(data: bytes, name: str, limits: Limits) -> Extracted:
 
 
 def load_mbox(data: bytes, name: str, limits: Limits) -> Extracted:
-    """All messages of a box, each below its subject."""
+    """All messages of a box, each below its subject; where there are several none of them names the box."""
     writer = Writer(limits)
-    for number, raw in enumerate(_messages(data), start=1):
+    messages = list(_messages(data))
+    for number, raw in enumerate(messages, start=1):
         if number > limits.members:
             writer.say(f"Its messages after the first {limits.members:,} are not read; raise reading.members")
             break
         _write(writer, _parsed(raw, name), name, 1)
     done = writer.finish()
-    return Extracted(done.text, done.blocks, media_type="application/mbox", unread=done.unread)
+    title = Path(name).stem if len(messages) > 1 else ""
+    return Extracted(done.text, done.blocks, title, media_type="application/mbox", unread=done.unread)
 
 
 def _messages(data: bytes) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..types import RetrievalError
-from .dates import choose, date_in_name, date_in_title, dates_in_text
+from .dates import YEAR, choose, date_in_name, date_in_title, dates_in_text
 from .language import language_of
 from .limits import Limits
 from .structure import Dated, Extracted, clean, one_line
@@ -112,7 +112,9 @@ def _fields(found: Extracted, name: str, uri: str, stem: str) -> dict[str, Any]:
     heading = next((found.text[b.start : b.end] for b in found.blocks if b.kind == "heading"), "")
     title = one_line(found.title)[:300] or heading[:300] or stem
     digest = hashlib.sha256(found.text.encode()).hexdigest()
-    own: list[Dated] = date_in_title(one_line(found.title)) or dates_in_text(found.blocks, found.text)
+    own: list[Dated] = date_in_title(one_line(found.title))
+    if not own or len(own[0].text) == YEAR:
+        own = dates_in_text(found.blocks, found.text) or own
     date, date_from = choose([*own, *found.dates, *date_in_name(stem)])
     source = {
         "id": digest[:12], "uri": clean(uri), "title": clean(title), "authors": [one_line(author)[:300] for author in found.authors],

@@ -6,6 +6,7 @@ import csv
 import datetime
 import io
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..types import RetrievalError
@@ -122,8 +123,9 @@ def load_workbook(data: bytes, name: str, limits: Limits) -> Extracted:
     suffix = name[name.rfind(".") :].lower()
     done = writer.finish()
     return Extracted(
-        done.text, done.blocks, media_type=_MEDIA_TYPES.get(suffix, _MEDIA_TYPES[".xlsx"]), unread=done.unread
-    )
+        done.text, done.blocks, Path(name).stem,  # a sheet's name is that of one of them, and often "Sheet1"
+        media_type=_MEDIA_TYPES.get(suffix, _MEDIA_TYPES[".xlsx"]), unread=done.unread,
+    )  # fmt: skip
 
 
 def _write_sheet(writer: Writer, book: Any, sheet: Any, formats: dict[tuple[int, int], str]) -> None:

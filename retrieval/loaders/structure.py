@@ -222,5 +222,6 @@ def raised(before: str, mark: str, is_note: bool) -> str:
 
 
 def broken(name: str, kind: str, mend: str, cause: BaseException | str) -> RetrievalError:
-    reason = cause if isinstance(cause, str) else type(cause).__name__
-    return RetrievalError(f"{name} is {kind} ({reason}); {mend}.")
+    """The error of a file that its reader refuses. What the reader said is told; an exception that a program has a name for is not."""
+    reason = f" ({cause})" if isinstance(cause, str) and cause else ""
+    return RetrievalError(f"{name} is {kind}{reason}; {mend}.")

@@ -29,6 +29,8 @@ OWN = {
     "The opening hours have changed.\n\nLast updated: 3 March 2024": "2024-03-03",
     "Preisliste\n\nStand: 01.02.2023\n\nEin Brot kostet 4 Euro.": "2023-02-01",
     "Annual report 2023\n\nThe harbour grew.": "2023",
+    "Correction of 10 June 2025. The ferry takes 70 minutes.": "2025-06-10",
+    "Annual report 2023\n\nPublished 14 March 2024 by the board.\n\nThe harbour grew.": "2024-03-14",
 }
 NOT_OWN = [
     "The Garland contract was signed on 03/04/2025 and ends on 04/03/2027.",
@@ -53,6 +55,12 @@ def test_what_a_text_says_of_itself(tmp_path: Path, text: str) -> None:
 def test_a_date_of_something_else_is_not_the_texts_own(tmp_path: Path, text: str) -> None:
     found = load(write(tmp_path, "a.txt", text)).source
     assert (found.date, found.date_from) == (None, "")
+
+
+def test_a_row_of_a_table_is_dated_for_itself(tmp_path: Path) -> None:
+    """A workbook was once as old as its first entry."""
+    rows = "Pump,Date,Cost\nP-101,2024-02-03,1240\nP-201,2024-05-17,610\n"
+    assert load(write(tmp_path, "a.csv", rows)).source.date is None
 
 
 def test_a_stamp_never_beats_a_stated_date(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def test_a_workbook(tmp_path: Path) -> None:
     assert found.blocks[0].kind == "heading"
     assert "hidden words" not in found.text
     assert 'hidden sheet "Secret"' in reasons(found)
+    assert found.source.title == "a"  # it was once called as its first sheet is, and all others with it
 
 
 def test_slides(tmp_path: Path) -> None:
@@ -225,6 +226,7 @@ def test_a_box_of_mail(tmp_path: Path) -> None:
     )
     assert lines(found, "heading") == ["Café hours", "Second"]
     assert "The boat left." in found.text
+    assert found.source.title == "a"  # what the second message says was once cited as the first
 
 
 def test_latex(tmp_path: Path) -> None:
@@ -241,6 +243,15 @@ r"Hours \\ \hline Cat & 16 \\ Dog & 12 \\ \end{tabular}\end{table}" "\n"
     assert "a comment" not in found.text
     assert lines(found, "item") == ["1. Eat.", "2. Rest."]
     assert records(found) == [{"Animal": "Cat", "Hours": "16"}, {"Animal": "Dog", "Hours": "12"}]
+
+
+def test_what_is_made_in_latex_is_nobodys_words(tmp_path: Path) -> None:
+    """The reader's day and "[NO \\title GIVEN]" were once quoted."""
+    text = "\\title{Light}\\date{\\today}\\begin{document}\\maketitle\n\nLamps last long. \\section{Today} No.\\end{document}"
+    found = load(write(tmp_path, "a.tex", text))
+    assert lines(found) == ["Lamps last long.", "Today", "No."]
+    assert found.source.title == "Light"
+    assert found.source.date_from != "front matter"
 
 
 def test_bibtex(tmp_path: Path) -> None:
