@@ -25,7 +25,7 @@ def index_add(docs: Annotated[list[Path], typer.Argument(help="files or folders"
     index, failures = open_index(configured(config, docs=tuple(docs)), pace(say))
     info = index.info()
     for failure in failures:
-        say(f"not read: {failure.name}: {failure.message}")
+        say(_said(failure.name, failure.message))
     unread = f"; {info.num_unread} not read, or not whole" if info.num_unread else ""
     print(f"{info.num_documents} documents, {info.num_passages} passages{unread}")
 
@@ -69,5 +69,10 @@ def index_info(docs: Docs = None, config: ConfigFile = None) -> None:
     check_docs(settings.docs)
     index, failures = open_index(settings)
     print(index.info().model_dump_json(indent=2))
-    for sentence in [*index.repaired, *index.check(), *(f"skipped {f.name}: {f.message}" for f in failures)]:
-        print(sentence)
+    for sentence in [*index.repaired, *index.check(), *(_said(f.name, f.message) for f in failures)]:
+        say(sentence)
+
+
+def _said(name: str, message: str) -> str:
+    """What could not be read, or not wholly, of which file."""
+    return message if name in message else f"{name}: {message}"
