@@ -101,12 +101,28 @@ def same_subject(
 
 
 def stands(words: str, text: str) -> bool:
-    """Whether a text says these words: 12 is not 12,000, nor 12 million, nor −12; 984 feet are 300 m."""
+    """Whether a text says these words: 12 is not 12,000, nor 12 million, nor −12; 984 feet are 300 m.
+
+    "In May, not in June" does not say June.
+    """
     figure = figures.single(words)
-    if figure and figure.unit and any(figures.agree(figure, other) for other in figures.figures(text)):
+    said = [f for f in figures.figures(text) if figure and figure.unit and figures.agree(figure, f)]
+    if any(not _is_ruled_out(text, f.start) for f in said):
         return True
     found = re.finditer(rf"(?<![\w.])(?<!\d,){re.escape(words)}(?!\w)(?![.,]\d)", text, re.IGNORECASE)
-    return any(not _cuts(m.start(), m.end(), figures.places(text)) for m in found)
+    whole = figures.places(text)
+    return any(not _cuts(m.start(), m.end(), whole) and not _is_ruled_out(text, m.start()) for m in found)
+
+
+_RULING_OUT = re.compile(
+    r"(?:,\s*(?:and\s+|but\s+)?not|\brather than|\binstead of)(?:\s+(?:on|in|at|to|by|for|from|of|as|the|an?))*\s+$",
+    re.IGNORECASE,
+)
+
+
+def _is_ruled_out(text: str, start: int) -> bool:
+    """Whether what stands in a text from there on is named only as what is not so: ", not in June", "instead of June"."""
+    return _RULING_OUT.search(text[:start]) is not None
 
 
 def _cuts(start: int, end: int, whole: Sequence[tuple[int, int]]) -> bool:

@@ -20,6 +20,21 @@ def spans(text: str) -> list[Span]:
     return [Span(id=f"c.{n}", text=p.text, kind=p.kind, status="filled") for n, p in enumerate(parts(text, 0))]
 
 
+@pytest.mark.parametrize(
+    ("other", "is_rival"),
+    [
+        ("The ferry from Selm to Orta takes 70 minutes, not 95 minutes.", True),
+        ("The ferry from Selm to Orta takes 70 minutes instead of 95 minutes.", True),
+        ("The ferry from Selm to Orta takes 95 minutes, not 70 minutes.", False),
+        ("The ferry from Selm to Orta does not take more than 95 minutes.", False),
+    ],
+)
+def test_a_correction_names_what_it_corrects(other: str, is_rival: bool) -> None:
+    """ "Not 95 minutes" was once taken to say 95 minutes, so nothing was contradicted by it."""
+    rival = find_rival(spans("The ferry from Selm to Orta takes 95 minutes."), passage(other), NUMBERS)
+    assert bool(rival and rival.holes) == is_rival
+
+
 def test_the_largest_is_no_rival_of_the_fastest() -> None:
     """ "The largest open model is SDAR" was once replaced by "the fastest open model is LLaDA-MoE", as contradicted."""
     claim = spans("The largest open diffusion language model is SDAR-30B-A3B, with 30 billion parameters.")
