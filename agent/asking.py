@@ -115,11 +115,15 @@ def _things(groups: Sequence[Sequence[Thing]]) -> tuple[str, ...]:
 def attributes(question: str, things: Sequence[Thing]) -> tuple[str, ...]:
     """What is asked of the things: the pieces between commas and coordinators behind them, without the small words ahead of each.
 
-    Where a colon or a full stop closes the clause that names the things, the pieces begin behind it.
+    Where a colon or a full stop closes the clause that names the things, the pieces begin behind it. Words right behind the last
+    thing belong to its name: "the Great hall and the Blue room".
     """
-    behind = question[things[-1].end :] if things else ""
-    clause, *rest = _CLAUSE.split(behind, maxsplit=1)
-    pieces = [_side(_bare(piece)) for piece in _PIECE.split(rest[0] if rest else clause)]
+    end = things[-1].end if things else len(question)
+    rest = (Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question, end))
+    own = list(takewhile(lambda token: _is_name_word(token.text), rest))
+    behind = question[own[-1].end if own else end :]
+    clause, *others = _CLAUSE.split(behind, maxsplit=1)
+    pieces = [_side(_bare(piece)) for piece in _PIECE.split(others[0] if others else clause)]
     names = {thing.text.casefold() for thing in things}
     fit = (p for p in pieces if 1 <= len(p.split()) <= MAX_ATTRIBUTE_WORDS and p.casefold() not in names)
     return tuple(dict.fromkeys(fit))[:MAX_ATTRIBUTES]

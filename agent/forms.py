@@ -51,17 +51,21 @@ def table(
     columns: Sequence[str],
     found: Sequence[Hit],
     chosen: Sequence[Chosen],
+    rows: Mapping[tuple[str, str], Chosen] | None = None,
 ) -> tuple[ResearchState, list[Chosen]]:
     """Things by attributes, each cell the sentence that says it or open; an open cell becomes a query. Also what the cells quote.
 
-    A column that the question does not name stands only where it compares. A short quotation that was `chosen` fills its cell whole.
+    A column that the question does not name stands only where it compares. A short quotation that was `chosen` fills its cell whole;
+    what the `rows` of a source's table say goes before sentences.
     """
-    cells = _whole(reader.cells(question.text, question.things, columns, found), chosen)
+    is_of_rows = bool(rows) and not question.attributes
+    said = {} if is_of_rows else _whole(reader.cells(question.text, question.things, columns, found), chosen)
+    cells = {**said, **(rows or {})}
     if not question.attributes:
         columns = [c for c in columns if sum((thing, c) in cells for thing in question.things) >= COMPARED]
     used: list[Chosen] = []
     spans: list[Span] = [_fixed(f"{TABLE}.0.0", " "), *_header(columns)]
-    rows = [tuple(s.id for s in spans)]
+    lines = [tuple(s.id for s in spans)]
     for row, thing in enumerate(question.things, 1):
         line = [_fixed(f"{TABLE}.{row}.0", thing)]
         for column, attribute in enumerate(columns, 1):
@@ -74,10 +78,10 @@ def table(
                 state = ask(state, [Query(text=words, question=question.id, reason="outline", slots=(name,))])
             line.append(_cell(name, held))
         spans += line
-        rows.append(tuple(s.id for s in line))
+        lines.append(tuple(s.id for s in line))
     if not used:
         return state, []
-    block = Block(id=TABLE, kind="table", section=TABLE, about=question.id, spans=tuple(spans), rows=tuple(rows))
+    block = Block(id=TABLE, kind="table", section=TABLE, about=question.id, spans=tuple(spans), rows=tuple(lines))
     return blocks.put(state, [block]), used
 
 
@@ -124,6 +128,15 @@ def open_cells(block: Block) -> Iterator[tuple[str, str, str]]:
         for name, attribute in zip(row[1:], header[1:], strict=True):
             if spans[name].status == "open":
                 yield name, spans[row[0]].text, attribute
+
+
+def told(state: ResearchState) -> set[str]:
+    """The things of which some cell says something: the cell of a row does not name its row."""
+    block = state.draft.block(TABLE)
+    if block is None:
+        return set()
+    spans = {s.id: s for s in block.spans}
+    return {spans[row[0]].text for row in block.rows[1:] if any(spans[name].support for name in row[1:])}
 
 
 def close(state: ResearchState) -> tuple[ResearchState, list[tuple[str, str]]]:

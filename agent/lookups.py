@@ -15,8 +15,9 @@ from typing import NamedTuple
 import regex  # type: ignore[import-untyped]
 from pydantic import Field as Described
 
+from palimpsest.retrieval.lexical import tokens
 from palimpsest.retrieval.records import ITEM, NUMBER, Field, Row, Table
-from palimpsest.retrieval.types import Frozen
+from palimpsest.retrieval.types import Frozen, Passage, is_unnamed
 
 from . import figures
 from .asking import FUNCTION_WORDS
@@ -35,6 +36,7 @@ from .computing import (
 )
 from .dates import iso
 from .questions import asked_kind
+from .selection import Chosen, Sentence
 from .wording import LinearText
 
 Nearness = Callable[[str, Sequence[str]], Sequence[float]]  # a question and names: how near each is, -1 to 1
@@ -45,6 +47,7 @@ ReadOff = Callable[
 _TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[-–'’./:@_+][\p{L}\p{M}\p{N}]+)*")
 YEAR = len("2026")  # what is no longer names no month
 _NUMERIC_DATE = regex.compile(r"\d+[./]\d+[./]\d+")  # it has two readings
+MOST_COMPARED = 8  # columns of a table side by side: cells are short
 LONGEST_NAME = 10  # words of a cell that are looked for in a question
 _OPERATION_WORDS = frozenset(
     """list all every each many much number count total sum combined together altogether average mean highest lowest largest smallest
@@ -141,7 +144,11 @@ class Meant:
 
     def left(self) -> list[Token]:
         """Words that carry meaning and that nothing accounts for yet."""
-        return [t for n, t in enumerate(self.tokens) if n not in self.used and not _is_empty(t.form)]
+        return [
+            t
+            for n, t in enumerate(self.tokens)
+            if n not in self.used and not _is_empty(t.form) and t.text.casefold() not in FUNCTION_WORDS
+        ]
 
 
 def read(
@@ -151,13 +158,30 @@ def read(
     weights: ColumnWeights,
     near: Nearness,
     off: ReadOff | None = None,
+    is_aside: bool = False,
 ) -> Reading | Undecided | None:
-    """What the tables answer to a question; None where none of them is asked about. `off` reads a row where no column is clear."""
+    """What the tables answer to a question; None where none of them is asked about. `off` reads a row where no column is clear.
+
+    Of a question that sections answer tables are asked aside: a cell answers it only where it accounts for each of its words, and that
+    it is not clear what is looked up or listed is not said.
+    """
     found = [one for table in tables if (one := _read_one(question, operation, table, weights, near, off)) is not None]
     readings = [one for one in found if isinstance(one, Reading)]
+    if is_aside:
+        readings = [one for one in readings if one.computation or _accounts(question, one)]
     if not readings:
-        return next((one for one in found if isinstance(one, Undecided)), None)
+        is_silent = is_aside and operation in ("value", "list", "difference")
+        return None if is_silent else next((one for one in found if isinstance(one, Undecided)), None)
     return _agreed(readings)
+
+
+def _accounts(question: str, reading: Reading) -> bool:
+    """Whether a table holds every word of a question that carries meaning: "Why did nitrate fall at Kelso?" asks for no nitrate."""
+    if ITEM in reading.table.columns:
+        return True  # an entry that is asked for by its number accounts for its words itself
+    own = {stem for cell in reading.cells for stem in tokens(cell.name)}
+    left = understood(question, reading.table).left()
+    return all(own.issuperset(tokens(t.text)) for t in left)
 
 
 def _agreed(readings: Sequence[Reading]) -> Reading | Undecided:
@@ -169,7 +193,7 @@ def _agreed(readings: Sequence[Reading]) -> Reading | Undecided:
     newest = [r for r in dated if r.table.source.date == dated[0].table.source.date]
     if len(dated) == len(readings) and len({r.text for r in newest}) == 1:
         return newest[0]
-    sides = "; ".join(f"{r.text} ({r.table.source.title})" for r in readings[:3])
+    sides = "; ".join(f"{r.text} ({r.table.name})" for r in readings[:3])
     return Undecided(readings[0].table, f"tables differ, and their dates do not decide: {sides}")
 
 
@@ -189,7 +213,59 @@ def _read_one(
             return _value(question, meant, table, weights, near, off)
         return _computed(question, operation, meant, table, weights, near)
     except NotComputable as reason:
-        return Undecided(table, f"in the table “{table.source.title}” {reason}")
+        return Undecided(table, f"in the table “{table.name}” {reason}")
+
+
+def compared(
+    question: str, things: Sequence[str], attributes: Sequence[str], tables: Sequence[Table]
+) -> dict[tuple[str, str], Chosen]:
+    """The cells by which the rows of one table tell things apart: by thing and column, or by thing and attribute that a column names.
+
+    Of the first table that has one row for each thing, in one of its columns; an attribute's cell has its column ahead.
+    """
+    asked = set(forms(question))
+    for table in tables:
+        named = {thing: _rows_of(thing, asked, table) for thing in things}
+        if not things or any(len(rows) != 1 for rows in named.values()):
+            continue
+        rows = {thing: found[0][1] for thing, found in named.items()}
+        own = {found[0][0] for found in named.values()}
+        if len(own) == 1 and len({row.number for row in rows.values()}) == len(things):
+            columns = [c for c in table.columns if c not in own and not is_unnamed(c)][:MOST_COMPARED]
+            pairs = _by_attribute(attributes, columns) if attributes else {c: c for c in columns}
+            held = {p.id: p for p in table.passages}
+            return {
+                (thing, name): _piece(held[cell.passage], cell, with_name=bool(attributes))
+                for thing, row in rows.items()
+                for name, column in pairs.items()
+                if (cell := row.get(column)) and cell.text.lower() not in BLANK
+            }
+    return {}
+
+
+def _rows_of(thing: str, asked: set[str], table: Table) -> list[tuple[str, Row]]:
+    """The rows of a table of which a cell is called as a thing is, each with the column of that cell.
+
+    By its whole name in the question: "the Blue room" may be compared as "Blue".
+    """
+    wanted = set(forms(thing))
+    return [(f.name, row) for row in table.rows for f in row.fields if wanted <= set(forms(f.text)) <= asked]
+
+
+def _by_attribute(attributes: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
+    """The column that names each attribute: all words of the one stand in the other; none where several do."""
+    found: dict[str, str] = {}
+    for attribute in attributes:
+        asked = set(tokens(attribute)) - FUNCTION_WORDS
+        fitting = [c for c in columns if (own := set(tokens(_bare(c))) - FUNCTION_WORDS) and (own <= asked or asked <= own)]
+        if asked and len(fitting) == 1:
+            found[attribute] = fitting[0]
+    return found
+
+
+def _piece(passage: Passage, cell: Field, with_name: bool) -> Chosen:
+    start = cell.start - len(f"{cell.name}: ") if with_name else cell.start
+    return Chosen((Sentence(passage, start, cell.end, rank=1),), score=1.0)
 
 
 # What of the question the table holds
@@ -482,7 +558,7 @@ def _read_off(
 ) -> str:
     """The column whose cell the model reads as the answer in the one row that is meant; "" where that is not sure enough."""
     (row,) = _rows(meant, table)
-    text = ". ".join([table.source.title, *(f"{f.name}: {f.text}" for f in row.fields)])
+    text = ". ".join([table.name, *(f"{f.name}: {f.text}" for f in row.fields)])
     found = choose(meant, question, columns, weights, near)
     cells = [cell.text if (cell := row.get(column)) else "" for _, column in found]
     read = off(question, text, cells)
@@ -554,16 +630,16 @@ def _value(
         row = next(row for row in rows if row.get(column) == cells[0])
         return Reading(table, cells[0].text, (cells[0],), (row,))
     if not cells:
-        return Undecided(table, f"in the table “{table.source.title}” “{column}” is empty there")
+        return Undecided(table, f"in the table “{table.name}” “{column}” is empty there")
     if (
         content_of(values_of(table, column)) == "figure"
         and asked_kind(question) == "NUMBER"
         and "how many" in question.lower()
     ):
         return _done(Computation(table=table.id, operation="total", column=column, conditions=_conditions(meant),
-                                 title=table.source.title), table)  # fmt: skip
+                                 title=table.name), table)  # fmt: skip
     rivals = ", ".join(sorted(texts)[:4])
-    return Undecided(table, f"in the table “{table.source.title}” {len(rows)} rows are meant (“{column}”: {rivals})")
+    return Undecided(table, f"in the table “{table.name}” {len(rows)} rows are meant (“{column}”: {rivals})")
 
 
 def _strangers(meant: Meant, column: str, table: Table) -> bool:
@@ -600,7 +676,7 @@ def _computed(
         named = _called(question, meant, words, column)
     asked = Computation(
         table=table.id, operation=operation, column=column, named=named, conditions=_conditions(meant), rank=rank,
-        title=table.source.title,
+        title=table.name,
     )  # fmt: skip
     return _done(asked, table)
 
@@ -625,20 +701,19 @@ def _called(question: str, meant: Meant, words: Sequence[str], column: str) -> s
 def _rowwise(operation: Operation, meant: Meant, table: Table, words: Sequence[str]) -> Reading | Undecided | None:
     """All rows that are meant, listed or counted; every word that could narrow them down must be accounted for."""
     named = [c for c in words if c in meant.named]
-    own = {f for c in named for f in forms(c)} | {
-        f for c in (*meant.values, *(c.column for c in meant.conditions)) for f in forms(c)
-    }
-    left = [t.text for t in meant.left() if t.form not in own]
+    bound = (*named, *meant.values, *(c.column for c in meant.conditions))
+    own = {stem for column in bound for stem in tokens(column)}  # "operate" is said of an "Operator"
+    left = [t.text for t in meant.left() if not own.issuperset(tokens(t.text))]
     if left:
         why = f"it is not clear what “{' '.join(left)}” means among its columns ({', '.join(table.columns)})"
-        return Undecided(table, f"in the table “{table.source.title}” {why}") if meant.values else None
+        return Undecided(table, f"in the table “{table.name}” {why}") if meant.values else None
     column = (
         (named or list(words) or [""])[0] if operation == "list" else (named[0] if named and not meant.values else "")
     )
     if operation == "list" and not column:
         return None
     asked = Computation(
-        table=table.id, operation=operation, column=column, conditions=_conditions(meant), title=table.source.title
+        table=table.id, operation=operation, column=column, conditions=_conditions(meant), title=table.name
     )
     return _done(asked, table)
 

@@ -40,7 +40,9 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion, empty: Seq
     texts = [*(b.text for b in quoted), *(s.text for s in cells(state))]
     titles = [source_title(state, b) for b in quoted]
     spoken = "\n".join((*texts, *titles))
-    silent = [t for t in question.things if not names_thing(spoken, as_said(t, spoken, question.things))]
+    told = forms.told(state)
+    others = [t for t in question.things if t not in told]
+    silent = [t for t in others if not names_thing(spoken, as_said(t, spoken, question.things))]
     lacks = [f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent]
     lacks += [f"{thing}, {attribute}: no sentence found says it" for thing, attribute in empty if thing not in silent]
     if tools.numbers.says and claimed(question.text) and state.draft.block("verdict") is None:

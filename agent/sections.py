@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit
 
 from . import balance, blocks, forms, outline, thresholds
@@ -18,6 +19,7 @@ from .dependents import fall, quoted_place, rested_on, standing_without, where, 
 from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .frames import Slot, Token
+from .lookups import compared
 from .numbers import probability
 from .outline import Vectors
 from .selection import Chosen, Sentence, Where, leans, place_of, remaining, shares_words
@@ -80,7 +82,8 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         return state
     if not quotations(state):
         said = balance.verdict(tools, question, chosen, decisive)
-        return (yield from _begin(state, reader, question, hits, chosen, lead, said))
+        tables = tools.records.tables([h.passage for h in hits]) if tools.records else []
+        return (yield from _begin(state, reader, question, hits, chosen, lead, said, tables))
     return (yield from _grow(state, tools, question, hits, chosen, lead))
 
 
@@ -100,14 +103,17 @@ def _begin(
     chosen: Sequence[Chosen],
     lead: Sequence[Chosen],
     said: str,
+    tables: Sequence[Table],
 ) -> Events:
     """The outline first, then its sections, then *In short*: what was `said` of a balance, the quotations that lead, and the best of
-    what no section needs. A comparison has its table ahead.
+    what no section needs. A comparison has its table ahead: of the rows of a table of a source where one has all that is compared.
     """
     chosen = remaining(_not_standing(state, chosen), [where(s.support[0]) for s in cells(state)])
     if question.form == "comparison":
-        columns = question.attributes or _columns(reader, question, chosen)
-        state, used = forms.table(state, reader, question, columns, hits, chosen)
+        rows = compared(question.text, question.things, question.attributes, tables)
+        columns = question.attributes or tuple(dict.fromkeys(column for _, column in rows))
+        columns = columns or _columns(reader, question, chosen)
+        state, used = forms.table(state, reader, question, columns, hits, chosen, rows)
         chosen = remaining(chosen, [place_of(c) for c in used])
     lead = [c for c in lead if c in chosen] or _defining(question, chosen)
     chosen = remaining(chosen, [place_of(c) for c in lead])

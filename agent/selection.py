@@ -19,9 +19,12 @@ import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+from palimpsest.retrieval.lexical import tokens
+from palimpsest.retrieval.records import table_id
 from palimpsest.retrieval.types import Hit, Passage
 
 from . import thresholds
+from .asking import FUNCTION_WORDS
 from .wording import denies, leans
 
 Matrix = NDArray[np.float64]
@@ -33,6 +36,7 @@ LEAST_CLAUSE = 4  # words, the question mark among them
 MANY_CLAUSES = 8  # of a question that are held against sentences; each is an embedding
 _PLAIN_WORD = regex.compile(r"\w+(?:[.,]\d+)*")
 _CLAUSE_END = regex.compile(r"(?<=[,:;?.])\s+")
+FEW_ROWS = 3  # of a table none of whose rows a question names
 LEAST_CHARACTERS = 25  # what is shorter states nothing: a heading, a label
 MANY_LABEL_WORDS = 4
 MANY_CHARACTERS = 700  # what is longer is no sentence but a block that could not be parted
@@ -186,6 +190,37 @@ def _likely(candidates: Sequence[Scored], stop: float) -> list[Scored]:
 def _worth(candidate: Scored, thrift: float) -> float:
     """The logarithm of its probability over its characters to the power of `thrift`."""
     return -float(np.logaddexp(0.0, -candidate.score)) - thrift * math.log(candidate.sentence.length)
+
+
+def telling(question: str, candidates: Sequence[Scored]) -> list[Scored]:
+    """Without rows of tables that are near to a question for the names of their columns alone, which all rows of a table share.
+
+    Rows one of whose cells the question names stand for their table; where there are none, the best few do.
+    """
+    asked = set(tokens(question))
+    kept: dict[str, set[Where]] = {}
+    rows = [c for c in _ordered(candidates) if c.sentence.passage.kind == "row"]
+    for named, most in ((True, len(rows)), (False, FEW_ROWS)):
+        of_table: dict[str, list[Scored]] = {}
+        for row in rows:
+            if _is_named(row.sentence, asked) == named:
+                of_table.setdefault(table_id(row.sentence.passage), []).append(row)
+        for table, found in of_table.items():
+            kept.setdefault(table, {place_of(row.sentence) for row in found[:most]})
+    places = set().union(*kept.values())
+    return [c for c in candidates if c.sentence.passage.kind != "row" or place_of(c.sentence) in places]
+
+
+def _is_named(row: Sentence, asked: set[str]) -> bool:
+    """Whether all words of one of a row's cells are asked about; figures name no row."""
+    passage = row.passage
+    cells = (c for c in passage.cells if row.start <= c.start and c.end <= row.end)
+    texts = (passage.text[c.start - passage.start : c.end - passage.start] for c in cells)
+    return any(asked.issuperset(tokens(text)) for text in texts if _may_name(text))
+
+
+def _may_name(text: str) -> bool:
+    return any(map(str.isalpha, text)) and not FUNCTION_WORDS.issuperset(tokens(text))
 
 
 def belonging(candidates: Sequence[Scored], stop: float) -> list[Sentence]:

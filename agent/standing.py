@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from palimpsest.retrieval.copies import clusters
+from palimpsest.retrieval.types import is_unnamed
 
 from .dates import is_later
 from .hypotheses import Hypothesis, Relation
@@ -57,13 +58,23 @@ def counted(count: int) -> str:
 
 
 def standing(state: ResearchState, hypothesis: Hypothesis) -> str:
-    """How a statement stands: its independent sources counted, and what other sources say of it."""
-    words = counted(independent(state, hypothesis))
+    """How a statement stands: of a cell its column, which has the unit; independent sources counted; what others say of it."""
+    column = _column(state, hypothesis)
+    words = f"“{column}”; " * bool(column) + counted(independent(state, hypothesis))
     against = disputes(state, hypothesis)
     if not against:
         return words
     older = all(_is_older(state, c) for c in against)
     return f"{words}; an older source says otherwise" if older else f"{words}; disputed"
+
+
+def _column(state: ResearchState, hypothesis: Hypothesis) -> str:
+    """The name of the column, or of the field of a form, whose cell an answer is; "" of another."""
+    if hypothesis.computation:
+        return ""  # its sentence names the column
+    own = hypothesis.support[0]
+    cells = state.passage(own.passage).cells
+    return next((c.name for c in cells if (c.start, c.end) == (own.start, own.end) and not is_unnamed(c.name)), "")
 
 
 def disputes(state: ResearchState, hypothesis: Hypothesis) -> list[Conflict]:

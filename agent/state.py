@@ -401,7 +401,9 @@ class Records(Protocol):
 
     def tables(self, passages: Sequence[Passage]) -> list[Table]: ...
 
-    def read(self, question: str, operation: Operation, tables: Sequence[Table]) -> Reading | Undecided | None: ...
+    def read(
+        self, question: str, operation: Operation, tables: Sequence[Table], is_aside: bool = False
+    ) -> Reading | Undecided | None: ...
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def look_up(
 ) -> Generator[Event, None, ResearchState]:
     """What the tables among the passages answer becomes a rival answer; what is not clear is noted for the list of open things."""
     records = tools.records
-    found = records.read(text, question.operation, records.tables(passages)) if records else None
+    found = records.read(text, question.operation, records.tables(passages), question.by_record) if records else None
     if records is None or found is None:
         return state
     if isinstance(found, Undecided):
@@ -38,7 +38,7 @@ def look_up(
         support=_support(found), computation=found.computation,
     )  # fmt: skip
     graph = state.graph.put(node).link(Edge(source=node.id, relation=Relation.ANSWERS, target=question.id))
-    how = found.sentence or f"row {found.rows[0].number} of the table “{found.table.source.title}”"
+    how = found.sentence or f"row {found.rows[0].number} of the table “{found.table.name}”"
     yield Event(step="weigh", kind="believed", text=f"{question.asked} {found.text} ({how})",
                 data={"hypothesis": node.id, "text": found.text, "probability": node.probability, "question": question.id})  # fmt: skip
     return state.model_copy(update={"graph": graph})

@@ -49,6 +49,12 @@ class Table:
     about: str = ""
     is_form: bool = False
 
+    @property
+    def name(self) -> str:
+        """The title of its source, with the heading that it stands under: a workbook has several sheets."""
+        title, heading = self.source.title, (self.passages[0].path or ("",))[-1]
+        return title if heading.casefold() in ("", title.casefold()) else f"{title}, {heading}"
+
 
 NUMBER, ITEM = "number", "item"  # columns of a numbered list
 

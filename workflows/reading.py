@@ -107,7 +107,8 @@ class SelectingReader:
         vectors = describing.embedded(question, pieces, self.vectors)
         table = describing.described(question, pieces, vectors, self._fitted.parts)
         scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
-        return [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
+        scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
+        return selection.telling(question, scored)
 
     def sides(self, chosen: Sequence[Chosen]) -> list[Side]:
         """Which way each quotation speaks of an effect, by its wording: only what states a finding of a study, and clearly one."""

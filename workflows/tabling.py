@@ -40,8 +40,10 @@ class TableReader:
     def tables(self, passages: Sequence[Passage]) -> list[Table]:
         return self._corpus.tables(passages)
 
-    def read(self, question: str, operation: Operation, tables: Sequence[Table]) -> Reading | Undecided | None:
-        return lookups.read(question, operation, tables, self._fitted.columns, self._near, self._off)
+    def read(
+        self, question: str, operation: Operation, tables: Sequence[Table], is_aside: bool = False
+    ) -> Reading | Undecided | None:
+        return lookups.read(question, operation, tables, self._fitted.columns, self._near, self._off, is_aside)
 
     def _near(self, question: str, names: Sequence[str]) -> list[float]:
         vectors = self._corpus.embed([question, *names])

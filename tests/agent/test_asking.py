@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from palimpsest.agent.asking import MAX_PARTS, asked, asks_several, by_wording, coordinations, parts, plain_question
+from palimpsest.agent.asking import (
+    MAX_PARTS,
+    asked,
+    asks_several,
+    attributes,
+    by_wording,
+    coordinations,
+    parts,
+    plain_question,
+)
 from palimpsest.agent.wording import LinearText, buckets, words
 
 
@@ -116,3 +125,11 @@ def test_the_wording_classifier_reads_words_and_their_neighbours() -> None:
 )
 def test_a_plural_behind_which_or_what_asks_for_several(question: str, several: bool) -> None:
     assert asks_several(question) is several
+
+
+def test_words_right_behind_the_last_thing_are_none_of_its_attributes() -> None:
+    """ "room" was once what the Great hall and the Blue room were compared by."""
+    question = "Compare the Great hall and the Blue room by price and seats."
+    things = coordinations(question)[0]
+    assert [t.text for t in things] == ["Great", "Blue"]
+    assert attributes(question, things) == ("price", "seats")

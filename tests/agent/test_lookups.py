@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -16,7 +17,11 @@ from palimpsest.agent.computing import (
     content_of,
     dimension_of,
 )
-from palimpsest.agent.lookups import ColumnWeights, Reading, Undecided, read
+from palimpsest.agent.draft import Support
+from palimpsest.agent.hypotheses import Hypothesis
+from palimpsest.agent.lookups import ColumnWeights, Reading, Undecided, compared, read
+from palimpsest.agent.standing import standing
+from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.chunks import passages
 from palimpsest.retrieval.records import ITEM, NUMBER, Field, Row, Table, tables, tables_of
 from palimpsest.retrieval.types import Block, Cell, Document, Source
@@ -307,3 +312,90 @@ def test_where_no_column_is_clear_the_row_is_read() -> None:
     assert isinstance(read("Where does Ada sit?", "value", (held,), weights, Near()), Undecided)
     sure = weights.model_copy(update={"cell_least": 0.0})
     assert isinstance(read("Where does Ada sit?", "value", (held,), sure, Near(), off), Undecided)
+
+
+def test_a_verb_names_the_column_of_its_noun() -> None:
+    """ "does operate" was once said to mean nothing among the columns, with "Operator" among them."""
+    towers = table("Tower,Operator,Height\nElm,Kesk Council,30\nAsh,Kesk Council,41\nOak,Halm Board,12", "Towers")
+    found = ask("How many towers does the Kesk Council operate?", "count", towers)
+    assert isinstance(found, Reading)
+    assert found.text == "2"
+    unclear = ask("How many towers does the Kesk Council paint?", "count", towers)
+    assert isinstance(unclear, Undecided)
+    assert "“paint”" in unclear.why
+
+
+def test_a_table_that_is_asked_aside_accounts_for_every_word() -> None:
+    """Why the pay of somebody fell was once answered by their pay."""
+    held, why = [table(STAFF)], "Why did the pay 2024 of Cy Ortega fall?"
+    assert isinstance(read(why, "value", held, WEIGHTS, Near()), Reading)
+    assert read(why, "value", held, WEIGHTS, Near(), is_aside=True) is None
+    plain = read("What is the pay 2024 of Cy Ortega?", "value", held, WEIGHTS, Near(), is_aside=True)
+    assert isinstance(plain, Reading)
+    assert plain.text == "33900"
+    assert (
+        read("Compare all staff of Bozen.", "list", held, WEIGHTS, Near(), is_aside=True) is None
+    )  # no line of its own
+
+
+def test_sheets_of_one_workbook_are_told_apart() -> None:
+    """Both sides were once called "Pumps"."""
+    dear, worn = table("Pump,Price\nP-101,18400\nP-202,33500"), table("Pump,Price\nP-101,18400\nP-202,99")
+    sides = [
+        replace(t, passages=tuple(p.model_copy(update={"path": (sheet,)}) for p in t.passages))
+        for t, sheet in ((dear, "Bought"), (worn, "Mended"))
+    ]
+    found = read("What is the price of P-202?", "value", sides, WEIGHTS, Near())
+    assert isinstance(found, Undecided)
+    assert "33500 (Staff, Bought); 99 (Staff, Mended)" in found.why
+    assert table(STAFF).name == "Staff"
+
+
+def test_an_answer_from_a_cell_tells_its_column() -> None:
+    """ "9.4" once stood without what it measures and its unit."""
+    towers = table("Tower,Height (m)\nElm,30\nAsh,41", "Towers")
+    found = ask("What is the height of Elm?", "value", towers)
+    assert isinstance(found, Reading)
+    (cell,) = found.cells
+    own = Support(passage=cell.passage, quote=cell.text, start=cell.start, end=cell.end)
+    answer = Hypothesis(id="q1.h1", question="q1", text=cell.text, kind="answer", support=(own,))
+    state = ResearchState(question="What is the height of Elm?", evidence=towers.passages)
+    assert standing(state, answer) == "“Height (m)”; one source"
+    within = own.model_copy(update={"start": cell.start - 3})
+    assert standing(state, answer.model_copy(update={"support": (within,)})) == "one source"
+
+
+MILLS = "Mill,Owner,Toll (crowns),Height (m)\nElm mill,Kesk,30,12\nAsh,Kesk,,9\nOak,Orta,41,7\nOak,Orta,42,8"
+
+
+def side_by_side(things: tuple[str, ...], *attributes: str, held: str = MILLS) -> dict[tuple[str, str], str]:
+    question = f"Compare {' and '.join(things)} mill by {' and '.join(attributes)}."
+    return {
+        place: piece.text for place, piece in compared(question, things, attributes, [table(held, "Mills")]).items()
+    }
+
+
+def test_things_are_compared_by_the_columns_of_the_table_that_has_a_row_for_each() -> None:
+    found = side_by_side(("elm", "Ash"))
+    assert found == {
+        ("elm", "Owner"): "Kesk",
+        ("elm", "Toll (crowns)"): "30",
+        ("elm", "Height (m)"): "12",
+        ("Ash", "Owner"): "Kesk",
+        ("Ash", "Height (m)"): "9",
+    }
+    assert side_by_side(("Elm mill", "Oak")) == {}  # two rows are called Oak
+    assert side_by_side(("Elm mill", "Kesk")) == {}  # two mills are of Kesk
+    assert side_by_side(("Elm mill", "Birch")) == {}
+    assert side_by_side(()) == {}
+
+
+def test_an_attribute_is_compared_by_the_column_that_names_it() -> None:
+    """With its column ahead: the question does not name the unit."""
+    found = side_by_side(("Elm mill", "Ash"), "height of the mill", "age")
+    assert found == {
+        ("Elm mill", "height of the mill"): "Height (m): 12",
+        ("Ash", "height of the mill"): "Height (m): 9",
+    }
+    both = "Mill,Toll 2023,Toll 2024\nElm mill,30,31\nAsh,20,21"
+    assert side_by_side(("Elm mill", "Ash"), "toll", held=both) == {}  # it is not clear which

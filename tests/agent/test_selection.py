@@ -18,11 +18,12 @@ from palimpsest.agent.selection import (
     sentences_of,
     speaks_of,
     standing,
+    telling,
     told_once,
 )
 from palimpsest.agent.weighing import CONTEXT, SelectionWeights, Weighing, in_context, scores
 from palimpsest.agent.wording import LinearText, leans
-from palimpsest.retrieval.types import Hit, Passage, Source
+from palimpsest.retrieval.types import Cell, Hit, Passage, Source
 
 PARTS = LinearText(
     labels=("aim", CONCLUSION, RESULT), offsets=(0.0, -0.5, 0.0), weights=((0,) * 16, (0,) * 16, tuple(range(16)))
@@ -335,3 +336,34 @@ def test_a_sentence_speaks_of_the_thing_that_it_names_or_that_its_title_names_al
     assert speaks_of("Alder", two, ("Alder", "Oak"))
     (three,) = sentences(passage("alder", "The wood of oak lasts for centuries."))
     assert not speaks_of("Alder", three, ("Alder", "Oak"))
+
+
+def rows(*names: str, table: int = 1) -> Passage:
+    """A table of names and tolls, a row a sentence."""
+    text, places, cells = "", [], []
+    for number, name in enumerate(names):
+        start = len(text)
+        text += f"Mill of the valley: {name}; Toll: {number}"
+        cells += [
+            Cell(name="Mill of the valley", start=start + 20, end=start + 20 + len(name)),
+            Cell(name="Toll", start=len(text) - 1, end=len(text)),
+        ]
+        places.append((start, len(text)))
+        text += "\n\n"
+    held = passage("t", text.strip())
+    return held.model_copy(update={"kind": "row", "table": table, "sentences": tuple(places), "cells": tuple(cells)})
+
+
+def test_of_a_table_the_rows_that_a_question_names_stand() -> None:
+    """For "Toll", which all rows hold, a report was once filled with rows of other mills."""
+    found = sentences(rows("Pell Ford", "Jarrow Ford", "Elm", "Ash", "Oak"), ALDER)
+    candidates = scored(found, [0.5, 0.9, 0.8, 0.7, 0.6] + [0.1] * (len(found) - 5))
+
+    def kept(question: str) -> list[str]:
+        told = [c.sentence for c in telling(question, candidates)]
+        assert [s for s in told if s.passage.kind != "row"] == found[5:]
+        return [s.text.split(": ")[1].split(";")[0] for s in told if s.passage.kind == "row"]
+
+    assert kept("Why did the toll of Pell Ford rise?") == ["Pell Ford"]
+    assert kept("What are the tolls of Elm and Ash?") == ["Elm", "Ash"]
+    assert kept("Why are tolls of the valley high?") == ["Jarrow Ford", "Elm", "Ash"]  # the best few of many alike

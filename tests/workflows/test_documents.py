@@ -76,6 +76,20 @@ def test_a_question_is_answered_by_yes_or_no_and_so_is_one_that_follows_on(tmp_p
     assert audit.verify(held) == []
 
 
+def test_rows_of_a_table_are_compared_by_its_columns(folder: Path) -> None:
+    """Their cells were once sentences about neither, and "Compare" was said to be no column of the table."""
+    held = run(folder, "page", "Compare the Great hall and the Blue room.")
+    (block,) = [b for b in state_of(held).draft.blocks if b.kind == "table"]
+    spans = {s.id: s.text for s in block.spans}
+    assert [[spans[name] for name in row] for row in block.rows] == [
+        [" ", "Price Morning", "Price Evening", "Seats"],
+        ["Great", "90 euros", "150 euros", "220"],
+        ["Blue", "35 euros", "60 euros", "40"],
+    ]
+    assert not any(b.kind == "open" for b in state_of(held).draft.blocks)
+    assert audit.verify(held) == []
+
+
 def test_every_folder_is_asked() -> None:
     assert {case.folder for case in CASES} | {"tower"} == set(FOLDERS)
 
