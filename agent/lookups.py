@@ -257,7 +257,9 @@ def _by_attribute(attributes: Sequence[str], columns: Sequence[str]) -> dict[str
     found: dict[str, str] = {}
     for attribute in attributes:
         asked = set(tokens(attribute)) - FUNCTION_WORDS
-        fitting = [c for c in columns if (own := set(tokens(_bare(c))) - FUNCTION_WORDS) and (own <= asked or asked <= own)]
+        fitting = [
+            c for c in columns if (own := set(tokens(_bare(c))) - FUNCTION_WORDS) and (own <= asked or asked <= own)
+        ]
         if asked and len(fitting) == 1:
             found[attribute] = fitting[0]
     return found

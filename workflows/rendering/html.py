@@ -10,7 +10,7 @@ from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.types import Source
 
 from . import text
-from .text import is_established, is_listed, marks, numbers, source_of, title_of, visible
+from .text import ended, is_established, is_listed, marks, numbers, source_of, title_of, visible
 
 _STYLE = (
     "body{font:17px/1.55 Georgia,serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#222;background:#fff}"
@@ -141,7 +141,7 @@ def _source(state: ResearchState, block: Block) -> str:
     source = source_of(state, block.about)
     authors = f" {escape(', '.join(source.authors))}." if source.authors else ""
     origin = f" ({source.date_from})" if source.date and source.date_from else ""
-    described = f"{escape(source.title)}.{authors} {escape(source.date or 'Undated')}{origin}. {_address(source)}"
+    described = f"{escape(ended(source.title))}{authors} {escape(source.date or 'Undated')}{origin}. {_address(source)}"
     noted = "".join(f" – {escape(mark)}" for mark in marks(source, state.banned))
     return _element("li", block, f"{described}{noted} (text SHA-256 {source.sha256[:12]})")
 

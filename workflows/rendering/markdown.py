@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from palimpsest.agent.draft import Block
 from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.types import Source
 
 from . import text
-from .text import is_established, is_listed, marks, numbers, source_of, title_of, visible
+from .text import ended, is_established, is_listed, marks, numbers, source_of, title_of, visible
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>~|])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
@@ -17,9 +18,14 @@ _LINK = re.compile(r"(?<=\w)(?=://)|(?<=www)(?=\.)|(?<=\w)(?=@\w)|(?<=javascript
 _LINE_START = re.compile(r"^(\s*)([#+=-]|\d{1,9}(?=[.)]))")
 
 
+def inline(words: str) -> str:
+    """Words from outside as text within a line: no markup, entity or live address."""
+    return _LINK.sub(r"\\", _ENTITY.sub(r"\\&", _MARKUP.sub(r"\\\1", visible(words))))
+
+
 def escape(words: str) -> str:
-    """Words from outside as text on one line: no markup, entity, live address or beginning of a block."""
-    plain = _LINK.sub(r"\\", _ENTITY.sub(r"\\&", _MARKUP.sub(r"\\\1", visible(words))))
+    """Words from outside as text that a line may begin with: they begin no block either, "12." no list."""
+    plain = inline(words)
     return _LINE_START.sub(lambda m: m[1] + (m[2] + "\\" if m[2].isdigit() else "\\" + m[2]), plain)
 
 
@@ -53,7 +59,7 @@ def _by_person(block: Block) -> str:
     """What a person wrote in a block, named behind it."""
     own = text.by_person(block)
     lead = "\n\n" if block.kind == "table" else " "
-    return f"{lead}*(a person's words: {'; '.join(f'“{escape(w)}”' for w in own)})*" if own else ""
+    return f"{lead}*(a person's words: {'; '.join(f'“{inline(w)}”' for w in own)})*" if own else ""
 
 
 _LISTED = ("conflict", "open", "revision", "source", "unread")
@@ -69,17 +75,23 @@ def _words(block: Block) -> str:
         return shown
     if not any(s.leads for s in block.words):
         return escape(shown)
-    return "".join(f"**{escape(s.text)}**" if s.leads else escape(s.text) for s in block.words)
+    first, *others = block.words
+    return "".join([_bold(first, escape), *(_bold(s, inline) for s in others)])
+
+
+def _bold(span: text.Span, plain: Callable[[str], str]) -> str:
+    return f"**{inline(span.text)}**" if span.leads else plain(span.text)
 
 
 def _heading(state: ResearchState, block: Block) -> str:
-    return f"{'#' * block.level} {escape(block.text)}"
+    return f"{'#' * block.level} {inline(block.text)}"
 
 
 def _answer(state: ResearchState, block: Block) -> str:
     standing = block.span("standing")
-    how = f" ({escape(standing.text)})" if standing and standing.text and is_established(block) else ""
-    return f"**{_words(block)}**{_cited(state, block)}{how}"
+    how = f" ({inline(standing.text)})" if standing and standing.text and is_established(block) else ""
+    shown = text.shown(block)
+    return f"**{inline(shown) if is_established(block) else shown}**{_cited(state, block)}{how}"
 
 
 def _quotation(state: ResearchState, block: Block) -> str:
@@ -101,7 +113,7 @@ def _table(state: ResearchState, block: Block) -> str:
 def _cell(state: ResearchState, span: text.Span) -> str:
     if span.status in ("open", "unestablished"):
         return text.OPEN if span.status == "open" else "–"
-    return escape(span.text) + "".join(f" [{n}]" for n in numbers(state, span))
+    return inline(span.text) + "".join(f" [{n}]" for n in numbers(state, span))
 
 
 def _conflict(state: ResearchState, block: Block) -> str:
@@ -112,7 +124,7 @@ def _conflict(state: ResearchState, block: Block) -> str:
 
 def _side(state: ResearchState, lead: str, span: text.Span) -> str:
     source = state.passage(span.support[0].passage).source
-    return f"{lead}{escape(title_of(source))} [{numbers(state, span)[0]}]: “{escape(span.text)}”"
+    return f"{lead}{escape(title_of(source))} [{numbers(state, span)[0]}]: “{inline(span.text)}”"
 
 
 def _open(state: ResearchState, block: Block) -> str:
@@ -125,8 +137,8 @@ def _revision(state: ResearchState, block: Block) -> str:
     if revision.evidence:
         source = state.passage(revision.evidence).source
         joint = " by" if revision.reason == "contradicted" else ", read in"
-        why += f"{joint} {escape(title_of(source))} [{state.references.index(source.id) + 1}]"
-    return f"- {text.changed(revision, lambda words: f'“{escape(words)}”')}: {why}."
+        why += f"{joint} {inline(title_of(source))} [{state.references.index(source.id) + 1}]"
+    return f"- {text.changed(revision, lambda words: f'“{inline(words)}”')}: {why}."
 
 
 def _source(state: ResearchState, block: Block) -> str:
@@ -135,11 +147,11 @@ def _source(state: ResearchState, block: Block) -> str:
 
 
 def _described(source: Source, banned: frozenset[str]) -> str:
-    authors = f" {escape(', '.join(source.authors))}." if source.authors else ""
+    authors = f" {inline(', '.join(source.authors))}." if source.authors else ""
     origin = f" ({source.date_from})" if source.date and source.date_from else ""
-    noted = "".join(f" – {escape(mark)}" for mark in marks(source, banned))
+    noted = "".join(f" – {inline(mark)}" for mark in marks(source, banned))
     return (
-        f"{escape(source.title)}.{authors} {escape(source.date or 'Undated')}{origin}. "
+        f"{escape(ended(source.title))}{authors} {inline(source.date or 'Undated')}{origin}. "
         f"{_code(source.uri)}{noted} (text SHA-256 {source.sha256[:12]})"
     )
 

@@ -36,6 +36,11 @@ def _shown(letter: str) -> str:
     return letter
 
 
+def ended(title: str) -> str:
+    """A title with a full stop where it does not end a sentence itself: "Chlorine or ozone?" has none."""
+    return title if title.endswith((".", "?", "!", "…")) else f"{title}."
+
+
 def number_of(state: ResearchState, support: Support) -> int:
     """The citation number of a support's source."""
     return state.references.index(state.passage(support.passage).source.id) + 1

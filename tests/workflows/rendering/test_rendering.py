@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from palimpsest.agent import blocks
+from palimpsest.agent.draft import Support
 from palimpsest.agent.evidence_text import parts
-from palimpsest.agent.state import ResearchState
+from palimpsest.agent.state import ResearchState, SubQuestion
 from palimpsest.retrieval.types import Failure, Passage
 from palimpsest.workflows.rendering import html, markdown
 from palimpsest.workflows.rendering.text import visible
@@ -148,6 +149,30 @@ def test_what_is_escaped_stays_in_its_paragraph(text: str) -> None:
     assert tokens == [t.type for t in viewer.parse("- x harmless [1]\n")]
     lone = [t.type for t in viewer.parse(f"> {markdown.escape(text + 'x')}\n")]
     assert lone == [t.type for t in viewer.parse("> harmless\n")]
+    heading = [t.type for t in viewer.parse(f"## {markdown.inline(text + 'x')}\n")]
+    assert heading == [t.type for t in viewer.parse("## harmless\n")]
+    table = MarkdownIt("commonmark").enable("table")
+    cell = [t.type for t in table.parse(f"| a | b |\n| --- | --- |\n| {markdown.inline(text)} | x |\n")]
+    assert cell == [t.type for t in table.parse("| a | b |\n| --- | --- |\n| harmless | x |\n")]
+
+
+def test_figures_stand_as_their_source_writes_them() -> None:
+    """An answer once stood as "2\\.3": only where a line begins is it a list."""
+    held = passage("2.3 is the toll.", "1. Chlorine or ozone?", "2024")
+    own = Support(passage=held.id, quote="2.3", start=held.start, end=held.start + 3)
+    question = SubQuestion(id="q1", text="What is the toll?", asked="What is the toll?", kind="NUMBER")
+    slot, *marks = blocks.answer(question, "answer.q1").spans
+    filled = slot.model_copy(update={"text": own.quote, "status": "filled", "support": (own,)})
+    state = blocks.put(
+        report_with(held, "2.3 is the toll."),
+        [blocks.answer(question, "answer.q1").model_copy(update={"spans": (filled, *marks)})],
+    )
+    shown = markdown.render(state, {})
+    assert "# 2.3 is the toll." in shown
+    assert "**2.3**" in shown
+    assert "- 2\\.3 is the toll." in shown
+    assert "1. 1\\. Chlorine or ozone? 2024" in shown
+    assert "Chlorine or ozone?. " not in html.render(state, "0")
 
 
 def test_a_source_says_what_a_reader_must_know_of_it() -> None:
