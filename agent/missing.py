@@ -19,10 +19,11 @@ MOST_NAMED = 5  # lines of one kind: what is beyond says no more
 def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Generator[Event, None, ResearchState]:
     """Name what the report on an open question lacks."""
     asked = [_brief(q.text, question) for q in state.queries if q.question == question.id and q.asked]
-    searched = f"searched: {'; '.join(asked)}"
+    searched = f"; searched: {'; '.join(asked)}" if asked else ""
     state, empty = forms.close(state)
     for number, why in enumerate(_lacks(state, tools, question, empty)):
-        line = f"{why}; {searched.rstrip('.')}." if number == 0 else f"{why}."
+        line = f"{why}{searched}" if number == 0 else why
+        line = line if line.endswith((".", "?")) else f"{line}."
         state = list_open(state, f"{question.id}.lack{number}", line)
         yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id})
     return state

@@ -24,6 +24,7 @@ from .config import Config, default_folder, service_keys
 from .errors import USAGE, ResearchError
 
 Approve = Callable[[str], bool]
+NEEDS = "needs"  # how the row of a service begins what has to be set before it can be asked
 _WORKS = {1: 2, 2: 4, 3: 6, 4: 8, 5: 12}  # read whole for a query, by effort
 _ROUND = 40.0  # seconds of a round of searches
 _SHARE = 0.25  # of the budget that a round may take
@@ -38,6 +39,11 @@ def chosen(config: Config) -> services.Chosen:
         raise ResearchError(str(error), USAGE) from error
     if config.web and not found.names:
         raise ResearchError(f"--web {config.web} with --type {config.type} leaves no service to ask", USAGE)
+    if config.web and not (config.docs or config.offline or config.replay):
+        needs = {row["name"]: row["needs"] for row in known(config) if row["needs"].startswith(NEEDS)}
+        if set(found.names) <= needs.keys():
+            said = "; ".join(f"{name} {needs[name]}" for name in found.names)
+            raise ResearchError(f"no service can be asked: {said}", USAGE)
     return found
 
 
@@ -64,11 +70,11 @@ def known(config: Config) -> list[dict[str, str]]:
         service = services.named(name)
         asks = config.services.get(name) or ", ".join(service.hosts) or "addresses given to it"
         missing = service.key and not keys.get(service.key)
-        needs = f"{'needs' if service.needs_key else 'better with'} {service.key}" if missing else ""
+        needs = f"{NEEDS if service.needs_key else 'better with'} {service.key}" if missing else ""
         if name in ("searxng", "folder") and name not in config.services:
-            needs = f"needs RESEARCH_SERVICES={name}=ADDRESS"
+            needs = f"{NEEDS} RESEARCH_SERVICES={name}=ADDRESS"
         if name == "unpaywall" and not config.contact:
-            needs = "needs contact (RESEARCH_CONTACT)"
+            needs = f"{NEEDS} contact (RESEARCH_CONTACT)"
         rows.append({"name": name, "kind": service.kind, "asks": asks, "needs": needs})
     return rows
 

@@ -29,7 +29,7 @@ class Searxng(Service):
     def usable(self) -> None:
         if not self.base:
             raise Refused(
-                "searxng was not asked: set its address (RESEARCH_SEARXNG=http://127.0.0.1:8888).",
+                "searxng was not asked: set its address (RESEARCH_SERVICES=searxng=http://127.0.0.1:8888).",
                 cause="not configured",
                 where=self.name,
             )

@@ -14,6 +14,7 @@ import pytest
 
 from palimpsest.agent.state import Event
 from palimpsest.ui import cli
+from palimpsest.ui.commands import steering
 from palimpsest.workflows import research
 from palimpsest.workflows.audit import verify
 from palimpsest.workflows.config import Config
@@ -81,6 +82,13 @@ def test_a_run_is_played_again_with_its_masks(command: Command, done: Run) -> No
     assert sum("frame" in r for r in rows) > 10
     done.frames_file.unlink()
     assert any(line.startswith("   check ▢ reopened") for line in command("replay", "last").out.splitlines())
+
+
+def test_what_was_taken_out_is_shown_with_nothing_in_its_place() -> None:
+    """It once had an empty mark of words that came in."""
+    assert steering._inline("It takes 95 minutes.", "It takes 70 minutes.") == "It takes [-95-] {+70+} minutes."
+    assert steering._inline("It takes 95 minutes.", "") == "[-It takes 95 minutes.-]"
+    assert steering._inline("", "Salt") == "{+Salt+}"
 
 
 def test_a_diff_tells_what_stands(command: Command, done: Run) -> None:

@@ -167,6 +167,20 @@ def test_a_service_that_is_not_there_is_refused_before_a_run_begins(tmp_path: Pa
     assert not (tmp_path / "runs").exists()
 
 
+def test_services_that_all_lack_what_they_need_are_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a run once found nothing, and ended as if all were well."""
+    for key in ("BRAVE_API_KEY", "TAVILY_API_KEY"):
+        monkeypatch.delenv(key, raising=False)
+    with pytest.raises(
+        ResearchError, match=r"no service can be asked: brave needs BRAVE_API_KEY; searxng needs RESEARCH_SERV"
+    ):
+        ran(settings(tmp_path, web="brave,searxng"))
+    assert not (tmp_path / "runs").exists()
+    assert web.chosen(settings(tmp_path, web="brave,arxiv")).names == ("brave", "arxiv")
+    assert web.chosen(settings(tmp_path, web="brave", replay=True)).names == ("brave",)
+    assert web.chosen(settings(tmp_path, web="brave", docs=(tmp_path,))).names == ("brave",)
+
+
 @pytest.mark.parametrize(
     "given", [{"proxy": "http://me:s3cret@proxy.example"}, {"services": "searxng=http://me:s3cret@searx.example"}]
 )

@@ -197,7 +197,7 @@ def _change(change: Change) -> str:
 
 def _inline(old: str, new: str) -> str:
     """Old and new in one line, words that went in [-...-], words that came in {+...+}."""
-    a, b = old.split(" "), new.split(" ")
+    a, b = (words.split(" ") if words else [] for words in (old, new))
     pieces = []
     for tag, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if tag == "equal":

@@ -12,7 +12,7 @@ from palimpsest.retrieval.types import Source
 from . import text
 from .text import ended, is_established, is_listed, marks, numbers, source_of, title_of, visible
 
-_MARKUP = re.compile(r"([\\`*_\[\]<>~|])")
+_MARKUP = re.compile(r"([\\`*\[\]<>~|]|(?<![^\W_])_|_(?![^\W_]))")  # within a word a low line marks nothing
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _LINK = re.compile(r"(?<=\w)(?=://)|(?<=www)(?=\.)|(?<=\w)(?=@\w)|(?<=javascript)(?=:)|(?<=mailto)(?=:)", re.IGNORECASE)
 _LINE_START = re.compile(r"^(\s*)([#+=-]|\d{1,9}(?=[.)]))")

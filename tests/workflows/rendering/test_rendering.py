@@ -136,6 +136,11 @@ def test_a_page_may_load_and_run_nothing() -> None:
     assert not re.search(r"<(script|img|link|iframe|object|embed|form)\b", page)
 
 
+def test_a_low_line_within_a_word_is_itself() -> None:
+    """A reader was once told to set "BRAVE\\_API\\_KEY"."""
+    assert markdown.inline("set BRAVE_API_KEY, _not_ a__b_") == r"set BRAVE_API_KEY, \_not\_ a\_\_b\_"
+
+
 def test_a_citation_of_the_source_is_not_the_reports() -> None:
     shown = markdown.render(report_of("Built in 1901 [6]."), {})
     assert "- Built in 1901 \\[6\\]. [1]" in shown
