@@ -76,7 +76,7 @@ def plan(state: ResearchState, tools: Tools) -> Steps:
     yield Event(
         step="plan",
         kind="planned",
-        text="; ".join(q.asked for q in questions),
+        text="; ".join(dict.fromkeys(q.asked for q in questions)),
         data={"questions": [q.model_dump(mode="json") for q in questions], "approved": bool(state.plan)},
     )
     state = ask(state, [q for part in questions if part.is_open for q in first_queries(part)])

@@ -67,6 +67,7 @@ DOORS = {
     "streamlit": ("ui/workbench/",),
     "typer": ("ui/cli.py", "ui/options.py", "ui/commands/"),
     "rich": (
+        "ui/folding.py",
         "ui/progress.py",
         "ui/live.py",
         "ui/replaying.py",

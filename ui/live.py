@@ -29,6 +29,12 @@ KINDS = {  # of masks, and their colours; where there are none, the kind stands 
     "OUTLINE": "bright_red",
     "CHOICE": "bright_magenta",
 }
+_COUNTED = {  # what is counted beside the draft, as one and as several
+    "searched": ("search", "searches"),
+    "wrote": ("written", "written"),
+    "revised": ("revised", "revised"),
+    "conflict": ("conflict", "conflicts"),
+}
 _SHOWN = ("heading", "answer", "quotation", "statement", "prose", "table")
 
 
@@ -102,11 +108,13 @@ class Screen:
 
     def _status(self) -> Text:
         seconds = time.monotonic() - self._begun
-        counted = {"searched": "searches", "wrote": "written", "revised": "revised", "conflict": "conflicts"}
-        counts = [f"{self.counts[kind]} {word}" for kind, word in counted.items() if kind in self.counts]
+        counts = [f"{n} {words[n > 1]}" for kind, words in _COUNTED.items() if (n := self.counts.get(kind))]
         words = self.note or ", ".join(counts)
         return Text(
-            f"{self.step:>8} · {seconds:.0f} s" + (f" · {words}" if words else ""), style="bold", overflow="ellipsis"
+            f"{self.step:>8} · {seconds:.0f} s" + (f" · {words}" if words else ""),
+            style="bold",
+            overflow="ellipsis",
+            no_wrap=True,
         )
 
 

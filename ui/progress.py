@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from . import streams
-from .saying import body, print_json, reason, say, write
+from .folding import fold
+from .saying import body, for_reader, print_json, reason, say, write
 
 if TYPE_CHECKING:
     from palimpsest.agent.state import Event
@@ -109,7 +110,7 @@ def print_report(report: Path) -> None:
     from palimpsest.workflows.errors import FAILED
 
     try:
-        print(body(report.read_text(encoding="utf-8")), flush=True)
+        print(for_reader(body(report.read_text(encoding="utf-8"))), flush=True)
     except streams.OutputError as error:
         if error.is_unread:
             raise
@@ -142,7 +143,8 @@ def _screen() -> Iterator[tuple[Callable[[Event], None], Show | None]]:
     console = Console(stderr=True, highlight=False)
 
     def show_event(event: Event) -> None:
-        console.print(line(event), style=_COLOURS.get(event.kind), markup=False, soft_wrap=True)
+        shown = fold(said(event), console.width, *_ahead(event))
+        console.print(shown, style=_COLOURS.get(event.kind), markup=False, soft_wrap=True)
 
     if console.is_dumb_terminal:
         yield show_event, None
@@ -186,7 +188,16 @@ _SIGNS = {
 
 
 def line(event: Event) -> str:
+    return f"{_ahead(event)[0]}{said(event)}"
+
+
+def said(event: Event) -> str:
+    """What happened, on one line and in few words, but for the mend at the end of a failure."""
     text = " ".join(event.text.split())
-    if event.kind != "failed":  # the mend stands at the end of a failure
-        text = textwrap.shorten(text, 150, placeholder=" …")
-    return f"{event.step:>8} {_SIGNS.get(event.kind, ' ')} {text}"
+    return text if event.kind == "failed" else textwrap.shorten(text, 150, placeholder=" …")
+
+
+def _ahead(event: Event) -> tuple[str, str]:
+    """The step and a sign, and as many blanks."""
+    lead = f"{event.step:>8} {_SIGNS.get(event.kind, ' ')} "
+    return lead, " " * len(lead)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import streams
+from .folding import folded
 
 if TYPE_CHECKING:
     from palimpsest.workflows.config import Config
     from palimpsest.workflows.runs import Run
+
+
+WIDTH = 80  # cells of a terminal that does not tell how wide it is
 
 
 def reason(error: OSError) -> str:
@@ -32,6 +37,17 @@ def print_json(row: str) -> None:
 def body(report: str) -> str:
     """The report without its front matter."""
     return report.split("\n---\n", 1)[-1].strip("\n")
+
+
+def for_reader(report: str) -> str:
+    """A report as it is printed: in a terminal with its lines broken at words, else as it lies."""
+    if not sys.stdout.isatty():
+        return report
+    try:
+        width = os.get_terminal_size(sys.stdout.fileno()).columns
+    except OSError:
+        width = 0
+    return folded(report, width or WIDTH)
 
 
 def configured(file: Path | None, **arguments: Any) -> Config:

@@ -87,7 +87,10 @@ def test_what_was_done_is_counted_beside_the_draft() -> None:
     screen = Screen()
     for kind in ("searched", "searched", "revised"):
         screen.event(Event.model_validate({"step": "search", "kind": kind, "text": "x"}))
-    assert "2 searches, 1 revised" in plain(drawn(screen))
+    screen.event(Event.model_validate({"step": "check", "kind": "conflict", "text": "x"}))
+    assert "2 searches, 1 revised, 1 conflict\n" in plain(drawn(screen))
+    screen.frame(Frame(step="search", kind="note", text="asking “" + "how long does it take " * 20))
+    assert len(plain(drawn(screen, width=60)).splitlines()) == 1, "what is done stands on one line"
     screen.frame(Frame(step="open", kind="note", text="opening the documents and the model"))
     assert "opening the documents and the model" in plain(drawn(screen))
 
@@ -177,3 +180,6 @@ def test_in_a_terminal_the_draft_is_seen_and_the_report_comes_out(tmp_path: Path
     screen = seen.decode(errors="replace")
     assert MASK in screen
     assert "report: " in screen
+    told = [row for row in plain(screen).splitlines() if re.match(r" {2,6}(?:plan|search|revise) ", row)]
+    assert told
+    assert max(map(len, told)) <= 60, "a line about what happened is broken at its words"

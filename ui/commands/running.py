@@ -14,7 +14,7 @@ from .. import streams
 from ..options import MODEL_HELP, AsJson, ConfigFile, Docs, ModelHost, Out, Quiet, Reference, RowsAsJson, WriterHost
 from ..planning import approved
 from ..progress import follow
-from ..saying import announce, body, configured, find, may_leave, print_json, say
+from ..saying import announce, body, configured, find, for_reader, may_leave, print_json, say
 
 if TYPE_CHECKING:
     from palimpsest.agent.state import Event
@@ -179,7 +179,7 @@ def show(
         if not found.report.exists():
             mend = f"research export {record.id} -o {found.report}"
             raise ResearchError(f"{found.report} is missing; write it again with: {mend}")
-        print(body(found.report.read_text(encoding="utf-8")))
+        print(for_reader(body(found.report.read_text(encoding="utf-8"))))
         return
     for span in (
         s for s in state.draft.spans() if s.status in ("filled", "pinned", "unestablished") and s.text.strip()
