@@ -14,6 +14,7 @@ from .checking import check
 from .drafting import give_up, is_listed, list_open, revised, slot_of, write_answers
 from .hypotheses import Hypothesis
 from .missing import missing
+from .numbers import Numbers
 from .standing import disputes, standing, supporting
 from .state import Event, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
 from .steering import NOTHING, Steering
@@ -45,7 +46,7 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
         state = yield from prose.write(state, tools)
     state = _incomplete(state)
     state = yield from chains.show(state, tools)
-    state = yield from _restate(state)
+    state = yield from _restate(state, tools.numbers)
     listed = [blocks.conflict(state, c) for c in state.conflicts]
     listed += [blocks.line(f"unread.{n}", "unread", _unread(f)) for n, f in enumerate(state.failures, 1)]
     listed += [blocks.revision(n) for n in range(1, len(state.revisions) + 1)]
@@ -126,7 +127,7 @@ def _incomplete(state: ResearchState) -> ResearchState:
     return list_open(state, "list", said)
 
 
-def _restate(state: ResearchState) -> Generator[Event, None, ResearchState]:
+def _restate(state: ResearchState, numbers: Numbers) -> Generator[Event, None, ResearchState]:
     """Answers say how they stand now; once a report is out, a change of that is a revision of its own."""
     for question in state.facts:
         place = slot_of(state, question)
@@ -134,7 +135,7 @@ def _restate(state: ResearchState) -> Generator[Event, None, ResearchState]:
         if place.status != "filled" or place.hypothesis is None:
             continue
         answer = state.graph.get(place.hypothesis)
-        now = standing(state, answer)
+        now = _how(state, numbers, question, answer)
         if now == shown.text:
             continue
         state = state.model_copy(update={"draft": state.draft.replace([shown.model_copy(update={"text": now})])})
@@ -146,6 +147,15 @@ def _restate(state: ResearchState) -> Generator[Event, None, ResearchState]:
             yield revised(revision, "finish")
             state = state.model_copy(update={"revisions": (*state.revisions, revision)})
     return state
+
+
+def _how(state: ResearchState, numbers: Numbers, question: SubQuestion, answer: Hypothesis) -> str:
+    """How an answer stands, and that it is doubted where its calibrated chance of being right is small."""
+    words = standing(state, answer)
+    is_doubted = (
+        answer.computation is None and hops.chance(state, numbers, question.id, answer.belief) < numbers.doubted
+    )
+    return f"{words}; the model is unsure" if is_doubted else words
 
 
 def _newest(state: ResearchState, answer: Hypothesis) -> str:

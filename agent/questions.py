@@ -19,9 +19,6 @@ _ALONE = rf"{_ASKS}(?=\s*(?:[,?;]|$)|\s+and\b)"  # "who built it, when and why"
 _JOINT = re.compile(
     rf"\s*(?:\?|;)\s+(?:and\s+)?(?=\S)|,?\s+and\s+(?={_ASKS}\b|{_TURNED})|,\s+(?={_ALONE})", re.IGNORECASE
 )
-_LISTED = re.compile(
-    r",\s+(?=(?:how|what|why)\b)", re.IGNORECASE
-)  # ", which" and ", who" mostly go on in the same question
 _PRONOUN = re.compile(r"\b(it|its|they|them|their|he|him|his|she|her)\b", re.IGNORECASE)
 _POSSESSIVE = {"its", "their", "his"}
 _FIRST_ASKED = re.compile(
@@ -35,6 +32,9 @@ _NUMBER_ASKED = re.compile(
 )
 _AUXILIARIES = frozenset(
     "am is are was were do does did has have had can could may might must shall should will would".split()
+)
+_LISTED = re.compile(  # ", which", ", who" and ", when it" mostly go on in the same question
+    rf",\s+(?=(?:how|what|why)\b|(?:when|where)\s+(?:{'|'.join(sorted(_AUXILIARIES))})\b)", re.IGNORECASE
 )
 _OR = re.compile(r"\W*(?:\w+\s+){0,2}?(?:which|who|whose|what)\b[^?]*?\bor\b", re.IGNORECASE)
 

@@ -47,28 +47,34 @@ class SelectingReader:
         self._classify = asking.by_wording(fitted.kinds, self.vectors if fitted.kinds.meaning else None)
 
     def plan(self, question: str) -> list[SubQuestion]:
-        """The parts that ask for a fact, an open question for the whole, or both where the wording leaves it unsure.
+        """The parts that ask for a fact, and an open question for the whole where one does not; where that is unsure, both.
 
         What documents cannot answer, and what is answered by yes or no, has no answer to be filled in.
         """
-        is_polar = bool(questions.claimed(question)) and len(questions.subquestions(question)) == 1
-        no_slot = is_polar or self.beyond(question)
-        openness = 1.0 if no_slot else max(map(self._openness, describing.asking(question)))
-        facts = questions.subquestions(question) if openness < thresholds.SHIPPED.surely_open else []
-        if openness < thresholds.SHIPPED.maybe_open:
+        parts = questions.subquestions(question)
+        is_polar = bool(questions.claimed(question)) and len(parts) == 1
+        is_open = is_polar or bool(self.beyond(question))
+        openness = {q.id: 1.0 if is_open else self._part_openness(q) for q in parts}
+        facts = [q for q in parts if openness[q.id] < thresholds.SHIPPED.surely_open]
+        unsure = {q for q, value in openness.items() if value >= thresholds.SHIPPED.maybe_open}
+        if not unsure:
             return facts
-        parts = asking.asked(question, self._classify)
-        tentative = [q.model_copy(update={"tentative": True}) for q in _asking_one(facts)]
-        form = "balance" if is_polar and parts.kind == "fact" else FORMS[parts.kind]
+        asked = asking.asked(question, self._classify)
+        written = [q.model_copy(update={"tentative": q.id in unsure}) for q in _asking_one(facts)]
+        form = "balance" if is_polar and asked.kind == "fact" else FORMS[asked.kind]
         whole = SubQuestion(
-            id=f"q{len(facts) + 1}",
+            id=f"q{len(parts) + 1}",
             text=question,
             asked=question,
             form=form,
-            things=parts.things,
-            attributes=parts.attributes,
+            things=asked.things,
+            attributes=asked.attributes,
         )
-        return [*tentative, whole]
+        return [*written, whole]
+
+    def _part_openness(self, part: SubQuestion) -> float:
+        """The most of its clauses; what is answered by yes or no asks for no fact."""
+        return 1.0 if questions.claimed(part.text) else max(map(self._openness, describing.asking(part.asked)))
 
     def _openness(self, clause: str) -> float:
         """The probability that a clause does not ask for a fact; one that asks for a figure does."""

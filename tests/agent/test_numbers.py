@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from palimpsest.agent import blocks, checking, denials, drafting, hops, listing, polar, premises, rivals, steps
+from palimpsest.agent import blocks, checking, denials, drafting, hops, listing, loop, polar, premises, rivals, steps
 from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Edge, Hypothesis, HypothesisGraph, Relation
@@ -184,6 +184,18 @@ def pin_what_a_chain_speaks_of(n: Numbers) -> None:
     decides(stands(*said, *unsaid), stands(*said[1:], *unsaid[1:]))
 
 
+def pin_what_is_doubted(n: Numbers) -> None:
+    found = state(ON_TOPIC)
+
+    def words(probability: float) -> str:
+        start = ON_TOPIC.text.index("12")
+        place = Support(passage=ON_TOPIC.id, quote="12", start=start, end=start + 2)
+        rival = answer(log_odds(probability)).model_copy(update={"support": (place,)})
+        return loop._how(found, n, asked(found), rival)
+
+    decides("unsure" in words(0.39), "unsure" in words(0.41))
+
+
 def pin_what_is_read_together(n: Numbers) -> None:
     other = passage("It is 15 knots that Marisa makes.", "Another")
 
@@ -301,8 +313,8 @@ def pin_the_chance_of_answers_of_several_hops(n: Numbers) -> None:
     """Believed at 0 and at 2 log-odds: right in 30 and in 53 of a hundred cases."""
     edge = Edge(source=f"q1 {hops.TOGETHER}1", relation=Relation.SUPPORTS, target="q1.h1")
     found = state().model_copy(update={"graph": HypothesisGraph(edges=(edge,))})
-    assert hops.chance(found, n, "q1", 0.0) == pytest.approx(0.298, abs=1e-3)
-    assert hops.chance(found, n, "q1", 2.0) == pytest.approx(0.530, abs=1e-3)
+    assert hops.chance(found, n, "q1", 0.0) == pytest.approx(0.338, abs=1e-3)
+    assert hops.chance(found, n, "q1", 2.0) == pytest.approx(0.493, abs=1e-3)
 
 
 def pin_findings(n: Numbers) -> None:

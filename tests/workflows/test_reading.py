@@ -40,6 +40,18 @@ def test_what_asks_for_several_things_is_not_answered_by_one() -> None:
     assert asked("Which weirs let barges pass?", openness=0.1) == ["Which weirs let barges pass?"]  # surely a fact
 
 
+def test_each_part_of_a_question_is_a_fact_or_is_for_sections_by_itself() -> None:
+    """Nothing of "who made it, when, and how does it work" was answered, because its last part asks for sections."""
+    reader = SelectingReader(open_embedder(), report_weights())
+    plan = reader.plan("Who designed the Orta lock, when was it opened, and how does it work?")
+    facts = [(q.asked, q.tentative) for q in plan if not q.is_open]
+    assert facts == [("Who designed the Orta lock?", False), ("When was the Orta lock opened?", False)]
+    assert [q.form for q in plan if q.is_open] == ["open"]
+    assert len({q.id for q in plan}) == len(plan)
+    polar = reader.plan("Was the lock designed by Canale, and how does it work?")
+    assert all(q.is_open for q in polar)
+
+
 def test_an_aim_is_told_from_a_finding() -> None:
     said = ["This study aimed to weigh the salt of two mines.", "The salt of both mines was equally heavy."]
     assert reader(0.6).aims(said) == [True, False]
