@@ -137,6 +137,7 @@ def _shown(as_json: bool, quiet: bool) -> Iterator[tuple[Callable[[Event], None]
 def _screen() -> Iterator[tuple[Callable[[Event], None], Show | None]]:
     """Lines above, the draft below; a terminal that cannot move its cursor gets the lines."""
     from rich.console import Console
+    from rich.text import Text
 
     from .live import screen
 
@@ -144,7 +145,8 @@ def _screen() -> Iterator[tuple[Callable[[Event], None], Show | None]]:
 
     def show_event(event: Event) -> None:
         shown = fold(said(event), console.width, *_ahead(event))
-        console.print(shown, style=_COLOURS.get(event.kind), markup=False, soft_wrap=True)
+        # A style of `print` would colour the draft below as well, for the moment until it is drawn anew.
+        console.print(Text(shown, style=_COLOURS.get(event.kind, "")), soft_wrap=True)
 
     if console.is_dumb_terminal:
         yield show_event, None

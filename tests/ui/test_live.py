@@ -180,6 +180,7 @@ def test_in_a_terminal_the_draft_is_seen_and_the_report_comes_out(tmp_path: Path
     screen = seen.decode(errors="replace")
     assert MASK in screen
     assert "report: " in screen
+    assert not re.search(r"\x1b\[1;3[16]m", screen), "the colour of what happened is not that of the draft below it"
     told = [row for row in plain(screen).splitlines() if re.match(r" {2,6}(?:plan|search|revise) ", row)]
     assert told
     assert max(map(len, told)) <= 60, "a line about what happened is broken at its words"
