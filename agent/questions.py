@@ -46,6 +46,7 @@ def subquestions(question: str) -> list[SubQuestion]:
     """
     pieces = (listed for joint in _JOINT.split(question) for listed in _listed(joint))
     parts = [p for p in (p.strip(" ,?;") for p in pieces) if p]
+    whole = _date_of_all(question, parts)
     found: list[SubQuestion] = []
     for number, part in enumerate(parts):
         before = found[-1] if found else None
@@ -65,7 +66,7 @@ def subquestions(question: str) -> list[SubQuestion]:
                 asked=_sentence(asked),
                 kind=asked_kind(part),
                 depends_on=depends,
-                as_of=asked_date(part) or asked_date(question),
+                as_of=asked_date(text) or whole,
             )
         )
     return found
@@ -89,6 +90,12 @@ def _asks(clause: str) -> bool:
         return False
     behind = clause[first.end() :].split(maxsplit=1)
     return first.group().casefold() not in ("when", "where") or (bool(behind) and behind[0].casefold() in _AUXILIARIES)
+
+
+def _date_of_all(question: str, parts: list[str]) -> str:
+    """The date that bounds every part: ahead of the first question word, or in the last part. Elsewhere it is that of its own part."""
+    first = _FIRST_ASKED.search(question)
+    return asked_date(question[: first.start()] if first else "") or asked_date(parts[-1] if parts else "")
 
 
 def _is_bare(part: str) -> bool:

@@ -131,3 +131,18 @@ def test_what_only_goes_on_is_no_question_of_its_own() -> None:
     assert [q.text for q in subquestions(whole)] == [whole]
     assert len(subquestions("Who built the pier and was it closed in 1990?")) == 2
     assert len(subquestions("Who built the pier, and did Livia Rossi own it?")) == 2
+
+
+@pytest.mark.parametrize(
+    ("question", "dates"),
+    [
+        ("As of 2020, who was the mayor and who was the treasurer?", ["2020", "2020"]),
+        ("Who was the mayor, and who was the treasurer in 2020?", ["2020", "2020"]),
+        ("Who was the mayor as of 2020, and who built the mill?", ["2020", ""]),
+        ("Who was the mayor in 2019, and who was it in 2020?", ["2019", "2020"]),
+        ("Who was the mayor as of 2020, and why?", ["2020", "2020"]),
+    ],
+)
+def test_a_date_bounds_the_part_that_it_stands_in(question: str, dates: list[str]) -> None:
+    """Who built the mill was once asked as of 2020, because the mayor was."""
+    assert [q.as_of for q in subquestions(question)] == dates
