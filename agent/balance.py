@@ -19,11 +19,13 @@ EACH_WAY = 2  # quotations of one claim and side that stand ahead: the surest
 
 
 def decisive(tools: Tools, question: SubQuestion, passages: Sequence[Passage]) -> list[Judged]:
-    """The sentences of `passages` that decide the question; none where it is not to be answered by yes or no."""
-    if not claimed(question.text):
+    """The sentences of `passages` that decide the question, none of them an aim; none where it is not to be answered by yes or no."""
+    if not claimed(question.text) or tools.reader is None:
         return []
     writer = at(tools, "verdict", [["verdict.text"]], "verdict")
-    return polar.judged(writer, tools.numbers, question.text, passages)
+    found = polar.judged(writer, tools.numbers, question.text, passages)
+    aims = tools.reader.aims([Chosen((j.sentence,), j.probability) for j in found], passages)
+    return [j for j, is_aim in zip(found, aims, strict=True) if not is_aim]
 
 
 def ahead(found: Sequence[Judged], chosen: Sequence[Chosen]) -> list[Chosen]:
@@ -45,12 +47,14 @@ def _whole(text: str) -> list[tuple[int, int]]:
     return [(0, len(text))]
 
 
-def verdict(tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found: Sequence[Judged]) -> str:
-    """How what is quoted answers the question, in words; "" where it does not."""
+def verdict(
+    tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found: Sequence[Judged], read: Sequence[Passage]
+) -> str:
+    """How what is quoted of what was `read` answers the question, in words; "" where it does not."""
     assert tools.reader is not None, "only a reader chooses"
     quoted = [j for j in found if any(polar.sides([j], [place_of(c) for c in chosen]))]
     said = polar.answer(question.text, quoted)
-    return said or (forms.verdict(tools.reader.sides(chosen), chosen) if question.form == "balance" else "")
+    return said or (forms.verdict(tools.reader.sides(chosen, read), chosen) if question.form == "balance" else "")
 
 
 def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
@@ -64,7 +68,8 @@ def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion) -> St
     cited = [c.support[0] for b in written if (c := b.span("citation"))]
     held = [Chosen((Sentence(state.passage(s.passage), s.start, s.end, 1),), 0.0) for s in cited]
     block = state.draft.block(name)
-    now = verdict(tools, question, held, decisive(tools, question, [c.sentences[0].passage for c in held]))
+    found = decisive(tools, question, [c.sentences[0].passage for c in held])
+    now = verdict(tools, question, held, found, state.evidence)
     if now == (block.text if block else ""):
         return state
     if block is None:

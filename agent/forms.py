@@ -59,7 +59,7 @@ def table(
     what the `rows` of a source's table say goes before sentences.
     """
     is_of_rows = bool(rows) and not question.attributes
-    said = {} if is_of_rows else _whole(reader.cells(question.text, question.things, columns, found), chosen)
+    said = {} if is_of_rows else _whole(reader.cells(question.things, columns, found), chosen)
     cells = {**said, **(rows or {})}
     if not question.attributes:
         columns = [c for c in columns if sum((thing, c) in cells for thing in question.things) >= COMPARED]
@@ -109,7 +109,7 @@ def fill(
         return state, []
     shown = [block_text(block, name) for name in block.rows[0][1:]]
     columns = question.attributes or tuple(shown)
-    cells = reader.cells(question.text, question.things, columns, found)
+    cells = reader.cells(question.things, columns, found)
     filled: list[Span] = []
     for name, thing, attribute in waiting:
         held = cells.get((thing, columns[shown.index(attribute)]))

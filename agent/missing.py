@@ -45,7 +45,11 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion, empty: Seq
     others = [t for t in question.things if t not in told]
     silent = [t for t in others if not names_thing(spoken, as_said(t, spoken, question.things))]
     lacks = [f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent]
-    lacks += [f"{thing}, {attribute}: no sentence found says it" for thing, attribute in empty if thing not in silent]
+    lacks += [
+        f"{thing}, {attribute}: no sentence was surely read to say it"
+        for thing, attribute in empty
+        if thing not in silent
+    ]
     if tools.numbers.says and claimed(question.text) and state.draft.block("verdict") is None:
         lacks.append("No sentence that was read settles whether it is so; what is quoted comes near")
     if reader is not None:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from palimpsest.retrieval.lexical import tokens
+
 from . import thresholds
 from .phrases import phrases
 from .selection import JOINED, Chosen, place_of
-from .wording import leans, words
+from .wording import leans
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]  # texts to rows of length 1
@@ -24,7 +26,6 @@ LEAST_SECTIONS, MOST_SECTIONS = 3, 7
 PER_SECTION = 2  # quotations that a section holds at least: no heading over one thin line
 AIMED_AT = 4  # quotations a section
 TURNS = 20  # of moving centres; groups of some dozens settle within ten
-MOST_REPEATED = 3  # further sentences that count for a heading whose words they hold
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,19 @@ def sections(
     groups = [*(following([list(group)], chosen)[0] for _, group in fixed), *free]
     leads = [lead for lead, _ in fixed] + [""] * len(found)
     texts = [[chosen[n].text for n in group] for group in groups]
-    titles = [[chosen[n].sentences[0].passage.source.title for n in group] for group in groups]
+    titles = [[_headed(chosen[n]) for n in group] for group in groups]
     centres = np.array([_unit(vectors[group].mean(axis=0)) for group in groups])
     names = headings(texts, titles, centres, question, embed, whole)
     return [
         Section(name, tuple(chosen[n] for n in group), lead)
         for name, group, lead in zip(names, groups, leads, strict=True)
     ]
+
+
+def _headed(chosen: Chosen) -> str:
+    """What heads a quotation where it stands: the title of its source, and the headings above it."""
+    passage = chosen.sentences[0].passage
+    return ". ".join(dict.fromkeys((passage.source.title, *passage.path)))
 
 
 def _how_many(count: int, fixed: int = 0) -> int:
@@ -149,23 +156,44 @@ def headings(
     embed: Embed,
     whole: Whole,
 ) -> list[str]:
-    """For each group of texts the whole phrase of its own, or of its sources' titles, nearest to its centre [d], far from others'.
+    """For each group of texts the whole phrase of its own, or of what heads them, that is nearest to its centre [d] and to most of its
+    texts, and far from the others'.
 
-    A phrase of nothing but the question's words says nothing that the title does not say, nor does one that heads another section.
+    `titles` are of the same shape as `texts`. A phrase of nothing but the question's words says nothing that the title does not say,
+    nor does one that heads another section.
     """
-    asked = set(words(question))
+    asked = set(tokens(question))
     found = [_worded(own, named, asked, whole([*own, *named])) for own, named in zip(texts, titles, strict=True)]
     every = list(dict.fromkeys(p for own in found for p in own))
     if not every:
         return [""] * len(texts)
     near = embed(every) @ centres.T  # [phrases, groups]
+    covered = _covered(every, texts, titles)
     chosen: list[str] = []
     for number, own in enumerate(found):
         free = [p for p in own if p.casefold() not in {name.casefold() for name in chosen}]
-        value = {p: _distinct(near[every.index(p)], number) + own[p] for p in free}
+        row = {p: every.index(p) for p in free}
+        value = {
+            p: own[p]
+            + _distinct(near[row[p]], number)
+            + thresholds.SHIPPED.covering * _distinct(covered[row[p]], number)
+            for p in free
+        }
         best = max(free, key=lambda p: (value[p], p), default="")
         chosen.append(opened(best))
     return chosen
+
+
+def _covered(
+    phrases: Sequence[str], texts: Sequence[Sequence[str]], titles: Sequence[Sequence[str]]
+) -> NDArray[np.float32]:
+    """[phrases, groups], the share of the texts of a group that hold a phrase's words in some form, each with what heads it."""
+    held = [
+        [set(tokens(f"{title} {text}")) for text, title in zip(own, named, strict=True)]
+        for own, named in zip(texts, titles, strict=True)
+    ]
+    wanted = [set(tokens(phrase)) for phrase in phrases]
+    return np.array([[np.mean([w <= h for h in own]) for own in held] for w in wanted], dtype=np.float32)
 
 
 def opened(phrase: str) -> str:
@@ -177,21 +205,14 @@ def opened(phrase: str) -> str:
 def _worded(
     texts: Sequence[str], titles: Sequence[str], asked: set[str], whole: Mapping[str, float]
 ) -> dict[str, float]:
-    """The phrases of a section, each with what its being whole, its being repeated and its standing in a title are worth.
+    """The phrases of a section, each with what its being whole is worth.
 
     Pieces of phrases count only where there is nothing else; a phrase of which nothing is known is taken for whole.
     """
-    entitled = {p.casefold() for p in phrases(titles)}
-    counts = {**dict.fromkeys(phrases(titles), 1), **phrases(texts)}
-    telling = [phrase for phrase in counts if not set(words(phrase)) <= asked]
+    telling = [phrase for phrase in {**phrases(titles), **phrases(texts)} if not set(tokens(phrase)) <= asked]
     sure = {phrase: whole.get(phrase.casefold(), 1.0) for phrase in telling}
     kept = [phrase for phrase in telling if sure[phrase] >= thresholds.SHIPPED.least_whole]
-    return {
-        phrase: thresholds.SHIPPED.whole * sure[phrase]
-        + thresholds.SHIPPED.repeated * min(counts[phrase] - 1, MOST_REPEATED)
-        + thresholds.SHIPPED.entitled * (phrase.casefold() in entitled)
-        for phrase in kept or telling
-    }
+    return {phrase: thresholds.SHIPPED.whole * sure[phrase] for phrase in kept or telling}
 
 
 def _distinct(near: Vectors, own: int) -> float:

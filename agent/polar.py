@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
@@ -16,6 +17,7 @@ from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.lexical import tokens
 from palimpsest.retrieval.types import Passage
 
+from . import speech
 from .asking import coordinations
 from .computing import Relation
 from .denials import denials
@@ -184,7 +186,8 @@ def _sentences(passage: Passage) -> list[Sentence]:
 
 
 def _is_about(claim: str, sentence: Sentence, numbers: Numbers) -> bool:
-    """Whether a sentence, with the title of its source, names what the claim names, and holds enough of its other words itself.
+    """Whether a sentence, with the title of its source, names what the claim names and a word of what it is about, and holds enough of
+    its other words itself.
 
     Figures and dates are no such words: a sentence that has others may contradict.
     """
@@ -192,7 +195,22 @@ def _is_about(claim: str, sentence: Sentence, numbers: Numbers) -> bool:
     titled = content(f"{sentence.passage.source.title} {sentence.text}")
     apart = [*names, *(f.text for f in figures(claim)), *(claim[s:e] for s, e in date_places(claim))]
     other = " ".join(sorted(content(claim) - set().union(*map(content, apart))))
-    return all(content(n) <= titled for n in names) and share(other or claim, sentence.text) >= numbers.says_words
+    about = content(_subject(claim))
+    is_named = all(content(n) <= titled for n in names) and (not about or bool(about & titled))
+    return is_named and share(other or claim, sentence.text) >= numbers.says_words
+
+
+_OF_SUBJECTS = frozenset(
+    ("AT", "AJ", "CR", "NN", "NP", "OR", "UN", "ZZ")
+)  # how parts of speech begin that stand in a subject
+
+
+def _subject(claim: str) -> str:
+    """What a claim is about: of "do barges carry salt." the barges."""
+    tokens = speech.tokens(claim)[1:]
+    row = list(takewhile(lambda pair: pair[1][:2] in _OF_SUBJECTS, zip(tokens, speech.tags(tokens), strict=True)))
+    end = max((n for n, (_, tag) in enumerate(row, 1) if tag[:1] == "N"), default=0)
+    return " ".join(token for token, _ in row[:end])
 
 
 def _has_figures(claim: str, text: str) -> bool:

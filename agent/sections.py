@@ -7,12 +7,13 @@ longer belongs in the report is reopened as unsure and gives way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.records import Table
-from palimpsest.retrieval.types import Hit
+from palimpsest.retrieval.types import Hit, Passage
 
 from . import balance, blocks, forms, outline, thresholds
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
@@ -22,13 +23,13 @@ from .frames import Slot, Token
 from .lookups import compared
 from .numbers import probability
 from .outline import Vectors
-from .selection import Chosen, Sentence, Where, leans, place_of, remaining, shares_words
+from .selection import Chosen, Sentence, Where, leans, part_of, place_of, remaining, shares_words
 from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
 from .wording import defines, words
 
 Events = Steps
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
-IN_SHORT, AT_LEAST = 4, 2  # statements ahead of the sections, and how many of them however unlikely they are
+IN_SHORT, FEW = 4, 2  # statements ahead of the sections, and how many of them may be less likely
 NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a list
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
@@ -81,7 +82,7 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     if not chosen:
         return state
     if not quotations(state):
-        said = balance.verdict(tools, question, chosen, decisive)
+        said = balance.verdict(tools, question, chosen, decisive, [h.passage for h in hits])
         tables = tools.records.tables([h.passage for h in hits]) if tools.records else []
         return (yield from _begin(state, reader, question, hits, chosen, lead, said, tables))
     return (yield from _grow(state, tools, question, hits, chosen, lead))
@@ -117,9 +118,10 @@ def _begin(
         chosen = remaining(chosen, [place_of(c) for c in used])
     lead = [c for c in lead if c in chosen] or _defining(question, chosen)
     chosen = remaining(chosen, [place_of(c) for c in lead])
-    sides = reader.sides(chosen) if question.form == "balance" else []
+    read = [hit.passage for hit in hits]
+    sides = reader.sides(chosen, read) if question.form == "balance" else []
     parts = _outlined(reader, question, chosen, sides)
-    short = [*lead, *_in_short(reader, parts)[: max(IN_SHORT - len(lead), 0)]]
+    short = [*lead, *_in_short(reader, parts, read)[: max(IN_SHORT - len(lead), 0)]]
     if said:
         state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, said)])
     slots = [_heading(f"section.{number}", part) for number, part in enumerate(parts, 1)]
@@ -137,7 +139,7 @@ def _begin(
         if len(part.chosen) < LEAST_SECTION:  # the heading asks for what its section lacks
             words = f"{slot.text}: {question.text}"
             state = ask(state, [Query(text=words, question=question.id, reason="outline", slots=(slot.id,))])
-        for piece in (c for c in part.chosen if c not in short):
+        for piece in remaining(part.chosen, [place_of(c) for c in short]):
             state = yield from _place(state, question, section, piece)
             yield state
     for piece in short:
@@ -153,9 +155,7 @@ def _defining(question: SubQuestion, chosen: Sequence[Chosen]) -> list[Chosen]:
         return []
     name = names.pop()
     found = ((c, s) for c in chosen for s in c.sentences if defines(s.text, name))
-    return [
-        Chosen((sentence,), piece.score, piece.also if len(piece.sentences) == 1 else ()) for piece, sentence in found
-    ][:1]
+    return [part_of(piece, [sentence]) for piece, sentence in found][:1]
 
 
 def _not_standing(state: ResearchState, chosen: Sequence[Chosen]) -> list[Chosen]:
@@ -193,29 +193,48 @@ def _outlined(
     return outline.sections(chosen, vectors, question.text, reader.vectors, reader.wholeness, fixed, rest)
 
 
-def _in_short(reader: Reader, parts: Sequence[outline.Section]) -> list[Chosen]:
-    """The best short statement of each of the best sections that keep enough without it, best first, while they are likely enough.
+def _in_short(reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage]) -> list[Chosen]:
+    """The best short statement of each section, best first, while they are likely enough.
 
-    One that says something and stands alone: it leans on no other and no other on it, and it tells not what was meant to be done.
+    Where few are, those few are taken, of one section alone its second too, that belong in the report not much less surely than its
+    best sentence does.
     """
-    thick = [part.chosen for part in parts if len(part.chosen) > LEAST_SECTION]
-    telling = [_telling(reader, chosen) for chosen in thick]
-    brief = telling if any(telling) else [[c for c in chosen if _is_brief(c.text)] for chosen in thick]
-    best = sorted((max(pieces, key=lambda c: c.score) for pieces in brief if pieces), key=lambda c: -c.score)
-    likely = [c for c in best if probability(c.score) >= thresholds.SHIPPED.in_short]
-    return (likely if len(likely) > AT_LEAST else best[:AT_LEAST])[:IN_SHORT]
+    told = [own for part in parts if (own := _telling(reader, part.chosen, read))]
+    firsts = sorted((own[0] for own in told), key=lambda c: -c.score)
+    likely = [c for c in firsts if probability(c.score) >= thresholds.SHIPPED.in_short]
+    if len(likely) > FEW:
+        return likely[:IN_SHORT]
+    best = max((c.score for part in parts for c in part.chosen), default=0.0)
+    least = thresholds.SHIPPED.in_short * probability(best)
+    others = sorted((c for own in told for c in own[1:]), key=lambda c: -c.score)
+    return [c for c in (*firsts[:FEW], *others) if probability(c.score) >= least][:FEW] or firsts[:1]
 
 
 def _is_brief(text: str) -> bool:
     return len(text) <= thresholds.SHIPPED.brief
 
 
-def _telling(reader: Reader, chosen: Sequence[Chosen]) -> list[Chosen]:
-    """Those short statements of a section that stand alone and tell what is, not what was meant to be done."""
+def _telling(reader: Reader, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[Chosen]:
+    """The best short sentences of a section that stand alone, leaning on no other and no other on them, and tell what is, not what was
+    meant to be done. What is left of the section is enough for one.
+    """
     joined = outline.leads(chosen)
-    alone = [c for n, c in enumerate(chosen) if n not in joined and n not in joined.values() and not leans(c.text)]
-    brief = [c for c in alone if _is_brief(c.text) and not c.text.rstrip().endswith(NOTHING_SAID)]
-    return [c for c, is_aim in zip(brief, reader.aims([c.text for c in brief]), strict=True) if not is_aim]
+    before, after = set(joined), set(joined.values())
+    alone: list[Chosen] = []
+    for number, piece in enumerate(chosen):
+        leaning = [leans(s.text) for s in piece.sentences[1:]]
+        needs = [number in before or leans(piece.sentences[0].text), *leaning]
+        needed = [*leaning, number in after]
+        for sentence, *is_part in zip(piece.sentences, needs, needed, strict=True):
+            if not any(is_part) and _is_brief(sentence.text) and not sentence.text.rstrip().endswith(NOTHING_SAID):
+                is_whole = len(piece.sentences) == 1
+                alone.append(piece if is_whole else replace(part_of(piece, [sentence]), score=sentence.score))
+    told = [c for c, is_aim in zip(alone, reader.aims(alone, read), strict=True) if not is_aim]
+    kept: list[Chosen] = []
+    for piece in sorted(told, key=lambda c: -c.score):
+        if len(kept) < FEW and len(remaining(chosen, [place_of(c) for c in (*kept, piece)])) >= LEAST_SECTION:
+            kept.append(piece)
+    return kept
 
 
 def _heading(section: str, part: outline.Section) -> Span:
@@ -339,7 +358,9 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         centre = _centre(tools.reader.vectors(texts))[None, :]
         taken = [s.text for b in _headings(state) if b.id != block.id for s in b.spans]
         asked = " ".join((question.text, *taken))
-        (words,) = outline.headings([texts], [[""]], centre, asked, tools.reader.vectors, tools.reader.wholeness)
+        (words,) = outline.headings(
+            [texts], [[""] * len(texts)], centre, asked, tools.reader.vectors, tools.reader.wholeness
+        )
         support = next((s for b in quotations(state) if b.section == block.section for s in _where(b, words)), None)
         if not words or support is None or words == slot.text:
             continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import dropwhile, groupby
 from operator import itemgetter
 
@@ -25,7 +25,7 @@ from palimpsest.retrieval.types import Hit, Passage
 
 from . import thresholds
 from .asking import FUNCTION_WORDS
-from .wording import denies, leans
+from .wording import denies, leans, opens_with_another
 
 Matrix = NDArray[np.float64]
 Vectors = NDArray[np.float32]
@@ -44,12 +44,15 @@ MANY_CHARACTERS = 700  # what is longer is no sentence but a block that could no
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of a passage found: the source's text[start:end]. `rank` is that of its passage among those found, from 1."""
+    """A sentence of a passage found: the source's text[start:end]. `rank` is that of its passage among those found, from 1, `score`
+    that by which it was chosen; none of its own has one that only stands ahead of what leans on it.
+    """
 
     passage: Passage
     start: int
     end: int
     rank: int
+    score: float = field(default=-math.inf, compare=False)
 
     @property
     def text(self) -> str:
@@ -124,8 +127,22 @@ def remaining(chosen: Sequence[Chosen], taken: Sequence[Where]) -> list[Chosen]:
             list(run) for gone, run in groupby(zip(piece.sentences, is_taken, strict=True), itemgetter(1)) if not gone
         )
         whole = (list(dropwhile(lambda s: leans(s.text), (s for s, _ in run))) for run in runs)
-        found += [Chosen(tuple(sentences), piece.score) for sentences in whole if sentences]
+        found += [part_of(piece, sentences) for sentences in whole if sentences]
     return found
+
+
+def part_of(piece: Chosen, sentences: Sequence[Sentence]) -> Chosen:
+    """Some sentences of a quotation, with those of other sources that say the same as them."""
+    found = Chosen(tuple(sentences), piece.score)
+    return replace(found, also=tuple(s for s in piece.also if _has_its_words(found.text, s.text)))
+
+
+def _has_its_words(text: str, other: str) -> bool:
+    """Whether most words of another text, and as many denials, stand in a text, which may say more."""
+    words = set(_plain(other))
+    return len(words & set(_plain(text))) >= thresholds.SHIPPED.same_words * len(words) and denies(text) == denies(
+        other
+    )
 
 
 def sentences_of(found: Sequence[Hit], split: Split) -> list[Sentence]:
@@ -156,27 +173,38 @@ def _places(passage: Passage, split: Split) -> Sequence[tuple[int, int]]:
 JOINED = 2  # characters that may lie between two sentences of one quotation
 
 
-def select(candidates: Sequence[Scored], budget_characters: int, stop: float, thrift: float = 0.0) -> list[Chosen]:
+Whole = Callable[
+    [Sentence], Sequence[Sentence]
+]  # a sentence with those it has to be quoted with; none where it cannot be quoted
+
+
+def alone(sentence: Sentence) -> Sequence[Sentence]:
+    return (sentence,)
+
+
+def select(
+    candidates: Sequence[Scored], budget_characters: int, stop: float, thrift: float = 0.0, whole: Whole = alone
+) -> list[Chosen]:
     """The quotations of a report, best first: likely sentences while they fit, neighbours joined, repetitions set beside.
 
-    Left out is what is less than `stop` times as likely as the mean of the best, and of statements that are a source of their own
-    what is near to one that was taken; taking stops at the first sentence that is too long for what is left of the budget. With
-    `thrift` short sentences come before long ones that are about as likely.
+    Left out is what is less than `stop` times as likely as the mean of the best, what cannot be quoted, and of statements that are a
+    source of their own what is near to one that was taken; taking stops at the first sentence that is, with all it is quoted with, too
+    long for what is left of the budget. With `thrift` short sentences come before long ones that are about as likely.
     """
     taken: list[Scored] = []
     beside: dict[int, list[Sentence]] = {}
-    used = 0
+    quoted: dict[Where, int] = {}  # the places of what is quoted, and how long each is
     for candidate in sorted(_likely(candidates, stop), key=lambda c: -_worth(c, thrift)):
         twin = next((n for n, other in enumerate(taken) if says_the_same(candidate, other)), None)
         if twin is not None:
             beside.setdefault(twin, []).append(candidate.sentence)
         elif any(repeats(candidate, other) for other in taken):
             continue
-        elif used + candidate.sentence.length > budget_characters:
-            break
-        else:
+        elif parts := {place_of(s): s.length for s in whole(candidate.sentence)}:
+            if sum((quoted | parts).values()) > budget_characters:
+                break
             taken.append(candidate)
-            used += candidate.sentence.length
+            quoted |= parts
     return _quotations(taken, beside)
 
 
@@ -221,12 +249,6 @@ def _is_named(row: Sentence, asked: set[str]) -> bool:
 
 def _may_name(text: str) -> bool:
     return any(map(str.isalpha, text)) and not FUNCTION_WORDS.issuperset(tokens(text))
-
-
-def belonging(candidates: Sequence[Scored], stop: float) -> list[Sentence]:
-    """The sentences that are likely enough for the report, best first, however many characters they have."""
-    least = _least(candidates, stop)
-    return [c.sentence for c in _ordered(candidates) if _probability(c) >= least]
 
 
 def _ordered(candidates: Sequence[Scored]) -> list[Scored]:
@@ -299,7 +321,7 @@ def _quotations(taken: Sequence[Scored], beside: Mapping[int, Sequence[Sentence]
     runs.sort(key=lambda run: min(place[id(c)] for c in run))
     return [
         Chosen(
-            sentences=tuple(c.sentence for c in run),
+            sentences=tuple(replace(c.sentence, score=c.score) for c in run),
             score=max(c.score for c in run),
             also=tuple(s for c in run for s in beside.get(place[id(c)], ())),
         )
@@ -320,6 +342,15 @@ def _touch(one: Sentence, other: Sentence) -> bool:
 
 
 REACH = 2  # sentences that may be taken before one that leans on them
+
+
+def quoted_with(sentence: Sentence, split: Split) -> Sequence[Sentence]:
+    """A sentence with those before it that it leans on; none where it states nothing: it asks, or speaks of somebody whom nothing that
+    can be quoted with it names.
+    """
+    found = standing(Chosen((sentence,), 0.0), split).sentences
+    is_nobodys = len(found) == 1 and opens_with_another(sentence.text)
+    return () if is_nobodys or sentence.text.rstrip().endswith("?") else found
 
 
 def standing(chosen: Chosen, split: Split) -> Chosen:

@@ -352,16 +352,17 @@ class Reader(Protocol):
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]: ...
 
-    def sides(self, chosen: Sequence[Chosen]) -> list[Side]: ...
+    def sides(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[Side]:
+        """Which way each quotation speaks of an effect; what was `read` of its source tells whether it is of a study."""
 
     def cells(
-        self, question: str, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
+        self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
     ) -> dict[tuple[str, str], Chosen]: ...
 
     def is_near(self, words: str, texts: Sequence[str]) -> bool: ...
 
-    def aims(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each text tells what was meant to be done, and so nothing yet."""
+    def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
+        """Whether each quotation tells what was meant to be done, or how, and so nothing yet."""
 
     def beyond(self, question: str) -> str: ...
 

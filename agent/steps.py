@@ -95,14 +95,14 @@ def _with_operations(questions: Sequence[SubQuestion], tools: Tools) -> list[Sub
     planned = [q.model_copy(update={"operation": tools.records.operation(q.text)}) for q in questions]
     lists = [q for q in planned if q.operation == "list" and not q.is_open]
     if lists and not any(q.is_open for q in planned):  # what no table lists is quoted
-        whole = {"id": f"q{len(planned) + 1}", "form": "list", "depends_on": ()}
+        whole = {"id": _free_id(planned), "form": "list", "depends_on": ()}
         tentative = [q.model_copy(update={"tentative": True}) if q in lists else q for q in planned]
         return [*tentative, lists[0].model_copy(update=whole)]
     if any(not q.is_open for q in planned):
         return planned
     asked = next((q for q in planned if q.operation != "value"), planned[0])
     fact = {
-        "id": f"q{len(planned) + 1}",
+        "id": _free_id(planned),
         "form": "fact",
         "tentative": True,
         "by_record": True,
@@ -110,6 +110,11 @@ def _with_operations(questions: Sequence[SubQuestion], tools: Tools) -> list[Sub
         "attributes": (),
     }
     return [asked.model_copy(update=fact), *planned]
+
+
+def _free_id(questions: Sequence[SubQuestion]) -> str:
+    """An id that no question has: parts that were left out leave gaps."""
+    return f"q{1 + max(int(q.id.removeprefix('q')) for q in questions)}"
 
 
 def _ask_frontier(state: ResearchState, numbers: Numbers) -> ResearchState:

@@ -43,7 +43,9 @@ class Thresholds(Frozen):
         ge=0, le=1
     )  # the share of all words of two sentences that both have, from which they say the same
     brief: int = Field(ge=1)  # characters that a statement ahead of the sections may have
-    in_short: float = Field(ge=0, le=1)  # probability from which one stands there; the best few do in any case
+    in_short: float = Field(
+        ge=0, le=1
+    )  # probability from which one stands there; the best few from such a share of the best sentence's
     centre_power: float = Field(
         gt=0
     )  # how strongly the centre of what was found leans to what is nearest to the question
@@ -66,13 +68,14 @@ class Thresholds(Frozen):
     least_read: int = Field(ge=1)  # sentences of a source that must be read before it is called so
     near_plan: float = Field(ge=0, le=1)  # cosine from which a planned study is one of what is asked
     near_part: float = Field(ge=0, le=1)  # cosine from which something quoted speaks of a part of the question
-    near_cell: float = Field(ge=0, le=1)  # cosine from which a sentence fills a cell of a table
+    near_cell: float = Field(ge=0, le=1)  # mean of two cosines from which a sentence fills a cell of a table
     shared_cell: float = Field(ge=0, le=1)  # how much nearer a sentence may be to another attribute of the same thing
 
     # Headings
     elsewhere: float = Field(ge=0)  # how much nearness to another section takes from a heading's nearness to its own
-    repeated: float = Field(ge=0)  # what each further sentence that holds a heading's words adds to it
-    entitled: float = Field(ge=0)  # what it adds that a source of the section has them in its title
+    covering: float = Field(
+        ge=0
+    )  # what it is worth that all texts of a section, and none of another, hold a heading's words
 
     # Figures and names
     close: float = Field(ge=0)  # by what share two figures in different units may differ and say the same

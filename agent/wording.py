@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any
 
 import numpy as np
@@ -83,16 +83,21 @@ def scale(row: Sequence[int]) -> float:
 DENYING = frozenset("not no never without none neither cannot".split())
 
 
+def denials(text: str) -> int:
+    """How many words of a text deny."""
+    found = text.casefold().replace("’", "'").split()
+    return sum(word.strip('.,;:!?"()') in DENYING or word.endswith("n't") for word in found)
+
+
 def denies(text: str) -> bool:
     """Whether a text holds an odd number of words that deny: two of them take each other back."""
-    found = text.casefold().replace("’", "'").split()
-    return sum(word.strip('.,;:!?"()') in DENYING or word.endswith("n't") for word in found) % 2 == 1
+    return denials(text) % 2 == 1
 
 
 LEANING = frozenset(  # English words that, opening a sentence, point back to the one before
     """he she it they his her hers its their theirs him them himself herself itself themselves however therefore thus hence
     moreover furthermore additionally nevertheless nonetheless instead otherwise consequently accordingly conversely likewise
-    similarly meanwhile but so yet and or nor also then both neither further specifically particularly others""".split()
+    similarly meanwhile but so yet and or nor also then further specifically particularly others""".split()
 )
 OPENINGS = (  # words in a row that do so
     "in contrast", "by contrast", "in particular", "in addition", "as such", "as well", "as a result", "on the other hand",
@@ -104,6 +109,7 @@ NO_OPENINGS = (
     "in contrast with",
     "in addition to",
 )  # what follows is said in the same breath
+PAIRED = {"both": "and", "neither": "nor"}  # "both weirs" were named before, "both Orta and Como" are named here
 COUNTED = ("second,", "third,", "fourth,", "fifth,")
 DEMONSTRATIVES = frozenset("this that these those such".split())
 # What a text calls itself. Nothing was said before the opening sentence of an abstract: of 12,000 of arXiv "this paper", "this study"
@@ -111,12 +117,20 @@ DEMONSTRATIVES = frozenset("this that these those such".split())
 OWN_NAMES = frozenset(
     "paper work article study research report thesis note chapter letter contribution manuscript trial".split()
 )
-REACH = 40  # words of a sentence in which its verb is looked for
+PERSONS = frozenset("he she they him them".split())  # "it" and "its" mostly stand for what their own sentence names
+PRONOUNS = PERSONS | {"his", "her", "their"}
+OPENING = 4  # words
+ONES = frozenset(("one", "ones"))  # "a smaller one"
+# What ends the clause of the first verb: what is spoken of behind it may have been named in that clause.
+CLAUSE_MARKS, CLAUSE_WORDS = frozenset(";:("), frozenset("and but which who whose that".split())
+GROUP = 2  # words between the parts of one verb: "does not allow"
+WRITERS = frozenset("we our us i my".split())
+REACH = 40  # words of a sentence that are looked at
 
 
 def leans(text: str) -> bool:
-    """Whether a sentence needs the one before: it opens with a pronoun, a connective or its verb, or ahead of its verb stands "this" or
-    "that baseline". "This paper" is the text's own name.
+    """Whether a sentence needs the one before: it opens with a connective or its verb, speaks of "they" ahead of any name or noun, or
+    its first clause speaks of "this" or "that baseline". "This paper" is the text's own name.
     """
     found = words(text)
     opening = " ".join(found[:4]) + " "
@@ -124,9 +138,23 @@ def leans(text: str) -> bool:
         return True
     if opening.startswith(tuple(f"{row} " for row in OPENINGS)) and not opening.startswith(NO_OPENINGS):
         return True
+    if found[:1] and (PAIRED.get(found[0], found[0]) not in found or _is_of_a_row(text)):
+        return True
     if text[:1].islower() and "?" not in text and _has_no_subject(text):
         return True
-    return not DEMONSTRATIVES.isdisjoint(found) and _points_back(speech.tokens(text)[:REACH])
+    return not (DEMONSTRATIVES | PERSONS | ONES).isdisjoint(found) and _points_back(speech.tokens(text)[:REACH])
+
+
+def _is_of_a_row(text: str) -> bool:
+    """Whether a text is a later piece of a row that was counted: "2) the toll"."""
+    mark = text.split(maxsplit=1)[0]
+    return mark.endswith(")") and mark[:-1].isdigit()
+
+
+def opens_with_another(text: str) -> bool:
+    """Whether a sentence is about somebody or something that only a pronoun at its opening names."""
+    found = words(text)[:OPENING]
+    return bool(found) and (found[0] in PRONOUNS or not PERSONS.isdisjoint(found)) and leans(text)
 
 
 def _has_no_subject(text: str) -> bool:
@@ -135,10 +163,41 @@ def _has_no_subject(text: str) -> bool:
 
 
 def _points_back(tokens: tuple[str, ...]) -> bool:
-    """Whether a demonstrative ahead of the first verb stands for, or before the name of, something that was spoken of before."""
+    """Whether "they" or "a smaller one" stands ahead of all nouns, or a demonstrative of the first clause stands for something that was
+    spoken of before, or before its name.
+    """
     tags = speech.tags(tokens)
-    end = next((n for n, tag in enumerate(tags) if tag in speech.FINITE), len(tags))
-    return any(_is_back(tokens[n:], tags[n:]) for n in range(end) if tokens[n].casefold() in DEMONSTRATIVES)
+    named = next((n for n, tag in enumerate(tags) if tag[:1] == "N" or tag == "UNC"), len(tags))
+    ahead = [token.casefold() for token in tokens[:named]]
+    if not PERSONS.isdisjoint(ahead) or any(
+        word in ONES and tag[:2] == "AJ" for word, tag in zip(ahead[1:], tags, strict=False)
+    ):
+        return True
+    end = _first_clause(tokens, tags)
+    return any(
+        _is_back(tokens[n:], tags[n:])
+        for n in range(end)
+        if tokens[n].casefold() in DEMONSTRATIVES and not _is_relative(tokens, tags, n)
+    )
+
+
+def _is_relative(tokens: Sequence[str], tags: Sequence[str], n: int) -> bool:
+    """Whether a "that" goes on from the noun before it: "an engine that runs"."""
+    return tokens[n].casefold() == "that" and n > 0 and tags[n - 1][:1] == "N"
+
+
+def _first_clause(tokens: Sequence[str], tags: Sequence[str]) -> int:
+    """Where the clause of the first verb ends: at the next verb, or at what joins or parts clauses."""
+    finite = [n for n, tag in enumerate(tags) if tag in speech.FINITE]
+    if not finite:
+        return len(tags)
+    ends = [other for one, other in pairwise(finite) if other - one > GROUP]
+    ends += [n for n in range(finite[0], len(tags)) if _parts_clauses(tokens[n].casefold(), tags[n])]
+    return min([*ends, len(tags)])
+
+
+def _parts_clauses(word: str, tag: str) -> bool:
+    return word in CLAUSE_MARKS or (word in CLAUSE_WORDS and tag != "DT0")
 
 
 def _is_back(tokens: Sequence[str], tags: Sequence[str]) -> bool:
@@ -163,6 +222,14 @@ def _is_back(tokens: Sequence[str], tags: Sequence[str]) -> bool:
 _OF_NAMES = frozenset(
     ("AJ", "AV", "CR", "OR", "NN", "NP", "VV", "UN")
 )  # what may stand between "this" and the end of what it names
+
+
+def speaks_of_itself(text: str) -> bool:
+    """Whether a sentence speaks of its writers or of the text that it stands in: "we", "this paper"."""
+    found = words(text)
+    return not WRITERS.isdisjoint(found) or any(
+        one in ("this", "present") and other in OWN_NAMES for one, other in pairwise(found)
+    )
 
 
 def defines(text: str, name: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.agent import asking, describing, phrases, questions, selection, thresholds, weighing, wording
-from palimpsest.agent.selection import Chosen, Scored
+from palimpsest.agent.selection import Chosen, Scored, Sentence
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.agent.weighing import NO_EFFECT, ReportWeights
 from palimpsest.retrieval.chunks import sentences
@@ -60,7 +60,11 @@ class SelectingReader:
         if not unsure:
             return facts
         asked = asking.asked(question, self._classify)
-        written = [q.model_copy(update={"tentative": q.id in unsure}) for q in _asking_one(facts)]
+        compares = asked.kind == "comparison" and not questions.alternatives(
+            question
+        )  # one answer would be one thing's
+        one = [q for q in _asking_one(facts) if not (compares and q.id in unsure)]
+        written = [q.model_copy(update={"tentative": q.id in unsure}) for q in one]
         form = "balance" if is_polar and asked.kind == "fact" else FORMS[asked.kind]
         whole = SubQuestion(
             id=f"q{len(parts) + 1}",
@@ -101,8 +105,8 @@ class SelectingReader:
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
         """The sentences of the report, best first, with the sentence before where one leans on it."""
-        fitted = self._fitted.selection
-        chosen = selection.select(self._scored(question, found), characters, fitted.stop, fitted.thrift)
+        fitted, scored = self._fitted.selection, self._scored(question, found)
+        chosen = selection.select(scored, characters, fitted.stop, fitted.thrift, _quotable)
         return selection.told_once([selection.standing(c, sentences) for c in chosen])
 
     def _scored(self, question: str, found: Sequence[Hit]) -> list[Scored]:
@@ -116,23 +120,34 @@ class SelectingReader:
         scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
         return selection.telling(question, scored)
 
-    def sides(self, chosen: Sequence[Chosen]) -> list[Side]:
-        """Which way each quotation speaks of an effect, by its wording: only what states a finding of a study, and clearly one."""
+    def sides(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[Side]:
+        """Which way each quotation speaks of an effect, by its wording: only what states a finding of a study, and clearly one.
+
+        Nothing is without effect that denies nothing.
+        """
         effects = self._fitted.effects
         if effects is None or not chosen:
             return [""] * len(chosen)
-        texts = [c.text for c in chosen]
+        texts, studies = [c.text for c in chosen], self._studies(read)
         none = effects.probabilities(texts)[:, effects.labels.index(NO_EFFECT)]
         states = self._states(texts) >= thresholds.SHIPPED.stated
         return [
-            _side(float(n)) if is_stated and self._is_study(c.sentences[0].passage) else ""
+            side
+            if is_stated
+            and c.sentences[0].passage.source.id in studies
+            and ((side := _side(float(n))) != "against" or wording.denials(c.text))
+            else ""
             for n, is_stated, c in zip(none, states, chosen, strict=True)
         ]
 
-    def _is_study(self, passage: Passage) -> bool:
-        """Whether a passage tells of a study; of few sentences that is not said."""
-        places = [passage.text[a - passage.start : b - passage.start] for a, b in passage.sentences]
-        return len(places) >= thresholds.SHIPPED.least_read and self._told(places)[0] >= thresholds.SHIPPED.study
+    def _studies(self, read: Sequence[Passage]) -> set[str]:
+        """The sources that tell of a study, by what was read of each; of few sentences that is not said."""
+        texts: dict[str, list[str]] = {}
+        for passage in read:
+            places = [passage.text[a - passage.start : b - passage.start] for a, b in passage.sentences]
+            texts.setdefault(passage.source.id, []).extend(places)
+        many = {source: found for source, found in texts.items() if len(found) >= thresholds.SHIPPED.least_read}
+        return {source for source, found in many.items() if self._told(found)[0] >= thresholds.SHIPPED.study}
 
     def _told(self, texts: Sequence[str]) -> tuple[float, float]:
         """The probabilities that texts of one source tell of a study, and of one that is planned; 0 where nothing was fitted."""
@@ -143,21 +158,24 @@ class SelectingReader:
         return 1.0 - found[weighing.OTHER], found[weighing.PLANNED]
 
     def cells(
-        self, question: str, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
+        self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
     ) -> dict[tuple[str, str], Chosen]:
-        """For each thing and attribute the sentence about that thing that is nearest to it, each sentence once, where one is near.
+        """For each thing and attribute the sentence about that thing that is nearest to both, each sentence once, where one is near.
 
-        Only sentences that belong in the report on the question.
+        How near it is to the attribute alone counts as much: any sentence of a thing's own text is near to the thing.
         """
-        belonging = selection.belonging(self._scored(question, found), self._fitted.selection.stop)
-        pieces = [p for p in belonging if not wording.leans(p.text)]
+        every = selection.sentences_of(found, sentences)
+        aims = self.aims([Chosen((p,), 0.0) for p in every], [hit.passage for hit in found])
+        pieces = [p for p, is_aim in zip(every, aims, strict=True) if not is_aim]
         names = [(thing, attribute) for thing in things for attribute in attributes]
         if not pieces or not names:
             return {}
+        named = self.vectors([f"{thing}: {attribute}" for thing, attribute in names])
+        sides = self.vectors([attribute for _, attribute in names])
         near = (
-            self.vectors([f"{thing}: {attribute}" for thing, attribute in names])
-            @ self.vectors(list(map(describing.titled, pieces))).T
-        )
+            named @ self.vectors(list(map(describing.titled, pieces))).T
+            + sides @ self.vectors([p.text for p in pieces]).T
+        ) / 2
         spoken = "\n".join(describing.titled(p) for p in pieces)
         said = {thing: selection.as_said(thing, spoken, things) for thing in things}
         about = np.array(
@@ -174,7 +192,10 @@ class SelectingReader:
             if near[row, column] < thresholds.SHIPPED.near_cell:
                 break
             piece = Chosen((pieces[column],), float(near[row, column]))
-            if names[row] not in taken and not any(selection.overlapping(piece, other) for other in taken.values()):
+            is_free = names[row] not in taken and not any(
+                selection.overlapping(piece, other) for other in taken.values()
+            )
+            if is_free and not wording.leans(piece.text):
                 taken[names[row]] = piece
         return taken
 
@@ -205,9 +226,20 @@ class SelectingReader:
         found: NDArray[np.float64] = self._fitted.parts.probabilities(texts)[:, self._fitted.parts.labels.index(label)]
         return found
 
-    def aims(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each text, by its wording, tells what was meant to be done."""
-        return [bool(p >= thresholds.SHIPPED.stated) for p in self._part(texts, AIM)] if texts else []
+    def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
+        """Whether each quotation, by its wording, tells what was meant to be done or, of a study, how.
+
+        The parts are those of abstracts of studies: of another text only what it says of itself is told by them.
+        """
+        if not chosen:
+            return []
+        texts, studies = [c.text for c in chosen], self._studies(read)
+        aim, method = self._part(texts, AIM), self._part(texts, describing.METHOD)
+        planned = [
+            a + m if c.sentences[0].passage.source.id in studies else a * wording.speaks_of_itself(c.text)
+            for c, a, m in zip(chosen, aim, method, strict=True)
+        ]
+        return [bool(p >= thresholds.SHIPPED.stated) for p in planned]
 
     def _states(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """[n], the probability that each text states what was found or what that comes to."""
@@ -224,6 +256,10 @@ class SelectingReader:
 
     def wholeness(self, texts: Sequence[str]) -> dict[str, float]:
         return phrases.wholeness(texts, self._fitted.phrases) if self._fitted.phrases else {}
+
+
+def _quotable(sentence: Sentence) -> Sequence[Sentence]:
+    return selection.quoted_with(sentence, sentences)
 
 
 def _side(none: float) -> Side:

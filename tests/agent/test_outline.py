@@ -87,12 +87,24 @@ def test_a_heading_says_more_than_the_question_and_heads_one_section_only() -> N
     assert headings([["It is so."], ["So it was."]], NO_TITLES, centres, "?", embed, unknown) == ["", ""]
 
 
-def test_a_heading_of_a_title_is_better_than_one_of_a_sentence() -> None:
-    groups = [["Slow wood decay was seen."], ["Market price rose."]]
-    found = headings(
-        groups, [["Years of rapid decay"], [""]], embed(["decay", "price"]), "What is known?", embed, unknown
-    )
-    assert found[0] == "Rapid decay"
+def test_a_section_is_headed_by_what_most_of_it_shares_or_stands_under() -> None:
+    """Each phrase is as near to the section as the next: one sentence's own says less of it."""
+    near = np.ones((1, 4), dtype=np.float32) / 2
+
+    def level(texts: Sequence[str]) -> np.ndarray:
+        return np.ones((len(texts), 4), dtype=np.float32) / 2
+
+    texts = [["Dead trees rot.", "Slow decay was seen.", "A slow decay spares piers."]]
+    assert headings(texts, [["", "", ""]], near, "What is known?", level, unknown) == ["Slow decay"]
+    under = [["", "Years of rapid loss", "Years of rapid loss"]]
+    assert headings([["Dead trees rot.", "It is so.", "So it was."]], under, near, "?", level, unknown) == [
+        "Rapid loss"
+    ]
+
+
+def test_a_heading_is_no_other_form_of_what_is_asked() -> None:
+    groups, one = [["A wood decay was seen, and a low price."]], embed(["decay"])
+    assert "decay" not in headings(groups, [[""]], one, "What is known of decays of woods?", embed, unknown)[0]
 
 
 def test_phrases_end_at_function_words_and_marks() -> None:

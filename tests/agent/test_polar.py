@@ -78,6 +78,17 @@ def test_copies_of_one_text_are_one_source() -> None:
     assert "It reads as yes: two independent sources say it" in report(run(*two))
 
 
+def test_a_sentence_about_something_else_decides_nothing() -> None:
+    """It holds most of the question's words and not what is asked about; and what was meant to be found out is no answer."""
+    asked = "Do salt tolls raise the price of bread on the lake?"
+    other = passage("The late frost may raise the price of bread on the lake. Nobody likes wind.", "Frost")
+    aim = passage("We mean to ask whether salt tolls raise the price of bread on the lake. Nobody likes wind.", "Aims")
+    tolls = passage("Tolls raise the price of bread on the lake. Nobody likes wind.", "Tolls")
+    says = {"bread": YES}
+    assert "It reads as yes" not in report(run(other, aim, question=asked, says=says))
+    assert "It reads as yes: one source says it" in report(run(other, aim, tolls, question=asked, says=says))
+
+
 def test_what_nothing_decides_is_said_to_be_open() -> None:
     shown = report(run(OTHER, passage("The Selm viaduct carries salt.", "Trade")))
     assert "No sentence that was read settles whether it is so" in shown

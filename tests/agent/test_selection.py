@@ -11,8 +11,9 @@ from palimpsest.agent.selection import (
     Scored,
     Sentence,
     as_said,
-    belonging,
+    part_of,
     place_of,
+    quoted_with,
     remaining,
     select,
     sentences_of,
@@ -261,6 +262,19 @@ def test_sentences_of_longer_texts_that_are_as_near_are_each_taken() -> None:
         ("Other weirs let barges pass.", False),
         ("Oak lasts.", False),
         ("", False),
+        ("As they sink in the mud, some piles break.", True),  # ahead of all nouns
+        ("In 1939 he fled to Orta.", True),
+        ("Although the mill was old, they kept it.", False),
+        ("A smaller one, the weir of Como, was built in the same year.", True),
+        ("Recently, millers have achieved good results with this method.", True),  # behind the first verb
+        ("The new barge exceeds that record.", True),
+        ("The weir is an old one.", False),
+        ("Barges carry stone, which makes those quays busy.", False),  # a clause ahead of it may have named them
+        ("Salt is sold by an engine that runs all day.", False),
+        ("Millers often use passwords that are short.", False),
+        ("Both weirs were closed.", True),
+        ("Both Orta and Como have weirs.", False),
+        ("2) salt is dear.", True),
     ],
 )
 def test_a_sentence_that_points_back_leans(text: str, expected: bool) -> None:
@@ -274,6 +288,35 @@ def test_a_quotation_that_leans_takes_the_sentence_before_it() -> None:
     assert standing(Chosen((found[0],), 1.0), split).sentences == (found[0],)
     alone = sentences(passage("c", "It was never built again after that."))
     assert len(standing(Chosen((alone[0],), 1.0), split).sentences) == 1
+
+
+def test_what_is_quoted_with_a_sentence_counts_and_what_asks_is_not_quoted() -> None:
+    asking_one = passage("c", "Does oak last for longer than alder does?")
+    found = sentences(OAK, asking_one, passage("d", "Oak lasts for sixty years in air."))
+    values = [0.0, 5.0, 4.0, 3.0]  # "However, they last …" is the best, and needs the sentence before it
+
+    def taken(characters: int) -> list[str]:
+        chosen = select(scored(found, values), characters, stop=0.0, whole=lambda s: quoted_with(s, split))
+        return [c.text for c in chosen]
+
+    with_lead = found[0].length + found[1].length
+    assert taken(with_lead - 1) == []
+    assert taken(with_lead) == [found[1].text]
+    assert taken(with_lead + found[3].length) == [
+        OAK.text,
+        found[3].text,
+    ]  # that its lead is chosen itself costs nothing more
+    nobody = sentences(passage("e", "He had simply opened a dead mill."))
+    assert select(scored(nobody, [5.0]), 4000, stop=0.0, whole=lambda s: quoted_with(s, split)) == []
+
+
+def test_a_part_of_a_quotation_keeps_who_says_the_same_as_it() -> None:
+    salt, rust, twin = sentences(
+        passage("a", "Salt pays well on the lake. Rust eats all the old nails."),
+        passage("b", "On the lake salt pays well."),
+    )
+    whole = Chosen((salt, rust), 1.0, also=(twin,))
+    assert [part_of(whole, [s]).also for s in (salt, rust)] == [(twin,), ()]
 
 
 def test_a_quotation_ends_with_its_paragraph() -> None:
@@ -315,17 +358,6 @@ def test_a_thing_is_known_as_the_evidence_names_it() -> None:
     assert (
         as_said("salt barge toll", "The salt barge pays.", ("salt barge toll", "salt barge tax")) == "salt barge toll"
     )
-
-
-def test_what_belongs_is_as_likely_as_taking_asks_for_at_any_length() -> None:
-    first, second, third = sentences(
-        passage(
-            "aa", "Marisa carries salt and tin today. The tax on salt rose in spring. The crew of four sails at night."
-        )
-    )
-    candidates = scored([first, second, third], [2.0, -6.0, 1.0])
-    assert belonging(candidates, 0.1) == [first, third]
-    assert belonging(candidates, 0.0) == [first, third, second]
 
 
 def test_a_sentence_speaks_of_the_thing_that_it_names_or_that_its_title_names_alone() -> None:

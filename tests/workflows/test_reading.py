@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.wording import LinearText
+from palimpsest.retrieval.types import Passage, Source
 from palimpsest.workflows.calibration import report_weights
 from palimpsest.workflows.corpus import open_embedder
 from palimpsest.workflows.reading import SelectingReader
@@ -52,10 +54,46 @@ def test_each_part_of_a_question_is_a_fact_or_is_for_sections_by_itself() -> Non
     assert all(q.is_open for q in polar)
 
 
+def quoted(*texts: str, title: str = "Note") -> list[Chosen]:
+    """The sentences of one source, each a quotation."""
+    source = Source(id=title, uri=f"note:{title}", title=title, sha256="0" * 64)
+    whole = " ".join(texts)
+    starts = [whole.index(text) for text in texts]
+    places = tuple((start, start + len(text)) for start, text in zip(starts, texts, strict=True))
+    held = Passage(id=f"{title}-0", text=whole, source=source, start=0, end=len(whole), sentences=places)
+    return [Chosen((Sentence(held, start, end, 1),), 0.0) for start, end in places]
+
+
+def aims(*texts: str) -> list[bool]:
+    chosen = quoted(*texts)
+    return reader(0.6).aims(chosen, [chosen[0].sentences[0].passage])
+
+
+TRIAL = (
+    "Background: Salt is often given to patients with a low blood pressure.",
+    "We randomised 546 patients to receive either salt or placebo for 24 weeks.",
+    "The primary endpoint was the change from baseline in blood pressure at week 24.",
+    "Salt significantly increased blood pressure compared with placebo (P < 0.001).",
+    "Conclusions: salt is safe and effective in patients with a low blood pressure.",
+)
+
+
 def test_an_aim_is_told_from_a_finding() -> None:
+    """Of a study what was done is none either; of any other text only what it says of itself can be an aim."""
     said = ["This study aimed to weigh the salt of two mines.", "The salt of both mines was equally heavy."]
-    assert reader(0.6).aims(said) == [True, False]
-    assert reader(0.6).aims([]) == []
+    assert aims(*said) == [True, False]
+    assert reader(0.6).aims([], []) == []
+    assert aims(*TRIAL)[1:] == [True, True, False, False]
+    assert aims(TRIAL[2]) == [False]  # nobody knows that it is of a study
+    assert aims("Many of the old mills have been destroyed by people in the last century.") == [False]
+
+
+def test_a_comparison_has_no_one_answer() -> None:
+    """By the shipped classifier: an answer above the table would be one thing's."""
+    reader = SelectingReader(open_embedder(), report_weights())
+    (whole,) = reader.plan("Compare Krakatoa, Santorini and Lake Toba: size of the eruption, date and consequences.")
+    assert whole.form == "comparison"
+    assert any(not q.is_open for q in reader.plan("Which is older, the Krakatoa tower or the Toba tower?"))
 
 
 @pytest.mark.parametrize(

@@ -337,7 +337,8 @@ def measured(
 
 def quotations(pool: Pool, values: Matrix, stop: float, thrift: float = 0.0) -> list[Chosen]:
     candidates = [Scored(s, float(v), r) for s, v, r in zip(pool.sentences, values, pool.vectors, strict=True)]
-    return [selection.standing(c, split) for c in selection.select(candidates, READ.characters, stop, thrift)]
+    chosen = selection.select(candidates, READ.characters, stop, thrift, lambda s: selection.quoted_with(s, split))
+    return [selection.standing(c, split) for c in chosen]
 
 
 def quote(chosen: Chosen) -> str:
