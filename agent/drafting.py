@@ -120,9 +120,10 @@ def holds(block: Block, support: Support) -> bool:
 
 def write_answers(state: ResearchState, tools: Tools) -> Steps:
     """Write every answer that is believed and not yet written, quote its sentence, and add findings beside it."""
+    has_sections = any(q.is_open for q in state.questions)
     for question in state.facts:
         place, answer = slot_of(state, question), best_answer(state, tools.numbers, question)
-        if answer and question.tentative and answer.probability < thresholds.SHIPPED.tentative:
+        if answer and has_sections and answer.probability < thresholds.SHIPPED.tentative:
             continue
         if place.status == "filled" and state.version == 1 and state.graph.nothing(question.id):
             state = state.model_copy(update={"draft": state.draft.mark(place.id, "open")})
@@ -133,7 +134,6 @@ def write_answers(state: ResearchState, tools: Tools) -> Steps:
             state = yield from put_answer(state, question, answer, reason, follows="dependent" in tools.reopens)
             yield state
     # Findings wait for the second round: by then the answer they speak of has been checked once. Sections need none beside them.
-    has_sections = any(q.is_open for q in state.questions)
     if state.version == 1 and state.round >= min(2, state.budget.rounds) and not has_sections:
         for question in state.facts:
             state = yield from _findings(state, tools.numbers, question)

@@ -28,7 +28,7 @@ class Thresholds(Frozen):
         ge=0, le=1
     )  # from which a model's slot for kinds decides that what the wording leaves unsure asks for a fact
     sure_kind: float = Field(ge=0, le=1)  # from which a kind is believed
-    tentative: float = Field(ge=0, le=1)  # from which a fact that may not be asked for is written
+    tentative: float = Field(ge=0, le=1)  # from which a fact is written beside sections
 
     # Sentences chosen for a report
     best: int = Field(ge=1)  # sentences whose mean probability the others are held against when taking stops

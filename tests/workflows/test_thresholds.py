@@ -177,14 +177,15 @@ def pin_the_kind_of_a_question() -> None:
     decides(kind(0.51) == "fact", kind(0.49) == "fact")
 
 
-def pin_a_fact_that_may_not_be_asked_for() -> None:
+def pin_a_fact_beside_sections() -> None:
     def written(probability: float) -> bool:
         start = believed.ON_TOPIC.text.index("12")
         support = Support(passage=believed.ON_TOPIC.id, quote="12", start=start, end=start + 2)
         rival = believed.answer(odds(probability)).model_copy(update={"support": (support,), "text": "12"})
         held = believed.with_answers(rival)
         (question,) = held.questions
-        held = held.model_copy(update={"questions": (question.model_copy(update={"tentative": True}),)})
+        whole = question.model_copy(update={"id": "q2", "form": "open"})
+        held = held.model_copy(update={"questions": (question, whole)})
         tools = Tools(ScriptedWriter({}), Shelf(), believed.NUMBERS)
         return bool(list(drafting.write_answers(held, tools)))
 
