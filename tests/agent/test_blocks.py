@@ -41,6 +41,13 @@ def test_a_single_question_needs_no_heading_of_its_own() -> None:
     assert [b.level for b in draft.blocks if b.kind == "heading"] == [1, 2]
 
 
+def test_one_part_of_a_question_is_headed_by_what_it_asks() -> None:
+    """ "Not established" stood right under a question of two parts, the second of which had sections."""
+    whole = state("Who built the Marisa, and how does it sail?")
+    drawn = blocks.skeleton(whole.model_copy(update={"questions": whole.questions[:1]}))
+    assert "### Who built the Marisa?" in report(whole.model_copy(update={"draft": drawn}))
+
+
 def test_a_quotation_is_its_words_and_a_citation_of_the_whole() -> None:
     block = blocks.quotation("c1", "findings", parts(OLD.text, 100), OLD, "c1")
     assert block.text == OLD.text
