@@ -28,7 +28,7 @@ def verdict(sides: Sequence[Side], chosen: Sequence[Chosen]) -> str:
     ours = _independent([c for c, side in by_side if side == "for"])
     theirs = _independent([c for c, side in by_side if side == "against"])
     if ours and theirs:
-        return f"Disputed: of what is quoted, {counted(ours)} read in support, {counted(theirs)} against or as without effect."
+        return f"It is disputed: of what is quoted, {counted(ours)} read in support, {counted(theirs)} against or as without effect."
     if ours >= SEVERAL:
         return f"Of what is quoted, {counted(ours)} read in support, and none clearly against."
     if theirs >= SEVERAL:

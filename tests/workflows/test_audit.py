@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from palimpsest.agent.state import ResearchState
+from palimpsest.agent import blocks, forms
+from palimpsest.agent.state import ResearchState, Side
 from palimpsest.workflows import research
-from palimpsest.workflows.audit import verify
+from palimpsest.workflows.audit import _statement_problems, verify
 from palimpsest.workflows.changes import diff
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.runs import Run
+from tests.agent.test_outline import chosen
 from tests.workflows import scripted
 
 
@@ -168,3 +170,11 @@ def test_a_bracketed_figure_of_a_source_is_no_citation(config: Config) -> None:
     found = scripted.finished(config)
     assert "as \\[57\\] says" in found.report.read_text(encoding="utf-8")
     assert verify(found) == []
+
+
+@pytest.mark.parametrize("sides", [("for", "for"), ("against", "against"), ("for", "against")])
+def test_a_verdict_names_nothing_that_it_would_have_to_cite(sides: tuple[Side, ...]) -> None:
+    """ "Disputed:" was read as a name, and no report with that verdict verified."""
+    said = forms.verdict(sides, [chosen(f"A barge of {n} masts.", n) for n in range(len(sides))])
+    assert said
+    assert _statement_problems(blocks.statement("verdict", blocks.SHORT, said)) == []
