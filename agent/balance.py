@@ -47,14 +47,12 @@ def _whole(text: str) -> list[tuple[int, int]]:
     return [(0, len(text))]
 
 
-def verdict(
-    tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found: Sequence[Judged], read: Sequence[Passage]
-) -> str:
-    """How what is quoted of what was `read` answers the question, in words; "" where it does not."""
+def verdict(tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found: Sequence[Judged]) -> str:
+    """How what is quoted answers the question, in words; "" where it does not."""
     assert tools.reader is not None, "only a reader chooses"
     quoted = [j for j in found if any(polar.sides([j], [place_of(c) for c in chosen]))]
     said = polar.answer(question.text, quoted)
-    return said or (forms.verdict(tools.reader.sides(chosen, read), chosen) if question.form == "balance" else "")
+    return said or (forms.verdict(tools.reader.sides(chosen), chosen) if question.form == "balance" else "")
 
 
 def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
@@ -69,7 +67,7 @@ def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion) -> St
     held = [Chosen((Sentence(state.passage(s.passage), s.start, s.end, 1),), 0.0) for s in cited]
     block = state.draft.block(name)
     found = decisive(tools, question, [c.sentences[0].passage for c in held])
-    now = verdict(tools, question, held, found, state.evidence)
+    now = verdict(tools, question, held, found)
     if now == (block.text if block else ""):
         return state
     if block is None:

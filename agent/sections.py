@@ -82,7 +82,7 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     if not chosen:
         return state
     if not quotations(state):
-        said = balance.verdict(tools, question, chosen, decisive, [h.passage for h in hits])
+        said = balance.verdict(tools, question, chosen, decisive)
         tables = tools.records.tables([h.passage for h in hits]) if tools.records else []
         return (yield from _begin(state, reader, question, hits, chosen, lead, said, tables))
     return (yield from _grow(state, tools, question, hits, chosen, lead))
@@ -119,7 +119,7 @@ def _begin(
     lead = [c for c in lead if c in chosen] or _defining(question, chosen)
     chosen = remaining(chosen, [place_of(c) for c in lead])
     read = [hit.passage for hit in hits]
-    sides = reader.sides(chosen, read) if question.form == "balance" else []
+    sides = reader.sides(chosen) if question.form == "balance" else []
     parts = _outlined(reader, question, chosen, sides)
     short = [*lead, *_in_short(reader, parts, read)[: max(IN_SHORT - len(lead), 0)]]
     if said:

@@ -352,8 +352,7 @@ class Reader(Protocol):
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]: ...
 
-    def sides(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[Side]:
-        """Which way each quotation speaks of an effect; what was `read` of its source tells whether it is of a study."""
+    def sides(self, chosen: Sequence[Chosen]) -> list[Side]: ...
 
     def cells(
         self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]

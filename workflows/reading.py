@@ -120,21 +120,22 @@ class SelectingReader:
         scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
         return selection.telling(question, scored)
 
-    def sides(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[Side]:
+    def sides(self, chosen: Sequence[Chosen]) -> list[Side]:
         """Which way each quotation speaks of an effect, by its wording: only what states a finding of a study, and clearly one.
 
-        Nothing is without effect that denies nothing.
+        Nothing is without effect that denies nothing. A passage that is too short to tell a study takes no side: conclusions apart from
+        their results were read wrongly too often.
         """
         effects = self._fitted.effects
         if effects is None or not chosen:
             return [""] * len(chosen)
-        texts, studies = [c.text for c in chosen], self._studies(read)
+        texts = [c.text for c in chosen]
         none = effects.probabilities(texts)[:, effects.labels.index(NO_EFFECT)]
         states = self._states(texts) >= thresholds.SHIPPED.stated
         return [
             side
             if is_stated
-            and c.sentences[0].passage.source.id in studies
+            and self._studies([c.sentences[0].passage])
             and ((side := _side(float(n))) != "against" or wording.denials(c.text))
             else ""
             for n, is_stated, c in zip(none, states, chosen, strict=True)

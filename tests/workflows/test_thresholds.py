@@ -276,11 +276,12 @@ def pin_a_side() -> None:
             f"It was not found states={states} none=0.99 other={other}", *(f"Meant {n}" for n in range(lines - 1))
         )
         studies = Wording("other", weighing.OTHER, weighing.DONE, weighing.PLANNED)
-        return reader(studies=studies).sides([chosen(found, 0)], [found.passage])[0]
+        return reader(studies=studies).sides([chosen(found, 0)])[0]
 
     decides(sided(0.71, 0.1) == "against", sided(0.69, 0.1) == "against")
     decides(sided(0.9, 0.29) == "against", sided(0.9, 0.31) == "against")
     decides(sided(0.9, 0.1, 4) == "against", sided(0.9, 0.1, 3) == "against")
+    assert sided(0.9, 0.1, said="found") == ""  # what denies nothing is not without effect
 
     def in_short(other: float) -> bool:
         """Whether of two sections the second gives a statement, beside a first whose best sentence is likely by .8."""
