@@ -1,7 +1,7 @@
 """What goes on from a sentence that lost to another source goes with it: "The speed was measured …" says nothing without its speed.
 
-In one paragraph of a source the sentences behind a lost one speak of what it said, up to one that opens with a name: that one says of
-whom it speaks. What stands ahead of the lost one stays, and so does what stands by itself behind it.
+In one paragraph of a source the sentences behind a lost one speak of what it said, up to one that opens with a name and leans on
+nothing: that one says of whom it speaks. What stands ahead of the lost one stays, and so does what stands by itself behind it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Generator, Sequence
 import regex  # type: ignore[import-untyped]
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
+from palimpsest.retrieval.types import Passage
 
 from . import blocks
 from .draft import Block, Support
@@ -18,6 +19,7 @@ from .drafting import quote, revised, sentence_parts, slot_of
 from .evidence_text import says_the_same, sentences_within
 from .selection import Chosen, Sentence, Where, place_of, shares_words
 from .state import Event, Reason, ResearchState, Revision, Tools
+from .wording import leans
 
 Events = Generator[Event, None, ResearchState]
 LOST = "what it goes on from lost to another source"
@@ -124,19 +126,24 @@ def _is_of(state: ResearchState, place: Where, lost: Sequence[Where]) -> bool:
 
 
 def _goes_on(state: ResearchState, place: Where, lost: Sequence[Where]) -> bool:
-    """Whether words stand directly behind lost ones, in the same paragraph, and do not open with a name."""
+    """Whether words stand directly behind lost ones, in the same paragraph, and do not open with a name and stand alone."""
     behind = [g for g in lost if g[0] == place[0] and g[2] <= place[1] and _joins(state, place[0], g[2], place[1])]
-    return bool(behind) and not _opens_with_a_name(state, place)
+    return bool(behind) and not _stands_alone(state, place)
 
 
-def _opens_with_a_name(state: ResearchState, place: Where) -> bool:
-    """Whether words name their own subject; a capital that only opens the sentence makes no name, unless it is one elsewhere."""
+def _stands_alone(state: ResearchState, place: Where) -> bool:
+    """Whether words name their own subject, and no "this record" of theirs is one that was named before."""
     own = next(
         (p for p in state.evidence if p.source.id == place[0] and p.start <= place[1] and place[2] <= p.end), None
     )
     if own is None:
         return False
     text = own.text[place[1] - own.start : place[2] - own.start]
+    return _opens_with_a_name(own, text) and not leans(text)
+
+
+def _opens_with_a_name(own: Passage, text: str) -> bool:
+    """Whether a text of a passage does; a capital that only opens the sentence makes no name, unless it is one elsewhere."""
     head = len(text) - len(text.removeprefix("The "))
     name = next((text[s:e] for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY and s == head), "")
     is_plain = name.isalpha() and name[1:].islower() and head == 0

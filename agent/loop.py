@@ -15,7 +15,7 @@ from .drafting import give_up, is_listed, list_open, revised, slot_of, write_ans
 from .hypotheses import Hypothesis
 from .missing import missing
 from .numbers import Numbers
-from .standing import disputes, standing, supporting
+from .standing import disputes, independent, standing, supporting
 from .state import Event, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
 from .steering import NOTHING, Steering
 from .steps import plan, search, weigh
@@ -150,11 +150,10 @@ def _restate(state: ResearchState, numbers: Numbers) -> Generator[Event, None, R
 
 
 def _how(state: ResearchState, numbers: Numbers, question: SubQuestion, answer: Hypothesis) -> str:
-    """How an answer stands, and that it is doubted where its calibrated chance of being right is small."""
+    """How an answer stands, and that it is doubted where one source says it and its calibrated chance of being right is small."""
     words = standing(state, answer)
-    is_doubted = (
-        answer.computation is None and hops.chance(state, numbers, question.id, answer.belief) < numbers.doubted
-    )
+    is_read_once = answer.computation is None and independent(state, answer) == 1
+    is_doubted = is_read_once and hops.chance(state, numbers, question.id, answer.belief) < numbers.doubted
     return f"{words}; the model is unsure" if is_doubted else words
 
 

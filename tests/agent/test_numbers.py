@@ -194,6 +194,10 @@ def pin_what_is_doubted(n: Numbers) -> None:
         return loop._how(found, n, asked(found), rival)
 
     decides("unsure" in words(0.39), "unsure" in words(0.41))
+    other = passage("Marisa, a barge, was seen to reach 12 knots in autumn.", "Another")
+    agreeing = Edge(source=other.id, relation=Relation.SUPPORTS, target="q1.h1")
+    found = state(ON_TOPIC, other).model_copy(update={"graph": found.graph.link(agreeing)})
+    assert words(0.39) == "two independent sources"
 
 
 def pin_what_is_read_together(n: Numbers) -> None:

@@ -630,13 +630,18 @@ def test_what_is_brought_joins_a_report_that_is_all_in_short() -> None:
 
 
 def test_a_name_that_only_opens_a_sentence_is_none() -> None:
-    """ "Remasking" is a word like others; "Marisa" is a name elsewhere in the text, and a name behind "The" is one."""
+    """ "Remasking" is a word like others; "Marisa" is a name elsewhere in the text, and a name behind "The" is one.
+
+    Who "holds this record still" does not say which, when the sentence that did is gone.
+    """
     held = passage(
-        "Salting came late to Marisa. Salting fills the hold. Marisa floats. The SDAR crew sings.", "Barges", "2024"
+        "Salting came late to Marisa. Salting fills the hold. Marisa floats. The SDAR crew sings. Marisa holds this record still.",
+        "Barges",
+        "2024",
     )
     state = ResearchState(question=QUESTION, evidence=(held,))
     places = [(held.source.id, a, b) for a, b in held.sentences]
-    assert [dependents._opens_with_a_name(state, place) for place in places] == [False, False, True, True]
+    assert [dependents._stands_alone(state, place) for place in places] == [False, False, True, True, False]
 
 
 def test_a_paragraph_of_its_own_does_not_fall_with_the_sentence_before_it() -> None:
