@@ -170,15 +170,33 @@ def _of_one(writer: Writer, numbers: Numbers, number: int, claim: str, spoken: S
     texts = [f"{s.passage.source.title}. {s.text}" for s in spoken]
     verdicts = writer.verdicts([(claim, text) for text in texts]) if texts else []
     denying = denials(writer, numbers, claim, [s.text for s in spoken])
+    speaking = [
+        (sentence, denies or v.refutes > v.supports)
+        for sentence, v, denies in zip(spoken, verdicts, denying, strict=True)
+        if v.supports + v.refutes >= numbers.says
+    ]
     found: list[Judged] = []
     for sentence, verdict, denies in zip(spoken, verdicts, denying, strict=True):
-        if verdict.refutes >= numbers.says or denies:
+        is_against = denies or verdict.refutes > verdict.supports
+        if _is_outweighed(claim, sentence, [s for s, other in speaking if other != is_against]):
+            found.append(Judged("", sentence, number, verdict.supports + verdict.refutes))
+        elif verdict.refutes >= numbers.says or denies:
             found.append(Judged("against", sentence, number, max(verdict.refutes, verdict.supports * denies)))
         elif verdict.supports >= numbers.says and _has_figures(claim, sentence.text):
             found.append(Judged("for", sentence, number, verdict.supports))
         elif verdict.supports + verdict.refutes >= numbers.says:
             found.append(Judged("", sentence, number, verdict.supports + verdict.refutes))
     return found
+
+
+def _is_outweighed(claim: str, sentence: Sentence, others: Sequence[Sentence]) -> bool:
+    """Whether its own source has a sentence that leans otherwise and holds more of the claim: a source rarely contradicts itself.
+
+    "Buffers did not reduce phosphorus" does not contradict that they reduce nitrate where the source says that they do.
+    """
+    held = share(claim, sentence.text)
+    same = (s for s in others if s.passage.source.id == sentence.passage.source.id)
+    return any(share(claim, other.text) > held for other in same)
 
 
 def _sentences(passage: Passage) -> list[Sentence]:

@@ -70,6 +70,17 @@ def test_a_contradiction_makes_no_and_both_make_a_dispute() -> None:
     assert "It reads both ways: one source says it, one source contradicts it." in report(run(STONE, BRICK))
 
 
+def test_within_one_source_the_sentence_that_holds_more_of_what_is_asked_outweighs() -> None:
+    """That buffers do not reduce phosphorus was once a no to whether they reduce nitrate, beside the sentence that they do."""
+    near = Verdict(supports=0.65, refutes=0.25, silent=0.1)
+    says = {"of brick": near, "of iron": NO}
+    iron = "The Selm viaduct is not built of iron alone."
+    both = passage(f"{iron} The Selm viaduct is built of brick. Wind.", "Selm viaduct")
+    assert "reads as" not in report(run(both, says=says))
+    parted = [passage(f"{iron} Wind.", "A walk"), BRICK]
+    assert "It reads as no" in report(run(*parted, says=says)), "another source may contradict it"
+
+
 def test_copies_of_one_text_are_one_source() -> None:
     words = "The Selm viaduct is built of brick. It is the oldest bridge of the valley that still carries salt."
     twice = [passage(f"{words} Copy {n}.", f"Selm viaduct {n}") for n in range(2)]
