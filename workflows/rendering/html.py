@@ -90,9 +90,9 @@ def _answer(state: ResearchState, block: Block) -> str:
 
 def _quotation(state: ResearchState, block: Block) -> str:
     cited = _cited(state, block.span("citation")) if is_established(block) else ""
-    if is_listed(block):
-        return _element("li", block, f"<q>{_words(block)}</q>{cited}")
-    return _element("blockquote", block, f"<q>{_words(block)}</q>{cited}")
+    speaker = text.speaker(state, block)
+    whose = f' <span class="standing">– {escape(speaker)}</span>' if speaker else ""
+    return _element("li" if is_listed(block) else "blockquote", block, f"<q>{_words(block)}</q>{cited}{whose}")
 
 
 def _statement(state: ResearchState, block: Block) -> str:

@@ -96,7 +96,9 @@ def _answer(state: ResearchState, block: Block) -> str:
 
 def _quotation(state: ResearchState, block: Block) -> str:
     lead = "- " if is_listed(block) else "> "
-    return f"{lead}{_words(block)}{_cited(state, block)}"
+    speaker = text.speaker(state, block)
+    whose = f" – {inline(speaker)}" if speaker else ""
+    return f"{lead}{_words(block)}{_cited(state, block)}{whose}"
 
 
 def _statement(state: ResearchState, block: Block) -> str:

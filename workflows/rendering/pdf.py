@@ -69,7 +69,9 @@ def _answer(state: ResearchState, block: Block) -> str:
 def _quotation(state: ResearchState, block: Block) -> str:
     cited = _cited(state, block.span("citation")) if is_established(block) else ""
     name = "list.item" if is_listed(block) else "quoted"
-    return f"#{name}[{_words(block)}{cited}]"
+    speaker = text.speaker(state, block)
+    whose = f" #soft[{said(f'– {speaker}')}]" if speaker else ""
+    return f"#{name}[{_words(block)}{cited}{whose}]"
 
 
 def _statement(state: ResearchState, block: Block) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.state import ResearchState, Revision
+from palimpsest.agent.wording import speaks_of_itself
 from palimpsest.retrieval.types import Source
 
 OPEN = "▢▢▢"
@@ -74,6 +75,15 @@ def source_of(state: ResearchState, source_id: str) -> Source:
 def title_of(source: Source) -> str:
     """A source as prose names it: title and date."""
     return f"{source.title} ({source.date or 'undated'})"
+
+
+def speaker(state: ResearchState, block: Block) -> str:
+    """Whose words a quotation is, where it says "we" or "this study" and not whose: the title of its source; else ""."""
+    cited = block.span("citation")
+    if cited is None or not cited.support or not is_established(block) or not speaks_of_itself(shown(block)):
+        return ""
+    title = state.passage(cited.support[0].passage).source.title
+    return "" if title.casefold() in shown(block).casefold() else title
 
 
 def by_person(block: Block) -> list[str]:

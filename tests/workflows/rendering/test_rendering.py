@@ -15,7 +15,7 @@ from palimpsest.agent.draft import Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.state import ResearchState, SubQuestion
 from palimpsest.retrieval.types import Failure, Passage
-from palimpsest.workflows.rendering import html, markdown
+from palimpsest.workflows.rendering import html, markdown, pdf
 from palimpsest.workflows.rendering.text import visible
 
 from ...agent.world import passage
@@ -178,6 +178,16 @@ def test_figures_stand_as_their_source_writes_them() -> None:
     assert "- 2\\.3 is the toll." in shown
     assert "1. 1\\. Chlorine or ozone? 2024" in shown
     assert "Chlorine or ozone?. " not in html.render(state, "0")
+
+
+def test_who_says_we_is_named_beside_the_words() -> None:
+    """ "We find that it is lower": whose finding was told only by the list of sources at the end."""
+    state = report_of("We find that this threshold is lower.", "Locks of *Orta*")
+    assert "- We find that this threshold is lower. [1] – Locks of \\*Orta\\*" in markdown.render(state, {})
+    assert '<span class="standing">– Locks of *Orta*</span>' in html.render(state, "0")
+    assert pdf.render(state, "0").startswith(b"%PDF")
+    for silent in ("The threshold is lower.", "We read Locks of *Orta* twice."):
+        assert "– Locks" not in markdown.render(report_of(silent, "Locks of *Orta*"), {})
 
 
 def test_a_source_says_what_a_reader_must_know_of_it() -> None:
