@@ -214,6 +214,12 @@ def claimed(question: str) -> str:
     return f"{first.casefold()} {rest.strip()}." if is_asked else ""
 
 
+def is_turned(clause: str) -> bool:
+    """Whether a clause asks whether something is so, or which of two things: its auxiliary verb opens it, behind an "and" too."""
+    opening = clause.casefold().removeprefix("and ").split(maxsplit=1)
+    return bool(opening) and opening[0] in _AUXILIARIES
+
+
 def alternatives(question: str) -> list[str]:
     """The two things a question lets one choose between: "Which is older, A or B?" names A and B; otherwise none."""
     match = _OR.match(question)

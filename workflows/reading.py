@@ -66,6 +66,8 @@ class SelectingReader:
         one = [q for q in _asking_one(facts) if not (compares and q.id in unsure)]
         written = [q.model_copy(update={"tentative": q.id in unsure}) for q in one]
         form = "balance" if is_polar and asked.kind == "fact" else FORMS[asked.kind]
+        if form == "balance" and not any(map(questions.is_turned, describing.asking(question))):
+            form = "open"  # "how fair is it" says nothing that a source could support
         whole = SubQuestion(
             id=f"q{len(parts) + 1}",
             text=question,

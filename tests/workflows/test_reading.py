@@ -78,6 +78,21 @@ TRIAL = (
 )
 
 
+def test_only_what_asks_whether_something_is_so_is_weighed_for_and_against() -> None:
+    """ "How fair is BBR?" was answered by "two sources read in support"."""
+    reader = SelectingReader(open_embedder(), report_weights())
+
+    def form(question: str) -> str:
+        return next(q.form for q in reader.plan(question) if q.is_open)
+
+    assert (
+        form("Is batch normalization always helpful? Where has it been found to help and where to harm?") == "balance"
+    )
+    assert form("Does telemonitoring or telephone follow-up improve outcomes of chronic disease?") == "balance"
+    assert form("How fair is BBR congestion control, and which alternatives do better on wireless links?") == "open"
+    assert form("What are the main arguments for and against abolishing the death penalty?") == "open"
+
+
 def test_an_aim_is_told_from_a_finding() -> None:
     """Of a study what was done is none either; of any other text only what it says of itself can be an aim."""
     said = ["This study aimed to weigh the salt of two mines.", "The salt of both mines was equally heavy."]
