@@ -215,9 +215,29 @@ def _is_brief(text: str) -> bool:
 
 
 def _telling(reader: Reader, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[Chosen]:
-    """The best short sentences of a section that stand alone, leaning on no other and no other on them, and tell what is, not what was
-    meant to be done. What is left of the section is enough for one.
+    """The best short statements of a section that stand alone and tell what is, not what was meant to be done: whole quotations, for a
+    sentence means most beside its own, or else single ones. What is left of the section is enough for one.
     """
+    for pieces in (_whole(chosen), _single(chosen)):
+        told = [c for c, is_aim in zip(pieces, reader.aims(pieces, read), strict=True) if not is_aim]
+        kept: list[Chosen] = []
+        for piece in sorted(told, key=lambda c: -c.score):
+            if len(kept) < FEW and len(remaining(chosen, [place_of(c) for c in (*kept, piece)])) >= LEAST_SECTION:
+                kept.append(piece)
+        if kept:
+            return kept
+    return []
+
+
+def _whole(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """The short quotations that lean on no other, nor another on them."""
+    joined = outline.leads(chosen)
+    bound = {*joined, *joined.values()}
+    return [c for n, c in enumerate(chosen) if n not in bound and not leans(c.text) and _is_told(c.text)]
+
+
+def _single(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """The short sentences of quotations that lean on no other, nor another on them."""
     joined = outline.leads(chosen)
     before, after = set(joined), set(joined.values())
     alone: list[Chosen] = []
@@ -226,15 +246,13 @@ def _telling(reader: Reader, chosen: Sequence[Chosen], read: Sequence[Passage]) 
         needs = [number in before or leans(piece.sentences[0].text), *leaning]
         needed = [*leaning, number in after]
         for sentence, *is_part in zip(piece.sentences, needs, needed, strict=True):
-            if not any(is_part) and _is_brief(sentence.text) and not sentence.text.rstrip().endswith(NOTHING_SAID):
-                is_whole = len(piece.sentences) == 1
-                alone.append(piece if is_whole else replace(part_of(piece, [sentence]), score=sentence.score))
-    told = [c for c, is_aim in zip(alone, reader.aims(alone, read), strict=True) if not is_aim]
-    kept: list[Chosen] = []
-    for piece in sorted(told, key=lambda c: -c.score):
-        if len(kept) < FEW and len(remaining(chosen, [place_of(c) for c in (*kept, piece)])) >= LEAST_SECTION:
-            kept.append(piece)
-    return kept
+            if not any(is_part) and _is_told(sentence.text):
+                alone.append(replace(part_of(piece, [sentence]), score=sentence.score))
+    return alone
+
+
+def _is_told(text: str) -> bool:
+    return _is_brief(text) and not text.rstrip().endswith(NOTHING_SAID)
 
 
 def _heading(section: str, part: outline.Section) -> Span:

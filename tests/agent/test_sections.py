@@ -381,8 +381,15 @@ def test_what_is_hardly_of_the_report_is_not_said_in_short() -> None:
         wind = outline.Section("Wind", (sentences_with(WIND, score, score - 1), sentences_with(CREW, -9.0, -9.0)))
         return [c.text for c in sections._in_short(TopicReader(), [twice, wind], [])]
 
-    assert short(-1.0) == ["Salt cargo pays well on the lake.", "North wind stops barges on the lake."]  # .27 of .95
-    assert short(-1.6) == ["Salt cargo pays well on the lake.", "Salt cargo fills most barges of Orta."]  # .17
+    assert short(-1.0) == [SALT.text, "North wind stops barges on the lake."]  # .27 of .95
+    assert short(-1.6) == [SALT.text]  # .17
+
+
+def test_in_short_a_quotation_stays_whole_where_its_section_can_spare_it() -> None:
+    """Parted, what was found stood apart from what it was found of, and reports recalled fewer facts."""
+    held = (sentences_with(SALT, 1.0, 3.0), sentences_with(MORE_SALT, 0.0), sentences_with(CREW, -9.0, -9.0))
+    (statement,) = sections._in_short(TopicReader(), [outline.Section("Salt", held)], [])[:1]
+    assert statement.text == SALT.text
 
 
 def test_the_heading_of_answers_goes_with_the_last_of_them() -> None:
