@@ -20,9 +20,8 @@ def test_every_sentence_is_judged_beside_its_neighbours() -> None:
     found = relevances(small_denoiser(), "How fast is ship number 7?", "Ships", SENTENCES)
     assert len(found) == 8
     assert all(0 < p < 1 for p in found)
-    assert found[6:] == pytest.approx(
-        relevances(small_denoiser(), "How fast is ship number 7?", "Ships", SENTENCES[6:])
-    )
+    alone = relevances(small_denoiser(), "How fast is ship number 7?", "Ships", SENTENCES[6:])
+    assert found[6:] == pytest.approx(alone, abs=1e-5)  # fp32: another batch adds in another order
 
 
 def test_questions_without_a_right_sentence_are_left_out() -> None:
