@@ -11,10 +11,11 @@ from palimpsest.retrieval.types import Failure, Passage
 from . import blocks, chains, following, hops, limits, listing, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
+from .draft import Span
 from .drafting import give_up, is_listed, list_open, revised, slot_of, write_answers
 from .hypotheses import Hypothesis
 from .missing import missing
-from .numbers import Numbers
+from .numbers import Numbers, odds
 from .standing import disputes, independent, standing, supporting
 from .state import Event, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
 from .steering import NOTHING, Steering
@@ -135,11 +136,12 @@ def _restate(state: ResearchState, numbers: Numbers) -> Generator[Event, None, R
         if place.status != "filled" or place.hypothesis is None:
             continue
         answer = state.graph.get(place.hypothesis)
-        now = _how(state, numbers, question, answer)
+        now = _how(state, numbers, answer, place)
         if now == shown.text:
             continue
         state = state.model_copy(update={"draft": state.draft.replace([shown.model_copy(update={"text": now})])})
-        if state.version > 1 and not any(shown.id in r.reopened for r in state.revisions if r.version == state.version):
+        is_told = any(shown.id in r.reopened for r in state.revisions if r.version == state.version)
+        if question.asked_in < state.version and not is_told:
             revision = Revision(
                 version=state.version, span=shown.id, reopened=(shown.id,), old=shown.text, new=now,
                 reason="dependent", evidence=_newest(state, answer),
@@ -149,12 +151,13 @@ def _restate(state: ResearchState, numbers: Numbers) -> Generator[Event, None, R
     return state
 
 
-def _how(state: ResearchState, numbers: Numbers, question: SubQuestion, answer: Hypothesis) -> str:
+def _how(state: ResearchState, numbers: Numbers, answer: Hypothesis, place: Span) -> str:
     """How an answer stands, and that it is doubted where one source says it and its calibrated chance of being right is small."""
     words = standing(state, answer)
-    is_read_once = answer.computation is None and independent(state, answer) == 1
-    is_doubted = is_read_once and hops.chance(state, numbers, question.id, answer.belief) < numbers.doubted
-    return f"{words}; the model is unsure" if is_doubted else words
+    if place.confidence is None or answer.computation is not None or independent(state, answer) > 1:
+        return words
+    chance = hops.chance(state, numbers, answer.question, odds(place.confidence))
+    return f"{words}; the model is unsure" if chance < numbers.doubted else words
 
 
 def _newest(state: ResearchState, answer: Hypothesis) -> str:

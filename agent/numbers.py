@@ -42,9 +42,7 @@ class Numbers(Frozen):
     chained: float = (
         0.0  # the share of the words asked that its passage and a linked one must hold, for such an answer; 0 never
     )
-    hop_slope: float = (
-        1.0  # turns the belief, in log-odds, in an answer read so into those of being right; decides nothing
-    )
+    hop_slope: float = 1.0  # turns the belief, in log-odds, in an answer read so into those of being right, as told
     hop_offset: float = 0.0  # added to that
     chain: float = 0.0  # gained, once, by an answer of a source that the passage of the most believed answer names
     margin: float = 0.0  # by which another answer must be believed more before a written one gives way

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from palimpsest.agent import loop
 from palimpsest.agent.draft import moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.loop import amend, begin, route
@@ -14,7 +15,7 @@ from palimpsest.agent.state import Budget, Find, Query, ResearchState, Verdict
 from palimpsest.agent.steps import unread
 from palimpsest.retrieval.types import Failure
 
-from .world import ScriptedWriter, Shelf, finish, passage, report, research, tools
+from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report, research, tools
 
 BARGE = passage("The fastest barge on Lake Orta is Marisa, which reaches 12 knots.", "Barges of 2024", "2024-05-01")
 NEWER = passage("The fastest barge on Lake Orta is Marisa, which reaches 17 knots.", "Barges of 2026", "2026-03")
@@ -54,6 +55,25 @@ def test_a_question_is_answered_cited_and_quoted() -> None:
     assert events[-1].kind == "finished"
     assert events[-1].data["answered"] == 2
     sound(state)
+
+
+@pytest.mark.parametrize(("asked_in", "revised"), [(1, ["q1.standing"]), (2, [])])
+def test_what_a_follow_up_says_first_has_not_changed(asked_in: int, revised: list[str]) -> None:
+    """That a new answer is doubted was told as a revision of the standing with which it had just been written."""
+    _, written = research("What is the fastest barge on Lake Orta?", writer(), Shelf(BARGE))
+    place = written.draft.span("q1.answer").model_copy(update={"confidence": 0.3})
+    (question,) = written.questions
+    later = {"version": 2, "questions": (question.model_copy(update={"asked_in": asked_in}),)}
+    state = written.model_copy(update={**later, "draft": written.draft.replace([place])})
+    steps = loop._restate(state, NUMBERS)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            after = stop.value
+            break
+    assert after.draft.span("q1.standing").text == "one source; the model is unsure"
+    assert [r.span for r in after.revisions] == revised
 
 
 def test_the_second_hop_asks_with_the_entity_that_the_first_found() -> None:

@@ -189,9 +189,9 @@ def pin_what_is_doubted(n: Numbers) -> None:
 
     def words(probability: float) -> str:
         start = ON_TOPIC.text.index("12")
-        place = Support(passage=ON_TOPIC.id, quote="12", start=start, end=start + 2)
-        rival = answer(log_odds(probability)).model_copy(update={"support": (place,)})
-        return loop._how(found, n, asked(found), rival)
+        support = (Support(passage=ON_TOPIC.id, quote="12", start=start, end=start + 2),)
+        place = Span(id="q1.answer", text="12", kind="NUMBER", status="filled", support=support, confidence=probability)
+        return loop._how(found, n, answer(3.0).model_copy(update={"support": support}), place)
 
     decides("unsure" in words(0.39), "unsure" in words(0.41))
     other = passage("Marisa, a barge, was seen to reach 12 knots in autumn.", "Another")

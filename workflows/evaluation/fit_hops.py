@@ -4,8 +4,9 @@
 
 The whole loop answers questions of several hops that training leaves out, for none of their paragraphs is marked as the one that holds
 the answer, over the paragraphs of all of them. How often an answer of each belief is right gives slope and offset (Platt), with every
-answer counted that the slot for scope takes for one of several looks. No decision rests on the two numbers: `agent.hops.chance` turns
-a belief by them where it is told. A second half of the answers is kept from a first fit, and the error on it is printed.
+answer counted that the slot for scope takes for one of several looks. What is written does not rest on the two numbers:
+`agent.hops.chance` turns a belief by them where it is told. A second half of the answers is kept from a first fit, and the error on it
+is printed.
 """
 
 from __future__ import annotations
