@@ -146,3 +146,10 @@ def test_what_only_goes_on_is_no_question_of_its_own() -> None:
 def test_a_date_bounds_the_part_that_it_stands_in(question: str, dates: list[str]) -> None:
     """Who built the mill was once asked as of 2020, because the mayor was."""
     assert [q.as_of for q in subquestions(question)] == dates
+
+
+@pytest.mark.parametrize("question", ["???", " , ;", "?"])
+def test_marks_alone_are_one_question(question: str) -> None:
+    """A run of "???" ended with an IndexError: there was nothing to plan."""
+    (only,) = subquestions(question)
+    assert only.depends_on == ()
