@@ -40,7 +40,7 @@ from .evidence_text import (
 from .hypotheses import Edge, Hypothesis, Relation
 from .numbers import Numbers
 from .questions import resolved
-from .rivals import Rival, find_rival, same_subject, takes_precedence, why
+from .rivals import Rival, find_rival, in_turn, same_subject, takes_precedence, why
 from .standing import supporting
 from .state import Candidate, Conflict, Event, Filled, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
 from .steps import hypothesis, verdict_edge
@@ -116,7 +116,9 @@ def _hold_sentence(
         return state
     if not rival.holes:
         return _corroborate(state, claim, block, rival) if says_the_same(block.text, rival.text) else state
-    if not _disputed(tools, sentence_block, rival, _leaning_on(sentence_block, own)):
+    if in_turn(sentence_block.words, own, rival) or not _disputed(
+        tools, sentence_block, rival, _leaning_on(sentence_block, own)
+    ):
         return state
     said = sentence_block.span("citation")
     rival = rival._replace(own=said.support[0] if said and sentence_block is not block else None)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Passage
 
 from . import figures, speech
-from .dates import supersedes
+from .dates import iso, supersedes
 from .draft import Span, Support
 from .evidence_text import content, overlap, sentences_of, superlatives
 from .numbers import Numbers
@@ -98,6 +99,27 @@ def same_subject(
     if ours and leaning_on and ours <= theirs <= ours | content(leaning_on):
         return True
     return len(ours & theirs) >= numbers.subject * len(ours | theirs)
+
+
+def in_turn(words: Sequence[Span], own: Passage, rival: Rival) -> bool:
+    """Whether two sources of one series each tell in the past how much there was in its own turn: "First winter of the pilot" and
+    "Second winter of the pilot" do not contradict one another. What is, and when something was, the later one may correct.
+    """
+    titles = [p.source.title for p in (own, rival.passage)]
+    name, other = map(_of_series, titles)
+    is_series = name == other and bool(name) and titles[0].casefold() != titles[1].casefold()
+    sayings = ("".join(s.text for s in words), rival.text)
+    return is_series and all(map(speech.is_past, sayings)) and not any(iso(words[n].text) for n in rival.holes)
+
+
+def _of_series(title: str) -> tuple[str, ...]:
+    """The words of a title without what counts or dates."""
+    places = [(s, e) for s, e, kind in typed_spans(title) if kind is MaskKind.NUMBER]
+    for start, end in reversed(places):
+        title = f"{title[:start]} {title[end:]}"
+    tokens = speech.tokens(title)
+    named = zip(tokens, speech.tags(tokens), strict=True)
+    return tuple(token.casefold() for token, tag in named if token[0].isalnum() and tag[:2] not in ("CR", "OR"))
 
 
 def stands(words: str, text: str) -> bool:

@@ -14,6 +14,7 @@ REMEMBERED = 4096  # rows of words
 LONGEST = 30  # characters of a word that are looked at: the time grows with the square of them
 
 FINITE = frozenset("VBB VBD VBZ VDB VDD VDZ VHB VHD VHZ VM0 VVB VVD VVZ".split())  # tags of verbs that make a clause
+PAST = frozenset("VBD VDD VHD VVD".split())
 _TOKENS = regex.compile(r"[^\W_]+(?:[-'’./+][^\W_]+)*|[^\w\s]")
 
 
@@ -43,6 +44,11 @@ def tokens(text: str) -> tuple[str, ...]:
 def is_clause(text: str) -> bool:
     """Whether one of its words is a finite verb."""
     return not FINITE.isdisjoint(tags(tokens(text)))
+
+
+def is_past(text: str) -> bool:
+    """Whether the first finite verb of a text tells of the past."""
+    return next((tag in PAST for tag in tags(tokens(text)) if tag in FINITE), False)
 
 
 def definite(text: str) -> tuple[int, int] | None:

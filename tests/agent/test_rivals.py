@@ -138,3 +138,32 @@ def test_only_claims_a_place_where_it_says_the_only() -> None:
     assert find_rival(claim, passage("A lock of Como lets through only barges on its left."), NUMBERS) is None
     claim = spans("The only lock on the lake is Orta, with two gates.")
     assert find_rival(claim, passage("The only lock on the lake is Como, with two gates."), NUMBERS) is not None
+
+
+@pytest.mark.parametrize(
+    ("titles", "claim", "other", "is_conflict"),
+    [
+        (
+            ("First winter of the pilot", "Second winter of the pilot"),
+            "paid 64 euros more",
+            "paid 21 euros more",
+            False,
+        ),
+        (("Survey of barges, 2023", "Survey of barges, 2024"), "had 33 good bunks", "had 36 good bunks", False),
+        (("Tolls of Orta, 2023", "Tolls of Orta, 2024"), "pay 64 euros more", "pay 21 euros more", True),
+        (("First report", "Second report"), "got their bunks in 1931", "got their bunks in 1935", True),
+        (("Notes on the pilot", "Winter of the pilot"), "paid 64 euros more", "paid 21 euros more", True),
+    ],
+)
+def test_sources_of_a_series_each_tell_of_their_own_turn(
+    titles: tuple[str, str], claim: str, other: str, is_conflict: bool
+) -> None:
+    """What was paid in the first winter was once replaced by what was paid in the second, as contradicted by it."""
+    said = [f"The barge crews of Lake Orta {words} than the crews of Lake Selm." for words in (claim, other)]
+    shelf = Shelf(
+        *(passage(text, title, f"202{n}-05-02") for n, (text, title) in enumerate(zip(said, titles, strict=True)))
+    )
+    writer = ScriptedWriter({"crews": rf"Orta ({claim})"})
+    _, state = research("What did the barge crews of Lake Orta do?", writer, shelf)
+    assert any(b.kind == "quotation" for b in state.draft.blocks)
+    assert bool(state.conflicts) == is_conflict
