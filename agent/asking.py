@@ -74,13 +74,17 @@ class Asked(Frozen):
 
 
 def asked(question: str, classify: Classify, occurs: Occurs | None = None) -> Asked:
-    """What a question asks. A comparison of fewer than two things is open; so is a kind that the classifier is not sure of."""
+    """What a question asks. A comparison of fewer than two things is open; so is a kind that the classifier is not sure of.
+
+    A comparison need only be likeliest where the question says that it compares: "Compare the Orta Canal and the Selm Canal."
+    """
     found = classify(question)
     label = max(found, key=lambda kind: found[kind])
     probability = float(found[label])
     groups = coordinations(question, occurs)
     things = _things(groups)
-    kind: AskedKind = FORM[label] if probability >= thresholds.SHIPPED.sure_kind else "open"
+    is_said = FORM[label] == "comparison" and not _COMPARING.isdisjoint(question.casefold().split())
+    kind: AskedKind = FORM[label] if is_said or probability >= thresholds.SHIPPED.sure_kind else "open"
     if kind == "comparison" and len(things) < 2:
         kind = "open"
     compares = kind == "comparison"

@@ -56,7 +56,7 @@ def skeleton(state: ResearchState) -> Draft:
         section = f"answer.{question.id}"
         if number == 0:
             draft = draft.append(heading("answer", section, "Answer", 2), order(state))
-        if question.asked.rstrip("?").casefold() != state.question.strip().rstrip("?").casefold():
+        if question.asked.rstrip("?.").casefold() != state.question.strip().rstrip("?.").casefold():
             draft = draft.append(heading(question.id, section, question.asked, 3), order(state))
         draft = draft.append(answer(question, section), order(state))
     return draft

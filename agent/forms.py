@@ -13,6 +13,7 @@ from .drafting import ask, refer
 from .selection import Chosen, overlapping
 from .standing import counted
 from .state import Query, Reader, ResearchState, Side, SubQuestion
+from .tabling import IN_RECORDS
 
 TABLE = blocks.TABLE
 LEADS: dict[Side, str] = {"for": "In support: ", "against": "Against, or without effect: "}
@@ -59,7 +60,7 @@ def table(
     what the `rows` of a source's table say goes before sentences.
     """
     is_of_rows = bool(rows) and not question.attributes
-    said = {} if is_of_rows else _whole(reader.cells(question.things, columns, found), chosen)
+    said = {} if is_of_rows else _whole(_of_prose(reader.cells(question.things, columns, found)), chosen)
     cells = {**said, **(rows or {})}
     if not question.attributes:
         columns = [c for c in columns if sum((thing, c) in cells for thing in question.things) >= COMPARED]
@@ -83,6 +84,11 @@ def table(
         return state, []
     block = Block(id=TABLE, kind="table", section=TABLE, about=question.id, spans=tuple(spans), rows=tuple(lines))
     return blocks.put(state, [block]), used
+
+
+def _of_prose(cells: Mapping[tuple[str, str], Chosen]) -> dict[tuple[str, str], Chosen]:
+    """The cells that are sentences: a row of a table holds many cells and is none."""
+    return {place: held for place, held in cells.items() if held.sentences[0].passage.kind not in IN_RECORDS}
 
 
 def _whole(cells: Mapping[tuple[str, str], Chosen], chosen: Sequence[Chosen]) -> dict[tuple[str, str], Chosen]:
@@ -109,7 +115,7 @@ def fill(
         return state, []
     shown = [block_text(block, name) for name in block.rows[0][1:]]
     columns = question.attributes or tuple(shown)
-    cells = reader.cells(question.things, columns, found)
+    cells = _of_prose(reader.cells(question.things, columns, found))
     filled: list[Span] = []
     for name, thing, attribute in waiting:
         held = cells.get((thing, columns[shown.index(attribute)]))

@@ -48,6 +48,8 @@ _TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[-–'’./:@_+][\p{L}\p{M}\p{N}]+
 YEAR = len("2026")  # what is no longer names no month
 _NUMERIC_DATE = regex.compile(r"\d+[./]\d+[./]\d+")  # it has two readings
 MOST_COMPARED = 8  # columns of a table side by side: cells are short
+SAID_NONE = "none"  # no figure to compute with; of two things side by side it says what the other has
+LONG_NAME = 4  # words of a cell that a part of them may name
 LONGEST_NAME = 10  # words of a cell that are looked for in a question
 _OPERATION_WORDS = frozenset(
     """list all every each many much number count total sum combined together altogether average mean highest lowest largest smallest
@@ -238,7 +240,7 @@ def compared(
                 (thing, name): _piece(held[cell.passage], cell, with_name=bool(attributes))
                 for thing, row in rows.items()
                 for name, column in pairs.items()
-                if (cell := row.get(column)) and cell.text.lower() not in BLANK
+                if (cell := row.get(column)) and cell.text.lower() not in BLANK - {SAID_NONE}
             }
     return {}
 
@@ -246,10 +248,14 @@ def compared(
 def _rows_of(thing: str, asked: set[str], table: Table) -> list[tuple[str, Row]]:
     """The rows of a table of which a cell is called as a thing is, each with the column of that cell.
 
-    By its whole name in the question: "the Blue room" may be compared as "Blue".
+    By its whole name in the question: "the Blue room" may be compared as "Blue"; else by the only short cell that holds all words of
+    the thing: "air-source" is the "air-source heat pump".
     """
     wanted = set(forms(thing))
-    return [(f.name, row) for row in table.rows for f in row.fields if wanted <= set(forms(f.text)) <= asked]
+    held = [(f, row) for row in table.rows for f in row.fields if wanted <= set(forms(f.text))]
+    whole = [(f.name, row) for f, row in held if set(forms(f.text)) <= asked]
+    part = [(f.name, row) for f, row in held if len(forms(f.text)) <= LONG_NAME]
+    return whole or part
 
 
 def _by_attribute(attributes: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
@@ -416,7 +422,7 @@ def _surnames(meant: Meant, table: Table) -> None:
             if (
                 len(values) == 1
                 and content_of(values_of(table, column)) == "words"
-                and len(forms(next(iter(values)))) <= 4
+                and len(forms(next(iter(values)))) <= LONG_NAME
             ):
                 meant.values.setdefault(column, []).extend(values)
                 meant.used.add(number)

@@ -44,6 +44,9 @@ def subquestions(question: str) -> list[SubQuestion]:
 
     A question word alone asks of what the part before is about, the first of what the next is: "When did it close, and why?".
     """
+    question = (
+        question.strip() if "?" in question else question.strip().rstrip(".")
+    )  # "Compare A and B." is no question
     pieces = (listed for joint in _JOINT.split(question) for listed in _listed(joint))
     parts = [p for p in (p.strip(" ,?;") for p in pieces) if p] or [question.rstrip("?") or question]
     whole = _date_of_all(question, parts)

@@ -98,8 +98,8 @@ def _with_operations(questions: Sequence[SubQuestion], tools: Tools) -> list[Sub
         whole = {"id": _free_id(planned), "form": "list", "depends_on": ()}
         tentative = [q.model_copy(update={"tentative": True}) if q in lists else q for q in planned]
         return [*tentative, lists[0].model_copy(update=whole)]
-    if any(not q.is_open for q in planned):
-        return planned
+    if any(not q.is_open or q.form == "comparison" for q in planned):
+        return planned  # what is compared has a table of its own
     asked = next((q for q in planned if q.operation != "value"), planned[0])
     fact = {
         "id": _free_id(planned),

@@ -79,6 +79,15 @@ def test_an_unsure_kind_is_open_and_a_comparison_of_one_thing_too() -> None:
     assert asked("Compare piers", sure("compare")).kind == "open"
 
 
+def test_what_says_that_it_compares_need_not_be_sure() -> None:
+    """ "Compare the Orta Canal and the Selm Canal." was once answered with half a sentence."""
+    unsure = {"compare": 0.43, "polar": 0.32, "fact": 0.25}
+    found = asked("Compare the Orta Canal and the Selm Canal.", lambda q: unsure)
+    assert (found.kind, found.things) == ("comparison", ("Orta Canal", "Selm Canal"))
+    assert asked("Did the Orta Canal and the Selm Canal pay?", lambda q: unsure).kind == "open"
+    assert asked("Compare the Orta Canal and the Selm Canal.", lambda q: {**unsure, "fact": 0.5}).kind == "fact"
+
+
 def test_a_fact_names_no_things_and_keeps_its_scope() -> None:
     found = asked("How long did Alder and Birch stand as of 2019?", sure("fact"))
     assert (found.things, found.attributes, found.scope) == ((), (), ("2019",))

@@ -390,6 +390,35 @@ def test_things_are_compared_by_the_columns_of_the_table_that_has_a_row_for_each
     assert side_by_side(()) == {}
 
 
+def test_a_part_of_its_name_tells_a_row_where_no_other_has_that_part() -> None:
+    """ "Compare air-source and ground-source": the table calls them heat pumps, and its rows stood whole in every cell."""
+    held = "System,Cost (crowns),Noise outdoors\nair-source heat pump,11400,yes\nground-source heat pump,22000,none"
+    held += "\ndistrict heating,8900,none\nair-source dryer,700,none"
+    things, cost = ("ground-source", "district heating"), "cost"
+    found = compared("Compare ground-source and district heating by cost.", things, (cost,), [table(held, "Heat")])
+    assert {place: piece.text for place, piece in found.items()} == {
+        ("ground-source", cost): "Cost (crowns): 22000",
+        ("district heating", cost): "Cost (crowns): 8900",
+    }
+    things = ("air-source", "ground-source")
+    assert compared("Compare air-source and ground-source.", things, (), [table(held)]) == {}  # two are air-source
+    long = held.replace("ground-source heat pump", "no ground-source heat pump of any kind was bought")
+    assert (
+        compared(
+            "Compare ground-source and district heating.", ("ground-source", "district heating"), (), [table(long)]
+        )
+        == {}
+    )
+
+
+def test_none_is_said_of_what_is_compared() -> None:
+    found = side_by_side(("Elm mill", "Ash"), "noise", held="Mill,Noise at night\nElm mill,none\nAsh,58 dB\nOak,n/a")
+    assert list(found.values()) == ["Noise at night: none", "Noise at night: 58 dB"]
+    assert side_by_side(("Ash", "Oak"), "noise", held="Mill,Noise\nOak,n/a\nAsh,58 dB") == {
+        ("Ash", "noise"): "Noise: 58 dB"
+    }
+
+
 def test_an_attribute_is_compared_by_the_column_that_names_it() -> None:
     """With its column ahead: the question does not name the unit."""
     found = side_by_side(("Elm mill", "Ash"), "height of the mill", "age")

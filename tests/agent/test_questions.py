@@ -153,3 +153,9 @@ def test_marks_alone_are_one_question(question: str) -> None:
     """A run of "???" ended with an IndexError: there was nothing to plan."""
     (only,) = subquestions(question)
     assert only.depends_on == ()
+
+
+def test_what_is_told_to_be_done_is_asked_without_its_full_stop() -> None:
+    """ "Compare … the Selm Canal.?" once stood in the plan."""
+    assert [q.text for q in subquestions("Name the weirs of Orta.")] == ["Name the weirs of Orta?"]
+    assert [q.text for q in subquestions("Who founded Kesk Inc.?")] == ["Who founded Kesk Inc.?"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from palimpsest.agent import blocks, dependents, forms, outline, sections
+from palimpsest.agent import blocks, dependents, forms, outline, sections, steps
 from palimpsest.agent.computing import Operation
 from palimpsest.agent.dependents import withdraw
 from palimpsest.agent.draft import moved
@@ -16,8 +16,7 @@ from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.loop import amend
 from palimpsest.agent.rivals import find_rival
 from palimpsest.agent.selection import Chosen, Sentence
-from palimpsest.agent.state import Budget, Form, Query, ResearchState, Side, SubQuestion, Tools
-from palimpsest.agent.steps import search
+from palimpsest.agent.state import Budget, Event, Form, Query, ResearchState, Side, SubQuestion, Tools
 from palimpsest.agent.weighing import FUTURE
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage, Source
@@ -85,6 +84,19 @@ class TopicReader:
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+class NoTables:
+    belief = 0.9
+
+    def operation(self, question: str) -> Operation:
+        return "value"
+
+    def tables(self, passages: Sequence[Passage]) -> list[Table]:
+        return []
+
+    def read(self, *asked: object) -> None:
+        return None
+
+
 def run(reader: TopicReader, *held: Passage, **budget: int) -> ResearchState:
     tools = Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, reader)
     return finish(ResearchState(question=QUESTION, budget=Budget(**budget)), tools)[1]
@@ -96,7 +108,7 @@ def test_of_short_passages_as_many_are_read_as_make_the_same_text() -> None:
 
     def num_read(text: str) -> int:
         held = [passage(text.format(n=n), f"Note {n}") for n in range(300)]
-        looking = search(
+        looking = steps.search(
             ResearchState(question=QUESTION, questions=(asked,), queries=(query,)),
             Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, TopicReader()),
         )
@@ -254,6 +266,30 @@ def test_a_column_that_the_question_does_not_name_stands_only_where_it_compares(
     assert len(used) == 3
 
 
+@pytest.mark.parametrize(("form", "asked"), [("comparison", ["comparison"]), ("open", ["fact", "open"])])
+def test_what_is_compared_is_asked_of_no_table_beside_its_own(form: Form, asked: list[str]) -> None:
+    """Under a table of two canals stood once: "it is not clear what “Compare” means among its columns"."""
+    reader = TopicReader(things=("salt", "wind"), form=form, attributes=("lake",))
+    tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND), NUMBERS, reader, records=NoTables())
+    first = next(steps.plan(ResearchState(question=QUESTION), tools))
+    assert isinstance(first, Event)
+    assert [q["form"] for q in first.data["questions"]] == asked
+
+
+def test_no_row_of_a_table_is_a_cell() -> None:
+    """A row read as a sentence once stood under "Cost", with all that it holds."""
+    row = SALT.model_copy(update={"kind": "row"})
+    reader = TopicReader(things=("salt", "wind"), form="comparison", attributes=("lake",))
+    state = run(reader, row, WIND, CREW)
+    assert state.draft.span("table.1.1").status == "unestablished"
+    assert state.draft.span("table.2.1").support
+    grown = state.model_copy(update={"draft": state.draft.mark("table.1.1", "open")})
+    assert (
+        forms.fill(grown, reader, state.questions[0], [Hit(passage=row, score=1.0, rank=1)], lambda piece: True)[1]
+        == []
+    )
+
+
 def test_a_short_quotation_fills_its_cell_whole_and_no_other_loses_by_it() -> None:
     """The cell's sentence was chosen with the next one; a long quotation gives its one sentence, and the rest stays in the report."""
 
@@ -409,18 +445,6 @@ def test_a_question_asked_of_tables_beside_the_sections_has_an_id_of_its_own() -
     class Gap(TopicReader):
         def plan(self, question: str) -> list[SubQuestion]:
             return [q.model_copy(update={"id": "q2"}) for q in super().plan(question)]
-
-    class NoTables:
-        belief = 0.9
-
-        def operation(self, question: str) -> Operation:
-            return "value"
-
-        def tables(self, passages: Sequence[Passage]) -> list[Table]:
-            return []
-
-        def read(self, *asked: object) -> None:
-            return None
 
     tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, Gap(), records=NoTables())
     state = finish(ResearchState(question=QUESTION), tools)[1]
