@@ -15,6 +15,7 @@ LONGEST = 30  # characters of a word that are looked at: the time grows with the
 
 FINITE = frozenset("VBB VBD VBZ VDB VDD VDZ VHB VHD VHZ VM0 VVB VVD VVZ".split())  # tags of verbs that make a clause
 PAST = frozenset("VBD VDD VHD VVD".split())
+PARTICIPLES = frozenset("VBN VDN VHN VVN".split())
 _TOKENS = regex.compile(r"[^\W_]+(?:[-'’./+][^\W_]+)*|[^\w\s]")
 
 
@@ -47,8 +48,10 @@ def is_clause(text: str) -> bool:
 
 
 def is_past(text: str) -> bool:
-    """Whether the first finite verb of a text tells of the past."""
-    return next((tag in PAST for tag in tags(tokens(text)) if tag in FINITE), False)
+    """Whether the first finite verb of a text tells of the past; a participle where no verb is finite is one that was not known."""
+    verbs = [tag for tag in tags(tokens(text)) if tag in FINITE or tag in PARTICIPLES]
+    finite = next((tag for tag in verbs if tag in FINITE), "")
+    return finite in PAST if finite else bool(verbs)
 
 
 def definite(text: str) -> tuple[int, int] | None:

@@ -149,6 +149,7 @@ def test_only_claims_a_place_where_it_says_the_only() -> None:
             "paid 21 euros more",
             False,
         ),
+        (("First year", "Second year"), "paid on average 64 euros more", "paid on average 21 euros more", False),
         (("Survey of barges, 2023", "Survey of barges, 2024"), "had 33 good bunks", "had 36 good bunks", False),
         (("Tolls of Orta, 2023", "Tolls of Orta, 2024"), "pay 64 euros more", "pay 21 euros more", True),
         (("First report", "Second report"), "got their bunks in 1931", "got their bunks in 1935", True),
