@@ -14,6 +14,7 @@ from palimpsest.retrieval.lexical import tokens
 from . import thresholds
 from .phrases import phrases
 from .selection import JOINED, Chosen, place_of
+from .tabling import IN_RECORDS
 from .wording import leans
 
 Vectors = NDArray[np.float32]
@@ -59,7 +60,7 @@ def sections(
     free = following([[rows[n] for n in group] for group in found], chosen)
     groups = [*(following([list(group)], chosen)[0] for _, group in fixed), *free]
     leads = [lead for lead, _ in fixed] + [""] * len(found)
-    texts = [[chosen[n].text for n in group] for group in groups]
+    texts = [[_running_text(chosen[n]) for n in group] for group in groups]
     titles = [[_headed(chosen[n]) for n in group] for group in groups]
     centres = np.array([_unit(vectors[group].mean(axis=0)) for group in groups])
     names = headings(texts, titles, centres, question, embed, whole)
@@ -67,6 +68,11 @@ def sections(
         Section(name, tuple(chosen[n] for n in group), lead)
         for name, group, lead in zip(names, groups, leads, strict=True)
     ]
+
+
+def _running_text(chosen: Chosen) -> str:
+    """The words of a quotation; of a row none, for all rows of a table share the names of its columns, whatever they are of."""
+    return "" if chosen.sentences[0].passage.kind in IN_RECORDS else chosen.text
 
 
 def _headed(chosen: Chosen) -> str:

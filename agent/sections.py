@@ -15,7 +15,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage
 
-from . import balance, blocks, forms, outline, thresholds
+from . import balance, blocks, forms, outline, speech, thresholds
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
@@ -32,6 +32,8 @@ FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Bütt
 IN_SHORT, FEW = 4, 2  # statements ahead of the sections, and how many of them may be less likely
 NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a list
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
+ENDS, CLOSING = (*NOTHING_SAID, ".", "!", "…"), " \n\"'”’)]*_"  # what ends a sentence, and what may stand behind that
+RUNNING = ("paragraph", "caption", "note")  # kinds of passages whose text is sentences
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
 
 
@@ -75,7 +77,7 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
                 tokens=(Token(text="", open=True),),
             )
         )
-    chosen = reader.choose(question.text, hits, state.budget.characters)
+    chosen = stating(reader.choose(question.text, hits, state.budget.characters))
     decisive = balance.decisive(tools, question, [h.passage for h in hits])
     lead = balance.ahead(decisive, chosen)
     chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]
@@ -86,6 +88,17 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         tables = tools.records.tables([h.passage for h in hits]) if tools.records else []
         return (yield from _begin(state, reader, question, hits, chosen, lead, said, tables))
     return (yield from _grow(state, tools, question, hits, chosen, lead))
+
+
+def stating(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """The quotations without what says nothing of anything: titles and captions that stand among the sentences of a text."""
+    return remaining(chosen, [place_of(s) for c in chosen for s in c.sentences if _is_label(s)])
+
+
+def _is_label(sentence: Sentence) -> bool:
+    """Whether no mark ends a text's words and no verb makes a clause of them; items of a list, rows and code have neither."""
+    is_ended = sentence.text.rstrip(CLOSING)[-1:] in ENDS
+    return sentence.passage.kind in RUNNING and not is_ended and not speech.is_clause(sentence.text)
 
 
 def quotations(state: ResearchState) -> list[Block]:
@@ -345,7 +358,7 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     state = yield from _fill_cells(state, tools.reader, question, [h for h in hits if h.passage.id in state.fresh])
     if not quotations(state):
         return state
-    chosen = tools.reader.choose(question.text, hits, state.budget.characters)
+    chosen = stating(tools.reader.choose(question.text, hits, state.budget.characters))
     brought = [h.passage for h in hits if h.passage.id in state.fresh]
     lead = balance.ahead(balance.decisive(tools, question, brought), chosen)
     chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]

@@ -50,6 +50,17 @@ def test_like_goes_with_like_and_the_best_section_comes_first() -> None:
     assert [s.heading for s in found] == ["Market price", "Wood decay", "Dry weight"]
 
 
+def test_the_names_of_columns_head_no_section() -> None:
+    """ "Noise outdoors" once stood over what speaks of insulation: every row of a table of heating holds it."""
+    pieces = [chosen(t, n) for n, t in enumerate(TEXTS)]
+    for n in (0, 3):
+        (sentence,) = pieces[n].sentences
+        row = sentence.passage.model_copy(update={"kind": "row", "path": ("Oak price list",)})
+        pieces[n] = Chosen((Sentence(row, 0, sentence.end, 1),), pieces[n].score)
+    found = sections(pieces, embed(TEXTS), "What is known of posts?", embed, unknown)
+    assert [s.heading for s in found] == ["Price list", "Wood decay", "Dry weight"]
+
+
 def test_what_is_as_likely_in_fewer_words_comes_first() -> None:
     found = sections(
         [Chosen(chosen(t, n).sentences, 1.0) for n, t in enumerate(TEXTS)],

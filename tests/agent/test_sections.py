@@ -19,7 +19,7 @@ from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.state import Budget, Event, Form, Query, ResearchState, Side, SubQuestion, Tools
 from palimpsest.agent.weighing import FUTURE
 from palimpsest.retrieval.records import Table
-from palimpsest.retrieval.types import Hit, Passage, Source
+from palimpsest.retrieval.types import BlockKind, Hit, Passage, Source
 
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
 
@@ -370,6 +370,24 @@ def test_only_a_thing_is_named_as_missing_and_only_where_no_form_of_its_words_is
         run(Parts(), SALT, WIND, passage("Every crew has a sailor of the lake. The crew sleeps on board.", "Crew"))
     )
     assert (f"nothing quoted here uses “{piece}”" in shown) is is_named
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "kept"),
+    [
+        ("The salt trade of Orta, summer 2023", "paragraph", False),
+        ("The salt trade of Orta, summer 2023", "item", True),
+        ("Salt barges cross the lake in summer", "paragraph", True),
+        ("No more salt on the lake!", "paragraph", True),
+        ("“No more salt on the lake.”*", "paragraph", True),
+        ("Salt of the lake: 30 barges (2023)", "caption", False),
+    ],
+)
+def test_a_title_among_the_sentences_of_a_text_is_no_statement(text: str, kind: BlockKind, kept: bool) -> None:
+    """ "Tenant survey, summer 2023" stood in a report, and the caption of a picture was the first that it said in short."""
+    held = passage(text, "Salt").model_copy(update={"kind": kind})
+    state = run(TopicReader(), held, SALT, WIND, CREW)
+    assert (text in [b.text for b in sections.quotations(state)]) == kept
 
 
 def test_in_short_are_statements_that_stand_alone_and_say_what_is() -> None:
