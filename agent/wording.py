@@ -192,19 +192,23 @@ def _first_clause(tokens: Sequence[str], tags: Sequence[str]) -> int:
     if not finite:
         return len(tags)
     ends = [other for one, other in pairwise(finite) if other - one > GROUP]
-    ends += [n for n in range(finite[0], len(tags)) if _parts_clauses(tokens[n].casefold(), tags[n])]
+    ends += [n for n in range(finite[0], len(tags)) if _parts_clauses(tokens[n:], tags[n:])]
     return min([*ends, len(tags)])
 
 
-def _parts_clauses(word: str, tag: str) -> bool:
-    return word in CLAUSE_MARKS or (word in CLAUSE_WORDS and tag != "DT0")
+def _parts_clauses(tokens: Sequence[str], tags: Sequence[str]) -> bool:
+    """Whether the word that these begin with ends a clause."""
+    word = tokens[0].casefold()
+    if word in CLAUSE_MARKS or word not in CLAUSE_WORDS:
+        return word in CLAUSE_MARKS
+    return _opens_a_clause(tokens, tags) if word == "that" else tags[0] != "DT0"
 
 
 def _is_back(tokens: Sequence[str], tags: Sequence[str]) -> bool:
     """Whether the demonstrative that words begin with points back: it stands alone, or before a noun that is no name of the text."""
     word, rest = tokens[0].casefold(), tags[1:]
     if word == "that" and (
-        tags[0] == "CJT" or (rest[:1] and rest[0][:2] in ("AT", "PN", "DP", "DT"))
+        _opens_a_clause(tokens, tags) or (rest[:1] and rest[0][:2] in ("AT", "PN", "DP", "DT"))
     ):  # "we show that …"
         return False
     is_forward = word == "those" and rest[:1] and rest[0][:2] in ("PR", "PN", "DT", "VV")  # "those who", "those of"
@@ -217,6 +221,19 @@ def _is_back(tokens: Sequence[str], tags: Sequence[str]) -> bool:
     )
     nouns = [token.casefold() for token, tag in name if tag[:1] == "N"]
     return not nouns or nouns[-1] not in OWN_NAMES or word != "this"
+
+
+def _opens_a_clause(tokens: Sequence[str], tags: Sequence[str]) -> bool:
+    """Whether words begin with the "that" of a clause: a verb follows ahead of the next one, as in "we show that weirs leak", not in
+    "broke that record in May, and leaks". The tagger takes either for a conjunction.
+    """
+    if tags[0] == "DT0":
+        return False
+    ends = (
+        n for n, (one, other) in enumerate(pairwise(tokens)) if one in ";:" or (one == "," and other in ("and", "but"))
+    )
+    verbs = speech.FINITE | speech.PARTICIPLES
+    return not verbs.isdisjoint(tags[1 : next(ends, len(tags))])
 
 
 _OF_NAMES = frozenset(

@@ -268,6 +268,10 @@ def test_sentences_of_longer_texts_that_are_as_near_are_each_taken() -> None:
         ("A smaller one, the weir of Como, was built in the same year.", True),
         ("Recently, millers have achieved good results with this method.", True),  # behind the first verb
         ("The new barge exceeds that record.", True),
+        ("SDAR-30B exceeds that record by 188 tokens per second.", True),
+        ("Marisa broke that record in May, and leaks.", True),
+        ("Millers note that weirs of the lake (which are old) leak.", False),
+        ("Millers note that weirs of the lake, which are old, leak.", False),
         ("The weir is an old one.", False),
         ("Barges carry stone, which makes those quays busy.", False),  # a clause ahead of it may have named them
         ("Salt is sold by an engine that runs all day.", False),
