@@ -33,7 +33,7 @@ IN_SHORT, FEW = 4, 2  # statements ahead of the sections, and how many of them m
 NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a list
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 ENDS, CLOSING = (*NOTHING_SAID, ".", "!", "…"), " \n\"'”’)]*_"  # what ends a sentence, and what may stand behind that
-RUNNING = ("paragraph", "caption", "note")  # kinds of passages whose text is sentences
+RUNNING = ("heading", "paragraph", "caption", "note")  # kinds of passages whose text is sentences, or heads them
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
 
 

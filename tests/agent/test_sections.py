@@ -381,6 +381,7 @@ def test_only_a_thing_is_named_as_missing_and_only_where_no_form_of_its_words_is
         ("No more salt on the lake!", "paragraph", True),
         ("“No more salt on the lake.”*", "paragraph", True),
         ("Salt of the lake: 30 barges (2023)", "caption", False),
+        ("Salt trade of the lake, 19", "heading", False),
     ],
 )
 def test_a_title_among_the_sentences_of_a_text_is_no_statement(text: str, kind: BlockKind, kept: bool) -> None:
