@@ -12,7 +12,7 @@ from . import blocks, chains, following, hops, limits, listing, person, prose, s
 from .budget import may_read, timed
 from .checking import check
 from .draft import Span
-from .drafting import give_up, is_listed, list_open, revised, slot_of, write_answers
+from .drafting import give_up, is_listed, list_open, refer, revised, slot_of, write_answers
 from .hypotheses import Hypothesis
 from .missing import missing
 from .numbers import Numbers, odds
@@ -142,9 +142,11 @@ def _restate(state: ResearchState, numbers: Numbers) -> Generator[Event, None, R
         state = state.model_copy(update={"draft": state.draft.replace([shown.model_copy(update={"text": now})])})
         is_told = any(shown.id in r.reopened for r in state.revisions if r.version == state.version)
         if question.asked_in < state.version and not is_told:
+            newest = _newest(state, answer)
+            state = refer(state, state.passage(newest))
             revision = Revision(
                 version=state.version, span=shown.id, reopened=(shown.id,), old=shown.text, new=now,
-                reason="dependent", evidence=_newest(state, answer),
+                reason="dependent" if disputes(state, answer) else "new evidence", evidence=newest,
             )  # fmt: skip
             yield revised(revision, "finish")
             state = state.model_copy(update={"revisions": (*state.revisions, revision)})

@@ -197,6 +197,8 @@ def weigh(state: ResearchState, tools: Tools) -> Steps:
     for question in state.facts:
         text = resolved(question, believed_answers(state, tools.numbers))
         settled = state.version > 1 and state.draft.span(f"{question.id}.answer").status in ("filled", "pinned")
+        if text is not None and settled:
+            state = _seconded(state, tools, question, text)
         if text is None or settled:
             continue
         new = question in state.follow_ups
@@ -204,6 +206,18 @@ def weigh(state: ResearchState, tools: Tools) -> Steps:
         state = yield from read(state, tools, question, text, passages)
         yield state
     return _ask_frontier(state, tools.numbers)
+
+
+def _seconded(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:
+    """A written answer with the sources among what was brought that say the same; another answer comes by contradiction alone."""
+    name = state.draft.span(f"{question.id}.answer").hypothesis
+    fresh = [p for p in in_force(state.firm, question.as_of) if p.id in state.fresh and _is_prose(p, tools)]
+    if name is None or not fresh or question.by_record:
+        return state
+    written = state.graph.get(name).text
+    writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "new evidence")
+    state, read_ones = _admitted(state, tools, question, text, writer.answers(text, question.kind, fresh, 2))
+    return _agree(state, tools.numbers, question, [c for c in read_ones if same_answer(c.text, written)])
 
 
 def unread(state: ResearchState, question: SubQuestion) -> list[Passage]:

@@ -96,6 +96,26 @@ def test_an_unsure_answer_sends_the_search_over_a_bridge() -> None:
     assert any(e.kind == "searched" and e.data["reason"] == "bridge" for e in events)
 
 
+def test_evidence_that_says_the_same_is_counted() -> None:
+    """A second source that a person brought left the answer standing on one."""
+    _, before = research(QUESTION, writer(), Shelf(BARGE, KITCHEN))
+    same = passage(
+        "On Lake Orta is Marisa, the fastest barge of all, which reaches 12 knots by sail.", "Log of 2025", "2025-02"
+    )
+    _, after = finish(amend(before, [same]), tools(writer(), Shelf()))
+    assert "**Marisa** [1] (two independent sources)" in report(after)
+    assert "**12** [1] (two independent sources)" in report(after)
+    assert "“one source” → “two independent sources”: new evidence, read in Log of 2025 (2025-02) [2]." in report(after)
+    reopened = {s for r in after.revisions for s in r.reopened}
+    assert moved(before.draft, after.draft, reopened) == []
+    copied = passage(BARGE.text, "A copy", "2024-06-01")
+    _, copy = finish(amend(before, [copied]), tools(writer(), Shelf()))
+    assert "**Marisa** [1] (one source)" in report(copy)
+    other = passage("The fastest boat of Como is Bella, which reaches 12 knots.", "Como", "2025-02")
+    _, third = finish(amend(before, [other]), tools(ScriptedWriter({"fastest barge": r"Como is (\w+)"}), Shelf()))
+    assert third.graph.answers("q1") == before.graph.answers("q1")
+
+
 def test_newer_evidence_reopens_only_what_it_contradicts() -> None:
     _, before = research(QUESTION, writer(), Shelf(BARGE, KITCHEN))
     events, after = finish(amend(before, [NEWER]), tools(writer(), Shelf()))
