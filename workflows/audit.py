@@ -50,9 +50,11 @@ def compare(run: Run, report: str) -> list[str]:
         log = seal.head([e for e in run.events() if e["version"] <= version])
         if report == export.markdown(record, run.state(version), log):
             return []
-    return ["the report is not one that this run gives"]
+    is_ours = all(seal.is_of_this(run.events(), v.number) for v in record.versions if v.done)
+    return [f"the report is not one that this run gives{'' if is_ours else OTHER_CODE}"]
 
 
+OTHER_CODE = "; but another version of this program wrote the run, and this one may show it in other words: verify it with that version"
 UNCHECKED = (
     "Not checked, because the folder of the run is not at hand: quotations against the texts of their sources, the texts against "
     "their hashes, the state and the log. With it: research verify RUN --report FILE"
@@ -136,10 +138,12 @@ def _file_problems(run: Run, record: Record, state: ResearchState) -> list[str]:
         made = export.derived(record, state, log)
     except (StopIteration, KeyError, IndexError, ValueError):  # a state that no run makes
         return ["the report cannot be made again from the state: it names passages or sources that it does not hold"]
-    return [problem for name, text in made.items() if (problem := _difference(run, name, text))]
+    is_ours = seal.is_of_this(run.events(), state.version)
+    return [problem for name, text in made.items() if (problem := _difference(run, name, text, is_ours))]
 
 
-def _difference(run: Run, name: str, expected: str) -> str:
+def _difference(run: Run, name: str, expected: str, is_ours: bool) -> str:
+    """How a file is not what is made now; whether it was changed can be told only where the same code made it."""
     path = run.folder / name
     if not path.is_file():
         return f"{name} is missing; write it again with: research export {run.folder.name}"
@@ -150,7 +154,8 @@ def _difference(run: Run, name: str, expected: str) -> str:
     pairs = enumerate(zip(ours, theirs, strict=False))
     line = next((n for n, (a, b) in pairs if a != b), min(len(ours), len(theirs)))
     shown = theirs[line][:100] if line < len(theirs) else "(missing)"
-    return f"{name} was changed after it was written: line {line + 1} is {shown!r}"
+    what = "was changed after it was written" if is_ours else "is not what this version of the program makes"
+    return f"{name} {what}: line {line + 1} is {shown!r}{'' if is_ours else OTHER_CODE}"
 
 
 def _draft_problems(run: Run, states: Sequence[ResearchState], wishes: Sequence[Steering]) -> list[str]:

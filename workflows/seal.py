@@ -1,8 +1,9 @@
 """The log of a run as a hash chain, and what is sealed in it when a version is finished.
 
 Every line of events.jsonl carries the SHA-256 of the line before it and of itself. The last line of a version, `sealed`, holds the
-digests of the finished state, of the record and of every file that is not made from these. The report carries the head of the chain.
-Who changes anything afterwards must recompute the chain from there; a head that was kept elsewhere shows that too.
+digests of the finished state, of the record, of every file that is not made from these, and of the code that made the others. The
+report carries the head of the chain. Who changes anything afterwards must recompute the chain from there; a head that was kept
+elsewhere shows that too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from .runs import Record, Run
 
 START = "0" * 64
+MAKING = ("agent", "retrieval", "workflows")  # rooms whose code makes the files of a run
 
 
 def digest(data: bytes | str) -> str:
@@ -68,9 +71,25 @@ def sealed(run: Run, record: Record, version: int, state: str) -> Event:
     """What is sealed of a finished version: `state` is the text of its draft file."""
     data = {
         "state": digest(state), "record": facts(record, version), "files": files(run, record, version),
-        "calls": calls(run.calls_file),
+        "calls": calls(run.calls_file), "made_by": maker(),
     }  # fmt: skip
     return Event(step="finish", kind="sealed", text=f"version {version} is sealed", data=data)
+
+
+@cache
+def maker() -> str:
+    """The digest of the code that makes a run's files: another one may show the same state in other words."""
+    floor = Path(__file__).parents[1]
+    found = sorted(path for room in MAKING for path in (floor / room).rglob("*.py"))
+    return digest("".join(f"{path.relative_to(floor).as_posix()} {digest(path.read_bytes())}\n" for path in found))
+
+
+def is_of_this(events: Sequence[dict[str, Any]], version: int) -> bool:
+    """Whether the code that is run now sealed a version; what an earlier release sealed does not say who made it."""
+    data: dict[str, Any] = next(
+        (e["data"] for e in events if e.get("kind") == "sealed" and e["version"] == version), {}
+    )
+    return data.get("made_by") == maker()
 
 
 def facts(record: Record, version: int) -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from palimpsest.agent import blocks, forms
 from palimpsest.agent.state import ResearchState, Side
-from palimpsest.workflows import research
-from palimpsest.workflows.audit import _statement_problems, verify
+from palimpsest.workflows import research, seal
+from palimpsest.workflows.audit import _statement_problems, compare, verify
 from palimpsest.workflows.changes import diff
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.errors import ResearchError
@@ -64,6 +64,23 @@ def test_a_digit_changed_in_the_report_is_found(run: Run) -> None:
     )
     assert f"line {line} is " in problem
     assert "18 knots" in problem
+
+
+def test_a_report_that_another_version_shows_in_other_words_is_not_called_changed(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run written before a change of a renderer was once said to have been changed after it was written."""
+    monkeypatch.setattr(seal, "maker", lambda: "of another version")
+    found = scripted.finished(config)
+    monkeypatch.undo()
+    assert verify(found) == []
+    kept = found.report.read_text(encoding="utf-8")
+    swap(found.report, "reaches 12 knots. [1]", "was shown otherwise. [1]")
+    (problem,) = (p for p in verify(found) if p.startswith("report.md"))
+    assert "is not what this version of the program makes: line " in problem
+    assert "another version of this program wrote the run" in problem
+    assert compare(found, kept) == []
+    assert "another version" in compare(found, f"{kept}And more.")[0]
 
 
 def test_an_invented_citation_is_found(run: Run) -> None:
