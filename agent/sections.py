@@ -29,7 +29,7 @@ from .wording import defines, words
 
 Events = Steps
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
-IN_SHORT, FEW = 4, 2  # statements ahead of the sections, and how many of them may be less likely
+IN_SHORT, FEW = 4, 2  # statements ahead of the sections, and how many of them may be of one section
 NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a list
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 ENDS, CLOSING = (*NOTHING_SAID, ".", "!", "…"), " \n\"'”’)]*_"  # what ends a sentence, and what may stand behind that
@@ -207,20 +207,11 @@ def _outlined(
 
 
 def _in_short(reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage]) -> list[Chosen]:
-    """The best short statement of each section, best first, while they are likely enough.
-
-    Where few are, those few are taken, of one section alone its second too, that belong in the report not much less surely than its
-    best sentence does.
-    """
-    told = [own for part in parts if (own := _telling(reader, part.chosen, read))]
-    firsts = sorted((own[0] for own in told), key=lambda c: -c.score)
-    likely = [c for c in firsts if probability(c.score) >= thresholds.SHIPPED.in_short]
-    if len(likely) > FEW:
-        return likely[:IN_SHORT]
+    """The best short statements, FEW of a section at most, that belong in the report not much less surely than its best sentence."""
+    told = sorted((c for part in parts for c in _telling(reader, part.chosen, read)), key=lambda c: -c.score)
     best = max((c.score for part in parts for c in part.chosen), default=0.0)
-    least = thresholds.SHIPPED.in_short * probability(best)
-    others = sorted((c for own in told for c in own[1:]), key=lambda c: -c.score)
-    return [c for c in (*firsts[:FEW], *others) if probability(c.score) >= least][:FEW] or firsts[:1]
+    least = thresholds.SHIPPED.short_share * probability(best)
+    return [c for c in told if probability(c.score) >= least][:IN_SHORT] or told[:1]
 
 
 def _is_brief(text: str) -> bool:

@@ -43,9 +43,9 @@ class Thresholds(Frozen):
         ge=0, le=1
     )  # the share of all words of two sentences that both have, from which they say the same
     brief: int = Field(ge=1)  # characters that a statement ahead of the sections may have
-    in_short: float = Field(
+    short_share: float = Field(
         ge=0, le=1
-    )  # probability from which one stands there; the best few from such a share of the best sentence's
+    )  # of the probability of a report's best sentence, from which a statement stands there
     centre_power: float = Field(
         gt=0
     )  # how strongly the centre of what was found leans to what is nearest to the question

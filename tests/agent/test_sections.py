@@ -419,13 +419,14 @@ def test_a_sentence_in_short_may_be_one_of_a_longer_quotation() -> None:
     salt = outline.Section(
         "Salt", (sentences_with(passage(text, "Salt"), 3.0, 2.5, 2.0, 1.0, 0.9), sentences_with(MORE_SALT, 0.0))
     )
-    wind = outline.Section("Wind", (sentences_with(WIND, 0.5, 0.4), sentences_with(CREW, 0.0, 0.0)))
+    wind = outline.Section("Wind", (sentences_with(WIND, 0.5, -2.0), sentences_with(CREW, -2.0, -2.0)))
 
     def short(*parts: outline.Section) -> list[str]:
         return [c.text for c in sections._in_short(TopicReader(), parts, [])]
 
-    assert short(salt, wind) == ["Salt cargo fills most barges.", "North wind stops barges on the lake."]
-    assert short(salt) == ["Salt cargo fills most barges.", "Salt cargo is white."]  # the only section that gives any
+    salty = ["Salt cargo fills most barges.", "Salt cargo is white."]
+    assert short(salt, wind) == [*salty, "North wind stops barges on the lake."]
+    assert short(salt) == salty
 
 
 def test_what_is_hardly_of_the_report_is_not_said_in_short() -> None:
@@ -436,8 +437,20 @@ def test_what_is_hardly_of_the_report_is_not_said_in_short() -> None:
         wind = outline.Section("Wind", (sentences_with(WIND, score, score - 1), sentences_with(CREW, -9.0, -9.0)))
         return [c.text for c in sections._in_short(TopicReader(), [twice, wind], [])]
 
-    assert short(-1.0) == [SALT.text, "North wind stops barges on the lake."]  # .27 of .95
-    assert short(-1.6) == [SALT.text]  # .17
+    assert short(-0.4) == [SALT.text, "North wind stops barges on the lake."]  # .40 of .95
+    assert short(-0.6) == [SALT.text]  # .35
+
+
+def test_in_short_are_the_surest_of_all_sections_and_few_of_one() -> None:
+    """The best of a section that hardly belongs once stood ahead of the second best of the one that answers."""
+    lines = [
+        passage(f"Salt of the {name} pays well on the lake.", name)
+        for name in ("north", "south", "east", "west", "sea")
+    ]
+    salt = outline.Section("Salt", tuple(sentences_with(held, 2.0 - n / 10) for n, held in enumerate(lines)))
+    others = tuple(sentences_with(held, n, n) for held, n in ((WIND, -1.0), (CREW, -2.0), (CREW, -3.0)))
+    wind = outline.Section("Wind", others)
+    assert [c.text for c in sections._in_short(TopicReader(), [wind, salt], [])] == [held.text for held in lines[:2]]
 
 
 def test_in_short_a_quotation_stays_whole_where_its_section_can_spare_it() -> None:
