@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -29,7 +29,7 @@ from ..decoding.slot_scores import (
     readings,
 )
 from ..kinds import MaskKind
-from ..models.embedded import Batch, EmbeddedModel, KeyValues, copyable
+from ..models.embedded import Batch, EmbeddedModel, KeyValues, Strip, copyable
 from ..models.quality import features, standing
 from . import embedded_layout
 from .fitting import near_slots
@@ -44,7 +44,7 @@ class Encoded:
     """
 
     span_keys: Tensor
-    past: list[tuple[Tensor, Tensor]]
+    past: KeyValues
 
     @property
     def size(self) -> int:
@@ -69,12 +69,7 @@ class Believed(NamedTuple):
     right: float
 
 
-@dataclass(frozen=True)
-class Held:
-    """What is kept of a canvas: its segments before the draft, each by its key and, in order, all in a row."""
-
-    segments: dict[Key, Encoded]
-    joined: Encoded
+Held = dict[Key, Encoded]  # what is kept of a canvas: its segments ahead of the draft, in order
 
 
 class Denoiser:
@@ -194,25 +189,30 @@ class Denoiser:
     ) -> tuple[list[tuple[Tensor, Tensor]], list[Cache]]:
         """The same from segments encoded once: evidence never looks at the draft, so its state is exact in every canvas."""
         wanted = [{_key(c, s): (c, s) for s in _context(c)} for c in canvases]
-        old = [c.kept for c in caches if c and c.kept]
-        have = {key: value for held in old for key, value in held.segments.items()} | self._alive(wanted)
-        known = set(have)
+        have = {key: value for c in caches if c and c.kept for key, value in c.kept.items()} | self._alive(wanted)
         missing = {key: place for w in wanted for key, place in w.items() if key not in have}
-        self._encode(missing, have)
-        held = [_hold(w, have, c.kept if c else None) for w, c in zip(wanted, caches, strict=True)]
-        drafts, read = self._drafts(canvases, held)
+        keys = [
+            _draft_key(c, w) if self.living else (n,) for n, (c, w) in enumerate(zip(canvases, wanted, strict=True))
+        ]
+        found = {k: s for k in dict.fromkeys(keys) if self.living and (s := self.living.get(k)) is not None}
+        fresh = {key: n for n, key in reversed(list(enumerate(keys))) if key not in found}  # of equal ones the first
+        numbers = sorted(fresh.values())
+        states = self._computed(missing, have, [(canvases[n], list(wanted[n])) for n in numbers])
+        found |= {keys[n]: state for n, state in zip(numbers, states, strict=True)}
         rows: list[tuple[Tensor, Tensor]] = []
         kept: list[Cache] = []
-        for i, (canvas, cache) in enumerate(zip(canvases, caches, strict=True)):
-            fresh = sum(s.end - s.start for key, (_, s) in wanted[i].items() if key not in known)
-            rows.append((held[i].joined.span_keys, drafts[i]))
-            kept.append(cache and updated(cache, held[i], Report(read[i] + fresh, len(canvas))))
+        computed = 0
+        for n, (canvas, cache, key) in enumerate(zip(canvases, caches, keys, strict=True)):
+            held: Held = {k: have[k] for k in wanted[n]}
+            rows.append((torch.cat([part.span_keys for part in held.values()]), found[key]))
+            read = len(found[key]) if n in numbers else 0
+            computed += read
+            encoded = sum(s.end - s.start for k, (_, s) in wanted[n].items() if k in missing)
+            kept.append(cache and updated(cache, held, Report(read + encoded, len(canvas))))
         if self.living:
-            for key in missing:
-                own = have[key].apart()
-                self.living.keep(key, own, own.size)
+            self._let_live({key: have[key] for key in missing}, {keys[n]: found[keys[n]] for n in numbers})
             encoded = sum(s.end - s.start for _, s in missing.values())
-            self.living.tally.add(encoded + sum(read), sum(map(len, canvases)))
+            self.living.tally.add(encoded + computed, sum(map(len, canvases)))
         return rows, kept
 
     def _alive(self, wanted: Sequence[dict[Key, tuple[Canvas, Segment]]]) -> dict[Key, Encoded]:
@@ -220,36 +220,33 @@ class Denoiser:
         keys = {key for w in wanted for key in w} if self.living else set()
         return {key: held for key in sorted(keys) if self.living and (held := self.living.get(key)) is not None}
 
-    def _drafts(self, canvases: Sequence[Canvas], held: Sequence[Held]) -> tuple[list[Tensor], list[int]]:
-        """Hidden states [D, C] of each draft, and how many rows of it were computed: none where it was read over the same before."""
-        keys = [_draft_key(c, h) if self.living else (n,) for n, (c, h) in enumerate(zip(canvases, held, strict=True))]
-        found = {k: s for k in dict.fromkeys(keys) if self.living and (s := self.living.get(k)) is not None}
-        fresh = {key: n for n, key in reversed(list(enumerate(keys))) if key not in found}  # of equal ones the first
-        numbers = sorted(fresh.values())
-        if numbers:
-            past, valid = _side_by_side([held[n].joined for n in numbers])
-            batch = Batch.of([canvases[n] for n in numbers], [_draft(canvases[n]) for n in numbers])
-            states = self.model.draft(batch, past, valid)
-            for row, n in enumerate(numbers):
-                found[keys[n]] = states[row, : len(canvases[n]) - draft_start(canvases[n])]
-                if self.living:
-                    own = found[keys[n]].clone()
-                    self.living.keep(keys[n], own, own.nbytes)
-        return [found[k] for k in keys], [len(found[k]) if n in numbers else 0 for n, k in enumerate(keys)]
+    def _let_live(self, encoded: Held, drafts: dict[tuple[object, ...], Tensor]) -> None:
+        """Keep what was computed, in memory of its own."""
+        assert self.living is not None, "asked only where canvases live"
+        for state_key, state in drafts.items():
+            self.living.keep(state_key, state.clone(), state.nbytes)
+        for key, part in encoded.items():
+            self.living.keep(key, part.apart(), part.size)
 
-    def _encode(self, missing: dict[Key, tuple[Canvas, Segment]], have: dict[Key, Encoded]) -> None:
-        """Encode what is missing into `have`: the questions first, for the passages look at them."""
-        for passages in (False, True):
-            keys = [k for k in missing if (len(k) > 1) == passages]
-            if not keys:
-                continue
-            batch = Batch.of([missing[k][0] for k in keys], [[missing[k][1]] for k in keys])
-            past, valid = _side_by_side([have[k[:1]] for k in keys]) if passages else (None, None)
-            hidden, own = self.model.rows(batch, past, valid)
-            span_keys = self.model.span_keys(hidden)
-            for i, key in enumerate(keys):
-                size = len(key[-1])
-                have[key] = Encoded(span_keys[i, :size], [(k[i, :, :size], v[i, :, :size]) for k, v in own])
+    def _computed(
+        self, missing: dict[Key, tuple[Canvas, Segment]], have: Held, drafts: Sequence[tuple[Canvas, Sequence[Key]]]
+    ) -> list[Tensor]:
+        """Encode what is `missing` into `have`; in the same pass, hidden states [D, C] of drafts, which look at segments by key."""
+        parts = [*((c, [s]) for c, s in missing.values()), *((c, _draft(c)) for c, _ in drafts)]
+        if not parts:
+            return []
+        numbers = {key: n for n, key in enumerate(missing)}
+        ahead = [
+            *([k[:1]] * (len(k) > 1) for k in missing),
+            *(keys for _, keys in drafts),
+        ]  # a passage looks at its question
+        seen = [[have[k].past if k in have else numbers[k] for k in keys] for keys in ahead]
+        strip = Strip.of(parts)
+        hidden, past = self.model.rows(strip, seen)
+        states = hidden.split(strip.sizes)
+        spans = self.model.span_keys(hidden[: sum(strip.sizes[: len(missing)])]).split(strip.sizes[: len(missing)])
+        have.update({k: Encoded(s, kv) for k, s, kv in zip(missing, spans, past, strict=False)})
+        return list(states[len(missing) :])
 
     def _slots(self, canvas: Canvas, evidence: Tensor, draft: Tensor) -> list[Scored]:
         limit, context = limits(canvas, len(evidence)), Batch.of([canvas], [_context(canvas)])
@@ -323,32 +320,6 @@ def lift(canvas: Canvas, slot: Slot, spans: Tensor, none: Tensor) -> Tensor:
     return (now - torch.maximum(spans.max(), none)).clamp(-30.0, 0.0)
 
 
-def _hold(wanted: dict[Key, tuple[Canvas, Segment]], have: dict[Key, Encoded], old: Held | None) -> Held:
-    """The segments of a canvas in a row; the row that is already there when they are the same."""
-    if old is not None and list(old.segments) == list(wanted):
-        return old
-    parts = [have[key] for key in wanted]
-    past = [
-        (torch.cat([p.past[n][0] for p in parts], 1), torch.cat([p.past[n][1] for p in parts], 1))
-        for n in range(len(parts[0].past))
-    ]
-    return Held({key: have[key] for key in wanted}, Encoded(torch.cat([p.span_keys for p in parts]), past))
-
-
-def _side_by_side(parts: Sequence[Encoded]) -> tuple[KeyValues, Tensor | None]:
-    """Keys and values [B, H, P, D] of every layer of some canvases, padded, and [B, P] bool which are real; None for all."""
-    if len(parts) == 1:
-        return [(k[None], v[None]) for k, v in parts[0].past], None
-    lengths = torch.tensor([len(p.span_keys) for p in parts])
-
-    def padded(layer: int, which: int) -> Tensor:
-        rows = [p.past[layer][which].transpose(0, 1) for p in parts]
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).transpose(1, 2)
-
-    layers = [(padded(n, 0), padded(n, 1)) for n in range(len(parts[0].past))]
-    return layers, torch.arange(int(lengths.max())) < lengths[:, None]
-
-
 def _has_several(canvas: Canvas) -> bool:
     """Whether passages of several names lie on a canvas."""
     return len({s.name for s in canvas.segments if s.role is Role.EVIDENCE}) > 1
@@ -366,11 +337,11 @@ def _context(canvas: Canvas) -> list[Segment]:
     return [s for s in canvas.segments if s.role is not Role.DRAFT]
 
 
-def _draft_key(canvas: Canvas, held: Held) -> tuple[object, ...]:
+def _draft_key(canvas: Canvas, seen: Iterable[Key]) -> tuple[object, ...]:
     """All that the rows of a draft depend on: its tokens and their kinds, how it is cut into blocks, and what it sees, in order."""
     start = draft_start(canvas)
     blocks = tuple(s.end - s.start for s in _draft(canvas))
-    return (tuple(canvas.tokens[start:].tolist()), tuple(canvas.kinds[start:].tolist()), blocks, tuple(held.segments))
+    return (tuple(canvas.tokens[start:].tolist()), tuple(canvas.kinds[start:].tolist()), blocks, tuple(seen))
 
 
 def _key(canvas: Canvas, segment: Segment) -> Key:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -70,11 +71,34 @@ class Batch:
         return (seen | (query < 0))[:, None]
 
 
+@dataclass(frozen=True)
+class Strip:
+    """Parts of canvases one behind the other, nothing padded: tokens, positions, roles, kinds [N] int64, and the size of each part."""
+
+    tokens: Tensor
+    positions: Tensor
+    roles: Tensor
+    kinds: Tensor
+    sizes: tuple[int, ...]
+
+    @staticmethod
+    def of(parts: Sequence[tuple[Canvas, Sequence[Segment]]]) -> Strip:
+        """Of each canvas the segments named beside it, as one part."""
+        rows = [_rows(canvas, segments) for canvas, segments in parts]
+
+        def row(name: str) -> Tensor:
+            return torch.cat([getattr(c, name)[r].long() for (c, _), r in zip(parts, rows, strict=True)])
+
+        return Strip(row("tokens"), row("positions"), row("roles"), row("kinds"), tuple(map(len, rows)))
+
+
 def _rows(canvas: Canvas, segments: Sequence[Segment]) -> Tensor:
     return torch.cat([torch.arange(s.start, s.end) for s in segments])
 
 
 KeyValues = list[tuple[Tensor, Tensor]]
+Seen = Sequence[Sequence[KeyValues | int]]
+"""What each part of a strip looks at ahead of itself: keys and values [H, n, D] of every layer, or the number of another part."""
 
 
 class Layer(nn.Module):
@@ -95,7 +119,7 @@ class Layer(nn.Module):
         self.output_norm = nn.LayerNorm(width, config.norm_epsilon)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, H, T, D]
+        return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)  # [B, H, T, D], or of a strip [H, N, D]
 
     def forward(
         self, x: Tensor, visible: Tensor | None, past: tuple[Tensor, Tensor] | None
@@ -104,15 +128,32 @@ class Layer(nn.Module):
         own = (self._split(self.key(x)), self._split(self.value(x)))
         keys, values = own if past is None else (torch.cat([past[0], own[0]], 2), torch.cat([past[1], own[1]], 2))
         mixed = F.scaled_dot_product_attention(self._split(self.query(x)), keys, values, attn_mask=visible)
-        x = self.attention_norm(x + self._dropped(self.output(mixed.transpose(1, 2).flatten(-2))))
-        return self.output_norm(x + self._dropped(self.down(F.gelu(self.up(x))))), own
+        return self._settled(x, mixed), own
+
+    def along(
+        self, x: Tensor, sizes: Sequence[int], seen: Sequence[Sequence[tuple[Tensor, Tensor] | int]]
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """x [N, C], parts of these `sizes`; each attends to what it has `seen` and to itself. The new x, and each part's own K/V."""
+        queries, *rest = (self._split(f(x)).split(tuple(sizes), 1) for f in (self.query, self.key, self.value))
+        own = list(zip(*rest, strict=True))
+        mixed = []
+        for query, itself, ahead in zip(queries, own, seen, strict=True):
+            looked_at = [*(own[a] if isinstance(a, int) else a for a in ahead), itself]
+            keys, values = (torch.cat(side, 1) for side in zip(*looked_at, strict=True))
+            mixed.append(F.scaled_dot_product_attention(query[None], keys[None], values[None])[0])
+        return self._settled(x, torch.cat(mixed, 1)), own
+
+    def _settled(self, x: Tensor, mixed: Tensor) -> Tensor:
+        x = self.attention_norm(x + self._dropped(self.output(mixed.transpose(-3, -2).flatten(-2))))
+        settled: Tensor = self.output_norm(x + self._dropped(self.down(F.gelu(self.up(x)))))
+        return settled
 
     def _dropped(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout) if self.training and self.dropout else x
 
 
 class EmbeddedModel(nn.Module):
-    """Body and heads. `forward` is the plain pass over whole canvases; `rows` its cached twin."""
+    """Body and heads. `forward` is the plain pass over whole canvases; `rows` its twin over what was kept, without padding."""
 
     def __init__(self, config: EmbeddedConfig = EmbeddedConfig()):
         super().__init__()
@@ -143,28 +184,20 @@ class EmbeddedModel(nn.Module):
             x, _ = layer(x, visible, None)
         return x
 
-    def rows(self, batch: Batch, past: KeyValues | None, past_valid: Tensor | None) -> tuple[Tensor, KeyValues]:
-        """Hidden states [B, N, C] and keys/values of segments that see one another and a cached past.
+    def rows(self, strip: Strip, seen: Seen) -> tuple[Tensor, list[KeyValues]]:
+        """Hidden states [N, C] of a strip, and of each part its keys and values [H, n, D] of every layer.
 
-        `past` holds keys and values [B, H, P, D] of every layer, `past_valid` [B, P] bool which of them are real.
+        A part looks at itself and ahead of that at what it has `seen`, so questions, passages that look at them, and drafts that look
+        at both are one pass: small matrices cost what they cost to start.
         """
-        x, kept = self.embed(batch.tokens, batch.positions, batch.roles, batch.kinds), []
-        valid = batch.block >= 0
-        # One canvas has no padding, and attention without a mask is the faster.
-        everything = len(valid) > 1
-        seen = (
-            (valid if past_valid is None else torch.cat([past_valid, valid], 1))[:, None, None, :]
-            if everything
-            else None
-        )
-        for number, layer in enumerate(self.body):
-            x, own = layer(x, seen, past[number] if past else None)
-            kept.append(own)
+        x = self.embed(strip.tokens, strip.positions, strip.roles, strip.kinds)
+        kept: list[KeyValues] = [[] for _ in strip.sizes]
+        for number, layer in enumerate(cast(Sequence[Layer], self.body)):
+            ahead = [[a if isinstance(a, int) else a[number] for a in some] for some in seen]
+            x, own = layer.along(x, strip.sizes, ahead)
+            for part, pair in zip(kept, own, strict=True):
+                part.append(pair)
         return x, kept
-
-    def draft(self, batch: Batch, past: KeyValues | None, past_valid: Tensor | None) -> Tensor:
-        """Hidden states [B, D, C] of drafts that see their cached question and evidence."""
-        return self.rows(batch, past, past_valid)[0]
 
     def span_scores(self, slots: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Start and end scores [N, T] of slot states [N, C] against token states [N, T, C]."""

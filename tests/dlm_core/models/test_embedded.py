@@ -6,7 +6,7 @@ import torch
 
 from palimpsest.dlm_core.cache.span_cache import SPAN_CACHE
 from palimpsest.dlm_core.canvas.canvas import Canvas, Role
-from palimpsest.dlm_core.models.embedded import Batch
+from palimpsest.dlm_core.models.embedded import Batch, Strip
 
 from ..world import CITE, TEXT, sheet, small_denoiser, small_model
 
@@ -45,6 +45,19 @@ def test_cached_evidence_equals_the_plain_pass() -> None:
         assert torch.equal(plain.source, cached.source)
         torch.testing.assert_close(plain.prob, cached.prob, atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(plain.entropy, cached.entropy, atol=1e-4, rtol=1e-4)
+
+
+def test_a_strip_in_one_pass_equals_the_plain_pass_and_passes_over_what_was_kept() -> None:
+    """Question, passages and draft behind one another, each looking at parts of the same pass; then the draft alone over what stayed."""
+    canvas, model = sheet(passages=PASSAGES), small_model()
+    parts = [(canvas, [s]) for s in canvas.segments]
+    sight = [[], [0], [0], [0, 1, 2]]
+    with torch.inference_mode():
+        plain = model(Batch.of([canvas]))[0]
+        states, kept = model.rows(Strip.of(parts), sight)
+        later, _ = model.rows(Strip.of(parts[3:]), [kept[:3]])
+    torch.testing.assert_close(states, plain, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(later, states[-len(later) :], atol=1e-5, rtol=1e-4)
 
 
 def test_padding_changes_nothing() -> None:
