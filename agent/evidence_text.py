@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
@@ -131,8 +132,15 @@ def form(pieces: Iterable[tuple[str, Kind]], holes: Iterable[int]) -> list[Piece
 
 def content(text: str) -> set[str]:
     """The words of `text` that carry meaning: lower case, without the commonest, plural s cut."""
+    return set(_content(text))
+
+
+@lru_cache(maxsize=4096)
+def _content(text: str) -> frozenset[str]:
     words = (w.lower() for w in _WORD.findall(text))
-    return {w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith("ss") else w for w in words if w not in _STOP}
+    return frozenset(
+        w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith("ss") else w for w in words if w not in _STOP
+    )
 
 
 def overlap(wanted: set[str], text: str) -> float:

@@ -6,7 +6,7 @@ Where units end and how they convert is pint's; which words are units at all is 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import regex  # type: ignore[import-untyped]
@@ -92,6 +92,11 @@ class Figure(NamedTuple):
 
 def figures(text: str) -> list[Figure]:
     """The figures of a text, in order, disjoint; dates are none, a bare year is one without a unit."""
+    return list(_figures(text))
+
+
+@lru_cache(maxsize=4096)  # every claim is held against every sentence that may dispute it
+def _figures(text: str) -> tuple[Figure, ...]:
     dates = date_places(text)
     found: list[Figure] = []
     for match in _INCHES.finditer(text):
@@ -101,7 +106,7 @@ def figures(text: str) -> list[Figure]:
         taken = any(f.start <= match.start("number") < f.end for f in found)
         if not taken and not any(s <= match.start("number") < e for s, e in dates):
             found.append(_read(text, match))
-    return sorted(found, key=lambda f: f.start)
+    return tuple(sorted(found, key=lambda f: f.start))
 
 
 def single(text: str) -> Figure | None:
@@ -117,6 +122,11 @@ def single(text: str) -> Figure | None:
 
 def places(text: str) -> list[tuple[int, int]]:
     """[start, end) of the figures and dates of a text: where a NUMBER place stands, its unit inside it."""
+    return list(_places(text))
+
+
+@lru_cache(maxsize=4096)
+def _places(text: str) -> tuple[tuple[int, int], ...]:
     marked = [(s, e) for s, e, kind in typed_spans(text) if kind is MaskKind.NUMBER]
     known = [(f.start, f.end) for f in figures(text) if f.unit or any(s < f.end and f.start < e for s, e in marked)]
     spans: list[tuple[int, int]] = []
@@ -125,7 +135,7 @@ def places(text: str) -> list[tuple[int, int]]:
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
         else:
             spans.append((start, end))
-    return spans
+    return tuple(spans)
 
 
 def agree(one: Figure, other: Figure) -> bool:

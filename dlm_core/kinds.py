@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 
 class MaskKind(IntEnum):
@@ -154,6 +155,11 @@ _LOGIC = re.compile(r"\b(?:" + "|".join(sorted(LOGIC_WORDS, key=len, reverse=Tru
 
 def typed_spans(text: str) -> list[tuple[int, int, MaskKind]]:
     """The places of `text` a typed mask may stand for: (start, end, ENTITY | NUMBER | LOGIC), in order, disjoint."""
+    return list(_typed_spans(text))
+
+
+@lru_cache(maxsize=4096)  # a run looks at one sentence some thirty times
+def _typed_spans(text: str) -> tuple[tuple[int, int, MaskKind], ...]:
     dates = [(m.start(), m.end(), MaskKind.NUMBER) for m in _DATE.finditer(text)]
     entities = [(start, end, MaskKind.ENTITY) for start, end in _entities(text)]
     numbers = [(m.start(), m.end(), MaskKind.NUMBER) for m in _NUMBER.finditer(text)]
@@ -162,7 +168,7 @@ def typed_spans(text: str) -> list[tuple[int, int, MaskKind]]:
     for start, end, kind in dates + entities + numbers + logic:  # a month is no name, the 1.5 of a name no figure
         if all(end <= s or start >= e for s, e, _ in kept):
             kept.append((start, end, kind))
-    return sorted(kept)
+    return tuple(sorted(kept))
 
 
 def _entities(text: str) -> list[tuple[int, int]]:

@@ -42,3 +42,11 @@ def test_a_slot_that_makes_no_sense_is_refused() -> None:
         SlotSpec(MaskKind.CHOICE)
     with pytest.raises(ValueError, match="CHOICE"):
         SlotSpec(MaskKind.TEXT, allowed=("[YES]",))
+
+
+def test_what_is_remembered_of_a_text_is_nobodys_to_change() -> None:
+    """One sentence is looked at again and again, so its places are remembered; each caller has a list of its own."""
+    first = typed_spans("Orta built 3 barges.")
+    before = list(first)
+    first.clear()
+    assert typed_spans("Orta built 3 barges.") == before

@@ -48,7 +48,7 @@ def test_cached_evidence_equals_the_plain_pass() -> None:
 
 
 def test_a_strip_in_one_pass_equals_the_plain_pass_and_passes_over_what_was_kept() -> None:
-    """Question, passages and draft behind one another, each looking at parts of the same pass; then the draft alone over what stayed."""
+    """Question, passages and draft, each looking at parts of the same pass; then the draft alone over what stayed."""
     canvas, model = sheet(passages=PASSAGES), small_model()
     parts = [(canvas, [s]) for s in canvas.segments]
     sight = [[], [0], [0], [0, 1, 2]]
