@@ -16,6 +16,7 @@ from .store import WAIT_SECONDS
 from .types import Frozen, RetrievalError
 
 STORE, LEXICAL, MANIFEST, ORIGINS, LOCK = "index.sqlite", "lexical", "manifest.json", "origins.jsonl", "write.lock"
+SENTENCES = "sentences.sqlite"  # vectors of sentences, see remembered.py
 OLDER = f"{STORE}.older"  # the truth of an index of an older format, while it is taken over
 
 
@@ -39,7 +40,7 @@ def prepare(folder: Path, create: bool) -> None:
             return
         if not create:
             raise RetrievalError(f"{folder} holds no index; add files to make one.")
-        if held - {LOCK, LEXICAL, ORIGINS}:
+        if held - {LOCK, LEXICAL, ORIGINS, SENTENCES, f"{SENTENCES}-wal", f"{SENTENCES}-shm"}:
             raise RetrievalError(f"{folder} holds other things than an index; choose a new or an empty folder.")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:

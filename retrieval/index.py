@@ -4,6 +4,7 @@
     lexical/        derived: the words for search by word
     manifest.json   derived: which generation of the truth the word index shows, and its checksums
     origins.jsonl   what was ever added, so that a lost truth can be read again from the files
+    sentences.sqlite  a help, no truth: vectors of sentences of earlier runs (remembered.py)
 
 A change commits the truth first and writes the manifest last. A derived file that does not match is rebuilt. Vectors are
 searched in memory and kept by the hash of their words, so nothing is embedded twice.

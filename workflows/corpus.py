@@ -15,10 +15,12 @@ from palimpsest.agent.budget import READING, Clock, nobody
 from palimpsest.agent.state import Lasting, Prose, RowReading, Sorting, Tools, Writer
 from palimpsest.retrieval.chunks import passages as cut
 from palimpsest.retrieval.embed import Embedder, MiniLMEmbedder, Vectors
+from palimpsest.retrieval.folder import SENTENCES
 from palimpsest.retrieval.index import Index, Progress, Watch
 from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.loaders import asked_in
 from palimpsest.retrieval.records import Table, tables, tables_of
+from palimpsest.retrieval.remembered import Remembered
 from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where
 
@@ -197,6 +199,7 @@ class Corpus:
     ):
         self.config, self.opener, self.approve, self.question = config, opener, approve, question
         self._index: Index | None = None
+        self._remembered: Remembered | None = None
         self._web: WebSearch | None = None
         self._failures: tuple[Failure, ...] = ()
         self._tables: dict[str, list[Table]] = {}
@@ -263,10 +266,15 @@ class Corpus:
         return self._tables[source]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors [len(texts), dim] of the index's own embedder."""
-        return self.open().embedder.embed(texts)
+        """Vectors [len(texts), dim] of the index's own embedder; what earlier runs embedded is remembered beside the index."""
+        if self._remembered is None:
+            index = self.open()
+            self._remembered = Remembered(index.embedder, index.folder / SENTENCES)
+        return self._remembered.embed(texts)
 
     def close(self) -> None:
+        if self._remembered is not None:
+            self._remembered.close()
         if self._index is not None:
             self._index.close()
         if self._web is not None:
