@@ -9,7 +9,7 @@ from typing import Any
 from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.frames import Slot
 from palimpsest.agent.state import ResearchState
-from palimpsest.workflows.rendering.text import NOT_ESTABLISHED, WHY, is_listed, marks, title_of, visible
+from palimpsest.workflows.rendering.text import NOT_ESTABLISHED, WHY, is_listed, marks, speaker, title_of, visible
 
 from .look import KINDS
 
@@ -43,7 +43,7 @@ def chosen_by(block: Block) -> str:
 
 class _View:
     def __init__(self, state: ResearchState, slots: Mapping[str, Slot]):
-        self.slots = slots
+        self.state, self.slots = state, slots
         self.sources = {p.id: p.source for p in state.passages}
         self.numbers = {source: n for n, source in enumerate(state.references, 1)}
 
@@ -63,6 +63,7 @@ class _View:
             "note": self.note(block),
             "cite": chosen_by(block),
             "cited": self.cited(citation.support) if citation else [],
+            "speaker": self.speaker(block, citation),
             "short": shorten(visible(block.text), 60, placeholder=" …"),
             "standing": visible(standing.text) if standing and standing.text else "",
         }
@@ -108,6 +109,11 @@ class _View:
         source = self.sources.get(span.support[0].passage) if span.support else None
         numbers = "".join(f" [{n}]" for n in self.cited(span.support))
         return visible(title_of(source)) + numbers if source else "a source that is no longer held"
+
+    def speaker(self, block: Block, citation: Span | None) -> str:
+        """Whose words a quotation is where it says "we" and not whose; "" of a source that the state does not hold yet."""
+        is_held = citation is not None and all(s.passage in self.sources for s in citation.support)
+        return visible(speaker(self.state, block)) if block.kind == "quotation" and is_held else ""
 
     def note(self, block: Block) -> str:
         if block.kind != "source":

@@ -63,6 +63,23 @@ def test_the_keyboard_stops_at_what_can_be_changed_by_itself() -> None:
     assert sheets.sheet(state, [quotation()], still=True)["still"]
 
 
+def test_the_draft_says_whose_words_a_we_is() -> None:
+    """The report names the source behind "we found"; the draft of the workbench left the reader with "we"."""
+    said = "We found that barges leak."
+    source = SOURCE.model_copy(update={"title": "The barge study"})
+    held = Passage(id="s-10", text=said, source=source, start=10, end=10 + len(said))
+    whole = Support(passage="s-10", quote=said, start=10, end=10 + len(said))
+    words = Span(id="c.0", text=said, kind="TEXT", status="filled", support=(whole,))
+    cited = Span(id="c.cite", text="", kind="CITE", role="citation", support=(whole,))
+    block = Block(id="c", kind="quotation", section="section.1", spans=(words, cited))
+    state = ResearchState(question="?", evidence=(held,), references=("s",))
+    assert sheets.sheet(state, [block])["blocks"][0]["speaker"] == "The barge study"
+    assert sheets.sheet(state, [quotation()])["blocks"][0]["speaker"] == ""
+    assert (
+        sheets.sheet(ResearchState(question="?"), [block])["blocks"][0]["speaker"] == ""
+    )  # a frame may be ahead of its state
+
+
 def test_cells_are_apart_in_a_line() -> None:
     cells = tuple(Span(id=f"t.{n}", text=t) for n, t in enumerate(("Cost", "", "29,500")))
     open_cell = Span(id="t.3", text="", kind="NUMBER", status="open")

@@ -73,6 +73,7 @@ const showBlock = (block, known, data) => {
   }
   if (block.note) node.append(make("span", "pp-note", block.note));
   if (block.cited.length) node.append(" ", showCited(block, data.still));
+  if (block.speaker) node.append(" ", make("span", "pp-speaker", "– " + block.speaker));
   if (block.standing) node.append(" ", make("span", "pp-standing", block.standing));
   return node;
 };
