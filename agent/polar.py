@@ -247,6 +247,14 @@ def sides(decisive: Sequence[Judged], places: Sequence[Where]) -> list[Side]:
     return [side.pop() if len(side) == 1 else "" for side in held]
 
 
+YES, NO = "It reads as yes", "It reads as no"
+
+
+def read_as(verdict: str) -> str:
+    """ "yes" or "no", as an answer in words begins; "" where it is neither."""
+    return "yes" if verdict.startswith(YES) else "no" if verdict.startswith(NO) else ""
+
+
 def answer(question: str, decisive: Sequence[Judged]) -> str:
     """The answer in words, with how many independent sources say it and how many contradict it; "" where it is not decided."""
     asked = range(len(claims(question)))
@@ -257,14 +265,10 @@ def answer(question: str, decisive: Sequence[Judged]) -> str:
         return f"It reads both ways: {_who(said)} {_verb('say', said)} it, {_who(denied)} {_verb('contradict', denied)} it."
     if denied := max(theirs, key=_count, default=[]):
         of = " of one of them" if len(theirs) > 1 else ""
-        return (
-            f"It reads as no: {_who(denied)} {_verb('contradict', denied)} it{of}, and nothing quoted here says it{of}."
-        )
+        return f"{NO}: {_who(denied)} {_verb('contradict', denied)} it{of}, and nothing quoted here says it{of}."
     if ours and all(ours):
         fewest, each = min(ours, key=_count), " of each" if len(ours) > 1 else ""
-        return (
-            f"It reads as yes: {_who(fewest)} {_verb('say', fewest)} it{each}, and nothing quoted here contradicts it."
-        )
+        return f"{YES}: {_who(fewest)} {_verb('say', fewest)} it{each}, and nothing quoted here contradicts it."
     return ""
 
 

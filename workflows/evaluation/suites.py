@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from palimpsest.agent import hops
+from palimpsest.agent import blocks, hops, polar
 from palimpsest.agent.draft import Kind, Span
 from palimpsest.agent.loop import run
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers, odds
+from palimpsest.agent.questions import claimed
 from palimpsest.agent.state import (
     Budget,
     Candidate,
     Event,
     Filled,
     Piece,
+    Reader,
     ResearchState,
     Together,
     Tools,
@@ -37,7 +39,9 @@ from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.search import search_all
 from palimpsest.retrieval.types import Document, Frozen, Passage
 
+from ..calibration import report_weights
 from ..errors import FAILED, USAGE, ResearchError
+from ..reading import SelectingReader
 
 Asked = TypeVar("Asked")
 
@@ -62,7 +66,7 @@ class Progress(Frozen):
 
 
 class Row(Frozen):
-    """What one report was worth. An answer that was not established is "", scores 0 and has no confidence.
+    """What one report was worth. An answer that was not established is "" and scores 0; it has no confidence, nor has a yes or no.
 
     `cites_gold`: the answer's citation is a gold source; `references_gold` and `retrieved_gold`: the share of the gold sources
     among the report's references and among the passages held.
@@ -122,12 +126,18 @@ def evaluate(
     The same seed draws the same questions. ResearchError names a file that is missing or damaged.
     """
     documents, questions = suite.documents(data, pages), sample(suite.questions(data), limit, seed)
+    reader = SelectingReader(embedder, report_weights())
     with Index.open(index_folder, embedder) as index:
         yield from fill(index, documents)
         searcher = HybridSearcher(index)
         for question in questions:
             yield answer(
-                question, writer, lambda queries, k: search_all([searcher], queries, k), budget or Budget(), numbers
+                question,
+                writer,
+                lambda queries, k: search_all([searcher], queries, k),
+                budget or Budget(),
+                numbers,
+                reader,
             )
 
 
@@ -150,11 +160,20 @@ def fill(index: Index, documents: Sequence[Document]) -> Iterator[Progress]:
 
 
 def answer(
-    question: Question, writer: Writer, search: Callable[..., Any], budget: Budget, numbers: Numbers = UNCALIBRATED
+    question: Question,
+    writer: Writer,
+    search: Callable[..., Any],
+    budget: Budget,
+    numbers: Numbers = UNCALIBRATED,
+    reader: Reader | None = None,
 ) -> Row:
-    """Run the plain loop on a question and compare its report with the gold answers."""
+    """Run the plain loop on a question and compare its report with the gold answers.
+
+    What is answered by yes or no has no words of a source for an answer: it is planned and read with the `reader`.
+    """
     counted, start = Counted(writer), time.monotonic()
-    state = last(run(ResearchState(question=question.text, budget=budget), Tools(counted, search, numbers)))
+    tools = Tools(counted, search, numbers, reader if claimed(question.text) else None)
+    state = last(run(ResearchState(question=question.text, budget=budget), tools))
     return score(question, state, numbers, counted.canvases, time.monotonic() - start)
 
 
@@ -171,7 +190,8 @@ def last(steps: Generator[Event, None, ResearchState]) -> ResearchState:
 def score(question: Question, state: ResearchState, numbers: Numbers, canvases: int, seconds: float) -> Row:
     """The figures of a finished report."""
     span = _answer_span(state)
-    text = span.text if span else ""
+    said = "" if span else _yes_or_no(state)
+    text = span.text if span else said
     held = {p.source.id for p in state.evidence}
     return Row(
         id=question.id,
@@ -179,9 +199,9 @@ def score(question: Question, state: ResearchState, numbers: Numbers, canvases: 
         gold_answers=question.answers,
         answer=text,
         confidence=_chance(state, numbers, span) if span else None,
-        exact=exact(text, question.answers) if span else 0.0,
-        f1=f1(text, question.answers) if span else 0.0,
-        cites_gold=span is not None and state.passage(span.support[0].passage).source.id in question.gold,
+        exact=exact(text, question.answers) if text else 0.0,
+        f1=f1(text, question.answers) if text else 0.0,
+        cites_gold=not set(question.gold).isdisjoint(_cited(state, span, said)),
         references_gold=_share(question.gold, state.references),
         retrieved_gold=_share(question.gold, held),
         rounds=state.round,
@@ -192,8 +212,22 @@ def score(question: Question, state: ResearchState, numbers: Numbers, canvases: 
 
 def _answer_span(state: ResearchState) -> Span | None:
     """The answer of the last sub-question that has one: in a question of several hops it is the one asked for."""
-    spans = [state.draft.span(f"{q.id}.answer") for q in state.questions]
+    spans = [state.draft.span(f"{q.id}.answer") for q in state.facts]
     return next((s for s in reversed(spans) if s.status == "filled"), None)
+
+
+def _yes_or_no(state: ResearchState) -> str:
+    """What the verdict on a question to be answered by yes or no says; "" where nothing decides."""
+    block = state.draft.block("verdict")
+    return polar.read_as(block.text) if block else ""
+
+
+def _cited(state: ResearchState, span: Span | None, said: str) -> set[str]:
+    """The sources that an answer was read in: of a yes or no those of the statements beside it."""
+    quoted = (
+        [b.span("citation") for b in state.draft.section(blocks.SHORT) if b.kind == "quotation"] if said else [span]
+    )
+    return {state.passage(s.support[0].passage).source.id for s in quoted if s and s.support}
 
 
 def _chance(state: ResearchState, numbers: Numbers, span: Span) -> float | None:
@@ -250,7 +284,8 @@ def summary(rows: Sequence[Row]) -> dict[str, float]:
     """Means over the rows, in percent where a row says yes or no; what cannot be told from these rows is left out."""
     if not rows:
         return {"n": 0.0}
-    answered = [r for r in rows if r.confidence is not None]
+    answered = [r for r in rows if r.answer]
+    told = [r for r in answered if r.confidence is not None]  # a yes or no has no one reading to be believed
     figures = {
         "n": len(rows),
         "exact": 100 * _mean(r.exact for r in rows),
@@ -265,7 +300,7 @@ def summary(rows: Sequence[Row]) -> dict[str, float]:
         "canvases": _mean(r.canvases for r in rows),
         "seconds": _mean(r.seconds for r in rows),
         "seconds_median": statistics.median(r.seconds for r in rows),
-        **(calibration([r.confidence or 0.0 for r in answered], [r.exact for r in answered]) if answered else {}),
+        **(calibration([r.confidence or 0.0 for r in told], [r.exact for r in told]) if told else {}),
     }
     return {name: float(value) for name, value in figures.items() if not math.isnan(value)}
 

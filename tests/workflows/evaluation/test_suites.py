@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from palimpsest.agent.draft import Kind
+from palimpsest.agent.numbers import Numbers
 from palimpsest.agent.state import Candidate, Filled, Piece, Together, Verdict
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.index import Index
@@ -122,6 +123,23 @@ def test_hotpotqa_asks_complete_questions_and_counts_both_gold_titles(data: Path
     assert malta.references_gold in (0.5, 1.0)
 
 
+def test_a_yes_or_no_counts(data: Path) -> None:
+    """The verdict stands in no source, and every such question of hotpotqa scored nothing."""
+    asked = {"yes": "Is Lima the capital of Peru?", "no": "Is Lima the capital of Peru, a coastal town?"}
+    rows = [
+        {"id": name, "question": question, "answer": name, "gold_titles": ["Peru"], "gold_complete": True}
+        for name, question in asked.items()
+    ]
+    write(data / "hotpotqa_questions.jsonl.gz", rows)
+    _, found = measure("hotpotqa", data, limit=0, numbers=Numbers(says=0.7))
+    assert [(r.answer, r.exact, r.confidence) for r in found] == [("yes", 1.0, None), ("yes", 0.0, None)]
+    assert all(r.cites_gold for r in found)
+    figures = summary(found)
+    assert (figures["exact"], figures["abstained"]) == (50, 0)
+    _, silent = measure("hotpotqa", data, limit=0, numbers=Numbers(says=0.9))
+    assert [(r.answer, r.exact, r.cites_gold) for r in silent] == [("", 0.0, False)] * 2
+
+
 def test_incomplete_asks_those_of_which_a_gold_introduction_lacks(data: Path) -> None:
     _, rows = measure("incomplete", data, limit=0)
     assert [r.id for r in rows] == ["Fiji"]
@@ -174,7 +192,7 @@ def test_missing_and_damaged_files_are_named(data: Path) -> None:
 
 def row(exact: float, confidence: float | None, seconds: float = 1.0) -> Row:
     return Row(
-        id="", question="", gold_answers=("x",), answer="x", confidence=confidence, exact=exact, f1=exact, cites_gold=False,
+        id="", question="", gold_answers=("x",), answer="x" if confidence else "", confidence=confidence, exact=exact, f1=exact, cites_gold=False,
         references_gold=0.5, retrieved_gold=1, rounds=2, canvases=4, seconds=seconds,
     )  # fmt: skip
 
