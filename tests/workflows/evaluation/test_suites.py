@@ -192,7 +192,8 @@ def test_missing_and_damaged_files_are_named(data: Path) -> None:
 
 def row(exact: float, confidence: float | None, seconds: float = 1.0) -> Row:
     return Row(
-        id="", question="", gold_answers=("x",), answer="x" if confidence else "", confidence=confidence, exact=exact, f1=exact, cites_gold=False,
+        id="", question="", gold_answers=("x",), answer="x" if confidence else "", confidence=confidence, exact=exact, f1=exact,
+        cites_gold=False,
         references_gold=0.5, retrieved_gold=1, rounds=2, canvases=4, seconds=seconds,
     )  # fmt: skip
 
