@@ -184,6 +184,12 @@ def asked_kind(question: str) -> Kind:
     return "NUMBER" if first and _NUMBER_ASKED.match(question, first.start()) else "TEXT"
 
 
+def first_asked(question: str) -> str:
+    """The first question word, casefolded; "" without one."""
+    first = _FIRST_ASKED.search(question)
+    return first.group().casefold() if first else ""
+
+
 def stated(question: str, answer: str) -> str:
     """The question without the words it asks with, and the answer behind it: "designed the bridge Tom Reeve."."""
     return f"{_unasked(question) or question.rstrip(' ?')} {answer}."

@@ -406,6 +406,16 @@ class Records(Protocol):
     ) -> Reading | Undecided | None: ...
 
 
+Fits = Callable[
+    [str, Sequence[str]], Sequence[bool]
+]  # a question and answers: whether each is of the kind that is asked for
+
+
+def anything(question: str, answers: Sequence[str]) -> list[bool]:
+    """Where nothing tells kinds of answers apart every answer fits."""
+    return [True] * len(answers)
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the steps reach for: a model, a search over every source (queries in, `Found` out), and the model's fitted numbers.
@@ -413,7 +423,7 @@ class Tools:
     Without a `reader` every question is asked for one answer; without somebody to write `prose`, quotations stand; without `records`
     tables are read like prose. `watch` looks on; `stop` tells whether a person wants the report now. `foreign` names the language of
     a text where the model does not read it ("" where it does). What is written
-    in prose is judged by `judge`, or by the writer itself.
+    in prose is judged by `judge`, or by the writer itself. What is read as an answer `fits` where it is of the kind that is asked for.
     What stands is opened again only for reasons that `reopens` names: the measurement of what each is worth leaves one out.
     """
 
@@ -428,6 +438,7 @@ class Tools:
     records: Records | None = None
     foreign: Callable[[str], str] = lambda text: ""
     judge: Judge | None = None
+    fits: Fits = anything
 
 
 Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps

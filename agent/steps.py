@@ -278,6 +278,8 @@ def _admitted(
 ) -> tuple[ResearchState, list[Candidate]]:
     """The readings that may be answers, tidied; and the state with a note of what its own sentence denies."""
     tidied = [tidy(c, state.passage(c.passage), text) for c in read_ones]
+    fits = tools.fits(text, [c.text for c in tidied])
+    tidied = [c for c, is_fit in zip(tidied, fits, strict=True) if is_fit]
     candidates = [c for c in tidied if _is_news(c, text, tools.numbers) and not _is_other(state, c, text)]
     candidates = [c for c in candidates if question.operation != "list" or names_several(c.text)]
     return _not_denied(state, tools, question, text, candidates)
@@ -328,7 +330,8 @@ def _not_denied(
         support = Support(passage=passage.id, quote=said, start=start, end=end)
         text = f"“{passage.source.title}” denies “{worst.text}”: “{said}”"
         note = Note(question=question.id, text=text, support=support)
-        if worst.probability >= tools.numbers.agreeing and note not in state.notes:
+        least = thresholds.SHIPPED.tentative if question.tentative else tools.numbers.agreeing
+        if worst.probability >= least and note not in state.notes:
             state = state.model_copy(update={"notes": (*state.notes, note)})
     return state, [c for c in candidates if c not in gone]
 

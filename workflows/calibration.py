@@ -1,4 +1,6 @@
-"""Which numbers decide: of belief those fitted with the model that writes, none of another's; of reports and tables those shipped."""
+"""Which numbers decide: of belief those fitted with the model that writes, none of another's; of reports, tables and kinds of answers
+those shipped.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from palimpsest.agent.answer_kinds import AnswerKinds
 from palimpsest.agent.lookups import RecordWeights
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers
 from palimpsest.agent.weighing import ReportWeights
@@ -16,7 +19,7 @@ from palimpsest.retrieval.types import Frozen
 from .errors import FAILED, ResearchError
 
 EMBEDDED = Path(__file__).parents[1] / "dlm_core" / "weights" / "embedded"
-NAME, REPORTS, RECORDS = "agent.json", "selection.json", "records.json"
+NAME, REPORTS, RECORDS, ANSWERS = "agent.json", "selection.json", "records.json", "answers.json"
 Fitted = TypeVar("Fitted", bound=Frozen)
 
 
@@ -38,6 +41,12 @@ def report_weights(folder: Path = EMBEDDED) -> ReportWeights:
 def record_weights(folder: Path = EMBEDDED) -> RecordWeights:
     """What was fitted for questions over tables. ResearchError when it is missing or damaged."""
     return _read(RecordWeights, folder / RECORDS, "fetch it again, or fit it with fit_records")
+
+
+@cache
+def answer_kinds(folder: Path = EMBEDDED) -> AnswerKinds:
+    """What was fitted to tell the kinds of answers. ResearchError when it is missing or damaged."""
+    return _read(AnswerKinds, folder / ANSWERS, "fetch it again, or fit it with fit_answers")
 
 
 def _read(kind: type[Fitted], path: Path, mend: str) -> Fitted:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from palimpsest.agent.answer_kinds import fitting
 from palimpsest.agent.budget import READING, Clock, nobody
 from palimpsest.agent.state import Lasting, Prose, RowReading, Sorting, Tools, Writer
 from palimpsest.retrieval.chunks import passages as cut
@@ -24,7 +25,7 @@ from palimpsest.retrieval.remembered import Remembered
 from palimpsest.retrieval.search import fuse, search_all
 from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where
 
-from .calibration import numbers_of, record_weights, report_weights
+from .calibration import answer_kinds, numbers_of, record_weights, report_weights
 from .config import Config, default_folder
 from .errors import FAILED, USAGE, ResearchError
 from .reading import SelectingReader
@@ -305,7 +306,10 @@ def tools(config: Config, corpus: Corpus) -> Tools:
     foreign = unread_language if writer.name == "embedded" else _none
     prose = open_prose(config, writer)
     judge = open_model(config.model_copy(update={"model": "embedded"})) if prose and not numbers.verdict else None
-    return Tools(writer, corpus.search, numbers, reader, prose, records=records, foreign=foreign, judge=judge)
+    fits = fitting(answer_kinds(), reader.vectors)
+    return Tools(
+        writer, corpus.search, numbers, reader, prose, records=records, foreign=foreign, judge=judge, fits=fits
+    )
 
 
 def unread_language(text: str) -> str:

@@ -172,7 +172,7 @@ def main() -> None:
         "share": args.share,
     }
     embedded_weights.save(denoiser.model, args.one / "tokenizer.json", args.out, facts, found)
-    for name in ("agent.json", "selection.json", "records.json"):
+    for name in ("agent.json", "selection.json", "records.json", "answers.json"):
         if (args.one / name).exists() and args.one != args.out:
             shutil.copy(args.one / name, args.out / name)
     print(found)

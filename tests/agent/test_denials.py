@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from palimpsest.agent import steps
 from palimpsest.agent.denials import denied, without_denial
 from palimpsest.agent.evidence_text import content
-from palimpsest.agent.state import Candidate, Verdict
+from palimpsest.agent.state import Candidate, ResearchState, SubQuestion, Verdict
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.retrieval.types import Passage
 
-from .world import NUMBERS, ScriptedWriter, Shelf, passage, report, research
+from .world import NUMBERS, ScriptedWriter, Shelf, passage, report, research, tools
 
 DENYING = [  # question, what is read, a sentence that denies it
     ("Who built the mill?", "Adam Brook", "The mill was not built by Adam Brook."),
@@ -97,6 +98,22 @@ def test_a_denied_reading_is_no_answer_and_the_report_says_who_denies_it() -> No
     cited = next(b for b in state.draft.section("open") if "denies" in b.text).span("citation")
     assert cited is not None
     assert cited.support[0].quote in MOLASSES
+
+
+@pytest.mark.parametrize(("sure", "is_said"), [(0.4, False), (0.6, True)])
+def test_what_is_hardly_an_answer_is_denied_by_nobody(sure: float, is_said: bool) -> None:
+    """ "How was the canal planned?" got sections, and “Canal” denies “to be used to flood the locks”."""
+
+    held = passage(MOLASSES, "Molasses Act")
+    writer, text = ScriptedWriter({}), "What was the purpose of the Molasses Act?"
+    said, bare = Verdict(supports=0.1, refutes=0.9, silent=0.0), Verdict(supports=0.9, refutes=0.1, silent=0.0)
+    writer.enqueue(said, bare, said, bare)
+    asked = SubQuestion(id="q1", text=text, asked=text, tentative=True)
+    state = ResearchState(question=text, questions=(asked,), evidence=(held,))
+    read = [reading(held, "raising revenue", sure)]
+    state, kept = steps._not_denied(state, tools(writer, Shelf(held)), asked, text, read)
+    assert kept == []
+    assert bool(state.notes) == is_said
 
 
 def test_a_reading_whose_support_does_not_rise_without_the_denial_answers() -> None:

@@ -1,0 +1,77 @@
+"""What "who" and "where" ask for is no figure and no half sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from palimpsest.agent.answer_kinds import PERSON, PLACE, THING, AnswerKinds, fitting, is_named
+from palimpsest.agent.state import ResearchState
+from palimpsest.agent.wording import LinearText
+from palimpsest.workflows.calibration import answer_kinds
+from palimpsest.workflows.corpus import open_embedder
+
+from .world import ScriptedWriter, Shelf, finish, passage, tools
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("A native loader", False), ("the Crew", True), ("Ann", True), ("44 to 47", False), ("", False), ("dInfer", True)],
+)
+def test_a_name_has_a_capital_that_is_no_articles(text: str, named: bool) -> None:
+    assert is_named(text) is named
+
+
+@pytest.mark.parametrize(
+    ("question", "fit", "strange"),
+    [
+        (
+            "Who trained LLaDA-8B?",
+            ["Ann Ek", "Nordvarm", "the millers", "a team of researchers"],
+            ["A native loader", "44 to 47"],
+        ),
+        ("Where do barges moor?", ["Orta", "the harbour"], ["44 to 47", "by hand, twice"]),
+        ("What trained LLaDA-8B?", ["A native loader", "44 to 47"], []),
+        ("How was the canal planned?", ["in four steps"], []),
+    ],
+)
+def test_the_shipped_kinds_tell_what_is_no_person_and_no_place(
+    question: str, fit: list[str], strange: list[str]
+) -> None:
+    """ "Who trained LLaDA-8B?" was answered "A native loader"."""
+    fits = fitting(answer_kinds(), open_embedder().embed)
+    assert fits(question, [*fit, *strange]) == [True] * len(fit) + [False] * len(strange)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"), [("Who sails it?", PERSON), ("To whom is it sold?", PERSON), ("Where is it?", PLACE)]
+)
+def test_what_is_less_likely_of_the_kind_than_the_number_is_none_of_it(question: str, kind: str) -> None:
+    """A fifth more or less fails."""
+    low = answer_kinds().least[kind]
+    for share, fit in ((low * 1.05, True), (low * 0.95, False)):
+        offsets = [math.log(share if label == kind else 1 - share) for label in (kind, THING)]
+        words = LinearText(labels=(kind, THING), offsets=tuple(offsets), weights=((0,), (0,)))
+        fitted = AnswerKinds(words=words, least=answer_kinds().least, measured={})
+        assert list(
+            fitting(fitted, lambda texts: np.zeros((len(texts), 1), dtype=np.float32))(question, ["of oak"])
+        ) == [fit]
+
+
+def test_what_does_not_fit_is_no_answer() -> None:
+    held = passage("The mill of Orta was built by a native loader.", "Mills")
+
+    def none(question: str, answers: Sequence[str]) -> list[bool]:
+        return [False] * len(answers)
+
+    writer, shelf = ScriptedWriter({"built": r"by (a native \w+)"}), Shelf(held)
+    states = [
+        finish(ResearchState(question="Who built the mill of Orta?"), given)[1]
+        for given in (tools(writer, shelf), replace(tools(writer, shelf), fits=none))
+    ]
+    assert [state.draft.span("q1.answer").text for state in states] == ["a native loader", ""]
+    assert states[1].graph.answers("q1") == []
