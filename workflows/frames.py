@@ -80,7 +80,7 @@ class FrameLog:
         if frame.kind != "draft":
             self._write(frame.step, frame.kind, slots=frame.slots, text=frame.text)
             return
-        changed = tuple(b for b in frame.blocks if self._shown.get(b.id) != b)
+        changed = tuple(b for b in frame.blocks if (old := self._shown.get(b.id)) is not b and old != b)
         order = tuple(b.id for b in frame.blocks)
         if changed or order != self._order:
             self._shown, self._order = {b.id: b for b in frame.blocks}, order

@@ -263,7 +263,7 @@ class Denoiser:
             raise ValueError("the embedded model writes no free prose; ask it for slots that are copied from evidence")
         if kind is MaskKind.CHOICE:
             rows = torch.tensor([self.tokenizer.row(a) for a in slot.spec.allowed])
-            logits = self.model.vocabulary(states[0])[rows]
+            logits = self.model.chosen(states[0], rows)
             return Scored(choice=self.calibration.choice(slot.spec.allowed).chosen(logits), rows=rows[:, None])
         if kind is MaskKind.LOGIC:
             return Scored(words=likeliest(self.model.vocabulary(states).log_softmax(-1)).as_one())

@@ -85,6 +85,13 @@ def test_joint_is_a_distribution_over_spans_of_one_block() -> None:
     assert abs(float(joint.exp().sum()) - 1) < 1e-5
 
 
+def test_some_rows_of_the_vocabulary_have_the_logits_that_they_have_in_the_whole() -> None:
+    model, rows = small_model(), torch.tensor([7, 3, 20])
+    with torch.inference_mode():
+        states = model(Batch.of([sheet(passages=PASSAGES)]))[0]
+        torch.testing.assert_close(model.chosen(states, rows), model.vocabulary(states)[:, rows])
+
+
 def test_roles_follow_the_segments() -> None:
     canvas = sheet(passages=PASSAGES)
     assert canvas.roles[0] == Role.QUESTION
