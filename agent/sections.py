@@ -6,7 +6,7 @@ longer belongs in the report is reopened as unsure and gives way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +28,7 @@ from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, S
 from .wording import defines, words
 
 Events = Steps
+Pieces = Callable[[Sequence[Chosen]], list[Chosen]]  # the quotations of a section to what of them may stand in short
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
 IN_SHORT, FEW = 4, 2  # statements ahead of the sections, and how many of them may be of one section
 NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a list
@@ -207,22 +208,38 @@ def _outlined(
 
 
 def _in_short(reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage]) -> list[Chosen]:
-    """The best short statements, FEW of a section at most, that belong in the report not much less surely than its best sentence."""
-    told = sorted((c for part in parts for c in _telling(reader, part.chosen, read)), key=lambda c: -c.score)
+    """The best short statements, FEW of a section at most, that belong in the report not much less surely than its best sentence.
+
+    Where no short quotation does, sentences of longer ones.
+    """
     best = max((c.score for part in parts for c in part.chosen), default=0.0)
     least = thresholds.SHIPPED.short_share * probability(best)
-    return [c for c in told if probability(c.score) >= least][:IN_SHORT] or told[:1]
+
+    def likely(told: Sequence[Chosen]) -> list[Chosen]:
+        return [c for c in told if probability(c.score) >= least]
+
+    told = _told(reader, parts, read, (_whole, _single))
+    return likely(told)[:IN_SHORT] or likely(_told(reader, parts, read, (_single,)))[:FEW] or told[:1]
+
+
+def _told(
+    reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage], kinds: Sequence[Pieces]
+) -> list[Chosen]:
+    return sorted((c for part in parts for c in _telling(reader, part.chosen, read, kinds)), key=lambda c: -c.score)
 
 
 def _is_brief(text: str) -> bool:
     return len(text) <= thresholds.SHIPPED.brief
 
 
-def _telling(reader: Reader, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[Chosen]:
-    """The best short statements of a section that stand alone and tell what is, not what was meant to be done: whole quotations, for a
-    sentence means most beside its own, or else single ones. What is left of the section is enough for one.
+def _telling(
+    reader: Reader, chosen: Sequence[Chosen], read: Sequence[Passage], kinds: Sequence[Pieces]
+) -> list[Chosen]:
+    """The best short statements of a section that stand alone and tell what is, not what was meant to be done, of the first of these
+    kinds of pieces that has any: whole quotations, for a sentence means most beside its own, or single ones. What is left of the
+    section is enough for one.
     """
-    for pieces in (_whole(chosen), _single(chosen)):
+    for pieces in (pieces_of(chosen) for pieces_of in kinds):
         told = [c for c, is_aim in zip(pieces, reader.aims(pieces, read), strict=True) if not is_aim]
         kept: list[Chosen] = []
         for piece in sorted(told, key=lambda c: -c.score):

@@ -17,6 +17,7 @@ from palimpsest.agent.loop import amend
 from palimpsest.agent.rivals import find_rival
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.state import Budget, Event, Form, Query, ResearchState, Side, SubQuestion, Tools
+from palimpsest.agent.thresholds import SHIPPED
 from palimpsest.agent.weighing import FUTURE
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import BlockKind, Hit, Passage, Source
@@ -427,6 +428,15 @@ def test_a_sentence_in_short_may_be_one_of_a_longer_quotation() -> None:
     salty = ["Salt cargo fills most barges.", "Salt cargo is white."]
     assert short(salt, wind) == [*salty, "North wind stops barges on the lake."]
     assert short(salt) == salty
+
+
+def test_where_all_that_is_sure_is_long_a_sentence_of_it_is_said_in_short() -> None:
+    """ "Lastly, we compare …" alone once stood ahead of long quotations that answered."""
+    said = [f"Salt of the {name} pays well on the lake{' and lasts' * 16}." for name in ("north", "south", "east")]
+    long = sentences_with(passage(" ".join(said), "Salt"), 3.0, 2.0, 1.0)
+    salt = outline.Section("Salt", (long, sentences_with(WIND, -3.0, -3.0), sentences_with(CREW, -3.0, -3.0)))
+    assert len(long.text) > SHIPPED.brief > len(said[0])
+    assert [c.text for c in sections._in_short(TopicReader(), [salt], [])] == said[:2]
 
 
 def test_what_is_hardly_of_the_report_is_not_said_in_short() -> None:
