@@ -25,7 +25,7 @@ from palimpsest.retrieval.types import Hit, Passage
 
 from . import thresholds
 from .asking import FUNCTION_WORDS
-from .wording import denies, leans, opens_with_another
+from .wording import denies, leans, opens_with_another, opens_with_this
 
 Matrix = NDArray[np.float64]
 Vectors = NDArray[np.float32]
@@ -346,10 +346,11 @@ REACH = 2  # sentences that may be taken before one that leans on them
 
 def quoted_with(sentence: Sentence, split: Split) -> Sequence[Sentence]:
     """A sentence with those before it that it leans on; none where it states nothing: it asks, or speaks of somebody whom nothing that
-    can be quoted with it names.
+    can be quoted with it names, or of a "this" that the passage before speaks of.
     """
     found = standing(Chosen((sentence,), 0.0), split).sentences
-    is_nobodys = len(found) == 1 and opens_with_another(sentence.text)
+    is_cut = found[0].passage.before is not None and found[0].start == found[0].passage.start
+    is_nobodys = (len(found) == 1 and opens_with_another(sentence.text)) or (is_cut and opens_with_this(found[0].text))
     return () if is_nobodys or sentence.text.rstrip().endswith("?") else found
 
 

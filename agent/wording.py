@@ -123,6 +123,7 @@ OPENING = 4  # words
 ONES = frozenset(("one", "ones"))  # "a smaller one"
 # What ends the clause of the first verb: what is spoken of behind it may have been named in that clause.
 CLAUSE_MARKS, CLAUSE_WORDS = frozenset(";:("), frozenset("and but which who whose that".split())
+VERBAL = speech.FINITE | {"AV0"}  # what stands right behind a subject: its verb, or an adverb
 GROUP = 2  # words between the parts of one verb: "does not allow"
 WRITERS = frozenset("we our us i my".split())
 REACH = 40  # words of a sentence that are looked at
@@ -155,6 +156,12 @@ def opens_with_another(text: str) -> bool:
     """Whether a sentence is about somebody or something that only a pronoun at its opening names."""
     found = words(text)[:OPENING]
     return bool(found) and (found[0] in PRONOUNS or not PERSONS.isdisjoint(found)) and leans(text)
+
+
+def opens_with_this(text: str) -> bool:
+    """Whether a sentence is about something that only a "this" without a noun names: "This would become …", "These also leak"."""
+    tokens = speech.tokens(text)[:REACH]
+    return len(tokens) > 1 and tokens[0].casefold() in DEMONSTRATIVES and speech.tags(tokens)[1] in VERBAL
 
 
 def _has_no_subject(text: str) -> bool:

@@ -294,6 +294,24 @@ def test_a_quotation_that_leans_takes_the_sentence_before_it() -> None:
     assert len(standing(Chosen((alone[0],), 1.0), split).sentences) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "before", "kept"),
+    [
+        ("This would become a dispute of three states.", "s-0", False),
+        ("These also leak in most winters.", "s-0", False),
+        ("This would become a dispute of three states.", None, True),
+        ("This weir became a dispute of three states.", "s-0", True),
+        ("However, alder is sold by the yard.", "s-0", True),
+    ],
+)
+def test_what_the_passage_before_speaks_of_is_not_quoted_alone(text: str, before: str | None, kept: bool) -> None:
+    """ "This would later become a contentious issue" stood alone in a report: its treaty was at the end of the passage before."""
+    source = Source(id="s", uri="note:s", title="Weirs", sha256="0" * 64)
+    held = Passage(id="s-90", text=text, source=source, start=90, end=90 + len(text), before=before)
+    sentence = Sentence(held, 90, 90 + len(text), 1)
+    assert bool(quoted_with(sentence, lambda words: [(0, len(words))])) is kept
+
+
 def test_what_is_quoted_with_a_sentence_counts_and_what_asks_is_not_quoted() -> None:
     asking_one = passage("c", "Does oak last for longer than alder does?")
     found = sentences(OAK, asking_one, passage("d", "Oak lasts for sixty years in air."))
