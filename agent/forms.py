@@ -128,11 +128,16 @@ def fill(
 
 def open_cells(block: Block) -> Iterator[tuple[str, str, str]]:
     """Span id, thing and attribute of each cell that waits."""
+    return cells_that_are(block, "open")
+
+
+def cells_that_are(block: Block, status: str) -> Iterator[tuple[str, str, str]]:
+    """Span id, thing and attribute of each cell of this status."""
     spans = {s.id: s for s in block.spans}
     header = [spans[name].text for name in block.rows[0]]
     for row in block.rows[1:]:
         for name, attribute in zip(row[1:], header[1:], strict=True):
-            if spans[name].status == "open":
+            if spans[name].status == status:
                 yield name, spans[row[0]].text, attribute
 
 
@@ -145,8 +150,8 @@ def told(state: ResearchState) -> set[str]:
     return {spans[row[0]].text for row in block.rows[1:] if any(spans[name].support for name in row[1:])}
 
 
-def close(state: ResearchState) -> tuple[ResearchState, list[tuple[str, str]]]:
-    """Cells that nothing fills are shown as such; also which these are, as things and attributes."""
+def close(state: ResearchState) -> tuple[ResearchState, list[tuple[str, str, str]]]:
+    """Cells that nothing fills are shown as such; also which these are, as span ids, things and attributes."""
     block = state.draft.block(TABLE)
     if block is None:
         return state, []
@@ -154,7 +159,7 @@ def close(state: ResearchState) -> tuple[ResearchState, list[tuple[str, str]]]:
     spans = {s.id: s for s in block.spans}
     empty = [spans[name].model_copy(update={"status": "unestablished"}) for name, _, _ in waiting]
     draft = state.draft.replace(empty)
-    return state.model_copy(update={"draft": draft}), [(thing, attribute) for _, thing, attribute in waiting]
+    return state.model_copy(update={"draft": draft}), waiting
 
 
 def block_text(block: Block, name: str) -> str:

@@ -21,10 +21,10 @@ def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Genera
     asked = [_brief(q.text, question) for q in state.queries if q.question == question.id and q.asked]
     searched = f"; searched: {'; '.join(asked)}" if asked else ""
     state, empty = forms.close(state)
-    for number, why in enumerate(_lacks(state, tools, question, empty)):
+    for number, (place, why) in enumerate(_lacks(state, tools, question, empty)):
         line = f"{why}{searched}" if number == 0 else why
         line = line if line.endswith((".", "?")) else f"{line}."
-        state = list_open(state, f"{question.id}.lack{number}", line)
+        state = list_open(state, place or f"{question.id}.lack{number}", line)
         yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id})
     return state
 
@@ -34,34 +34,38 @@ def _brief(query: str, question: SubQuestion) -> str:
     return query if query == question.text else query.replace(question.text, "the same question")
 
 
-def _lacks(state: ResearchState, tools: Tools, question: SubQuestion, empty: Sequence[tuple[str, str]]) -> list[str]:
+def _lacks(
+    state: ResearchState, tools: Tools, question: SubQuestion, empty: Sequence[tuple[str, str, str]]
+) -> list[tuple[str, str]]:
+    """What is lacking, of an empty cell with its span, so that it is taken back when that is filled."""
     quoted, reader = quotations(state), tools.reader
     if not quoted and not cells(state):
-        return ["Nothing that was found answers this"]
+        return [("", "Nothing that was found answers this")]
     texts = [*(b.text for b in quoted), *(s.text for s in cells(state))]
     titles = [source_title(state, b) for b in quoted]
     spoken = "\n".join((*texts, *titles))
     told = forms.told(state)
-    others = [t for t in question.things if t not in told]
-    silent = [t for t in others if not names_thing(spoken, as_said(t, spoken, question.things))]
+    untold = [t for t in question.things if t not in told]
+    silent = [t for t in untold if not names_thing(spoken, as_said(t, spoken, question.things))]
     lacks = [f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent]
-    lacks += [
-        f"{thing}, {attribute}: no sentence was surely read to say it"
-        for thing, attribute in empty
+    of_cells = [
+        (name, f"{thing}, {attribute}: no sentence was surely read to say it")
+        for name, thing, attribute in empty
         if thing not in silent
     ]
+    others = list[str]()
     if tools.numbers.says and claimed(question.text) and state.draft.block("verdict") is None:
-        lacks.append("No sentence that was read settles whether it is so; what is quoted comes near")
+        others.append("No sentence that was read settles whether it is so; what is quoted comes near")
     if reader is not None:
         if unspoken := _uncovered(reader, question, [*texts, *titles]):
             named = ", ".join(f"“{piece}”" for piece in unspoken)
-            lacks.append(f"Of the question's words, nothing quoted here uses {named}")
-        lacks += _unreported(state, reader, question)
+            others.append(f"Of the question's words, nothing quoted here uses {named}")
+        others += _unreported(state, reader, question)
     if question.form == "list":
         is_listed = state.draft.block(forms.TABLE) is not None
         held = "The list holds what the passages that were read name" if is_listed else "No list was read surely enough"
-        lacks.append(f"{held}; {'it' if is_listed else 'what is quoted'} may be incomplete")
-    return lacks
+        others.append(f"{held}; {'it' if is_listed else 'what is quoted'} may be incomplete")
+    return [*(("", why) for why in lacks), *of_cells, *(("", why) for why in others)]
 
 
 def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> list[str]:

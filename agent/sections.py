@@ -6,7 +6,7 @@ longer belongs in the report is reopened as unsure and gives way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +18,13 @@ from palimpsest.retrieval.types import Hit, Passage
 from . import balance, blocks, forms, outline, speech, thresholds
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
-from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
+from .drafting import ask, list_open, quote, refer, replace_quotation, revised, sentence_parts
 from .frames import Slot, Token
 from .lookups import compared
 from .numbers import probability
 from .outline import Vectors
 from .selection import Chosen, Sentence, Where, leans, part_of, place_of, remaining, shares_words
-from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
+from .state import Event, Query, Reader, Reason, ResearchState, Revision, Side, Steps, SubQuestion, Tools
 from .wording import defines, words
 
 Events = Steps
@@ -360,15 +360,19 @@ def _grow(
 
 def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     """What a person brought to a finished report joins the section it is nearest to, where it belongs in the report at all."""
-    if tools.reader is None or not state.fresh or not (quotations(state) or cells(state)):
+    if tools.reader is None:
         return state
     hits = found(state, question)
-    state = yield from _fill_cells(state, tools.reader, question, [h for h in hits if h.passage.id in state.fresh])
+    state = yield from _read_again(state, tools.reader, question, hits)
+    if not state.fresh or not (quotations(state) or cells(state)):
+        return state
+    brought = [h for h in hits if h.passage.id in state.fresh]
+    every = {s.id for s in _table_spans(state)}
+    state = yield from _fill_cells(state, tools.reader, question, brought, "new evidence", every)
     if not quotations(state):
         return state
     chosen = stating(tools.reader.choose(question.text, hits, state.budget.characters))
-    brought = [h.passage for h in hits if h.passage.id in state.fresh]
-    lead = balance.ahead(balance.decisive(tools, question, brought), chosen)
+    lead = balance.ahead(balance.decisive(tools, question, [h.passage for h in brought]), chosen)
     chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]
     fresh = [c for c in _not_standing(state, chosen) if c.sentences[0].passage.id in state.fresh]
     fresh = standing_without(state, remaining(fresh, [where(s.support[0]) for s in cells(state)]))
@@ -470,23 +474,45 @@ def _reword(state: ResearchState, slot: Span, words: str, support: Support) -> E
     return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
 
 
-def _fill_cells(state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit]) -> Events:
-    """Cells that nothing had filled, filled from what a person brought; each is a revision."""
-    block = state.draft.block(forms.TABLE)
-    if question.form != "comparison" or block is None:
+def _fill_cells(
+    state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit], reason: Reason, names: Set[str]
+) -> Events:
+    """Cells of these names that nothing fills, filled from passages found; each is a revision."""
+    waiting = [s for s in _table_spans(state) if s.id in names and s.status == "unestablished"]
+    if question.form != "comparison" or not waiting:
         return state
-    empty = [s.model_copy(update={"status": "open"}) for s in block.spans if s.status == "unestablished"]
+    empty = [s.model_copy(update={"status": "open"}) for s in waiting]
     state = state.model_copy(update={"draft": state.draft.replace(empty)})
     before = state
     state, filled = forms.fill(state, reader, question, hits, lambda piece: _is_free(before, piece))
     state, _ = forms.close(state)
     for span in filled:
+        state, listed = blocks.take_back(state, span.id)
         revision = Revision(
-            version=state.version, span=span.id, reopened=(span.id,), old="", new=span.text, reason="new evidence",
+            version=state.version, span=span.id, reopened=(span.id, *listed), old="", new=span.text, reason=reason,
             evidence=span.support[0].passage, steps=1,
         )  # fmt: skip
         yield revised(revision, "finish")
         state = state.model_copy(update={"revisions": (*state.revisions, revision)})
+    return state
+
+
+def _table_spans(state: ResearchState) -> tuple[Span, ...]:
+    block = state.draft.block(forms.TABLE)
+    return block.spans if block else ()
+
+
+def _read_again(state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit]) -> Events:
+    """The cells that a ban emptied, from what other sources say; those that stay empty are named."""
+    gone = {r.span for r in state.revisions if r.version == state.version and r.reason == "ban"}
+    if not any(s.id in gone for s in _table_spans(state)):
+        return state
+    state = yield from _fill_cells(state, reader, question, hits, "ban", gone)
+    block = state.draft.block(forms.TABLE)
+    assert block is not None, "its spans were just seen"
+    for name, thing, attribute in forms.cells_that_are(block, "unestablished"):
+        if name in gone:
+            state = list_open(state, name, f"{thing}, {attribute}: no other source was surely read to say it.")
     return state
 
 

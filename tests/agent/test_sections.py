@@ -17,6 +17,7 @@ from palimpsest.agent.loop import amend
 from palimpsest.agent.rivals import find_rival
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.state import Budget, Event, Form, Query, ResearchState, Side, SubQuestion, Tools
+from palimpsest.agent.steering import Steering
 from palimpsest.agent.thresholds import SHIPPED
 from palimpsest.agent.weighing import FUTURE
 from palimpsest.retrieval.records import Table
@@ -275,6 +276,44 @@ def test_what_is_compared_is_asked_of_no_table_beside_its_own(form: Form, asked:
     first = next(steps.plan(ResearchState(question=QUESTION), tools))
     assert isinstance(first, Event)
     assert [q["form"] for q in first.data["questions"]] == asked
+
+
+def test_a_cell_that_a_ban_empties_is_read_in_other_sources_and_what_stays_empty_is_said() -> None:
+    """A ban once left a table of dashes, of which nothing was said."""
+
+    class Two(TopicReader):
+        """Chooses two sentences: others are free for cells."""
+
+        def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+            return [c for c in super().choose(question, found, characters) if "blows" in c.text or "sleeps" in c.text]
+
+    other = passage("The lake sees much salt in May.", "Salt log", "2023")
+    reader = Two(things=("salt", "wind"), form="comparison", attributes=("lake", "price"))
+    tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW, other), NUMBERS, reader)
+    before = finish(ResearchState(question=QUESTION), tools)[1]
+    assert before.draft.span("table.1.1").support[0].passage == SALT.id
+    _, after = finish(amend(before, [], steering=Steering(ban=(SALT.source.id,))), tools)
+    assert after.draft.span("table.1.1").text == other.text
+    assert [(r.old, r.new, r.reason) for r in after.revisions if r.span == "table.1.1"] == [
+        ("Salt cargo pays well on the lake.", "", "ban"),
+        ("", other.text, "ban"),
+    ]
+    _, bare = finish(amend(after, [], steering=Steering(ban=(other.source.id,))), tools)
+    assert bare.draft.span("table.1.1").status == "unestablished"
+    assert "- salt, lake: no other source was surely read to say it." in report(bare).casefold()
+    opened = {s for r in bare.revisions for s in r.reopened}
+    assert moved(before.draft, bare.draft, opened) == []
+
+
+def test_what_was_said_of_an_empty_cell_goes_when_it_is_filled() -> None:
+    reader = TopicReader(things=("salt", "wind"), form="comparison", attributes=("lake", "price"))
+    tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, reader)
+    before = finish(ResearchState(question=QUESTION), tools)[1]
+    assert "salt, Price: no sentence was surely read to say it" in report(before)
+    _, after = finish(amend(before, [MORE_SALT]), tools)
+    assert after.draft.span("table.1.2").text == MORE_SALT.text
+    assert "salt, Price: no sentence was surely read to say it" not in report(after)
+    assert "wind, Price: no sentence was surely read to say it" in report(after)
 
 
 def test_no_row_of_a_table_is_a_cell() -> None:
