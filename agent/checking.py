@@ -40,7 +40,7 @@ from .evidence_text import (
 from .hypotheses import Edge, Hypothesis, Relation
 from .numbers import Numbers
 from .questions import resolved
-from .rivals import Rival, find_rival, in_turn, same_subject, takes_precedence, why
+from .rivals import Rival, find_rival, in_turn, measures_alike, same_subject, takes_precedence, why
 from .standing import supporting
 from .state import Candidate, Conflict, Event, Filled, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
 from .steps import hypothesis, verdict_edge
@@ -165,7 +165,9 @@ def _disputed(tools: Tools, block: Block, rival: Rival, leaning_on: str = "") ->
     read = [
         f
         for (f,), n in zip(fills, rival.holes, strict=True)
-        if _differs(f, words[n]) and same_subject(words, n, rival.text, f.text, tools.numbers, leaning_on)
+        if _differs(f, words[n])
+        and measures_alike(words, n, rival.text, f.text)
+        and same_subject(words, n, rival.text, f.text, tools.numbers, leaning_on)
     ]
     if not read or max(f.probability for f in read) < tools.numbers.disputed:
         return False

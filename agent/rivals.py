@@ -101,6 +101,19 @@ def same_subject(
     return len(ours & theirs) >= numbers.subject * len(ours | theirs)
 
 
+AHEAD = 2  # words ahead of a figure that tell what it measures: "by about 2 pence"
+
+
+def measures_alike(words: Sequence[Span], hole: int, text: str, value: str) -> bool:
+    """Whether a figure and that of another text are both by how much something changed or differs, or neither: "raised by 2 pence" does
+    not contradict "16 pence".
+    """
+    if words[hole].kind != "NUMBER":
+        return True
+    ours, theirs = "".join(s.text for s in words[:hole]), text[: max(text.find(value), 0)]
+    return len({"by" in said.casefold().split()[-AHEAD:] for said in (ours, theirs)}) == 1
+
+
 def in_turn(words: Sequence[Span], own: Passage, rival: Rival) -> bool:
     """Whether two sources of one series each tell in the past how much there was in its own turn: "First winter of the pilot" and
     "Second winter of the pilot" do not contradict one another. What is, and when something was, the later one may correct.

@@ -9,7 +9,7 @@ from palimpsest.agent.draft import Span
 from palimpsest.agent.drafting import replace_quotation
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Hypothesis
-from palimpsest.agent.rivals import find_rival, same_subject, takes_precedence
+from palimpsest.agent.rivals import find_rival, measures_alike, same_subject, takes_precedence
 from palimpsest.agent.state import ResearchState, Steps, Tools
 from palimpsest.retrieval.types import Passage
 
@@ -168,3 +168,29 @@ def test_sources_of_a_series_each_tell_of_their_own_turn(
     _, state = research("What did the barge crews of Lake Orta do?", writer, shelf)
     assert any(b.kind == "quotation" for b in state.draft.blocks)
     assert bool(state.conflicts) == is_conflict
+
+
+@pytest.mark.parametrize(
+    ("claim", "other", "alike"),
+    [
+        ("The toll of Orta is 16 pence.", "The toll of Orta was raised by 2 pence.", False),
+        ("The toll of Orta was raised by 3 pence.", "The toll of Orta was raised by about 2 pence.", True),
+        ("The toll of Orta is 16 pence.", "The toll of Orta is 2 pence.", True),
+        ("The toll was set by Orta at 16 pence.", "The toll was set by Orta at 2 pence.", True),
+    ],
+)
+def test_by_how_much_something_changed_is_not_how_much_it_is(claim: str, other: str, alike: bool) -> None:
+    """ "The tariff was raised by 2 pence" once stood against "the tariff (16 pence)" under what sources disagree on."""
+    words = spans(claim)
+    hole = next(n for n, s in enumerate(words) if s.kind == "NUMBER")
+    assert measures_alike(words, hole, other, "2 pence" if "2 pence" in other else "") is alike
+
+
+def test_a_change_is_no_conflict_with_a_level() -> None:
+    shelf = Shelf(
+        passage("The toll of the Orta lock is 16 pence.", "Tolls", "2024-01-01"),
+        passage("The toll of the Orta lock rose by 2 pence.", "News", "2025-01-01"),
+    )
+    _, state = research("What is the toll of the Orta lock?", ScriptedWriter({"toll": r"is (16 pence)"}), shelf)
+    assert state.conflicts == ()
+    assert state.draft.span("q1.answer").text == "16 pence"
