@@ -6,7 +6,7 @@ PIP_ARGS ?= $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL))
 RUNS := $(VENV)/.installed
 TESTS := $(VENV)/.installed-for-tests
 INSTALL = $(VENV)/bin/python -m pip install -q --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e
-Q ?= Which open diffusion language model is the fastest, how many tokens per second does it reach, and what makes diffusion language models fast?
+Q ?= Which open diffusion language model is the fastest, how many tokens per second does it reach, and how do key-value caches and parallel decoding speed up diffusion language models?
 DOCS ?=
 
 run: $(RUNS)

@@ -10,7 +10,7 @@ from . import balance, blocks
 from .drafting import known_answers, list_open, quote, slot_of
 from .evidence_text import content, overlap
 from .questions import names_something, resolved, spoken_of, subquestions
-from .sections import stating
+from .sections import choice
 from .selection import place_of, remaining
 from .state import Event, Query, ResearchState, Steps, SubQuestion, Tools
 
@@ -133,7 +133,7 @@ def write(state: ResearchState, tools: Tools) -> Steps:
 def _quote(state: ResearchState, tools: Tools, question: SubQuestion, held: Sequence[Passage]) -> Events:
     assert tools.reader is not None, "asked for by the caller"
     hits = [Hit(passage=p, score=1.0 / n, rank=n) for n, p in enumerate(held, 1)]
-    chosen = stating(tools.reader.choose(question.text, hits, CHARACTERS))
+    chosen = choice(tools.reader, question, hits, CHARACTERS)
     lead = balance.ahead(balance.decisive(tools, question, held), chosen)
     chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]
     section = f"answer.{question.id}"

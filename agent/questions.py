@@ -140,6 +140,11 @@ def _only_name(text: str) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
+def is_asked(text: str) -> bool:
+    """Whether words ask something: with a question word, or to be answered by yes or no."""
+    return bool(first_asked(text) or claimed(text))
+
+
 def names_something(text: str) -> bool:
     """Whether a question names a thing of its own."""
     return any(kind is MaskKind.ENTITY for _, _, kind in typed_spans(text))

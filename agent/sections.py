@@ -53,12 +53,23 @@ def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
 
 
 def first_queries(question: SubQuestion) -> list[Query]:
-    """An open question is asked whole, and of each thing that it names."""
-    whole = Query(text=question.text, question=question.id, reason="question")
-    return [
-        whole,
-        *(Query(text=f"{t}: {question.text}", question=question.id, reason="question") for t in question.things),
-    ]
+    """An open question is asked whole, without what facts beside it answer, and of each thing that it names."""
+    texts = [question.text, *filter(None, [question.remainder]), *(f"{t}: {question.text}" for t in question.things)]
+    return [Query(text=text, question=question.id, reason="question") for text in texts]
+
+
+def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], characters: int) -> list[Chosen]:
+    """The quotations that belong in the report; of a question beside facts those on what is left to it first, in what room is left
+    those on the whole of it.
+    """
+    if not question.remainder:
+        return stating(reader.choose(question.text, hits, characters))
+    chosen = stating(reader.choose(question.remainder, hits, characters))
+    others = remaining(stating(reader.choose(question.text, hits, characters)), [place_of(c) for c in chosen])
+    for piece in others:
+        if sum(len(c.text) for c in (*chosen, piece)) <= characters:
+            chosen.append(piece)
+    return chosen
 
 
 def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
@@ -78,7 +89,7 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
                 tokens=(Token(text="", open=True),),
             )
         )
-    chosen = stating(reader.choose(question.text, hits, state.budget.characters))
+    chosen = choice(reader, question, hits, state.budget.characters)
     decisive = balance.decisive(tools, question, [h.passage for h in hits])
     lead = balance.ahead(decisive, chosen)
     chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]
@@ -371,7 +382,7 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     state = yield from _fill_cells(state, tools.reader, question, brought, "new evidence", every)
     if not quotations(state):
         return state
-    chosen = stating(tools.reader.choose(question.text, hits, state.budget.characters))
+    chosen = choice(tools.reader, question, hits, state.budget.characters)
     lead = balance.ahead(balance.decisive(tools, question, [h.passage for h in brought]), chosen)
     chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]
     fresh = [c for c in _not_standing(state, chosen) if c.sentences[0].passage.id in state.fresh]

@@ -35,6 +35,13 @@ def _asking_one(facts: Sequence[SubQuestion]) -> list[SubQuestion]:
     return kept
 
 
+def _remainder(parts: Sequence[SubQuestion], answered: Sequence[str]) -> str:
+    """What is asked beside the parts that are answered by themselves; "" where none is, or where something left rests on them."""
+    left = [q for q in parts if q.id not in answered]
+    stands = all(questions.is_asked(q.text) and not q.depends_on and not wording.leans(q.text) for q in left)
+    return " ".join(q.text for q in left) if answered and stands else ""
+
+
 class SelectingReader:
     """Plans by the wording of the question and chooses sentences with an embedder; it needs no model that writes.
 
@@ -75,6 +82,7 @@ class SelectingReader:
             form=form,
             things=asked.things,
             attributes=asked.attributes,
+            remainder=_remainder(parts, [q.id for q in written if not q.tentative]),
         )
         return [*written, whole]
 

@@ -137,6 +137,38 @@ def test_an_open_question_gets_sections_whose_headings_are_words_of_their_senten
     assert len({b.text for b in headings}) == 3
 
 
+class ByWord(TopicReader):
+    """Chooses the sentences that hold the last word of what is asked, for each question the same ones; `history` is what was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: list[str] = []
+
+    def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+        self.history.append(question)
+        word = question.rstrip("?").split()[-1]
+        pieces = [Sentence(h.passage, a, b, n) for n, h in enumerate(found, 1) for a, b in h.passage.sentences]
+        return [Chosen((p,), 1.0) for p in pieces if word in p.text]
+
+
+def test_sections_are_first_on_what_no_answer_beside_them_answers() -> None:
+    """What room is left goes to the whole question; nothing is said twice, and a query of its own is asked."""
+    held = [
+        passage(text, text) for text in ("A mill grinds by stones.", "The mill opened in May.", "In May a mill grinds.")
+    ]
+    hits = [Hit(passage=p, score=1.0, rank=n) for n, p in enumerate(held, 1)]
+    whole = "How does it: grinds, and when: May"
+    question = SubQuestion(id="q2", text=whole, asked=whole, form="open", remainder="How does a mill grinds")
+    reader = ByWord()
+    found = sections.choice(reader, question, hits, 100)
+    assert [c.text for c in found] == [held[0].text, held[2].text, held[1].text]
+    assert reader.history == [question.remainder, whole]
+    assert [c.text for c in sections.choice(reader, question, hits, 50)] == [held[0].text, held[2].text]
+    assert [q.text for q in sections.first_queries(question)] == [whole, question.remainder]
+    plain = question.model_copy(update={"remainder": ""})
+    assert [c.text for c in sections.choice(reader, plain, hits, 100)] == [held[1].text, held[2].text]
+
+
 def test_no_sentence_stands_twice_and_every_one_is_its_sources() -> None:
     state = run(TopicReader(), SALT, WIND, CREW)
     quoted = [b for b in state.draft.blocks if b.kind == "quotation"]

@@ -119,3 +119,17 @@ def test_what_part_a_thing_played_is_no_short_fact(asked: str) -> None:
     reader = SelectingReader(open_embedder(), report_weights())
     assert any(q.is_open for q in reader.plan(asked))
     assert not any(q.is_open for q in reader.plan("Who commissioned the agora in Athens?"))
+
+
+@pytest.mark.parametrize(
+    ("question", "left"),
+    [
+        ("When was the mill of Ardo opened, and how does it grind?", "How does the mill of Ardo grind?"),
+        ("How do the mills of Ardo grind, and why were they built?", ""),  # no part has an answer of its own
+        ("Which mill is the oldest, and how did that view change?", ""),  # what is left rests on the answer
+        ("When was the mill of Ardo opened?", ""),
+    ],
+)
+def test_what_is_left_to_an_open_question_beside_facts(question: str, left: str) -> None:
+    planned = SelectingReader(open_embedder(), report_weights()).plan(question)
+    assert [q.remainder for q in planned if q.is_open] == ([left] if len(planned) > 1 or planned[0].is_open else [])
