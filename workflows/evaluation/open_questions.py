@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from palimpsest.agent.answer_kinds import fitting
 from palimpsest.agent.draft import Support
 from palimpsest.agent.loop import run
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers
@@ -27,7 +28,7 @@ from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.search import search_all
 from palimpsest.retrieval.types import Document, Frozen, Source
 
-from ..calibration import report_weights
+from ..calibration import answer_kinds, report_weights
 from ..errors import FAILED, USAGE, ResearchError
 from ..reading import SelectingReader
 from ..rendering import markdown
@@ -145,7 +146,8 @@ def evaluate_open(
 def _tools(index: Index, writer: Writer, embedder: Embedder, numbers: Numbers) -> Tools:
     searcher = HybridSearcher(index)
     reader = SelectingReader(embedder, report_weights())
-    return Tools(writer, lambda queries, k: search_all([searcher], queries, k), numbers, reader)
+    fits = fitting(answer_kinds(), reader.vectors)
+    return Tools(writer, lambda queries, k: search_all([searcher], queries, k), numbers, reader, fits=fits)
 
 
 def lift_open(

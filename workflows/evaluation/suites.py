@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from palimpsest.agent import blocks, hops, polar
+from palimpsest.agent.answer_kinds import fitting
 from palimpsest.agent.draft import Kind, Span
 from palimpsest.agent.loop import run
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers, odds
@@ -22,6 +23,7 @@ from palimpsest.agent.state import (
     Candidate,
     Event,
     Filled,
+    Fits,
     Piece,
     Reader,
     ResearchState,
@@ -29,6 +31,7 @@ from palimpsest.agent.state import (
     Tools,
     Verdict,
     Writer,
+    anything,
 )
 from palimpsest.dlm_core.metrics import calibration, exact, f1
 from palimpsest.dlm_core.training.examples import read_rows
@@ -39,7 +42,7 @@ from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.search import search_all
 from palimpsest.retrieval.types import Document, Frozen, Passage
 
-from ..calibration import report_weights
+from ..calibration import answer_kinds, report_weights
 from ..errors import FAILED, USAGE, ResearchError
 from ..reading import SelectingReader
 
@@ -127,6 +130,7 @@ def evaluate(
     """
     documents, questions = suite.documents(data, pages), sample(suite.questions(data), limit, seed)
     reader = SelectingReader(embedder, report_weights())
+    fits = fitting(answer_kinds(), reader.vectors)
     with Index.open(index_folder, embedder) as index:
         yield from fill(index, documents)
         searcher = HybridSearcher(index)
@@ -138,6 +142,7 @@ def evaluate(
                 budget or Budget(),
                 numbers,
                 reader,
+                fits,
             )
 
 
@@ -166,13 +171,14 @@ def answer(
     budget: Budget,
     numbers: Numbers = UNCALIBRATED,
     reader: Reader | None = None,
+    fits: Fits = anything,
 ) -> Row:
     """Run the plain loop on a question and compare its report with the gold answers.
 
     What is answered by yes or no has no words of a source for an answer: it is planned and read with the `reader`.
     """
     counted, start = Counted(writer), time.monotonic()
-    tools = Tools(counted, search, numbers, reader if claimed(question.text) else None)
+    tools = Tools(counted, search, numbers, reader if claimed(question.text) else None, fits=fits)
     state = last(run(ResearchState(question=question.text, budget=budget), tools))
     return score(question, state, numbers, counted.canvases, time.monotonic() - start)
 
