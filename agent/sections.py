@@ -164,13 +164,20 @@ def _begin(
         if len(part.chosen) < LEAST_SECTION:  # the heading asks for what its section lacks
             words = f"{slot.text}: {question.text}"
             state = ask(state, [Query(text=words, question=question.id, reason="outline", slots=(slot.id,))])
-        for piece in remaining(part.chosen, [place_of(c) for c in short]):
+        for piece in _as_told(remaining(part.chosen, [place_of(c) for c in short])):
             state = yield from _place(state, question, section, piece)
             yield state
     for piece in short:
         state = yield from _place(state, question, blocks.SHORT, piece)
         yield state
     return state
+
+
+def _as_told(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """What one source says stands together and in its own order, the source of the best statement first."""
+    sources = [place_of(c)[0] for c in chosen]
+    rank = {source: n for n, source in reversed(list(enumerate(sources)))}
+    return sorted(chosen, key=lambda c: (rank[place_of(c)[0]], c.start))
 
 
 def _defining(question: SubQuestion, chosen: Sequence[Chosen]) -> list[Chosen]:

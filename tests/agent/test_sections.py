@@ -151,6 +151,15 @@ class ByWord(TopicReader):
         return [Chosen((p,), 1.0) for p in pieces if word in p.text]
 
 
+def test_what_one_source_says_stands_together_and_in_its_own_order() -> None:
+    """The source of the best statement first: a conclusion is not read ahead of what it concludes from."""
+    salt, wind = passage(SALT.text, "Salt"), passage(WIND.text, "Wind")
+    one, two = (Sentence(salt, a, b, 1) for a, b in salt.sentences)
+    other = Sentence(wind, *wind.sentences[0], 2)
+    chosen = [Chosen((two,), 0.9), Chosen((other,), 0.8), Chosen((one,), 0.7)]
+    assert sections._as_told(chosen) == [chosen[2], chosen[0], chosen[1]]
+
+
 def test_sections_are_first_on_what_no_answer_beside_them_answers() -> None:
     """What room is left goes to the whole question; nothing is said twice, and a query of its own is asked."""
     held = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from itertools import takewhile
 
 from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.state import ResearchState, Revision
@@ -78,12 +79,21 @@ def title_of(source: Source) -> str:
 
 
 def speaker(state: ResearchState, block: Block) -> str:
-    """Whose words a quotation is, where it says "we" or "this study" and not whose: the title of its source; else ""."""
+    """Whose words a quotation is, where it says "we" or "this study" and not whose: the title of its source; else "".
+
+    Once in a section is enough.
+    """
+    title = _speaking(state, block)
+    before = takewhile(lambda b: b.id != block.id, (b for b in state.draft.blocks if b.section == block.section))
+    return title if title and all(_speaking(state, b) != title for b in before) else ""
+
+
+def _speaking(state: ResearchState, block: Block) -> str:
     cited = block.span("citation")
-    if cited is None or not cited.support or not is_established(block) or not speaks_of_itself(shown(block)):
+    if block.kind != "quotation" or cited is None or not cited.support or not is_established(block):
         return ""
-    title = state.passage(cited.support[0].passage).source.title
-    return "" if title.casefold() in shown(block).casefold() else title
+    said, title = shown(block), state.passage(cited.support[0].passage).source.title
+    return "" if not speaks_of_itself(said) or title.casefold() in said.casefold() else title
 
 
 def by_person(block: Block) -> list[str]:

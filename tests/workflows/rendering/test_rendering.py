@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from palimpsest.agent import blocks
-from palimpsest.agent.draft import Support
+from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.state import ResearchState, SubQuestion
 from palimpsest.retrieval.types import Failure, Passage
 from palimpsest.workflows.rendering import html, markdown, pdf
-from palimpsest.workflows.rendering.text import visible
+from palimpsest.workflows.rendering.text import speaker, visible
 
 from ...agent.world import passage
 
@@ -196,3 +196,18 @@ def test_a_source_says_what_a_reader_must_know_of_it() -> None:
     state = report_with(held.model_copy(update={"source": source}), "Ferries run.")
     for shown in (markdown.render(state, {}), html.render(state, "0")):
         assert "only the abstract was read – corrected since" in shown
+
+
+def test_whose_words_a_we_is_is_said_once_in_a_section() -> None:
+    held = passage("We found that barges leak. We mended forty of them.", "The barge study", "2024")
+    state = ResearchState(question="?", evidence=(held,), references=(held.source.id,))
+    for number, (section, (start, end)) in enumerate(
+        [("section.1", held.sentences[0]), ("section.1", held.sentences[1]), ("section.2", held.sentences[0])]
+    ):
+        said = held.text[start - held.start : end - held.start]
+        whole = Support(passage=held.id, quote=said, start=start, end=end)
+        words = Span(id=f"c{number}.0", text=said, kind="TEXT", status="filled", support=(whole,))
+        cited = Span(id=f"c{number}.cite", text="", kind="CITE", role="citation", support=(whole,))
+        block = Block(id=f"c{number}", kind="quotation", section=section, spans=(words, cited))
+        state = state.model_copy(update={"draft": Draft(blocks=(*state.draft.blocks, block))})
+    assert [speaker(state, b) for b in state.draft.blocks] == ["The barge study", "", "The barge study"]
