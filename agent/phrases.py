@@ -17,7 +17,9 @@ from .wording import LinearText, denies
 
 LEAST_WORDS, MOST_WORDS = 2, 4
 WHOLE, CUT = "whole", "cut"  # the labels of the classifier
-NOUNS = frozenset(("NN", "NP", "UN"))  # how their tags begin; what the tagger does not know is mostly a name
+UNKNOWN = "UNC"
+NOUNS = frozenset(("NN", "NP", UNKNOWN[:2]))  # how their tags begin; what the tagger does not know is mostly a name
+ARTICLES = ("AT0", "DPS")  # the, its
 MARKS = "()[]{}<>“”\"'‘’.,;:!?*_|#"
 _DIGITS = str.maketrans(
     "0123456789", "ozzzzzzzzz"
@@ -44,9 +46,16 @@ class Stretch(NamedTuple):
 
     @property
     def is_name(self) -> bool:
-        """Whether the parts of speech are those of a name: a noun ends it, and no verb makes a clause of it."""
+        """Whether the parts of speech are those of a name: a noun ends it, and no verb makes a clause of it.
+
+        Of words that the tagger does not know in their sentence it is asked once more alone ("dKV-Cache decodes 1 token"), and what
+        looks like a plural ahead of an article is a verb ("dKV-Cache stores the key").
+        """
         own = self.tags[1:-1]
-        return own[-1][:2] in NOUNS and not any(tag in speech.FINITE or tag[2:] == "I" for tag in own)
+        own = (*own[:-1], speech.tags(self.words)[-1]) if own[-1] == UNKNOWN and self.words[-1].islower() else own
+        is_verb = own[-1] == "NN2" and self.tags[-1] in ARTICLES
+        is_noun = own[-1][:2] in NOUNS and not is_verb
+        return is_noun and not any(tag in speech.FINITE or tag[2:] == "I" for tag in own)
 
 
 class _Word(NamedTuple):

@@ -208,3 +208,20 @@ def test_a_name_with_its_verb_heads_nothing() -> None:
     assert "neutrality cannot" not in found
     assert found["old toll"] > 0
     assert found["dry docks"] > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "is_name"),
+    [
+        (
+            "The baseline of dKV-Cache decodes 1 token per step.",
+            "dKV-Cache decodes",
+            False,
+        ),  # unknown to the tagger there
+        ("dKV-Cache stores the key of a token.", "dKV-Cache stores", False),  # a plural for the tagger
+        ("Corner stores of Orta close at noon.", "Corner stores", True),
+        ("At noon all corner stores, the baker too, close.", "corner stores", True),
+    ],
+)
+def test_a_verb_that_looks_like_a_noun_heads_nothing(text: str, phrase: str, is_name: bool) -> None:
+    assert {s.phrase: s.is_name for s in stretches(text)}[phrase] is is_name
