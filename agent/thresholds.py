@@ -31,6 +31,8 @@ class Thresholds(Frozen):
     tentative: float = Field(ge=0, le=1)  # from which a fact is written beside sections
 
     # Sentences chosen for a report
+    meant: float = Field(ge=0, le=1)  # probability from which a sentence surely tells what was meant to be done, or how
+    meant_cost: float = Field(ge=0)  # log-odds that it loses as a sentence of a report
     best: int = Field(ge=1)  # sentences whose mean probability the others are held against when taking stops
     least_chosen: int = Field(ge=0)  # sentences taken however unlikely they are
     alike: float = Field(

@@ -126,7 +126,7 @@ class SelectingReader:
             return []
         vectors = describing.embedded(question, pieces, self.vectors)
         table = describing.described(question, pieces, vectors, self._fitted.parts)
-        scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
+        scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection) - self._unlikely(pieces)
         scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
         return selection.telling(question, scored)
 
@@ -242,15 +242,23 @@ class SelectingReader:
 
         The parts are those of abstracts of studies: of another text only what it says of itself is told by them.
         """
-        if not chosen:
-            return []
-        texts, studies = [c.text for c in chosen], self._studies(read)
+        told = [(c.text, c.sentences[0].passage.source.id) for c in chosen]
+        return [bool(p >= thresholds.SHIPPED.stated) for p in self._meant(told, self._studies(read))]
+
+    def _meant(self, told: Sequence[tuple[str, str]], studies: set[str]) -> NDArray[np.float64]:
+        """[n], the probability that a text of a source tells what was meant to be done or, of a study, how."""
+        if not told:
+            return np.zeros(0)
+        texts = [text for text, _ in told]
         aim, method = self._part(texts, AIM), self._part(texts, describing.METHOD)
-        planned = [
-            a + m if c.sentences[0].passage.source.id in studies else a * wording.speaks_of_itself(c.text)
-            for c, a, m in zip(chosen, aim, method, strict=True)
-        ]
-        return [bool(p >= thresholds.SHIPPED.stated) for p in planned]
+        of_study = np.array([source in studies for _, source in told])
+        return np.where(of_study, aim + method, aim * [wording.speaks_of_itself(text) for text in texts])
+
+    def _unlikely(self, pieces: Sequence[Sentence]) -> NDArray[np.float64]:
+        """[n], log-odds that sentences lose for telling surely what was meant to be done, or how, and not what was found."""
+        studies = self._studies(list({p.passage.id: p.passage for p in pieces}.values()))
+        meant = self._meant([(p.text, p.passage.source.id) for p in pieces], studies)
+        return thresholds.SHIPPED.meant_cost * (meant >= thresholds.SHIPPED.meant)
 
     def _states(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """[n], the probability that each text states what was found or what that comes to."""

@@ -10,7 +10,7 @@ import pytest
 
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.wording import LinearText
-from palimpsest.retrieval.types import Passage, Source
+from palimpsest.retrieval.types import Hit, Passage, Source
 from palimpsest.workflows.calibration import report_weights
 from palimpsest.workflows.corpus import open_embedder
 from palimpsest.workflows.reading import SelectingReader
@@ -133,3 +133,25 @@ def test_what_part_a_thing_played_is_no_short_fact(asked: str) -> None:
 def test_what_is_left_to_an_open_question_beside_facts(question: str, left: str) -> None:
     planned = SelectingReader(open_embedder(), report_weights()).plan(question)
     assert [q.remainder for q in planned if q.is_open] == ([left] if len(planned) > 1 or planned[0].is_open else [])
+
+
+def test_of_two_sentences_as_near_the_one_that_tells_what_was_found_is_chosen() -> None:
+    """What a study set out to do says the question again, and answers nothing; alone it stands all the same."""
+    aim = "Here we aim to determine whether buoys reduce the drift of barges in a channel."
+    finding = "Here we found that buoys significantly reduced the drift of barges in a channel."
+    reading = SelectingReader(Alike(), report_weights())
+
+    def scores(*texts: str) -> dict[str, float]:
+        text = " ".join(texts)
+        starts = [text.index(t) for t in texts]
+        source = Source(id="s", uri="note:s", title="Buoys", sha256="s" * 64)
+        places = tuple((start, start + len(t)) for start, t in zip(starts, texts, strict=True))
+        held = Passage(id="s-0", source=source, text=text, start=0, end=len(text), sentences=places)
+        found = reading._scored("Do buoys reduce the drift of barges?", [Hit(passage=held, score=1.0, rank=1)])
+        return {s.sentence.text: s.score for s in found}
+
+    both = scores(finding, aim)
+    assert both[finding] - both[aim] > 2.0
+    assert reading._unlikely([Sentence(p, *p.sentences[0], 1) for p in [quoted(finding)[0].sentences[0].passage]]) == [
+        0
+    ]

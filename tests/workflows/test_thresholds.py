@@ -196,6 +196,16 @@ def pin_how_many_are_taken() -> None:
     assert taken(1.0, 0.9, 0.01, 0.01, 0.01, 0.01) == 3
 
 
+def pin_what_was_meant_to_be_done() -> None:
+    def cost(text: str) -> float:
+        held = hit(text)
+        return float(reader()._unlikely([chosen(held, 0).sentences[0]])[0])
+
+    decides(cost("Here we meant=0.91 to mend barges.") > 0, cost("Here we meant=0.89 to mend barges.") > 0)
+    assert cost("Here we meant=0.95 to mend barges.") == near(2.0)
+    assert cost("Barges meant=0.95 to be mended rot.") == 0, "of another text only what it says of itself"
+
+
 def pin_what_says_the_same() -> None:
     def same(cosine: float) -> bool:
         one, other = scored(0.9, 0.9)
