@@ -27,7 +27,7 @@ _CLAUSE_END = regex.compile(r"(?<=[,:;?.])\s+")
 FEATURES = (
     "cosine", "paragraph", "source", "centre", "before", "after", "agreement", "overlap", "paragraph_overlap",
     "title_overlap", "density", "rank", "sources_share", "first", "last", "place", "alone", "length", "short", "figures",
-    "names", "asks", "contrast", "finding", "conclusion", "part", "depth", "titled", "titled_part", "titled_source", "relevance",
+    "names", "asks", "contrast", "finding", "conclusion", "part", "depth", "titled", "titled_part", "titled_source",
 )  # fmt: skip
 
 
@@ -57,17 +57,10 @@ def embedded(question: str, sentences: Sequence[Sentence], embed: Callable[[Sequ
     return Embedded(embed(asking(question)), embed([s.text for s in sentences]), embed(list(map(titled, sentences))))
 
 
-def described(
-    question: str,
-    sentences: Sequence[Sentence],
-    vectors: Embedded,
-    parts: LinearText,
-    relevance: Sequence[float] | None = None,
-) -> Matrix:
+def described(question: str, sentences: Sequence[Sentence], vectors: Embedded, parts: LinearText) -> Matrix:
     """A row of `FEATURES` for each sentence [n, len(FEATURES)].
 
-    `parts` tells by its wording whether a sentence states what was found, what it comes to, or what was meant to be done; `relevance`
-    are probabilities of a model, of which the log-odds are taken; the column of a model that was not asked is NaN.
+    `parts` tells by its wording whether a sentence states what was found, what it comes to, or what was meant to be done.
     """
     if not sentences:
         return np.zeros((0, len(FEATURES)))
@@ -82,16 +75,8 @@ def described(
         **_wording(question, sentences),
         **_shape(sentences),
         **_findings(sentences, parts),
-        "relevance": _log_odds(relevance, len(sentences)),
     }
     return np.column_stack([columns[name] for name in FEATURES])
-
-
-def _log_odds(probabilities: Sequence[float] | None, count: int) -> Matrix:
-    if probabilities is None:
-        return np.full(count, np.nan)
-    held = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(held / (1 - held)))
 
 
 def _nearness(sentences: Sequence[Sentence], asked: Vectors, vectors: Vectors) -> dict[str, Matrix]:

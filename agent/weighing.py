@@ -61,12 +61,11 @@ class SelectionWeights(Frozen):
 
 
 class ReportWeights(Frozen):
-    """What was fitted for reports. `selection` needs no model; `with_relevance` needs one whose relevance is calibrated."""
+    """What was fitted for reports."""
 
     parts: LinearText
     kinds: LinearText
     selection: SelectionWeights
-    with_relevance: SelectionWeights | None = None
     effects: LinearText | None = None  # whether a finding states an effect or NO_EFFECT
     phrases: LinearText | None = None  # whether a stretch of words is a whole phrase or cut from one
     limits: LinearText | None = None  # whether a question asks for what DOCUMENTS hold, for the FUTURE or an OPINION

@@ -25,8 +25,6 @@ from palimpsest.dlm_core.kinds import (
     BRIDGE_SLOT,
     KIND_PROMPT,
     KIND_SLOT,
-    RELEVANCE_PROMPT,
-    RELEVANCE_SLOT,
     SCOPE_PROMPT,
     SCOPE_SLOT,
     VERDICT_SLOT,
@@ -254,26 +252,6 @@ class ModelWriter:
         read = {r.fill.text: r.probability for r in self.denoiser.rank([canvas], 0, CELLS_READ, self.seed)[0] if r.fill}
         return [math.log(read[cell]) if read.get(cell) else -math.inf for cell in cells]
 
-    def relevance(self, question: str, paragraphs: Sequence[tuple[Passage, Sequence[str]]]) -> list[list[float]]:
-        """For each sentence of each passage, how likely it belongs in the answer; the passage is read with it, its title first."""
-        parts = [
-            (n, texts[at : at + ASKED_TOGETHER]) for n, (_, texts) in enumerate(paragraphs) for at in _starts(texts)
-        ]
-        canvases = [self._canvas([question], [_titled(paragraphs[n][0])], _asked_of(texts)) for n, texts in parts]
-        found: list[list[float]] = [[] for _ in paragraphs]
-        for (n, _), slots in zip(parts, in_batches(canvases, self._relevant), strict=True):
-            found[n] += slots
-        return found
-
-    def _relevant(self, canvases: list[Canvas]) -> list[list[float]]:
-        """The probability of RELEVANT in each slot; a model that scores all slots at once is asked once."""
-        if isinstance(self.denoiser, embedded.Denoiser):
-            return [[choice[0] for choice in slots] for slots in self.denoiser.all_choices(canvases)]
-        return [
-            [self.denoiser.choices([canvas], slot, self.seed)[0][0] for slot in range(len(canvas.slots))]
-            for canvas in canvases
-        ]
-
     @property
     def plan(self) -> Plan:
         return Plan(schedule=self.steps, commit=threshold(self.calibration.commit), resize=self.denoiser.resize)
@@ -320,13 +298,6 @@ class ModelWriter:
         return replace(piece, max_length=self.calibration.length(piece.kind))
 
 
-ASKED_TOGETHER = 6  # sentences judged on one canvas, as in training
-
-
-def _starts(texts: Sequence[str]) -> range:
-    return range(0, len(texts), ASKED_TOGETHER)
-
-
 def _titled(passage: Passage) -> Passage:
     return passage.model_copy(update={"text": f"{passage.source.title}. {passage.text}"})
 
@@ -337,11 +308,6 @@ def _untitled(fill: Fill, passage: Passage, probability: float) -> Candidate | N
     if start < 0:
         start = passage.text.find(fill.text)
     return _candidate(fill.text, passage, start, start + len(fill.text), probability) if start >= 0 else None
-
-
-def _asked_of(texts: Sequence[str]) -> list[Piece]:
-    pieces: list[Piece] = [piece for text in texts for piece in (text, RELEVANCE_PROMPT, RELEVANCE_SLOT, " ")]
-    return pieces[:-1]
 
 
 def _tokens(frame: Frame, slot: int, tokenizer: Decoder) -> tuple[Token, ...]:

@@ -258,7 +258,7 @@ class SelectingReader:
         """[n], log-odds that sentences lose for telling surely what was meant to be done, or how, and not what was found."""
         studies = self._studies(list({p.passage.id: p.passage for p in pieces}.values()))
         meant = self._meant([(p.text, p.passage.source.id) for p in pieces], studies)
-        return thresholds.SHIPPED.meant_cost * (meant >= thresholds.SHIPPED.meant)
+        return np.where(meant >= thresholds.SHIPPED.meant, thresholds.SHIPPED.meant_cost, 0.0)
 
     def _states(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """[n], the probability that each text states what was found or what that comes to."""

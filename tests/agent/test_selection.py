@@ -82,9 +82,9 @@ def test_a_label_on_a_line_of_its_own_is_no_part_of_the_sentence() -> None:
     assert [s.text for s in sentences(passage("a", wrapped))] == [wrapped]
 
 
-def table(question: str, found: list[Sentence], relevance: list[float] | None = None) -> np.ndarray:
+def table(question: str, found: list[Sentence]) -> np.ndarray:
     vectors = np.eye(len(found), dtype=np.float32)
-    return described(question, found, Embedded(vectors[:1], vectors, vectors[::-1]), PARTS, relevance)
+    return described(question, found, Embedded(vectors[:1], vectors, vectors[::-1]), PARTS)
 
 
 def column(name: str, found: np.ndarray) -> list[float]:
@@ -102,12 +102,8 @@ def test_features_are_what_they_are_called() -> None:
     overlap = column("overlap", features)
     assert overlap[1] > overlap[2] == 0
     assert len(set(column("finding", features))) > 1
-    assert np.isnan(column("relevance", features)).all()
     assert column("titled", features) == [0, 0, 0, 0, 1]
     assert column("titled_source", features) == [0, 0, 0, 1, 1]
-    judged = column("relevance", table("?", found, [0.0, 0.2, 0.5, 0.8, 1.0]))
-    assert judged[1:4] == pytest.approx([-np.log(4), 0, np.log(4)])
-    assert np.isfinite(judged).all()
 
 
 def test_words_that_every_passage_holds_tell_nothing() -> None:

@@ -13,8 +13,6 @@ from palimpsest.dlm_core.denoisers import embedded_weights
 from palimpsest.dlm_core.kinds import (
     BRIDGE_PROMPT,
     BRIDGE_SLOT,
-    RELEVANCE_PROMPT,
-    RELEVANCE_SLOT,
     MaskKind,
     SlotSpec,
 )
@@ -149,18 +147,6 @@ def test_what_leads_on_is_asked_as_it_was_learnt_and_only_of_a_model_that_learnt
     monkeypatch.setattr(writer, "calibration", replace(writer.calibration, measured={"bridge_cases": 60}))
     assert writer.knows("bridge")
     assert writer.bridges("Who?", PASSAGES, 3) == list(dict.fromkeys(learnt))
-
-
-def test_every_sentence_is_judged_beside_its_passage(writer: ModelWriter) -> None:
-    """Eight sentences take two canvases; each slot is what the model says of it when it is asked alone of that canvas."""
-    many = [f"Sentence {n} speaks of knots." for n in range(8)]
-    relevances = writer.relevance("How fast was it?", [(PASSAGES[0], many), (PASSAGES[1], []), (PASSAGES[1], many[:1])])
-    assert [len(found) for found in relevances] == [8, 0, 1]
-    assert all(0 < p < 1 for found in relevances for p in found)
-    titled = PASSAGES[0].model_copy(update={"text": f"{PASSAGES[0].source.title}. {PASSAGES[0].text}"})
-    draft = [piece for text in many[6:] for piece in (text, RELEVANCE_PROMPT, RELEVANCE_SLOT, " ")][:-1]
-    canvas = writer.denoiser.build(["How fast was it?"], [(titled.id, titled.text)], draft)
-    assert relevances[0][7] == pytest.approx(writer.denoiser.choices([canvas], 1)[0][0], abs=1e-4)
 
 
 def test_rivals_of_one_blank_share_one_distribution(writer: ModelWriter) -> None:

@@ -221,19 +221,13 @@ class Pool:
     right: Matrix  # [n]
 
 
-Relevance = Callable[[str, Sequence[Sentence]], Sequence[float]]
-
-
-def pools(
-    data: OpenData, index: Index, embedder: Embedder, parts: LinearText, relevance: Relevance | None = None
-) -> Iterator[Pool]:
+def pools(data: OpenData, index: Index, embedder: Embedder, parts: LinearText) -> Iterator[Pool]:
     """What a run reads of each question when it is asked by its own words."""
     searcher, corpus, ids = HybridSearcher(index), data.corpus(), {d.source.id: document_id(d) for d in data.documents}
     for question in data.questions:
         found = selection.sentences_of(passages_read(searcher, question.question), split)
         vectors = describing.embedded(question.question, found, embedder.embed)
-        judged = relevance(question.question, found) if relevance else None
-        table = describing.described(question.question, found, vectors, parts, judged)
+        table = describing.described(question.question, found, vectors, parts)
         right = [_is_right(question, corpus, ids[s.passage.source.id], s) for s in found]
         yield Pool(question, tuple(found), vectors.alone, table, np.array(right, dtype=np.float64))
 
