@@ -47,7 +47,7 @@ def sections(
     fixed: Sequence[tuple[str, Sequence[int]]] = (),
     rest: Sequence[int] | None = None,
 ) -> list[Section]:
-    """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, those first whose words are worth most.
+    """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, those first that hold the most of what belongs.
 
     `vectors` [n, d] are those of the quotations, of length 1. Too few for LEAST_SECTIONS full groups make fewer groups. Groups that are
     `fixed` beforehand, each with its lead and rows, come first; then only the `rest` is grouped.
@@ -111,9 +111,8 @@ def following(groups: Sequence[Sequence[int]], chosen: Sequence[Chosen]) -> list
 
 
 def _worth(chosen: Sequence[Chosen]) -> float:
-    """How likely the quotations of a section belong in the report, for each of their characters."""
-    likely = sum(1.0 / (1.0 + math.exp(-c.score)) for c in chosen)
-    return likely / sum(c.end - c.start for c in chosen)
+    """How many quotations of a section belong in the report, as far as is known."""
+    return sum(1.0 / (1.0 + math.exp(-c.score)) for c in chosen)
 
 
 def _unit(vector: Vectors) -> Vectors:

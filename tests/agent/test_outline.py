@@ -61,18 +61,6 @@ def test_the_names_of_columns_head_no_section() -> None:
     assert [s.heading for s in found] == ["Price list", "Wood decay", "Dry weight"]
 
 
-def test_what_is_as_likely_in_fewer_words_comes_first() -> None:
-    found = sections(
-        [Chosen(chosen(t, n).sentences, 1.0) for n, t in enumerate(TEXTS)],
-        embed(TEXTS),
-        "What is known of posts?",
-        embed,
-        unknown,
-    )
-    lengths = [sum(len(c.text) for c in s.chosen) for s in found]
-    assert lengths == sorted(lengths)
-
-
 def test_what_leans_on_another_stands_directly_behind_it() -> None:
     first, gap, second = "Oak is dear.", " ", "However, it lasts."
     text = first + gap + second
@@ -225,3 +213,20 @@ def test_a_name_with_its_verb_heads_nothing() -> None:
 )
 def test_a_verb_that_looks_like_a_noun_heads_nothing(text: str, phrase: str, is_name: bool) -> None:
     assert {s.phrase: s.is_name for s in stretches(text)}[phrase] is is_name
+
+
+def test_the_section_that_holds_the_most_of_what_belongs_is_first() -> None:
+    """One likely short quotation is less than several; length is no merit."""
+    texts = [f"The price of salt rose in year {n}." for n in range(3)] + [
+        "The weight of a load is small and stays so."
+    ] * 2
+    source = Source(id="s", uri="note:s", title="Lake", sha256="s" * 64)
+    chosen = []
+    for n, (text, score) in enumerate(zip(texts, (0.0, 0.0, 0.0, 0.5, -0.5), strict=True)):
+        held = Passage(id=f"s-{n}", source=source, text=text, start=100 * n, end=100 * n + len(text))
+        chosen.append(Chosen((Sentence(held, held.start, held.end, n + 1),), score))
+    made = sections(chosen, embed(texts), "What shapes the trade?", embed, unknown)
+    assert [{c.score for c in section.chosen} for section in made] == [{0.0}, {0.5, -0.5}]
+    turned = [Chosen(c.sentences, c.score + 3.0 * (n > 2)) for n, c in enumerate(chosen)]
+    first, *_ = sections(turned, embed(texts), "What shapes the trade?", embed, unknown)
+    assert len(first.chosen) == 2, "surer ones count for more"
