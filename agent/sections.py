@@ -146,7 +146,7 @@ def _begin(
     read = [hit.passage for hit in hits]
     sides = reader.sides(chosen) if question.form == "balance" else []
     parts = _outlined(reader, question, chosen, sides)
-    short = [*lead, *_in_short(reader, parts, read)[: max(IN_SHORT - len(lead), 0)]]
+    short = [*lead, *_as_told(_in_short(reader, parts, read)[: max(IN_SHORT - len(lead), 0)])]
     if said:
         state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, said)])
     slots = [_heading(f"section.{number}", part) for number, part in enumerate(parts, 1)]

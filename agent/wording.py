@@ -102,6 +102,7 @@ LEANING = frozenset(  # English words that, opening a sentence, point back to th
 OPENINGS = (  # words in a row that do so
     "in contrast", "by contrast", "in particular", "in addition", "as such", "as well", "as a result", "on the other hand",
     "for example", "for instance", "in other words", "the former", "the latter", "the other", "the others",
+    "since then", "until then", "by then", "from then",
 )  # fmt: skip
 NO_OPENINGS = (
     "in contrast to",

@@ -160,6 +160,15 @@ def test_what_one_source_says_stands_together_and_in_its_own_order() -> None:
     assert sections._as_told(chosen) == [chosen[2], chosen[0], chosen[1]]
 
 
+def test_what_is_said_in_short_of_one_source_stands_in_its_own_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (Sentence(SALT, a, b, 1) for a, b in SALT.sentences)
+    told = [Chosen((second,), 0.9), Chosen((first,), 0.8)]
+    monkeypatch.setattr(sections, "_in_short", lambda *_: told)
+    state = run(TopicReader(), SALT, MORE_SALT, WIND, CREW)
+    short = [b.text for b in sections.quotations(state) if b.section == blocks.SHORT]
+    assert short == [first.text, second.text]
+
+
 def test_sections_are_first_on_what_no_answer_beside_them_answers() -> None:
     """What room is left goes to the whole question; nothing is said twice, and a query of its own is asked."""
     held = [

@@ -247,6 +247,8 @@ def test_sentences_of_longer_texts_that_are_as_near_are_each_taken() -> None:
         ("Third, the toll rose.", True),
         ("Third parties pay the toll.", False),
         ("In contrast, alder rots.", True),
+        ("Since then the sluice opens by itself.", True),
+        ("Since 1901 the sluice opens by itself.", False),
         ("In contrast to oak, alder rots.", False),
         ("On the other hand, alder is cheap.", True),
         ("The latter rots.", True),
