@@ -338,7 +338,7 @@ def _embedded_states(denoiser: Denoiser, batch: Any) -> list[Tensor]:
     x = model.embed(batch.tokens, batch.positions, batch.roles, batch.kinds)
     visible = batch.visible()
     for layer in model.body:
-        x, own = layer(x, visible, None)
+        x, own = layer(x, visible)
         kept.append(torch.cat([part[0].transpose(0, 1).flatten(1) for part in own], 1))
     return kept
 

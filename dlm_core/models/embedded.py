@@ -121,12 +121,9 @@ class Layer(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)  # [B, H, T, D], or of a strip [H, N, D]
 
-    def forward(
-        self, x: Tensor, visible: Tensor | None, past: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """x [B, T, C] attends to `past` (keys and values [B, H, P, D]) and itself; returns the new x and its own K/V."""
-        own = (self._split(self.key(x)), self._split(self.value(x)))
-        keys, values = own if past is None else (torch.cat([past[0], own[0]], 2), torch.cat([past[1], own[1]], 2))
+    def forward(self, x: Tensor, visible: Tensor | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """x [B, T, C] attends to itself where `visible`; returns the new x and its keys and values [B, H, T, D]."""
+        keys, values = own = (self._split(self.key(x)), self._split(self.value(x)))
         mixed = F.scaled_dot_product_attention(self._split(self.query(x)), keys, values, attn_mask=visible)
         return self._settled(x, mixed), own
 
@@ -181,7 +178,7 @@ class EmbeddedModel(nn.Module):
         x = self.embed(batch.tokens, batch.positions, batch.roles, batch.kinds)
         visible = batch.visible()
         for layer in self.body:
-            x, _ = layer(x, visible, None)
+            x, _ = layer(x, visible)
         return x
 
     def rows(self, strip: Strip, seen: Seen) -> tuple[Tensor, list[KeyValues]]:

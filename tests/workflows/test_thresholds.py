@@ -42,7 +42,7 @@ from palimpsest.agent.weighing import CONTEXT
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.types import Hit, Passage, Source
 from palimpsest.workflows import reading
-from palimpsest.workflows.calibration import record_weights, report_weights
+from palimpsest.workflows.calibration import answer_kinds, record_weights, report_weights
 from palimpsest.workflows.reading import SelectingReader
 from palimpsest.workflows.tabling import TableReader
 from tests.agent import test_numbers as believed
@@ -560,6 +560,16 @@ def test_the_thrift_of_a_report_changed_by_a_fifth_fails_a_test(factor: float) -
 def test_fitted_weights_are_those_that_were_measured(name: str) -> None:
     """One weight changed is another fit, whose figures nobody knows: it comes with new figures and a new line here."""
     assert hashlib.sha256(fitted_tables()[name].model_dump_json().encode()).hexdigest() == WEIGHTS[name]
+
+
+LEAST = {"person": 0.22, "place": 0.123}  # of answers.json
+WORDS = "52980f4c63b04fbb75826b97d27d19a2a75dbe10144dc2ad5e1a23cb6f90383b"
+
+
+def test_fitted_kinds_of_answers_are_those_that_were_measured() -> None:
+    fitted = answer_kinds()
+    assert fitted.least == LEAST
+    assert hashlib.sha256(fitted.words.model_dump_json().encode()).hexdigest() == WORDS
 
 
 @pytest.mark.parametrize("name", ["first", "second"])
