@@ -152,6 +152,56 @@ def _scope(question: str) -> tuple[str, ...]:
     return tuple(question[start:end] for start, end, kind in typed_spans(question) if kind is MaskKind.NUMBER)
 
 
+def topics(question: str) -> tuple[str, ...]:
+    """What a question asks about side by side, "depression, pain and working memory": nouns with what describes them, in its order.
+
+    None where "and" joins clauses, verbs or figures.
+    """
+    tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
+    tags = speech.tags(tuple(token.text for token in tokens))
+    found: list[str] = []
+    for group in coordinations(question):
+        rows = [[n for n, t in enumerate(tokens) if t.start >= name.start and t.end <= name.end] for name in group]
+        for run in _joined(rows, tags):
+            names = [_noun_phrase(rows[n], tags, n == run[0], n == run[-1]) for n in run]
+            if all(names) and len(names) > 1:
+                found += [question[tokens[name[0]].start : tokens[name[-1]].end] for name in names]
+    return tuple(dict.fromkeys(found))
+
+
+def _joined(rows: Sequence[Sequence[int]], tags: Sequence[str]) -> list[list[int]]:
+    """The names of a coordination in runs between which stand only marks, coordinators, articles and prepositions."""
+    runs = [[0]]
+    for n in range(1, len(rows)):
+        between = range(rows[n - 1][-1] + 1, rows[n][0])
+        if all(tags[at][:2] in _JOINING for at in between):
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    return runs
+
+
+def _noun_phrase(row: Sequence[int], tags: Sequence[str], is_first: bool, is_last: bool) -> list[int]:
+    """The tokens of a name without the verb that may stand ahead of the first and behind the last; none where no noun is left."""
+    verbs = [at for at in row if _is_verb(tags[at])]
+    if is_first and verbs and verbs[-1] != row[-1]:
+        row = [at for at in row if at > verbs[-1]]
+    if is_last:
+        nouns = list(takewhile(lambda at: not _is_verb(tags[at]), row))
+        row = nouns if any(tags[at][:2] in _NOUNS for at in nouns) else row
+        while row and tags[row[-1]][:2] not in _NOUNS and any(tags[at][:2] in _NOUNS for at in row):
+            row = row[:-1]
+    return list(row) if row and (tags[row[-1]][:2] in _NOUNS or tags[row[-1]] == "VVG") else []
+
+
+def _is_verb(tag: str) -> bool:
+    return tag in speech.FINITE or tag in ("VVI", "VVN")
+
+
+_JOINING = frozenset(("PU", "CJ", "AT", "DP", "PR"))  # how the tags of what may stand between two names of a list begin
+_NOUNS = frozenset(("NN", "NP", "UN"))
+
+
 # The names
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,36 +39,73 @@ class Section:
     lead: str = ""
 
 
+class Group(NamedTuple):
+    """Rows of what was chosen that make a section whatever they are like, under this heading, or under one found for them."""
+
+    rows: tuple[int, ...]
+    lead: str = ""
+    heading: str = ""
+
+
 def sections(
     chosen: Sequence[Chosen],
     vectors: Vectors,
     question: str,
     embed: Embed,
     whole: Whole,
-    fixed: Sequence[tuple[str, Sequence[int]]] = (),
-    rest: Sequence[int] | None = None,
+    fixed: Sequence[Group] = (),
 ) -> list[Section]:
     """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, those first that hold the most of what belongs.
 
     `vectors` [n, d] are those of the quotations, of length 1. Too few for LEAST_SECTIONS full groups make fewer groups. Groups that are
-    `fixed` beforehand, each with its lead and rows, come first; then only the `rest` is grouped.
+    `fixed` beforehand come first; then only the rest is grouped.
     """
     if not chosen:
         return []
-    rows = list(range(len(chosen))) if rest is None else list(rest)
+    rows = [n for n in range(len(chosen)) if not any(n in group.rows for group in fixed)]
     found = grouped(vectors[rows], _how_many(len(rows), len(fixed))) if rows else []
     found.sort(key=lambda group: -_worth([chosen[rows[n]] for n in group]))
     free = following([[rows[n] for n in group] for group in found], chosen)
-    groups = [*(following([list(group)], chosen)[0] for _, group in fixed), *free]
-    leads = [lead for lead, _ in fixed] + [""] * len(found)
+    groups = [*(following([list(group.rows)], chosen)[0] for group in fixed), *free]
+    leads = [group.lead for group in fixed] + [""] * len(found)
     texts = [[_running_text(chosen[n]) for n in group] for group in groups]
     titles = [[_headed(chosen[n]) for n in group] for group in groups]
     centres = np.array([_unit(vectors[group].mean(axis=0)) for group in groups])
-    names = headings(texts, titles, centres, question, embed, whole)
+    given = [group.heading for group in fixed] + [""] * len(found)
+    names = headings(texts, titles, centres, question, embed, whole, given)
     return [
         Section(name, tuple(chosen[n] for n in group), lead)
         for name, group, lead in zip(names, groups, leads, strict=True)
     ]
+
+
+def by_topic(chosen: Sequence[Chosen], vectors: Vectors, topics: Sequence[str], embed: Embed) -> list[Group]:
+    """For each topic of a question, in its order, the quotations that name it, or stand under words that do: a section a topic.
+
+    What names several belongs to the one it is nearest to. No section for a topic that too few name, or that most do: it parts nothing.
+    """
+    if not topics or not chosen:
+        return []
+    near = vectors @ embed(list(topics)).T  # [n, topics]
+    named = [_named(piece, topics, near[number]) for number, piece in enumerate(chosen)]
+    for row, lead in sorted(leads(chosen).items(), key=lambda pair: chosen[pair[0]].start):
+        named[row] = named[lead]
+    most = thresholds.SHIPPED.most_of_topic * len(chosen)
+    rows = {t: [n for n, own in enumerate(named) if own == t] for t in range(len(topics))}
+    kept = {t: group for t, group in rows.items() if PER_SECTION <= len(group) <= most}
+    rest = set(range(len(chosen))).difference(*kept.values())
+    if kept and len(rest) < PER_SECTION:  # one thin line is no section
+        for row in rest:
+            kept[max(kept, key=lambda t: float(near[row, t]))].append(row)
+    return [Group(tuple(group), heading=opened(topics[t])) for t, group in kept.items()]
+
+
+def _named(piece: Chosen, topics: Sequence[str], near: Vectors) -> int | None:
+    """Which topic a quotation names in some form, or else what heads it: of several the nearest, `near` [topics]."""
+    for words in (set(tokens(piece.text)), set(tokens(f"{_headed(piece)}. {piece.text}"))):
+        if named := [t for t, topic in enumerate(topics) if words.issuperset(tokens(topic))]:
+            return max(named, key=lambda t: float(near[t]))
+    return None
 
 
 def _running_text(chosen: Chosen) -> str:
@@ -160,8 +198,9 @@ def headings(
     question: str,
     embed: Embed,
     whole: Whole,
+    given: Sequence[str] = (),
 ) -> list[str]:
-    """For each group of texts the whole phrase of its own, or of what heads them, that is nearest to its centre [d] and to most of its
+    """For each group of texts the heading `given`, else the whole phrase of its own, or of what heads them, that is nearest to its centre [d] and to most of its
     texts, and far from the others'.
 
     `titles` are of the same shape as `texts`. A phrase of nothing but the question's words says nothing that the title does not say,
@@ -170,12 +209,16 @@ def headings(
     asked = set(tokens(question))
     found = [_worded(own, named, asked, whole([*own, *named])) for own, named in zip(texts, titles, strict=True)]
     every = list(dict.fromkeys(p for own in found for p in own))
+    given = given or [""] * len(texts)
     if not every:
-        return [""] * len(texts)
+        return list(given)
     near = embed(every) @ centres.T  # [phrases, groups]
     covered = _covered(every, texts, titles)
     chosen: list[str] = []
     for number, own in enumerate(found):
+        if given[number]:
+            chosen.append(given[number])
+            continue
         free = [p for p in own if p.casefold() not in {name.casefold() for name in chosen}]
         row = {p: every.index(p) for p in free}
         value = {

@@ -214,15 +214,20 @@ def _columns(reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) ->
 def _outlined(
     reader: Reader, question: SubQuestion, chosen: Sequence[Chosen], sides: Sequence[Side]
 ) -> list[outline.Section]:
-    """Sections of like meaning; of a balance, what speaks for and what against stand first, each under its own heading."""
+    """Sections of like meaning; first those of what the question asks about side by side, or of a balance what speaks for and what
+    against.
+    """
     if not chosen:
         return []
     vectors = reader.vectors([c.text for c in chosen])
-    groups = [[n for n, held in enumerate(sides) if held == side] for side in forms.LEADS]
-    apart = [(side, group) for side, group in zip(forms.LEADS, groups, strict=True) if len(group) >= LEAST_SECTION]
-    rest = [n for n in range(len(chosen)) if not any(n in group for _, group in apart)]
-    fixed = [(forms.LEADS[side], group) for side, group in apart]
-    return outline.sections(chosen, vectors, question.text, reader.vectors, reader.wholeness, fixed, rest)
+    groups = [tuple(n for n, held in enumerate(sides) if held == side) for side in forms.LEADS]
+    fixed = [
+        outline.Group(group, lead=forms.LEADS[side])
+        for side, group in zip(forms.LEADS, groups, strict=True)
+        if len(group) >= LEAST_SECTION
+    ]
+    fixed = fixed or outline.by_topic(chosen, vectors, question.topics, reader.vectors)
+    return outline.sections(chosen, vectors, question.text, reader.vectors, reader.wholeness, fixed)
 
 
 def _in_short(reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage]) -> list[Chosen]:

@@ -82,6 +82,7 @@ class SelectingReader:
             form=form,
             things=asked.things,
             attributes=asked.attributes,
+            topics=() if form == "comparison" else asking.topics(question),
             remainder=_remainder(parts, [q.id for q in written if not q.tentative]),
         )
         return [*written, whole]
