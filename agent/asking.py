@@ -157,16 +157,30 @@ def topics(question: str) -> tuple[str, ...]:
 
     None where "and" joins clauses, verbs or figures.
     """
+    return tuple(dict.fromkeys(topic.text for group in _lists(question) for topic in group))
+
+
+def of_each(question: str) -> list[str]:
+    """The question asked of each of its topics alone."""
+    return [
+        f"{question[: group[0].start]}{topic.text}{question[group[-1].end :]}"
+        for group in _lists(question)
+        for topic in group
+    ]
+
+
+def _lists(question: str) -> list[list[Thing]]:
     tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
     tags = speech.tags(tuple(token.text for token in tokens))
-    found: list[str] = []
+    found: list[list[Thing]] = []
     for group in coordinations(question):
         rows = [[n for n, t in enumerate(tokens) if t.start >= name.start and t.end <= name.end] for name in group]
         for run in _joined(rows, tags):
             names = [_noun_phrase(rows[n], tags, n == run[0], n == run[-1]) for n in run]
             if all(names) and len(names) > 1:
-                found += [question[tokens[name[0]].start : tokens[name[-1]].end] for name in names]
-    return tuple(dict.fromkeys(found))
+                places = [(tokens[name[0]].start, tokens[name[-1]].end) for name in names]
+                found.append([Thing(question[start:end], start, end) for start, end in places])
+    return found
 
 
 def _joined(rows: Sequence[Sequence[int]], tags: Sequence[str]) -> list[list[int]]:

@@ -15,7 +15,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage
 
-from . import balance, blocks, forms, outline, speech, thresholds
+from . import asking, balance, blocks, forms, outline, speech, thresholds
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, list_open, quote, refer, replace_quotation, revised, sentence_parts
@@ -53,8 +53,9 @@ def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
 
 
 def first_queries(question: SubQuestion) -> list[Query]:
-    """An open question is asked whole, without what facts beside it answer, and of each thing that it names."""
+    """An open question is asked whole, without what facts beside it answer, of each thing that it names and of each of its topics."""
     texts = [question.text, *filter(None, [question.remainder]), *(f"{t}: {question.text}" for t in question.things)]
+    texts += asking.of_each(question.text) if question.topics else []
     return [Query(text=text, question=question.id, reason="question") for text in texts]
 
 

@@ -13,8 +13,10 @@ from palimpsest.agent.asking import (
     attributes,
     by_wording,
     coordinations,
+    of_each,
     parts,
     plain_question,
+    topics,
 )
 from palimpsest.agent.wording import LinearText, buckets, words
 
@@ -142,3 +144,26 @@ def test_words_right_behind_the_last_thing_are_none_of_its_attributes() -> None:
     things = coordinations(question)[0]
     assert [t.text for t in things] == ["Great", "Blue"]
     assert attributes(question, things) == ("price", "seats")
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        ("What is known about ferries for freight, commuting and day trips?", ("freight", "commuting", "day trips")),
+        ("How does the tide affect fish, plankton and water quality?", ("fish", "plankton", "water quality")),
+        ("How has the support for barges in Orta, Selm and Vire changed since 1990?", ("Orta", "Selm", "Vire")),
+        ("How do barges carry salt, and what does a crew cost?", ()),  # joins clauses
+        ("How are locks opened and closed?", ()),  # joins verbs
+        ("What changed between 2019 and 2024?", ()),  # joins figures
+        ("Why did the lake freeze?", ()),
+    ],
+)
+def test_what_is_asked_about_side_by_side_is_named(question: str, named: tuple[str, ...]) -> None:
+    assert topics(question) == named
+
+
+def test_a_question_is_asked_of_each_topic_alone() -> None:
+    assert of_each("How do tides affect fish, plankton and water quality in bays?") == [
+        "How do tides affect fish in bays?", "How do tides affect plankton in bays?", "How do tides affect water quality in bays?",
+    ]  # fmt: skip
+    assert of_each("Why did the lake freeze?") == []

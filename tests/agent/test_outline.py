@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from palimpsest.agent.outline import MOST_SECTIONS, PER_SECTION, following, grouped, headings, opened, sections
+from palimpsest.agent.outline import (
+    MOST_SECTIONS,
+    PER_SECTION,
+    by_topic,
+    following,
+    grouped,
+    headings,
+    opened,
+    sections,
+)
 from palimpsest.agent.phrases import phrases, stretches, wholeness
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.retrieval.types import Passage, Source
@@ -48,6 +57,37 @@ def test_like_goes_with_like_and_the_best_section_comes_first() -> None:
     )
     assert [[TEXTS.index(c.sentences[0].text) for c in s.chosen] for s in found] == [[0, 3], [1, 4], [2, 5]]
     assert [s.heading for s in found] == ["Market price", "Wood decay", "Dry weight"]
+
+
+def test_what_the_question_asks_about_side_by_side_has_sections_in_its_order() -> None:
+    pieces = [chosen(t, n) for n, t in enumerate(TEXTS)]
+    fixed = by_topic(pieces, embed(TEXTS), ["weight", "price", "colour"], embed)
+    found = sections(pieces, embed(TEXTS), "What is known of the weight, price and colour?", embed, unknown, fixed)
+    assert [[TEXTS.index(c.sentences[0].text) for c in s.chosen] for s in found] == [[2, 5], [0, 3], [1, 4]]
+    assert [s.heading for s in found] == ["Weight", "Price", "Wood decay"]
+
+
+def test_a_quotation_is_of_the_topic_that_heads_it_where_it_names_none() -> None:
+    texts = [*TEXTS[:1], "It rose again.", *TEXTS[1:3]]
+    pieces = [chosen(t, n) for n, t in enumerate(texts)]
+    (sentence,) = pieces[1].sentences
+    under = sentence.passage.model_copy(update={"path": ("Oak prices",)})
+    pieces[1] = Chosen((Sentence(under, 0, sentence.end, 1),), pieces[1].score)
+    (group,) = by_topic(pieces, embed(texts), ["price", "decay"], embed)
+    assert (group.rows, group.heading) == ((0, 1), "Price")
+
+
+def test_one_line_that_names_no_topic_joins_the_nearest() -> None:
+    texts = [*TEXTS[:2], *TEXTS[3:5], "It rots."]
+    pieces = [chosen(t, n) for n, t in enumerate(texts)]
+    vectors = embed([*texts[:4], "decay"])
+    assert [g.rows for g in by_topic(pieces, vectors, ["price", "decay"], embed)] == [(0, 2), (1, 3, 4)]
+
+
+def test_a_topic_that_nearly_all_name_parts_nothing() -> None:
+    texts = ["The price of oak rose.", "Its price fell.", "A price was paid.", "Wood decay sets in."]
+    pieces = [chosen(t, n) for n, t in enumerate(texts)]
+    assert by_topic(pieces, embed(texts), ["price", "decay"], embed) == []
 
 
 def test_the_names_of_columns_head_no_section() -> None:

@@ -335,6 +335,15 @@ def pin_a_heading() -> None:
     decides(heads(0.31), heads(0.29))
 
 
+def pin_a_topic() -> None:
+    def has_section(naming: int) -> bool:
+        held = [chosen(hit(f"Line {n} of the {'rope' if n < naming else 'sail'}."), 0) for n in range(50)]
+        vectors = np.ones((len(held), 1), dtype=np.float32)
+        return bool(outline.by_topic(held, vectors, ["rope"], lambda texts: np.ones((len(texts), 1), dtype=np.float32)))
+
+    decides(has_section(30), has_section(31))
+
+
 def pin_figures() -> None:
     def agreeing(miles: float) -> bool:
         one, other = figures.single("100 km"), figures.single(f"{miles} miles")
