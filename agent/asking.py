@@ -152,21 +152,17 @@ def _scope(question: str) -> tuple[str, ...]:
     return tuple(question[start:end] for start, end, kind in typed_spans(question) if kind is MaskKind.NUMBER)
 
 
-def topics(question: str) -> tuple[str, ...]:
-    """What a question asks about side by side, "depression, pain and working memory": nouns with what describes them, in its order.
+def of_each(question: str) -> dict[str, str]:
+    """What a question asks about side by side, "depression, pain and working memory", in its order, each with the question asked of it
+    alone.
 
-    None where "and" joins clauses, verbs or figures.
+    Nouns with what describes them; none where "and" joins clauses, verbs or figures.
     """
-    return tuple(dict.fromkeys(topic.text for group in _lists(question) for topic in group))
-
-
-def of_each(question: str) -> list[str]:
-    """The question asked of each of its topics alone."""
-    return [
-        f"{question[: group[0].start]}{topic.text}{question[group[-1].end :]}"
+    return {
+        topic.text: f"{question[: group[0].start]}{topic.text}{question[group[-1].end :]}"
         for group in _lists(question)
         for topic in group
-    ]
+    }
 
 
 def _lists(question: str) -> list[list[Thing]]:

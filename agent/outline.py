@@ -100,12 +100,23 @@ def by_topic(chosen: Sequence[Chosen], vectors: Vectors, topics: Sequence[str], 
     return [Group(tuple(group), heading=opened(topics[t])) for t, group in kept.items()]
 
 
+def is_on(topic: str, piece: Chosen) -> bool:
+    """Whether a quotation names a topic in some form, or else what heads it does."""
+    return _holds(topic, piece.text) or _holds(topic, _headed(piece))
+
+
 def _named(piece: Chosen, topics: Sequence[str], near: Vectors) -> int | None:
-    """Which topic a quotation names in some form, or else what heads it: of several the nearest, `near` [topics]."""
-    for words in (set(tokens(piece.text)), set(tokens(f"{_headed(piece)}. {piece.text}"))):
-        if named := [t for t, topic in enumerate(topics) if words.issuperset(tokens(topic))]:
+    """Which topic a quotation names, or else what heads it: of several the nearest, `near` [topics]."""
+    for text in (piece.text, _headed(piece)):
+        if named := [t for t, topic in enumerate(topics) if _holds(topic, text)]:
             return max(named, key=lambda t: float(near[t]))
     return None
+
+
+def _holds(topic: str, text: str) -> bool:
+    """Whether the words of a topic stand in a text in some form, one behind the other."""
+    wanted, held = tokens(topic), tokens(text)
+    return any(held[n : n + len(wanted)] == wanted for n in range(len(held) - len(wanted) + 1))
 
 
 def _running_text(chosen: Chosen) -> str:
@@ -200,8 +211,8 @@ def headings(
     whole: Whole,
     given: Sequence[str] = (),
 ) -> list[str]:
-    """For each group of texts the heading `given`, else the whole phrase of its own, or of what heads them, that is nearest to its centre [d] and to most of its
-    texts, and far from the others'.
+    """For each group of texts the heading `given`; else the whole phrase of its own, or of what heads them, that is nearest to its
+    centre [d] and to most of its texts, and far from the others'.
 
     `titles` are of the same shape as `texts`. A phrase of nothing but the question's words says nothing that the title does not say,
     nor does one that heads another section.

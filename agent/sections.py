@@ -55,22 +55,47 @@ def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
 def first_queries(question: SubQuestion) -> list[Query]:
     """An open question is asked whole, without what facts beside it answer, of each thing that it names and of each of its topics."""
     texts = [question.text, *filter(None, [question.remainder]), *(f"{t}: {question.text}" for t in question.things)]
-    texts += asking.of_each(question.text) if question.topics else []
+    texts += asking.of_each(question.text).values() if question.topics else []
     return [Query(text=text, question=question.id, reason="question") for text in texts]
 
 
 def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], characters: int) -> list[Chosen]:
     """The quotations that belong in the report; of a question beside facts those on what is left to it first, in what room is left
-    those on the whole of it.
+    those on the whole of it. A topic that they leave nearly out has the best on it beside them.
     """
-    if not question.remainder:
-        return stating(reader.choose(question.text, hits, characters))
-    chosen = stating(reader.choose(question.remainder, hits, characters))
-    others = remaining(stating(reader.choose(question.text, hits, characters)), [place_of(c) for c in chosen])
+    first = stating(reader.choose(question.remainder, hits, characters)) if question.remainder else []
+    chosen = stating(reader.choose(question.text, hits, characters))
+    chosen = _filled(first, remaining(chosen, [place_of(c) for c in first]), characters) if first else chosen
+    beside = _on_topics(reader, question, hits, chosen, characters)
+    room = characters - sum(len(c.text) for c in beside)
+    return [*_filled([], chosen, room), *beside] if beside else chosen
+
+
+def _on_topics(
+    reader: Reader, question: SubQuestion, hits: Sequence[Hit], chosen: Sequence[Chosen], characters: int
+) -> list[Chosen]:
+    """For each topic that what was chosen leaves nearly out the best on it, where that belongs in the report no less surely than the
+    least of what was chosen.
+    """
+    least = min((c.score for c in chosen), default=0.0)
+    found: list[Chosen] = []
+    asked = asking.of_each(question.text)
+    for topic in question.topics:
+        lacking = LEAST_SECTION - sum(outline.is_on(topic, c) for c in chosen)
+        if lacking > 0 and topic in asked:
+            others = stating(reader.choose(asked[topic], hits, characters))
+            others = remaining(others, [place_of(c) for c in (*chosen, *found)])
+            found += [c for c in others if c.score >= least and outline.is_on(topic, c)][:lacking]
+    return found
+
+
+def _filled(first: Sequence[Chosen], others: Sequence[Chosen], characters: int) -> list[Chosen]:
+    """Quotations, and of others those that fit in what room is left."""
+    kept = list(first)
     for piece in others:
-        if sum(len(c.text) for c in (*chosen, piece)) <= characters:
-            chosen.append(piece)
-    return chosen
+        if sum(len(c.text) for c in (*kept, piece)) <= characters:
+            kept.append(piece)
+    return kept
 
 
 def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:

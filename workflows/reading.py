@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.agent import asking, describing, phrases, questions, selection, thresholds, weighing, wording
+from palimpsest.agent import asking, describing, phrases, questions, selection, speech, thresholds, weighing, wording
 from palimpsest.agent.selection import Chosen, Scored, Sentence
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.agent.weighing import NO_EFFECT, ReportWeights
@@ -61,7 +61,7 @@ class SelectingReader:
         parts = questions.subquestions(question)
         is_polar = bool(questions.claimed(question)) and len(parts) == 1
         is_open = is_polar or bool(self.beyond(question))
-        openness = {q.id: 1.0 if is_open else self._part_openness(q) for q in parts}
+        openness = dict.fromkeys((q.id for q in parts), 1.0) if is_open else self._part_opennesses(parts)
         facts = [q for q in parts if openness[q.id] < thresholds.SHIPPED.surely_open]
         unsure = {q for q, value in openness.items() if value >= thresholds.SHIPPED.maybe_open}
         if not unsure:
@@ -82,10 +82,18 @@ class SelectingReader:
             form=form,
             things=asked.things,
             attributes=asked.attributes,
-            topics=() if form == "comparison" else asking.topics(question),
+            topics=() if form == "comparison" else tuple(asking.of_each(question)),
             remainder=_remainder(parts, [q.id for q in written if not q.tentative]),
         )
         return [*written, whole]
+
+    def _part_opennesses(self, parts: Sequence[SubQuestion]) -> dict[str, float]:
+        """Of each part; one without a verb, "and which against it?", asks what the one ahead of it does."""
+        found: dict[str, float] = {}
+        for part in parts:
+            before = next(reversed(found.values()), None)
+            found[part.id] = self._part_openness(part) if before is None or speech.is_clause(part.text) else before
+        return found
 
     def _part_openness(self, part: SubQuestion) -> float:
         """The most of its clauses; what is answered by yes or no asks for no fact."""

@@ -16,7 +16,6 @@ from palimpsest.agent.asking import (
     of_each,
     parts,
     plain_question,
-    topics,
 )
 from palimpsest.agent.wording import LinearText, buckets, words
 
@@ -159,11 +158,13 @@ def test_words_right_behind_the_last_thing_are_none_of_its_attributes() -> None:
     ],
 )
 def test_what_is_asked_about_side_by_side_is_named(question: str, named: tuple[str, ...]) -> None:
-    assert topics(question) == named
+    assert tuple(of_each(question)) == named
 
 
 def test_a_question_is_asked_of_each_topic_alone() -> None:
-    assert of_each("How do tides affect fish, plankton and water quality in bays?") == [
-        "How do tides affect fish in bays?", "How do tides affect plankton in bays?", "How do tides affect water quality in bays?",
-    ]  # fmt: skip
-    assert of_each("Why did the lake freeze?") == []
+    assert of_each("How do tides affect fish, plankton and water quality in bays?") == {
+        "fish": "How do tides affect fish in bays?",
+        "plankton": "How do tides affect plankton in bays?",
+        "water quality": "How do tides affect water quality in bays?",
+    }
+    assert of_each("Why did the lake freeze?") == {}

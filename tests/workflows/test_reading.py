@@ -54,6 +54,21 @@ def test_each_part_of_a_question_is_a_fact_or_is_for_sections_by_itself() -> Non
     assert all(q.is_open for q in polar)
 
 
+def test_a_part_without_a_verb_asks_what_the_one_ahead_of_it_does() -> None:
+    """ "Which against a ban?" once had an answer of a few words ahead of the report."""
+    reader = SelectingReader(open_embedder(), report_weights())
+    plan = reader.plan("What are the arguments given for closing harbours and which against it?")
+    assert [q.form for q in plan if not q.is_open] == []
+
+
+def test_an_open_question_has_its_topics() -> None:
+    reader = SelectingReader(open_embedder(), report_weights())
+    plan = reader.plan("How do tides affect fish, plankton and water quality?")
+    assert [q.topics for q in plan if q.is_open] == [("fish", "plankton", "water quality")]
+    compared = reader.plan("Compare the Orta Canal and the Selm Canal: depth, tolls and traffic.")
+    assert [q.topics for q in compared if q.form == "comparison"] == [()]
+
+
 def quoted(*texts: str, title: str = "Note") -> list[Chosen]:
     """The sentences of one source, each a quotation."""
     source = Source(id=title, uri=f"note:{title}", title=title, sha256="0" * 64)
