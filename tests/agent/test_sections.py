@@ -187,6 +187,36 @@ def test_sections_are_first_on_what_no_answer_beside_them_answers() -> None:
     assert [c.text for c in sections.choice(reader, plain, hits, 100)] == [held[1].text, held[2].text]
 
 
+class ByTopic(TopicReader):
+    """Chooses of the whole question what speaks of salt, of a narrower one what holds its last word; the second of a source is less
+    likely.
+    """
+
+    def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+        word = "salt" if " and " in question else question.rstrip("?").split()[-1]
+        return [
+            Chosen((Sentence(h.passage, a, b, n),), 1.0 - m)
+            for n, h in enumerate(found, 1)
+            for m, (a, b) in enumerate(h.passage.sentences)
+            if word in h.passage.text[a - h.passage.start : b - h.passage.start].lower()
+        ]
+
+
+def test_a_topic_that_the_choice_leaves_nearly_out_has_the_best_on_it() -> None:
+    hits = [Hit(passage=p, score=1.0, rank=n) for n, p in enumerate((SALT, MORE_SALT, WIND, CREW), 1)]
+    whole = "What is known about barges for salt, wind and rain?"
+    plain = SubQuestion(id="q1", text=whole, asked=whole, form="open")
+    question = plain.model_copy(update={"topics": ("salt", "wind", "rain")})
+    salt, wind = ([p.text[a:b] for a, b in p.sentences] for p in (SALT, WIND))
+    every = [*salt, MORE_SALT.text, *wind]
+    assert [c.text for c in sections.choice(ByTopic(), plain, hits, 1_000)] == every[:3]
+    assert [c.text for c in sections.choice(ByTopic(), question, hits, 1_000)] == every
+    few = sum(map(len, (salt[0], *wind)))
+    assert [c.text for c in sections.choice(ByTopic(), question, hits, few)] == [salt[0], *wind]
+    asked = [q.text for q in sections.first_queries(question)]
+    assert asked == [whole, *(f"What is known about barges for {topic}?" for topic in question.topics)]
+
+
 def test_no_sentence_stands_twice_and_every_one_is_its_sources() -> None:
     state = run(TopicReader(), SALT, WIND, CREW)
     quoted = [b for b in state.draft.blocks if b.kind == "quotation"]
