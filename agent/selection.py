@@ -187,9 +187,10 @@ def select(
 ) -> list[Chosen]:
     """The quotations of a report, best first: likely sentences while they fit, neighbours joined, repetitions set beside.
 
-    Left out is what is less than `stop` times as likely as the mean of the best, what cannot be quoted, and of statements that are a
-    source of their own what is near to one that was taken; taking stops at the first sentence that is, with all it is quoted with, too
-    long for what is left of the budget. With `thrift` short sentences come before long ones that are about as likely.
+    Left out is what is less than `stop` times as likely as the mean of the best or hardly likely at all, what cannot be quoted, and of
+    statements that are a source of their own what is near to one that was taken; taking stops at the first sentence that is, with all
+    it is quoted with, too long for what is left of the budget. With `thrift` short sentences come before long ones that are about as
+    likely.
     """
     taken: list[Scored] = []
     beside: dict[int, list[Sentence]] = {}
@@ -256,9 +257,12 @@ def _ordered(candidates: Sequence[Scored]) -> list[Scored]:
 
 
 def _least(candidates: Sequence[Scored], stop: float) -> float:
-    """The probability below which a sentence is not worth its characters."""
+    """The probability below which a sentence is not worth its characters: where the best are not likely either, a share of theirs
+    would take all that was read.
+    """
     best = _ordered(candidates)[: thresholds.SHIPPED.best]
-    return stop * float(np.mean([_probability(c) for c in best])) if best else 0.0
+    share = stop * float(np.mean([_probability(c) for c in best])) if best else 0.0
+    return max(share, thresholds.SHIPPED.least_likely)
 
 
 def _probability(candidate: Scored) -> float:

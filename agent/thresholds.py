@@ -34,6 +34,9 @@ class Thresholds(Frozen):
     meant: float = Field(ge=0, le=1)  # probability from which a sentence surely tells what was meant to be done, or how
     meant_cost: float = Field(ge=0)  # log-odds that it loses as a sentence of a report
     best: int = Field(ge=1)  # sentences whose mean probability the others are held against when taking stops
+    least_likely: float = Field(
+        ge=0, le=1
+    )  # probability below which a sentence is left out, however unlikely the best are
     least_chosen: int = Field(ge=0)  # sentences taken however unlikely they are
     alike: float = Field(
         ge=0, le=1
