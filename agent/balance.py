@@ -65,9 +65,13 @@ def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion) -> St
     written = [b for b in state.draft.blocks if b.kind in ("quotation", "prose") and b.section in places]
     cited = [c.support[0] for b in written if (c := b.span("citation"))]
     held = [Chosen((Sentence(state.passage(s.passage), s.start, s.end, 1),), 0.0) for s in cited]
-    block = state.draft.block(name)
     found = decisive(tools, question, [c.sentences[0].passage for c in held])
-    now = verdict(tools, question, held, found)
+    return (yield from restated(state, name, section, verdict(tools, question, held, found)))
+
+
+def restated(state: ResearchState, name: str, section: str, now: str) -> Steps:
+    """A statement of the program's own that reads as it does `now`, ahead in its section; "" takes it out. A change is a revision."""
+    block = state.draft.block(name)
     if now == (block.text if block else ""):
         return state
     if block is None:

@@ -6,14 +6,28 @@ from collections.abc import Generator, Sequence
 
 from palimpsest.retrieval.lexical import tokens
 
-from . import asking, forms, speech
-from .drafting import list_open
+from . import asking, balance, blocks, forms, speech
+from .drafting import list_open, slot_of
 from .questions import claimed
-from .sections import cells, found, quotations, source_title
+from .sections import cells, comes_near, found, quotations, source_title
 from .selection import as_said, names_thing
-from .state import Event, Reader, ResearchState, SubQuestion, Tools
+from .state import Event, Reader, ResearchState, Steps, SubQuestion, Tools
 
 MOST_NAMED = 5  # lines of one kind: what is beyond says no more
+
+
+BESIDE = "Nothing that was read speaks of this directly; what is quoted comes nearest to it."
+
+
+def say_nearest(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
+    """Where nothing quoted comes near to what is asked, and nothing answers it, that stands ahead."""
+    is_answered = any(slot_of(state, q).text for q in state.facts) or state.draft.block("verdict") is not None
+    if tools.reader is None or is_answered:
+        return state
+    quoted = [f"{source_title(state, b)}. {b.text}" for b in quotations(state)]
+    texts = [*quoted, *(s.text for s in cells(state))]
+    is_beside = bool(texts) and not comes_near(tools.reader, question, texts)
+    return (yield from balance.restated(state, "nearest", blocks.SHORT, BESIDE if is_beside else ""))
 
 
 def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Generator[Event, None, ResearchState]:

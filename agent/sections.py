@@ -15,7 +15,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage
 
-from . import asking, balance, blocks, forms, outline, speech, thresholds
+from . import asking, balance, blocks, describing, forms, outline, speech, thresholds
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, list_open, quote, refer, replace_quotation, revised, sentence_parts
@@ -35,6 +35,7 @@ NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a lis
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 ENDS, CLOSING = (*NOTHING_SAID, ".", "!", "…"), " \n\"'”’)]*_"  # what ends a sentence, and what may stand behind that
 RUNNING = ("heading", "paragraph", "caption", "note")  # kinds of passages whose text is sentences, or heads them
+NEAREST = 3  # quotations of a report that has nothing which comes near to the question
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
 
 
@@ -65,6 +66,8 @@ def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], character
     """
     first = stating(reader.choose(question.remainder, hits, characters)) if question.remainder else []
     chosen = stating(reader.choose(question.text, hits, characters))
+    if not question.remainder and not comes_near(reader, question, [describing.titled(s) for c in chosen for s in c.sentences]):
+        return chosen[:NEAREST]
     chosen = _filled(first, remaining(chosen, [place_of(c) for c in first]), characters) if first else chosen
     beside = _on_topics(reader, question, hits, chosen, characters)
     room = characters - sum(len(c.text) for c in beside)
@@ -126,6 +129,11 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         tables = tools.records.tables([h.passage for h in hits]) if tools.records else []
         return (yield from _begin(state, reader, question, hits, chosen, lead, said, tables))
     return (yield from _grow(state, tools, question, hits, chosen, lead))
+
+
+def comes_near(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> bool:
+    """Whether one of the texts speaks of what the question, or a clause of it, asks about."""
+    return any(reader.is_near(clause, texts) for clause in describing.asking(question.text))
 
 
 def stating(chosen: Sequence[Chosen]) -> list[Chosen]:

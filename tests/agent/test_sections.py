@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from palimpsest.agent import blocks, dependents, forms, outline, sections, steps
+from palimpsest.agent import blocks, dependents, forms, missing, outline, sections, steps
 from palimpsest.agent.computing import Operation
 from palimpsest.agent.dependents import withdraw
 from palimpsest.agent.draft import moved
@@ -67,7 +67,7 @@ class TopicReader:
         return held
 
     def is_near(self, words: str, texts: Sequence[str]) -> bool:
-        return "lake" in words
+        return "lake" in words or "viaduct" in words
 
     def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
         return [c.text.startswith("We mean to") for c in chosen]
@@ -891,3 +891,32 @@ def test_a_heading_that_a_person_pinned_stays_without_what_stood_under_it() -> N
     )
     kept = alone.model_copy(update={"draft": alone.draft.swap([heading.id], [pinned])})
     assert dependents.bared(kept, last) == []
+
+
+def test_where_nothing_comes_near_that_is_said_first_and_little_is_quoted() -> None:
+    """A folder of boats, asked how eels hunt: a page of the least unlikely sentences would pass for an answer."""
+    asked = ResearchState(question="How do eels hunt, in salt or wind, and what crew sees them?", budget=Budget())
+    many = [SALT, WIND, CREW, MORE_SALT]
+    _, beside = finish(asked, Tools(ScriptedWriter({}), Shelf(*many), NUMBERS, TopicReader()))
+    first = next(b for b in beside.draft.section(blocks.SHORT) if b.kind != "heading")
+    assert first.text == missing.BESIDE
+    assert len(sections.quotations(beside)) == sections.NEAREST
+    near = run(TopicReader(), *many)
+    assert near.draft.block("nearest") is None
+    assert len(sections.quotations(near)) > sections.NEAREST
+
+
+def test_what_was_brought_later_and_comes_near_takes_back_that_nothing_does() -> None:
+    class Brought(TopicReader):
+        def is_near(self, words: str, texts: Sequence[str]) -> bool:
+            return any("eels" in text for text in texts)
+
+    tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, Brought())
+    asked = ResearchState(question="How do eels hunt, in salt or wind, and what crew sees them?", budget=Budget())
+    _, before = finish(asked, tools)
+    assert before.draft.block("nearest") is not None
+    eels = passage("The eels hunt where the salt crew throws its scraps.", "Eels", "2025")
+    _, after = finish(amend(before, [eels]), tools)
+    assert any("eels" in b.text for b in sections.quotations(after))
+    assert after.draft.block("nearest") is None
+    assert after.revisions[-1].old == missing.BESIDE
