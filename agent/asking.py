@@ -342,11 +342,6 @@ def parts(question: str) -> list[str]:
     return found if len(found) <= MAX_PARTS else [*found[: MAX_PARTS - 1], " ".join(found[MAX_PARTS - 1 :])]
 
 
-def pieces(question: str) -> list[str]:
-    """The question parted at its punctuation and coordinators, each piece without the small words ahead of it."""
-    return list(dict.fromkeys(bare for piece in _PIECE.split(question) if (bare := _bare(piece))))
-
-
 def asks_several(question: str) -> bool:
     """Whether a question asks for several things: "Which weirs …", "What are the tolls …"; "which of", "what kind" ask for one."""
     tokens = speech.tokens(question)

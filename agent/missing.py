@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 
 from palimpsest.retrieval.lexical import tokens
 
-from . import asking, balance, blocks, forms, speech
+from . import balance, blocks, forms, speech
 from .drafting import list_open, slot_of
 from .questions import claimed
 from .sections import cells, comes_near, found, quotations, source_title
@@ -83,9 +83,14 @@ def _lacks(
 
 
 def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> list[str]:
-    """Things that the question names of whose own words no form stands in what is quoted, and to which nothing quoted comes near."""
-    cells = (*question.things, *question.attributes)  # a table says of these what it lacks
-    pieces = [piece for piece in asking.pieces(question.text) if not piece.startswith(cells)]
+    """Things that the question names of whose own words no form stands in what is quoted, and to which nothing quoted comes near.
+
+    What the question would be the same without, as "understanding" in "what is the understanding of", is none.
+    """
+    asked = question.text
+    told = (*question.things, *question.attributes)  # a table says of these what it lacks
+    names = dict.fromkeys(asked[start:end] for start, end in speech.names(asked))
+    pieces = [name for name in names if not name.startswith(told)]
     words = [set(tokens(piece)) for piece in pieces]
     held = set().union(*(tokens(text) for text in texts))
     alone = [
@@ -93,18 +98,7 @@ def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> l
         for number, piece in enumerate(pieces)
         if (own := words[number] - set().union(*words[:number], *words[number + 1 :])) and not own & held
     ]
-    return [piece for piece in alone if _is_name(piece) and not reader.is_near(piece, texts)][:MOST_NAMED]
-
-
-DESCRIBING = frozenset(
-    ("AJ", "CR", "NN", "NP", "OR", "UN")
-)  # how parts of speech begin that stand in the name of a thing
-
-
-def _is_name(piece: str) -> bool:
-    """Whether words of a question name a thing that a text may speak of: a noun and what describes it, no piece of a clause."""
-    tags = speech.tags(tuple(piece.split()))
-    return tags[-1][:2] in ("NN", "NP", "UN") and all(tag[:2] in DESCRIBING for tag in tags)
+    return [piece for piece in alone if reader.is_topic(piece, asked) and not reader.is_near(piece, texts)][:MOST_NAMED]
 
 
 def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import HanTa
@@ -52,6 +53,19 @@ def is_past(text: str) -> bool:
     verbs = [tag for tag in tags(tokens(text)) if tag in FINITE or tag in PARTICIPLES]
     finite = next((tag for tag in verbs if tag in FINITE), "")
     return finite in PAST if finite else bool(verbs)
+
+
+def names(text: str) -> list[tuple[int, int]]:
+    """Where the longest "old paper mill" of a text stand: nouns in a row with what describes them."""
+    found = list(_TOKENS.finditer(text))
+    tagged = zip(found, tags(tuple(match.group() for match in found)), strict=True)
+    runs = [list(run) for is_of_name, run in groupby(tagged, lambda pair: pair[1][:2] in _OF_A_NAME) if is_of_name]
+    ends = [max((n for n, (_, tag) in enumerate(run, 1) if tag[:2] in _NOUNS), default=0) for run in runs]
+    return [(run[0][0].start(), run[end - 1][0].end()) for run, end in zip(runs, ends, strict=True) if end]
+
+
+_OF_A_NAME = frozenset(("AJ", "CR", "NN", "NP", "OR", "UN"))
+_NOUNS = frozenset(("NN", "NP", "UN"))  # what the tagger does not know is mostly a name
 
 
 def definite(text: str) -> tuple[int, int] | None:

@@ -362,6 +362,9 @@ class Reader(Protocol):
 
     def is_near(self, words: str, texts: Sequence[str]) -> bool: ...
 
+    def is_topic(self, words: str, question: str) -> bool:
+        """Whether a question without these words of it asks about something else."""
+
     def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
         """Whether each quotation tells what was meant to be done, or how, and so nothing yet."""
 

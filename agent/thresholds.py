@@ -73,6 +73,7 @@ class Thresholds(Frozen):
     least_read: int = Field(ge=1)  # sentences of a source that must be read before it is called so
     near_plan: float = Field(ge=0, le=1)  # cosine from which a planned study is one of what is asked
     near_part: float = Field(ge=0, le=1)  # cosine from which something quoted speaks of a part of the question
+    topic: float = Field(ge=0, le=1)  # how far a question moves, in cosine, without words that are what it is about
     near_cell: float = Field(ge=0, le=1)  # mean of two cosines from which a sentence fills a cell of a table
     shared_cell: float = Field(ge=0, le=1)  # how much nearer a sentence may be to another attribute of the same thing
 

@@ -226,6 +226,11 @@ class SelectingReader:
             and float((self.vectors(texts) @ self.vectors([words])[0]).max()) >= thresholds.SHIPPED.near_part
         )
 
+    def is_topic(self, words: str, question: str) -> bool:
+        """Whether a question without these words of it asks about something else."""
+        whole, rest = self.vectors([question, question.replace(words, "")])
+        return 1.0 - float(whole @ rest) >= thresholds.SHIPPED.topic
+
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
         """Sources near to the question that tell of a study which is planned, the nearest first."""
         pieces = selection.sentences_of(found, sentences)

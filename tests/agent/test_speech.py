@@ -18,6 +18,13 @@ def test_words_are_tagged_by_what_stands_around_them() -> None:
     assert speech.tags(()) == ()
 
 
+def test_the_names_of_a_text_are_its_nouns_with_what_describes_them() -> None:
+    asked = "How do old paper mills affect house prices, and what is the history of bleaching?"
+    found = [asked[start:end] for start, end in speech.names(asked)]
+    assert found == ["old paper mills", "house prices", "history", "bleaching"]
+    assert speech.names("How are they made?") == []
+
+
 @given(st.lists(st.text(min_size=1, max_size=12), max_size=8))
 def test_every_word_has_a_tag(words: list[str]) -> None:
     assert len(speech.tags(tuple(words))) == len(words)

@@ -306,6 +306,13 @@ def pin_a_study_that_reports_nothing() -> None:
 def pin_what_comes_near() -> None:
     decides(reader().is_near(QUESTION, ["near=0.41"]), reader().is_near(QUESTION, ["near=0.39"]))
 
+    class Removed:
+        def embed(self, texts: Sequence[str]) -> np.ndarray:
+            return np.stack([turned(1.0 if "barge" in text else 1 - said("far", text)) for text in texts])
+
+    held = SelectingReader(Removed(), report_weights())
+    decides(held.is_topic("barge", "barge far=0.10"), held.is_topic("barge", "barge far=0.09"))
+
     def cells(first: str, second: str) -> set[str]:
         found = hit(f"The Barge is so: {first}.", f"The Barge is thus: {second}.")
         return {attribute for _, attribute in reader().cells(["Barge"], ["one", "two"], [found])}
