@@ -112,6 +112,7 @@ NO_OPENINGS = (
 )  # what follows is said in the same breath
 PAIRED = {"both": "and", "neither": "nor"}  # "both weirs" were named before, "both Orta and Como" are named here
 COUNTED = ("second,", "third,", "fourth,", "fifth,")
+FIRST = "first"  # of a row: nothing of it was named before
 DEMONSTRATIVES = frozenset("this that these those such".split())
 # What a text calls itself. Nothing was said before the opening sentence of an abstract: of 12,000 of arXiv "this paper", "this study"
 # and the rest stand there in one of eight places or more, "this approach" and all others in at most one of eleven. A trial is one too.
@@ -131,8 +132,8 @@ REACH = 40  # words of a sentence that are looked at
 
 
 def leans(text: str) -> bool:
-    """Whether a sentence needs the one before: it opens with a connective or its verb, speaks of "they" ahead of any name or noun, or
-    its first clause speaks of "this" or "that baseline". "This paper" is the text's own name.
+    """Whether a sentence needs the one before: it opens with a connective, its verb or "the second one", speaks of "they" ahead of any
+    name or noun, or its first clause speaks of "this" or "that baseline". "This paper" is the text's own name.
     """
     found = words(text)
     opening = " ".join(found[:4]) + " "
@@ -144,7 +145,19 @@ def leans(text: str) -> bool:
         return True
     if text[:1].islower() and "?" not in text and _has_no_subject(text):
         return True
+    if _opens_with_a_later_one(text):
+        return True
     return not (DEMONSTRATIVES | PERSONS | ONES).isdisjoint(found) and _points_back(speech.tokens(text)[:REACH])
+
+
+def _opens_with_a_later_one(text: str) -> bool:
+    """Whether a text opens with a later thing of a row that was counted before: "The second approach is cheaper"."""
+    tokens = speech.tokens(text)[:REACH]
+    tags = speech.tags(tokens)
+    if [t.casefold() for t in tokens[:1]] != ["the"] or tags[1:2] != ("ORD",) or tokens[1].casefold() == FIRST:
+        return False
+    name = list(takewhile(lambda tag: tag[:2] in ("AJ", "NN"), tags[2:]))
+    return bool(name) and tags[2 + len(name) : 3 + len(name)] in {(tag,) for tag in speech.FINITE}
 
 
 def _is_of_a_row(text: str) -> bool:

@@ -284,6 +284,9 @@ def test_sentences_of_longer_texts_that_are_as_near_are_each_taken() -> None:
         ("Both weirs were closed.", True),
         ("Both Orta and Como have weirs.", False),
         ("2) salt is dear.", True),
+        ("The second approach is cheaper, but it needs volunteers.", True),
+        ("The first approach is cheaper.", False),
+        ("The second mill of Orta is cheaper.", False),
     ],
 )
 def test_a_sentence_that_points_back_leans(text: str, expected: bool) -> None:
