@@ -66,7 +66,9 @@ def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], character
     """
     first = stating(reader.choose(question.remainder, hits, characters)) if question.remainder else []
     chosen = stating(reader.choose(question.text, hits, characters))
-    if not question.remainder and not comes_near(reader, question, [describing.titled(s) for c in chosen for s in c.sentences]):
+    if not question.remainder and not comes_near(
+        reader, question, [describing.titled(s) for c in chosen for s in c.sentences]
+    ):
         return chosen[:NEAREST]
     chosen = _filled(first, remaining(chosen, [place_of(c) for c in first]), characters) if first else chosen
     beside = _on_topics(reader, question, hits, chosen, characters)

@@ -207,7 +207,7 @@ class ByTopic(TopicReader):
 
 def test_a_topic_that_the_choice_leaves_nearly_out_has_the_best_on_it() -> None:
     hits = [Hit(passage=p, score=1.0, rank=n) for n, p in enumerate((SALT, MORE_SALT, WIND, CREW), 1)]
-    whole = "What is known about barges for salt, wind and rain?"
+    whole = "What is known about barges on the lake for salt, wind and rain?"
     plain = SubQuestion(id="q1", text=whole, asked=whole, form="open")
     question = plain.model_copy(update={"topics": ("salt", "wind", "rain")})
     salt, wind = ([p.text[a:b] for a, b in p.sentences] for p in (SALT, WIND))
@@ -217,7 +217,7 @@ def test_a_topic_that_the_choice_leaves_nearly_out_has_the_best_on_it() -> None:
     few = sum(map(len, (salt[0], *wind)))
     assert [c.text for c in sections.choice(ByTopic(), question, hits, few)] == [salt[0], *wind]
     asked = [q.text for q in sections.first_queries(question)]
-    assert asked == [whole, *(f"What is known about barges for {topic}?" for topic in question.topics)]
+    assert asked == [whole, *(f"What is known about barges on the lake for {topic}?" for topic in question.topics)]
 
 
 def test_no_sentence_stands_twice_and_every_one_is_its_sources() -> None:
