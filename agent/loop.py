@@ -121,8 +121,8 @@ def _wants_sections(state: ResearchState, question: SubQuestion) -> bool:
 
 
 def _incomplete(state: ResearchState) -> ResearchState:
-    """A list over prose says that it may lack something: no sentence says that it is whole."""
-    lists = [q for q in state.questions if q.form in ("open", "balance") and q.operation == "list"]
+    """A list over prose says that it may lack something: no sentence says that it is whole. What has topics is no list of its own."""
+    lists = [q for q in state.questions if q.form in ("open", "balance") and q.operation == "list" and not q.topics]
     answered = any(slot_of(state, q).status in ("filled", "pinned") for q in state.facts)
     if not lists or answered or state.version > 1 or not state.references:
         return state

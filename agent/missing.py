@@ -16,17 +16,16 @@ from .state import Event, Reader, ResearchState, Steps, SubQuestion, Tools
 MOST_NAMED = 5  # lines of one kind: what is beyond says no more
 
 
-BESIDE = "Nothing that was read speaks of this directly; what is quoted comes nearest to it."
+BESIDE = "No source that was read speaks of this directly; what is quoted comes nearest to it."
 
 
 def say_nearest(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
-    """Where nothing quoted comes near to what is asked, and nothing answers it, that stands ahead."""
-    is_answered = any(slot_of(state, q).text for q in state.facts) or state.draft.block("verdict") is not None
-    if tools.reader is None or is_answered:
+    """Where nothing quoted comes near to what is asked, and no answer, verdict or table tells it, that stands ahead."""
+    is_told = any(slot_of(state, q).text for q in state.facts) or state.draft.block("verdict") is not None
+    if tools.reader is None or is_told or cells(state):
         return state
     quoted = [f"{source_title(state, b)}. {b.text}" for b in quotations(state)]
-    texts = [*quoted, *(s.text for s in cells(state))]
-    is_beside = bool(texts) and not comes_near(tools.reader, question, texts)
+    is_beside = bool(quoted) and not comes_near(tools.reader, question, quoted)
     return (yield from balance.restated(state, "nearest", blocks.SHORT, BESIDE if is_beside else ""))
 
 

@@ -144,9 +144,18 @@ def stating(chosen: Sequence[Chosen]) -> list[Chosen]:
 
 
 def _is_label(sentence: Sentence) -> bool:
-    """Whether no mark ends a text's words and no verb makes a clause of them; items of a list, rows and code have neither."""
+    """Whether no mark ends a text's words, and they are what heads it or no verb makes a clause of them; items of a list, rows and code
+    are none.
+    """
     is_ended = sentence.text.rstrip(CLOSING)[-1:] in ENDS
-    return sentence.passage.kind in RUNNING and not is_ended and not speech.is_clause(sentence.text)
+    if sentence.passage.kind not in RUNNING or is_ended:
+        return False
+    heads = (sentence.passage.source.title, *sentence.passage.path)
+    return _bare(sentence.text) in map(_bare, heads) or not speech.is_clause(sentence.text)
+
+
+def _bare(text: str) -> str:
+    return text.strip(CLOSING + "#").casefold()
 
 
 def quotations(state: ResearchState) -> list[Block]:

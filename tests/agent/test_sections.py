@@ -505,6 +505,7 @@ def test_only_a_thing_is_named_as_missing_and_only_where_no_form_of_its_words_is
         ("The salt trade of Orta, summer 2023", "paragraph", False),
         ("The salt trade of Orta, summer 2023", "item", True),
         ("Salt barges cross the lake in summer", "paragraph", True),
+        ("Salt pays the town", "paragraph", False),  # as its source is called
         ("No more salt on the lake!", "paragraph", True),
         ("“No more salt on the lake.”*", "paragraph", True),
         ("Salt of the lake: 30 barges (2023)", "caption", False),
@@ -513,7 +514,7 @@ def test_only_a_thing_is_named_as_missing_and_only_where_no_form_of_its_words_is
 )
 def test_a_title_among_the_sentences_of_a_text_is_no_statement(text: str, kind: BlockKind, kept: bool) -> None:
     """ "Tenant survey, summer 2023" stood in a report, and the caption of a picture was the first that it said in short."""
-    held = passage(text, "Salt").model_copy(update={"kind": kind})
+    held = passage(text, "Salt pays the town").model_copy(update={"kind": kind})
     state = run(TopicReader(), held, SALT, WIND, CREW)
     assert (text in [b.text for b in sections.quotations(state)]) == kept
 

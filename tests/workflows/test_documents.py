@@ -90,6 +90,13 @@ def test_rows_of_a_table_are_compared_by_its_columns(folder: Path) -> None:
     assert audit.verify(held) == []
 
 
+def test_a_question_that_nothing_speaks_of_is_told_so_ahead(folder: Path) -> None:
+    held = run(folder, "tower", "How do orchestras tune their violins, and why does humidity matter?")
+    said = [b.text for b in state_of(held).draft.blocks if b.kind == "statement"]
+    assert said == ["No source that was read speaks of this directly; what is quoted comes nearest to it."]
+    assert audit.verify(held) == []
+
+
 def test_every_folder_is_asked() -> None:
     assert {case.folder for case in CASES} | {"tower"} == set(FOLDERS)
 
@@ -145,6 +152,12 @@ def test_a_list_over_prose_says_that_it_may_be_incomplete(folder: Path) -> None:
     assert any("may be incomplete" in text for text in found)
     (table,) = (b for b in state.draft.blocks if b.kind == "table")
     assert {s.text for s in table.spans if s.id.endswith(".0") and s.support} == {"Greta Lund", "Omar Said", "Piet Vos"}
+
+
+def test_a_question_of_several_topics_is_no_list(folder: Path) -> None:
+    state = state_of(run(folder, "choir", "What are the tasks of the Alto choir in summer and winter?"))
+    assert all(q.operation == "list" for q in state.questions if q.is_open)
+    assert not any("may be incomplete" in b.text for b in state.draft.blocks if b.kind == "open")
 
 
 def test_a_question_in_another_language_is_quoted_and_says_why(folder: Path) -> None:
