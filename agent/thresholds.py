@@ -33,6 +33,8 @@ class Thresholds(Frozen):
     # Sentences chosen for a report
     meant: float = Field(ge=0, le=1)  # probability from which a sentence surely tells what was meant to be done, or how
     meant_cost: float = Field(ge=0)  # log-odds that it loses as a sentence of a report
+    far: float = Field(ge=0, le=1)  # cosine with the question, below which a sentence under its title is far from it
+    far_cost: float = Field(ge=0)  # log-odds that it loses
     best: int = Field(ge=1)  # sentences whose mean probability the others are held against when taking stops
     least_likely: float = Field(
         ge=0, le=1

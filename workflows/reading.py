@@ -135,7 +135,8 @@ class SelectingReader:
             return []
         vectors = describing.embedded(question, pieces, self.vectors)
         table = describing.described(question, pieces, vectors, self._fitted.parts)
-        scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection) - self._unlikely(pieces)
+        scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
+        scores -= self._unlikely(pieces) + _far(vectors.titled @ vectors.asked[0])
         scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
         return selection.telling(question, scored)
 
@@ -289,6 +290,11 @@ class SelectingReader:
 
     def wholeness(self, texts: Sequence[str]) -> dict[str, float]:
         return phrases.wholeness(texts, self._fitted.phrases) if self._fitted.phrases else {}
+
+
+def _far(near: NDArray[np.float32]) -> NDArray[np.float64]:
+    """[n], log-odds that sentences lose for how little `near` [n] they are to the question, with the title of their source ahead."""
+    return np.where(near < thresholds.SHIPPED.far, thresholds.SHIPPED.far_cost, 0.0)
 
 
 def _quotable(sentence: Sentence) -> Sequence[Sentence]:

@@ -207,6 +207,10 @@ def pin_what_was_meant_to_be_done() -> None:
     assert cost("Barges meant=0.95 to be mended rot.") == 0, "of another text only what it says of itself"
 
 
+def pin_what_is_far_from_the_question() -> None:
+    assert list(reading._far(np.array([0.41, 0.39], dtype=np.float32))) == [near(0.0), near(0.75)]
+
+
 def pin_what_says_the_same() -> None:
     def same(cosine: float) -> bool:
         one, other = scored(0.9, 0.9)
