@@ -19,6 +19,7 @@ _ITEM = re.compile(
 _RULE = re.compile(r"[ \t]*([=\-~^*#_+\"'`.])\1{2,}[ \t]*")
 _PAIR = re.compile(r"[ \t]{0,12}([^\W\d_][^:\n.?!]{0,40}):[ \t]+(\S.*)")
 _GAPS = re.compile(r"[ \t]{2,}|\t")
+_LONGEST_TITLE = 120
 _LONGEST_LINE = 2_000  # longer ones are read as running text only
 _SENTENCE_END = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 
@@ -27,9 +28,25 @@ def load_text(data: bytes, name: str, limits: Limits) -> Extracted:
     decoded = decode(data, name)
     front, body = front_matter(decoded.text)
     writer = Writer(limits)
+    title, body = _titled(body)
+    if title:
+        writer.heading(title, 1)
     write_text(writer, body)
     done = writer.finish()
     return replace(front, text=done.text, blocks=done.blocks, unread=(*decoded.unread, *done.unread))
+
+
+def _titled(text: str) -> tuple[str, str]:
+    """The title of a text and its rest: a first line by itself that no mark ends, above paragraphs that marks end; "" for none."""
+    found = list(_paragraphs(text))
+    if len(found) < 2 or len(found[0]) > 1:
+        return "", text
+    line = found[0][0].strip()
+    is_title = len(line) <= _LONGEST_TITLE and line[0].isalnum() and not _SENTENCE_END.search(line[-4:])
+    ends = any(_SENTENCE_END.search(lines[-1][-4:]) for lines in found[1:])
+    if not is_title or not ends or _GAPS.search(line) or _ITEM.fullmatch(line) or _PAIR.fullmatch(line):
+        return "", text
+    return line, text.partition(line)[2]
 
 
 def write_text(writer: Writer, text: str, page: int | None = None) -> None:
@@ -51,7 +68,7 @@ def _write_paragraph(writer: Writer, lines: list[str], page: int | None) -> None
     if (
         len(lines) > 1
         and _RULE.fullmatch(lines[1])
-        and len(lines[0].strip()) <= 120
+        and len(lines[0].strip()) <= _LONGEST_TITLE
         and not _GAPS.search(lines[0].strip())
     ):
         writer.heading(lines[0], 1 if lines[1].strip()[0] in "=#*" else 2, page=page)

@@ -28,6 +28,26 @@ def test_short_lines_stay_apart(tmp_path: Path) -> None:
     assert lines(found) == ["Ines Vale", "Harbour Road 4", "39042 Brixen"]
 
 
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("What a lock costs the town\n\nRepairs cost 400 euros.\n", ("heading", "What a lock costs the town")),
+        ("The lock costs 400 euros.\n\nRepairs are cheap.\n", ("paragraph", "The lock costs 400 euros.")),
+        ("the lock is shut\n\nno boats today\n", ("paragraph", "the lock is shut")),  # a person who sets no marks
+        ("What a lock costs the town\nRepairs cost 400 euros.\n", ("paragraph", "What a lock costs the town")),
+        ("Lock: Orta\n\nRepairs cost 400 euros.\n", ("paragraph", "Lock: Orta")),
+        ("What a lock costs the town\n", ("paragraph", "What a lock costs the town")),
+    ],
+)
+def test_a_first_line_by_itself_is_the_title(tmp_path: Path, text: str, first: tuple[str, str]) -> None:
+    path = tmp_path / "costs.txt"
+    path.write_text(text)
+    found = load(path)
+    block = found.blocks[0]
+    assert (block.kind, found.text[block.start : block.end]) == first
+    assert found.source.title == (first[1] if first[0] == "heading" else "costs")
+
+
 def test_lists_headings_and_keys(tmp_path: Path) -> None:
     text = (
         "Starting the pump\n=================\n\n1. Open the inlet\n   valve.\n2) "
