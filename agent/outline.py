@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -48,35 +48,36 @@ class Group(NamedTuple):
 
 
 def sections(
-    chosen: Sequence[Chosen],
-    vectors: Vectors,
-    question: str,
-    embed: Embed,
-    whole: Whole,
-    fixed: Sequence[Group] = (),
+    chosen: Sequence[Chosen], vectors: Vectors, question: str, embed: Embed, whole: Whole, fixed: Sequence[Group] = ()
 ) -> list[Section]:
+    """The quotations in sections that are `parted`, each under a heading."""
+    return headed(parted(chosen, vectors, fixed), question, embed, whole)
+
+
+def parted(chosen: Sequence[Chosen], vectors: Vectors, fixed: Sequence[Group] = ()) -> list[Section]:
     """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, those first that hold the most of what belongs.
 
     `vectors` [n, d] are those of the quotations, of length 1. Too few for LEAST_SECTIONS full groups make fewer groups. Groups that are
     `fixed` beforehand come first; then only the rest is grouped.
     """
-    if not chosen:
-        return []
     rows = [n for n in range(len(chosen)) if not any(n in group.rows for group in fixed)]
     found = grouped(vectors[rows], _how_many(len(rows), len(fixed))) if rows else []
     found.sort(key=lambda group: -_worth([chosen[rows[n]] for n in group]))
     free = following([[rows[n] for n in group] for group in found], chosen)
-    groups = [*(following([list(group.rows)], chosen)[0] for group in fixed), *free]
-    leads = [group.lead for group in fixed] + [""] * len(found)
-    texts = [[_running_text(chosen[n]) for n in group] for group in groups]
-    titles = [[_headed(chosen[n]) for n in group] for group in groups]
-    centres = np.array([_unit(vectors[group].mean(axis=0)) for group in groups])
-    given = [group.heading for group in fixed] + [""] * len(found)
-    names = headings(texts, titles, centres, question, embed, whole, given)
-    return [
-        Section(name, tuple(chosen[n] for n in group), lead)
-        for name, group, lead in zip(names, groups, leads, strict=True)
-    ]
+    groups = [group._replace(rows=tuple(following([list(group.rows)], chosen)[0])) for group in fixed]
+    groups += [Group(tuple(group)) for group in free]
+    return [Section(group.heading, tuple(chosen[n] for n in group.rows), group.lead) for group in groups]
+
+
+def headed(parts: Sequence[Section], question: str, embed: Embed, whole: Whole) -> list[Section]:
+    """The sections, those that have no heading under words of what they hold."""
+    if not parts:
+        return []
+    texts = [[_running_text(c) for c in part.chosen] for part in parts]
+    titles = [[_headed(c) for c in part.chosen] for part in parts]
+    centres = np.array([_unit(embed([c.text for c in part.chosen]).mean(axis=0)) for part in parts])
+    names = headings(texts, titles, centres, question, embed, whole, [part.heading for part in parts])
+    return [replace(part, heading=name) for part, name in zip(parts, names, strict=True)]
 
 
 def by_topic(chosen: Sequence[Chosen], vectors: Vectors, topics: Sequence[str], embed: Embed) -> list[Group]:

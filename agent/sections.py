@@ -190,8 +190,10 @@ def _begin(
     chosen = remaining(chosen, [place_of(c) for c in lead])
     read = [hit.passage for hit in hits]
     sides = reader.sides(chosen) if question.form == "balance" else []
-    parts = _outlined(reader, question, chosen, sides)
+    parts = _parted(reader, question, chosen, sides)
     short = [*lead, *_as_told(_in_short(reader, parts, read)[: max(IN_SHORT - len(lead), 0)])]
+    parts = _without(parts, short)  # a heading is of what stands under it
+    parts = outline.headed(parts, question.text, reader.vectors, reader.wholeness)
     if said:
         state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, said)])
     slots = [_heading(f"section.{number}", part) for number, part in enumerate(parts, 1)]
@@ -209,13 +211,19 @@ def _begin(
         if len(part.chosen) < LEAST_SECTION:  # the heading asks for what its section lacks
             words = f"{slot.text}: {question.text}"
             state = ask(state, [Query(text=words, question=question.id, reason="outline", slots=(slot.id,))])
-        for piece in _as_told(remaining(part.chosen, [place_of(c) for c in short])):
+        for piece in _as_told(part.chosen):
             state = yield from _place(state, question, section, piece)
             yield state
     for piece in short:
         state = yield from _place(state, question, blocks.SHORT, piece)
         yield state
     return state
+
+
+def _without(parts: Sequence[outline.Section], short: Sequence[Chosen]) -> list[outline.Section]:
+    """The sections without what stands in short."""
+    left = [(part, remaining(part.chosen, [place_of(c) for c in short])) for part in parts]
+    return [replace(part, chosen=tuple(rest)) for part, rest in left if rest]
 
 
 def _as_told(chosen: Sequence[Chosen]) -> list[Chosen]:
@@ -256,11 +264,11 @@ def _columns(reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) ->
     return tuple(apart)[: forms.MOST_COLUMNS]
 
 
-def _outlined(
+def _parted(
     reader: Reader, question: SubQuestion, chosen: Sequence[Chosen], sides: Sequence[Side]
 ) -> list[outline.Section]:
-    """Sections of like meaning; first those of what the question asks about side by side, or of a balance what speaks for and what
-    against.
+    """Sections of like meaning, most without a heading yet; first those of what the question asks about side by side, or of a balance
+    what speaks for and what against.
     """
     if not chosen:
         return []
@@ -272,7 +280,7 @@ def _outlined(
         if len(group) >= LEAST_SECTION
     ]
     fixed = fixed or outline.by_topic(chosen, vectors, question.topics, reader.vectors)
-    return outline.sections(chosen, vectors, question.text, reader.vectors, reader.wholeness, fixed)
+    return outline.parted(chosen, vectors, fixed)
 
 
 def _in_short(reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage]) -> list[Chosen]:

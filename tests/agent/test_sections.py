@@ -172,6 +172,23 @@ def test_what_is_said_in_short_of_one_source_stands_in_its_own_order(monkeypatch
     assert short == [first.text, second.text]
 
 
+def test_a_heading_is_of_what_stands_under_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "Lifted pavements" stood over what speaks of shade: its own sentence had gone to what is said in short."""
+    held = [SALT, MORE_SALT, passage("Old salt cargo was taxed on the lake.", "Old salt"), WIND, CREW]
+    whole = finish(ResearchState(question=QUESTION), Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, TopicReader()))[1]
+    heading = next(b for b in whole.draft.blocks if b.section == "section.1" and b.kind == "heading")
+    named = next(b for b in sections.quotations(whole) if heading.text.casefold() in b.text.casefold())
+    every = [Chosen((Sentence(p, a, b, 1),), 0.9) for p in held for a, b in p.sentences]
+    moved = [c for c in every if heading.text.casefold() in c.text.casefold()]
+    assert named.text in [c.text for c in moved]
+    monkeypatch.setattr(sections, "_in_short", lambda *_: moved)
+    state = run(TopicReader(), *held)
+    for block in (b for b in state.draft.blocks if b.kind == "heading" and b.section in blocks.SECTIONS):
+        under = [b.text.casefold() for b in sections.quotations(state) if b.section == block.section]
+        places = [s for span in block.spans for s in span.support]
+        assert all(any(place.quote.casefold() in text for text in under) for place in places)
+
+
 def test_sections_are_first_on_what_no_answer_beside_them_answers() -> None:
     """What room is left goes to the whole question; nothing is said twice, and a query of its own is asked."""
     held = [
