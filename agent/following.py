@@ -7,10 +7,10 @@ from collections.abc import Generator, Sequence
 from palimpsest.retrieval.types import Hit, Passage
 
 from . import balance, blocks
+from .choosing import choice
 from .drafting import known_answers, list_open, quote, slot_of
 from .evidence_text import content, overlap
 from .questions import names_something, resolved, spoken_of, subquestions
-from .sections import choice
 from .selection import place_of, remaining
 from .state import Event, Query, ResearchState, Steps, SubQuestion, Tools
 

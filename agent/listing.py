@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from palimpsest.retrieval.types import Passage
 
 from . import blocks
+from .choosing import found
 from .denials import denied
 from .draft import Block, Span, Support
 from .drafting import refer
 from .evidence_text import content, names_several, same_answer, sentence_at, slice_of, tidy
 from .forms import TABLE
-from .sections import found
 from .state import Candidate, Event, ResearchState, Steps, SubQuestion, Tools
 from .watching import at
 

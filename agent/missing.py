@@ -7,9 +7,10 @@ from collections.abc import Generator, Sequence
 from palimpsest.retrieval.lexical import tokens
 
 from . import balance, blocks, forms, speech
+from .choosing import comes_near, found
 from .drafting import list_open, slot_of
 from .questions import claimed
-from .sections import cells, comes_near, found, quotations, source_title
+from .sections import cells, quotations, source_title
 from .selection import as_said, names_thing
 from .state import Event, Reader, ResearchState, Steps, SubQuestion, Tools
 

@@ -10,6 +10,7 @@ from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Failure, Found, Passage
 
 from . import blocks, following, hops, plans, thresholds
+from .choosing import first_queries
 from .dates import in_force
 from .denials import denied
 from .draft import Support
@@ -19,7 +20,6 @@ from .figures import is_other_measure
 from .hypotheses import Edge, Hypothesis, Relation, Rivalry
 from .numbers import Numbers, log_odds
 from .questions import alternatives, resolved, subquestions
-from .sections import first_queries
 from .standing import supporting
 from .state import (
     Candidate,

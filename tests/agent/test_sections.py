@@ -16,12 +16,12 @@ from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.loop import amend
 from palimpsest.agent.rivals import find_rival
 from palimpsest.agent.selection import Chosen, Sentence
-from palimpsest.agent.state import Budget, Event, Form, Query, ResearchState, Side, SubQuestion, Tools
+from palimpsest.agent.state import Budget, Event, Form, ResearchState, Side, SubQuestion, Tools
 from palimpsest.agent.steering import Steering
 from palimpsest.agent.thresholds import SHIPPED
 from palimpsest.agent.weighing import FUTURE
 from palimpsest.retrieval.records import Table
-from palimpsest.retrieval.types import BlockKind, Hit, Passage, Source
+from palimpsest.retrieval.types import Hit, Passage, Source
 
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
 
@@ -107,26 +107,6 @@ def run(reader: TopicReader, *held: Passage, **budget: int) -> ResearchState:
     return finish(ResearchState(question=QUESTION, budget=Budget(**budget)), tools)[1]
 
 
-def test_of_short_passages_as_many_are_read_as_make_the_same_text() -> None:
-    asked = SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="open")
-    query = Query(text=QUESTION, question="q1", reason="question")
-
-    def num_read(text: str) -> int:
-        held = [passage(text.format(n=n), f"Note {n}") for n in range(300)]
-        looking = steps.search(
-            ResearchState(question=QUESTION, questions=(asked,), queries=(query,)),
-            Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, TopicReader()),
-        )
-        *_, state = (found for found in looking if isinstance(found, ResearchState))
-        return len(sections.found(state, asked))
-
-    many = Budget().reading
-    assert num_read("Salt cargo number {n} of the lake is sold. " + "It is white and dry. " * 30) == many
-    line = "Salt cargo {n} of the lake is sold by the ton in the old town of Orta, "
-    assert many < num_read(line + "beside the pier and the mill, where the crews of all the barges meet.") < 5 * many
-    assert num_read("Salt cargo {n} on the lake.") == 5 * many
-
-
 def test_an_open_question_gets_sections_whose_headings_are_words_of_their_sentences() -> None:
     state = run(TopicReader(), SALT, WIND, CREW)
     headings = [b for b in state.draft.blocks if b.kind == "heading" and b.section in blocks.SECTIONS]
@@ -138,20 +118,6 @@ def test_an_open_question_gets_sections_whose_headings_are_words_of_their_senten
         assert slot.kind == "OUTLINE"
         assert slot.text.casefold() == held.text[support.start : support.end].casefold() == support.quote.casefold()
     assert len({b.text for b in headings}) == 3
-
-
-class ByWord(TopicReader):
-    """Chooses the sentences that hold the last word of what is asked, for each question the same ones; `history` is what was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.history: list[str] = []
-
-    def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
-        self.history.append(question)
-        word = question.rstrip("?").split()[-1]
-        pieces = [Sentence(h.passage, a, b, n) for n, h in enumerate(found, 1) for a, b in h.passage.sentences]
-        return [Chosen((p,), 1.0) for p in pieces if word in p.text]
 
 
 def test_what_one_source_says_stands_together_and_in_its_own_order() -> None:
@@ -187,54 +153,6 @@ def test_a_heading_is_of_what_stands_under_it(monkeypatch: pytest.MonkeyPatch) -
         under = [b.text.casefold() for b in sections.quotations(state) if b.section == block.section]
         places = [s for span in block.spans for s in span.support]
         assert all(any(place.quote.casefold() in text for text in under) for place in places)
-
-
-def test_sections_are_first_on_what_no_answer_beside_them_answers() -> None:
-    """What room is left goes to the whole question; nothing is said twice, and a query of its own is asked."""
-    held = [
-        passage(text, text) for text in ("A mill grinds by stones.", "The mill opened in May.", "In May a mill grinds.")
-    ]
-    hits = [Hit(passage=p, score=1.0, rank=n) for n, p in enumerate(held, 1)]
-    whole = "How does it: grinds, and when: May"
-    question = SubQuestion(id="q2", text=whole, asked=whole, form="open", remainder="How does a mill grinds")
-    reader = ByWord()
-    found = sections.choice(reader, question, hits, 100)
-    assert [c.text for c in found] == [held[0].text, held[2].text, held[1].text]
-    assert reader.history == [question.remainder, whole]
-    assert [c.text for c in sections.choice(reader, question, hits, 50)] == [held[0].text, held[2].text]
-    assert [q.text for q in sections.first_queries(question)] == [whole, question.remainder]
-    plain = question.model_copy(update={"remainder": ""})
-    assert [c.text for c in sections.choice(reader, plain, hits, 100)] == [held[1].text, held[2].text]
-
-
-class ByTopic(TopicReader):
-    """Chooses of the whole question what speaks of salt, of a narrower one what holds its last word; the second of a source is less
-    likely.
-    """
-
-    def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
-        word = "salt" if " and " in question else question.rstrip("?").split()[-1]
-        return [
-            Chosen((Sentence(h.passage, a, b, n),), 1.0 - m)
-            for n, h in enumerate(found, 1)
-            for m, (a, b) in enumerate(h.passage.sentences)
-            if word in h.passage.text[a - h.passage.start : b - h.passage.start].lower()
-        ]
-
-
-def test_a_topic_that_the_choice_leaves_nearly_out_has_the_best_on_it() -> None:
-    hits = [Hit(passage=p, score=1.0, rank=n) for n, p in enumerate((SALT, MORE_SALT, WIND, CREW), 1)]
-    whole = "What is known about barges on the lake for salt, wind and rain?"
-    plain = SubQuestion(id="q1", text=whole, asked=whole, form="open")
-    question = plain.model_copy(update={"topics": ("salt", "wind", "rain")})
-    salt, wind = ([p.text[a:b] for a, b in p.sentences] for p in (SALT, WIND))
-    every = [*salt, MORE_SALT.text, *wind]
-    assert [c.text for c in sections.choice(ByTopic(), plain, hits, 1_000)] == every[:3]
-    assert [c.text for c in sections.choice(ByTopic(), question, hits, 1_000)] == every
-    few = sum(map(len, (salt[0], *wind)))
-    assert [c.text for c in sections.choice(ByTopic(), question, hits, few)] == [salt[0], *wind]
-    asked = [q.text for q in sections.first_queries(question)]
-    assert asked == [whole, *(f"What is known about barges on the lake for {topic}?" for topic in question.topics)]
 
 
 def test_no_sentence_stands_twice_and_every_one_is_its_sources() -> None:
@@ -516,26 +434,6 @@ def test_only_a_thing_is_named_as_missing_and_only_where_no_form_of_its_words_is
     assert (f"nothing quoted here uses “{piece}”" in shown) is is_named
 
 
-@pytest.mark.parametrize(
-    ("text", "kind", "kept"),
-    [
-        ("The salt trade of Orta, summer 2023", "paragraph", False),
-        ("The salt trade of Orta, summer 2023", "item", True),
-        ("Salt barges cross the lake in summer", "paragraph", True),
-        ("Salt pays the town", "paragraph", False),  # as its source is called
-        ("No more salt on the lake!", "paragraph", True),
-        ("“No more salt on the lake.”*", "paragraph", True),
-        ("Salt of the lake: 30 barges (2023)", "caption", False),
-        ("Salt trade of the lake, 19", "heading", False),
-    ],
-)
-def test_a_title_among_the_sentences_of_a_text_is_no_statement(text: str, kind: BlockKind, kept: bool) -> None:
-    """ "Tenant survey, summer 2023" stood in a report, and the caption of a picture was the first that it said in short."""
-    held = passage(text, "Salt pays the town").model_copy(update={"kind": kind})
-    state = run(TopicReader(), held, SALT, WIND, CREW)
-    assert (text in [b.text for b in sections.quotations(state)]) == kept
-
-
 def test_in_short_are_statements_that_stand_alone_and_say_what_is() -> None:
     salt = passage(
         "We mean to weigh salt. Does salt pay? Salt cargo pays on the lake. This salt is white. Salt cargo fills most barges of Orta.",
@@ -663,13 +561,6 @@ def test_new_evidence_reopens_only_what_it_contradicts_in_an_open_report_too() -
     _, after = finish(amend(before, [newer]), tools)
     assert newer.text in report(after)
     assert moved(before.draft, after.draft, {s for r in after.revisions for s in r.reopened}) == []
-
-
-def test_the_passages_of_several_queries_are_fused_by_rank() -> None:
-    state = run(TopicReader(things=("salt", "wind")), SALT, WIND, CREW)
-    hits = sections.found(state, state.questions[0])
-    assert [h.rank for h in hits] == [1, 2, 3]
-    assert hits[0].score >= hits[1].score >= hits[2].score
 
 
 def test_a_sentence_among_several_is_held_against_what_contradicts_it() -> None:
@@ -916,19 +807,6 @@ def test_a_heading_that_a_person_pinned_stays_without_what_stood_under_it() -> N
     )
     kept = alone.model_copy(update={"draft": alone.draft.swap([heading.id], [pinned])})
     assert dependents.bared(kept, last) == []
-
-
-def test_where_nothing_comes_near_that_is_said_first_and_little_is_quoted() -> None:
-    """A folder of boats, asked how eels hunt: a page of the least unlikely sentences would pass for an answer."""
-    asked = ResearchState(question="How do eels hunt, in salt or wind, and what crew sees them?", budget=Budget())
-    many = [SALT, WIND, CREW, MORE_SALT]
-    _, beside = finish(asked, Tools(ScriptedWriter({}), Shelf(*many), NUMBERS, TopicReader()))
-    first = next(b for b in beside.draft.section(blocks.SHORT) if b.kind != "heading")
-    assert first.text == missing.BESIDE
-    assert len(sections.quotations(beside)) == sections.NEAREST
-    near = run(TopicReader(), *many)
-    assert near.draft.block("nearest") is None
-    assert len(sections.quotations(near)) > sections.NEAREST
 
 
 def test_what_was_brought_later_and_comes_near_takes_back_that_nothing_does() -> None:

@@ -1,0 +1,105 @@
+"""Which quotations an open report is made of: what is asked for it, what was found, and what of that belongs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from palimpsest.retrieval.types import Hit
+
+from . import asking, describing, outline, speech
+from .selection import Chosen, Sentence, place_of, remaining
+from .state import Query, Reader, ResearchState, SubQuestion
+
+FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
+ENDS, CLOSING = tuple("?,;:.!…"), " \n\"'”’)]*_"  # what ends a sentence, and what may stand behind that
+RUNNING = ("heading", "paragraph", "caption", "note")  # kinds of passages whose text is sentences, or heads them
+NEAREST = 3  # quotations of a report that has nothing which comes near to the question
+
+
+def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
+    """The passages found for a question, best first by reciprocal rank over all queries; those a person brought stand first."""
+    queries = {q.text for q in state.queries if q.question == question.id}
+    scores: dict[str, float] = {}
+    for find in (f for f in state.finds if f.query in queries):
+        scores[find.passage] = scores.get(find.passage, 0.0) + 1.0 / (FUSION + find.rank)
+    searched = {f.passage for f in state.finds}
+    held = {p.id: p for p in state.firm}
+    brought = [p for p in held if p not in searched]
+    ranked = [*brought, *sorted(held.keys() & scores.keys(), key=lambda p: (-scores[p], p))]
+    ranked = ranked[: state.budget.fills([len(held[p].text) for p in ranked])]
+    return [Hit(passage=held[p], score=scores.get(p, 1.0), rank=n) for n, p in enumerate(ranked, 1)]
+
+
+def first_queries(question: SubQuestion) -> list[Query]:
+    """An open question is asked whole, without what facts beside it answer, of each thing that it names and of each of its topics."""
+    texts = [question.text, *filter(None, [question.remainder]), *(f"{t}: {question.text}" for t in question.things)]
+    texts += asking.of_each(question.text).values() if question.topics else []
+    return [Query(text=text, question=question.id, reason="question") for text in texts]
+
+
+def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], characters: int) -> list[Chosen]:
+    """The quotations that belong in the report; of a question beside facts those on what is left to it first, in what room is left
+    those on the whole of it. A topic that they leave nearly out has the best on it beside them.
+    """
+    first = stating(reader.choose(question.remainder, hits, characters)) if question.remainder else []
+    chosen = stating(reader.choose(question.text, hits, characters))
+    if not question.remainder and not comes_near(
+        reader, question, [describing.titled(s) for c in chosen for s in c.sentences]
+    ):
+        return chosen[:NEAREST]
+    chosen = _filled(first, remaining(chosen, [place_of(c) for c in first]), characters) if first else chosen
+    beside = _on_topics(reader, question, hits, chosen, characters)
+    room = characters - sum(len(c.text) for c in beside)
+    return [*_filled([], chosen, room), *beside] if beside else chosen
+
+
+def _on_topics(
+    reader: Reader, question: SubQuestion, hits: Sequence[Hit], chosen: Sequence[Chosen], characters: int
+) -> list[Chosen]:
+    """For each topic that what was chosen leaves nearly out the best on it, where that belongs in the report no less surely than the
+    least of what was chosen.
+    """
+    least = min((c.score for c in chosen), default=0.0)
+    found: list[Chosen] = []
+    asked = asking.of_each(question.text)
+    for topic in question.topics:
+        lacking = outline.PER_SECTION - sum(outline.is_on(topic, c) for c in chosen)
+        if lacking > 0 and topic in asked:
+            others = stating(reader.choose(asked[topic], hits, characters))
+            others = remaining(others, [place_of(c) for c in (*chosen, *found)])
+            found += [c for c in others if c.score >= least and outline.is_on(topic, c)][:lacking]
+    return found
+
+
+def _filled(first: Sequence[Chosen], others: Sequence[Chosen], characters: int) -> list[Chosen]:
+    """Quotations, and of others those that fit in what room is left."""
+    kept = list(first)
+    for piece in others:
+        if sum(len(c.text) for c in (*kept, piece)) <= characters:
+            kept.append(piece)
+    return kept
+
+
+def comes_near(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> bool:
+    """Whether one of the texts speaks of what the question, or a clause of it, asks about."""
+    return any(reader.is_near(clause, texts) for clause in describing.asking(question.text))
+
+
+def stating(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """The quotations without what says nothing of anything: titles and captions that stand among the sentences of a text."""
+    return remaining(chosen, [place_of(s) for c in chosen for s in c.sentences if _is_label(s)])
+
+
+def _is_label(sentence: Sentence) -> bool:
+    """Whether no mark ends a text's words, and they are what heads it or no verb makes a clause of them; items of a list, rows and code
+    are none.
+    """
+    is_ended = sentence.text.rstrip(CLOSING)[-1:] in ENDS
+    if sentence.passage.kind not in RUNNING or is_ended:
+        return False
+    heads = (sentence.passage.source.title, *sentence.passage.path)
+    return _bare(sentence.text) in map(_bare, heads) or not speech.is_clause(sentence.text)
+
+
+def _bare(text: str) -> str:
+    return text.strip(CLOSING + "#").casefold()
