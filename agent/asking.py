@@ -166,6 +166,7 @@ def of_each(question: str) -> dict[str, str]:
 
 
 def _lists(question: str) -> list[list[Thing]]:
+    """The coordinations whose names are nouns, without the verbs beside them."""
     tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
     tags = speech.tags(tuple(token.text for token in tokens))
     found: list[list[Thing]] = []
@@ -191,25 +192,27 @@ def _joined(rows: Sequence[Sequence[int]], tags: Sequence[str]) -> list[list[int
     return runs
 
 
-def _noun_phrase(row: Sequence[int], tags: Sequence[str], is_first: bool, is_last: bool) -> list[int]:
-    """The tokens of a name without the verb that may stand ahead of the first and behind the last; none where no noun is left."""
-    verbs = [at for at in row if _is_verb(tags[at])]
-    if is_first and verbs and verbs[-1] != row[-1]:
-        row = [at for at in row if at > verbs[-1]]
+def _noun_phrase(row: Sequence[int], tags: Sequence[str], is_first: bool, is_last: bool) -> Sequence[int]:
+    """The tokens of a name without the verb that may stand ahead of the first, "affect fish", and what may stand behind the last,
+    "users seem to"; none where they end in no noun.
+    """
+    if is_first:
+        row = row[max((n for n, at in enumerate(row[:-1], 1) if _is_verb(tags[at])), default=0) :]
     if is_last:
-        nouns = list(takewhile(lambda at: not _is_verb(tags[at]), row))
-        row = nouns if any(tags[at][:2] in _NOUNS for at in nouns) else row
-        while row and tags[row[-1]][:2] not in _NOUNS and any(tags[at][:2] in _NOUNS for at in row):
-            row = row[:-1]
-    return list(row) if row and (tags[row[-1]][:2] in _NOUNS or tags[row[-1]] == "VVG") else []
+        row = list(takewhile(lambda at: not _is_verb(tags[at]), row))
+        row = row[: max((n for n, at in enumerate(row, 1) if _is_noun(tags[at])), default=0)]
+    return row if row and _is_noun(tags[row[-1]]) else []
 
 
 def _is_verb(tag: str) -> bool:
     return tag in speech.FINITE or tag in ("VVI", "VVN")
 
 
+def _is_noun(tag: str) -> bool:
+    return tag[:2] in speech.NOUNS or tag == "VVG"  # "grammar and learning"
+
+
 _JOINING = frozenset(("PU", "CJ", "AT", "DP", "PR"))  # how the tags of what may stand between two names of a list begin
-_NOUNS = frozenset(("NN", "NP", "UN"))
 
 
 # The names

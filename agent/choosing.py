@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from palimpsest.retrieval.types import Hit
 
-from . import asking, describing, outline, speech
+from . import asking, describing, outline, speech, thresholds
 from .selection import Chosen, Sentence, place_of, remaining
 from .state import Query, Reader, ResearchState, SubQuestion
 
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
 ENDS, CLOSING = tuple("?,;:.!…"), " \n\"'”’)]*_"  # what ends a sentence, and what may stand behind that
 RUNNING = ("heading", "paragraph", "caption", "note")  # kinds of passages whose text is sentences, or heads them
-NEAREST = 3  # quotations of a report that has nothing which comes near to the question
 
 
 def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
@@ -33,8 +32,13 @@ def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
 def first_queries(question: SubQuestion) -> list[Query]:
     """An open question is asked whole, without what facts beside it answer, of each thing that it names and of each of its topics."""
     texts = [question.text, *filter(None, [question.remainder]), *(f"{t}: {question.text}" for t in question.things)]
-    texts += asking.of_each(question.text).values() if question.topics else []
+    texts += topics(question).values()
     return [Query(text=text, question=question.id, reason="question") for text in texts]
+
+
+def topics(question: SubQuestion) -> dict[str, str]:
+    """What an open question asks about side by side, each with the question asked of it alone; a comparison has its table for that."""
+    return {} if question.form == "comparison" else asking.of_each(question.text)
 
 
 def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], characters: int) -> list[Chosen]:
@@ -46,7 +50,7 @@ def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], character
     if not question.remainder and not comes_near(
         reader, question, [describing.titled(s) for c in chosen for s in c.sentences]
     ):
-        return chosen[:NEAREST]
+        return chosen[: thresholds.SHIPPED.least_chosen]
     chosen = _filled(first, remaining(chosen, [place_of(c) for c in first]), characters) if first else chosen
     beside = _on_topics(reader, question, hits, chosen, characters)
     room = characters - sum(len(c.text) for c in beside)
@@ -61,11 +65,10 @@ def _on_topics(
     """
     least = min((c.score for c in chosen), default=0.0)
     found: list[Chosen] = []
-    asked = asking.of_each(question.text)
-    for topic in question.topics:
+    for topic, asked in topics(question).items():
         lacking = outline.PER_SECTION - sum(outline.is_on(topic, c) for c in chosen)
-        if lacking > 0 and topic in asked:
-            others = stating(reader.choose(asked[topic], hits, characters))
+        if lacking > 0:
+            others = stating(reader.choose(asked, hits, characters))
             others = remaining(others, [place_of(c) for c in (*chosen, *found)])
             found += [c for c in others if c.score >= least and outline.is_on(topic, c)][:lacking]
     return found

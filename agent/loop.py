@@ -11,6 +11,7 @@ from palimpsest.retrieval.types import Failure, Passage
 from . import blocks, chains, following, hops, limits, listing, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
+from .choosing import topics
 from .draft import Span
 from .drafting import give_up, is_listed, list_open, refer, revised, slot_of, write_answers
 from .hypotheses import Hypothesis
@@ -122,7 +123,7 @@ def _wants_sections(state: ResearchState, question: SubQuestion) -> bool:
 
 def _incomplete(state: ResearchState) -> ResearchState:
     """A list over prose says that it may lack something: no sentence says that it is whole. What has topics is no list of its own."""
-    lists = [q for q in state.questions if q.form in ("open", "balance") and q.operation == "list" and not q.topics]
+    lists = [q for q in state.questions if q.form in ("open", "balance") and q.operation == "list" and not topics(q)]
     answered = any(slot_of(state, q).status in ("filled", "pinned") for q in state.facts)
     if not lists or answered or state.version > 1 or not state.references:
         return state

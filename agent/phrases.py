@@ -18,7 +18,6 @@ from .wording import LinearText, denies
 LEAST_WORDS, MOST_WORDS = 2, 4
 WHOLE, CUT = "whole", "cut"  # the labels of the classifier
 UNKNOWN = "UNC"
-NOUNS = frozenset(("NN", "NP", UNKNOWN[:2]))  # how their tags begin; what the tagger does not know is mostly a name
 ARTICLES = ("AT0", "DPS")  # the, its
 MARKS = "()[]{}<>“”\"'‘’.,;:!?*_|#"
 _DIGITS = str.maketrans(
@@ -54,7 +53,7 @@ class Stretch(NamedTuple):
         own = self.tags[1:-1]
         own = (*own[:-1], speech.tags(self.words)[-1]) if own[-1] == UNKNOWN and self.words[-1].islower() else own
         is_verb = own[-1] == "NN2" and self.tags[-1] in ARTICLES
-        is_noun = own[-1][:2] in NOUNS and not is_verb
+        is_noun = own[-1][:2] in speech.NOUNS and not is_verb
         return is_noun and not any(tag in speech.FINITE or tag[2:] == "I" for tag in own)
 
 

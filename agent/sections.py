@@ -16,7 +16,7 @@ from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage
 
 from . import balance, blocks, forms, outline, thresholds
-from .choosing import choice, found
+from .choosing import choice, found, topics
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, list_open, quote, refer, replace_quotation, revised, sentence_parts
@@ -89,10 +89,7 @@ def _begin(
     """
     chosen = remaining(_not_standing(state, chosen), [where(s.support[0]) for s in cells(state)])
     if question.form == "comparison":
-        rows = compared(question.text, question.things, question.attributes, tables)
-        columns = question.attributes or tuple(dict.fromkeys(column for _, column in rows))
-        columns = columns or _columns(reader, question, chosen)
-        state, used = forms.table(state, reader, question, columns, hits, chosen, rows)
+        state, used = _compared(state, reader, question, hits, chosen, tables)
         chosen = remaining(chosen, [place_of(c) for c in used])
     lead = [c for c in lead if c in chosen] or _defining(question, chosen)
     chosen = remaining(chosen, [place_of(c) for c in lead])
@@ -126,6 +123,20 @@ def _begin(
         state = yield from _place(state, question, blocks.SHORT, piece)
         yield state
     return state
+
+
+def _compared(
+    state: ResearchState,
+    reader: Reader,
+    question: SubQuestion,
+    hits: Sequence[Hit],
+    chosen: Sequence[Chosen],
+    tables: Sequence[Table],
+) -> tuple[ResearchState, list[Chosen]]:
+    """The table of a comparison, and what its cells quote."""
+    rows = compared(question.text, question.things, question.attributes, tables)
+    columns = question.attributes or tuple(dict.fromkeys(column for _, column in rows))
+    return forms.table(state, reader, question, columns or _columns(reader, question, chosen), hits, chosen, rows)
 
 
 def _without(parts: Sequence[outline.Section], short: Sequence[Chosen]) -> list[outline.Section]:
@@ -162,12 +173,12 @@ def _is_free(state: ResearchState, piece: Chosen) -> bool:
 
 def _columns(reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> tuple[str, ...]:
     """Where the question names no attributes, the topics of what was chosen are what things are compared by."""
-    topics = outline.sections(
+    named = outline.sections(
         chosen, reader.vectors([c.text for c in chosen]), question.text, reader.vectors, reader.wholeness
     )
     names = {word for thing in question.things for word in words(thing)}
     apart = (
-        t.heading for t in topics if t.heading and not names & set(words(t.heading))
+        t.heading for t in named if t.heading and not names & set(words(t.heading))
     )  # a thing is no side of itself
     return tuple(apart)[: forms.MOST_COLUMNS]
 
@@ -187,7 +198,7 @@ def _parted(
         for side, group in zip(forms.LEADS, groups, strict=True)
         if len(group) >= LEAST_SECTION
     ]
-    fixed = fixed or outline.by_topic(chosen, vectors, question.topics, reader.vectors)
+    fixed = fixed or outline.by_topic(chosen, vectors, list(topics(question)), reader.vectors)
     return outline.parted(chosen, vectors, fixed)
 
 

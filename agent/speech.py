@@ -15,6 +15,7 @@ REMEMBERED = 4096  # rows of words
 LONGEST = 30  # characters of a word that are looked at: the time grows with the square of them
 
 FINITE = frozenset("VBB VBD VBZ VDB VDD VDZ VHB VHD VHZ VM0 VVB VVD VVZ".split())  # tags of verbs that make a clause
+NOUNS = frozenset(("NN", "NP", "UN"))  # how their tags begin; what the tagger does not know is mostly a name
 PAST = frozenset("VBD VDD VHD VVD".split())
 PARTICIPLES = frozenset("VBN VDN VHN VVN".split())
 _TOKENS = regex.compile(r"[^\W_]+(?:[-'’./+][^\W_]+)*|[^\w\s]")
@@ -60,12 +61,11 @@ def names(text: str) -> list[tuple[int, int]]:
     found = list(_TOKENS.finditer(text))
     tagged = zip(found, tags(tuple(match.group() for match in found)), strict=True)
     runs = [list(run) for is_of_name, run in groupby(tagged, lambda pair: pair[1][:2] in _OF_A_NAME) if is_of_name]
-    ends = [max((n for n, (_, tag) in enumerate(run, 1) if tag[:2] in _NOUNS), default=0) for run in runs]
+    ends = [max((n for n, (_, tag) in enumerate(run, 1) if tag[:2] in NOUNS), default=0) for run in runs]
     return [(run[0][0].start(), run[end - 1][0].end()) for run, end in zip(runs, ends, strict=True) if end]
 
 
 _OF_A_NAME = frozenset(("AJ", "CR", "NN", "NP", "OR", "UN"))
-_NOUNS = frozenset(("NN", "NP", "UN"))  # what the tagger does not know is mostly a name
 
 
 def definite(text: str) -> tuple[int, int] | None:

@@ -48,7 +48,6 @@ class SubQuestion(Frozen):
     operation: Operation = "value"  # what is done with the rows of a table that are meant
     by_record: bool = False  # asked of tables alone: prose is for the sections of the open question beside it
     attributes: tuple[str, ...] = ()  # by which a comparison compares them
-    topics: tuple[str, ...] = ()  # that an open question asks about side by side: what its sections are of
     remainder: str = ""  # of an open question beside facts, what is left to it, where that stands by itself
     tentative: bool = (
         False  # a fact that may not be asked for: an answer that is not sure is left out rather than listed as open

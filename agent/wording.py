@@ -112,7 +112,6 @@ NO_OPENINGS = (
 )  # what follows is said in the same breath
 PAIRED = {"both": "and", "neither": "nor"}  # "both weirs" were named before, "both Orta and Como" are named here
 COUNTED = ("second,", "third,", "fourth,", "fifth,")
-FIRST = "first"  # of a row: nothing of it was named before
 DEMONSTRATIVES = frozenset("this that these those such".split())
 # What a text calls itself. Nothing was said before the opening sentence of an abstract: of 12,000 of arXiv "this paper", "this study"
 # and the rest stand there in one of eight places or more, "this approach" and all others in at most one of eleven. A trial is one too.
@@ -154,10 +153,11 @@ def _opens_with_a_later_one(text: str) -> bool:
     """Whether a text opens with a later thing of a row that was counted before: "The second approach is cheaper"."""
     tokens = speech.tokens(text)[:REACH]
     tags = speech.tags(tokens)
-    if [t.casefold() for t in tokens[:1]] != ["the"] or tags[1:2] != ("ORD",) or tokens[1].casefold() == FIRST:
+    opening = [token.casefold() for token in tokens[:2]]
+    if opening[:1] != ["the"] or opening[1:] == ["first"] or tags[1:2] != ("ORD",):
         return False
     name = list(takewhile(lambda tag: tag[:2] in ("AJ", "NN"), tags[2:]))
-    return bool(name) and tags[2 + len(name) : 3 + len(name)] in {(tag,) for tag in speech.FINITE}
+    return bool(name) and not speech.FINITE.isdisjoint(tags[2 + len(name) : 3 + len(name)])
 
 
 def _is_of_a_row(text: str) -> bool:

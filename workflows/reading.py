@@ -27,12 +27,18 @@ class Embeds(Protocol):
 
 
 def _asking_one(facts: Sequence[SubQuestion]) -> list[SubQuestion]:
-    """The questions that one answer can answer: none that asks for several things, nor what rests on one."""
+    """The questions that one answer can answer: none that asks for several things, nor what rests on one or goes on with it."""
     kept: list[SubQuestion] = []
-    for question in facts:
-        if not asking.asks_several(question.text) and set(question.depends_on) <= {q.id for q in kept}:
+    for before, question in zip([None, *facts], facts, strict=False):
+        stands = before is None or before in kept or not _goes_on(question)
+        if stands and set(question.depends_on) <= {q.id for q in kept} and not asking.asks_several(question.text):
             kept.append(question)
     return kept
+
+
+def _goes_on(part: SubQuestion) -> bool:
+    """Whether a part has no verb and so asks with that of the part ahead: "and which against it?"."""
+    return not speech.is_clause(part.text)
 
 
 def _remainder(parts: Sequence[SubQuestion], answered: Sequence[str]) -> str:
@@ -82,18 +88,16 @@ class SelectingReader:
             form=form,
             things=asked.things,
             attributes=asked.attributes,
-            topics=() if form == "comparison" else tuple(asking.of_each(question)),
             remainder=_remainder(parts, [q.id for q in written if not q.tentative]),
         )
         return [*written, whole]
 
     def _part_opennesses(self, parts: Sequence[SubQuestion]) -> dict[str, float]:
-        """Of each part; one without a verb, "and which against it?", asks what the one ahead of it does."""
-        found: dict[str, float] = {}
+        """Of each part; one that goes on with the part ahead of it is as open as that."""
+        found: list[float] = []
         for part in parts:
-            before = next(reversed(found.values()), None)
-            found[part.id] = self._part_openness(part) if before is None or speech.is_clause(part.text) else before
-        return found
+            found.append(found[-1] if found and _goes_on(part) else self._part_openness(part))
+        return {part.id: value for part, value in zip(parts, found, strict=True)}
 
     def _part_openness(self, part: SubQuestion) -> float:
         """The most of its clauses; what is answered by yes or no asks for no fact."""

@@ -28,10 +28,8 @@ def load_text(data: bytes, name: str, limits: Limits) -> Extracted:
     decoded = decode(data, name)
     front, body = front_matter(decoded.text)
     writer = Writer(limits)
-    title, body = _titled(body)
-    if title:
-        writer.heading(title, 1)
-    write_text(writer, body)
+    title, rest = _titled(body)
+    write_text(writer, rest, title=title)
     done = writer.finish()
     return replace(front, text=done.text, blocks=done.blocks, unread=(*decoded.unread, *done.unread))
 
@@ -49,9 +47,11 @@ def _titled(text: str) -> tuple[str, str]:
     return line, text.partition(line)[2]
 
 
-def write_text(writer: Writer, text: str, page: int | None = None) -> None:
-    """The paragraphs of plain text as blocks."""
+def write_text(writer: Writer, text: str, page: int | None = None, title: str = "") -> None:
+    """The paragraphs of plain text as blocks, its title ahead where it has one."""
     try:
+        if title:
+            writer.heading(title, 1)
         for lines in _paragraphs(text):
             _write_paragraph(writer, lines, page)
     except TooMuch as limit:

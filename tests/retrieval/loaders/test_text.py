@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from palimpsest.retrieval.loaders import load
+from palimpsest.retrieval.loaders.limits import Limits
+from palimpsest.retrieval.types import RetrievalError
 from tests.retrieval.loaders.makers import kinds, lines, records, write
 
 
@@ -46,6 +48,12 @@ def test_a_first_line_by_itself_is_the_title(tmp_path: Path, text: str, first: t
     block = found.blocks[0]
     assert (block.kind, found.text[block.start : block.end]) == first
     assert found.source.title == (first[1] if first[0] == "heading" else "costs")
+
+
+def test_a_title_beyond_a_limit_is_an_error_of_ours(tmp_path: Path) -> None:
+    path = write(tmp_path, "costs.txt", "What a lock costs the town\n\nRepairs cost 400 euros.\n")
+    with pytest.raises(RetrievalError, match="holds no text"):
+        load(path, limits=Limits(characters=10))
 
 
 def test_lists_headings_and_keys(tmp_path: Path) -> None:
