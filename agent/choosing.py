@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from palimpsest.retrieval.types import Hit
 
 from . import asking, describing, outline, speech, thresholds
-from .selection import Chosen, Sentence, place_of, remaining
+from .selection import Chosen, Sentence, as_said, names_thing, place_of, remaining
 from .state import Query, Reader, ResearchState, SubQuestion
 
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
@@ -31,14 +32,25 @@ def found(state: ResearchState, question: SubQuestion) -> list[Hit]:
 
 def first_queries(question: SubQuestion) -> list[Query]:
     """An open question is asked whole, without what facts beside it answer, of each thing that it names and of each of its topics."""
-    texts = [question.text, *filter(None, [question.remainder]), *(f"{t}: {question.text}" for t in question.things)]
+    texts = [question.text, *filter(None, [question.remainder]), *(about(t, question) for t in question.things)]
     texts += topics(question).values()
-    return [Query(text=text, question=question.id, reason="question") for text in texts]
+    return [Query(text=text, question=question.id, reason="question") for text in dict.fromkeys(texts)]
 
 
-def topics(question: SubQuestion) -> dict[str, str]:
-    """What an open question asks about side by side, each with the question asked of it alone; a comparison has its table for that."""
-    return {} if question.form == "comparison" else asking.of_each(question.text)
+def topics(question: SubQuestion, texts: Sequence[str] = ()) -> dict[str, str]:
+    """What an open question asks about side by side, each with the question asked of it alone.
+
+    Of a comparison the things, as these texts name them; where it names what it compares them by, its table has them.
+    """
+    if question.form != "comparison":
+        return asking.of_each(question.text)
+    spoken, things = "\n".join(texts), () if question.attributes else question.things
+    return {as_said(thing, spoken, things): about(thing, question) for thing in things}
+
+
+def about(thing: str, question: SubQuestion) -> str:
+    """The question asked of one of the things that it names."""
+    return f"{thing}: {question.text}"
 
 
 def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], characters: int) -> list[Chosen]:
@@ -61,16 +73,21 @@ def _on_topics(
     reader: Reader, question: SubQuestion, hits: Sequence[Hit], chosen: Sequence[Chosen], characters: int
 ) -> list[Chosen]:
     """For each topic that what was chosen leaves nearly out the best on it, where that belongs in the report no less surely than the
-    least of what was chosen.
+    least of what was chosen; of a thing that is compared the best of the passages that name it, in any case.
     """
-    least = min((c.score for c in chosen), default=0.0)
+    compared = question.form == "comparison"
+    least = -math.inf if compared else min((c.score for c in chosen), default=0.0)
+    named = topics(question, [text for hit in hits for text in (hit.passage.source.title, hit.passage.text)])
     found: list[Chosen] = []
-    for topic, asked in topics(question).items():
-        lacking = outline.PER_SECTION - sum(outline.is_on(topic, c) for c in chosen)
+    for number, (topic, asked) in enumerate(named.items()):
+        spoken = [outline.on(c, list(named), compared) for c in chosen]
+        lacking = outline.PER_SECTION - sum(own == [number] if compared else number in own for own in spoken)
         if lacking > 0:
-            others = stating(reader.choose(asked, hits, characters))
+            own = [h for h in hits if names_thing(h.passage.text, topic)] if compared else hits
+            others = stating(reader.choose(asked, own, characters))
             others = remaining(others, [place_of(c) for c in (*chosen, *found)])
-            found += [c for c in others if c.score >= least and outline.is_on(topic, c)][:lacking]
+            fit = (c for c in others if c.score >= least and number in outline.on(c, list(named), compared))
+            found += list(fit)[:lacking]
     return found
 
 

@@ -18,9 +18,10 @@ from .tabling import IN_RECORDS
 TABLE = blocks.TABLE
 LEADS: dict[Side, str] = {"for": "In support: ", "against": "Against, or without effect: "}
 SEVERAL = 2  # independent sources without which one side alone is no verdict
-COMPARED = 2  # things that a topic of the evidence must be told of: one alone is compared with nothing
+COMPARED = (
+    2  # things that a column which the question does not name must be told of: one alone is compared with nothing
+)
 CELL_CHARACTERS = 400  # what a reader still takes in between two rules of a table
-MOST_COLUMNS = 4  # where the question names no attributes, the topics of the evidence make the columns
 
 
 def verdict(sides: Sequence[Side], chosen: Sequence[Chosen]) -> str:

@@ -1,8 +1,11 @@
-"""Sections of a report: what was chosen is grouped by meaning, and each group is headed by words of its own sentences."""
+"""Sections of a report: what was chosen is grouped by meaning, and each group is headed by the title that most of it stands under, or
+by words of its own sentences.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -11,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.retrieval.lexical import tokens
+from palimpsest.retrieval.types import Passage
 
 from . import thresholds
 from .phrases import phrases
@@ -27,6 +31,8 @@ Whole = Callable[
 LEAST_SECTIONS, MOST_SECTIONS = 3, 7
 PER_SECTION = 2  # quotations that a section holds at least: no heading over one thin line
 AIMED_AT = 4  # quotations a section
+LONGEST_TITLE = 90  # characters: one line of a page
+SUBTITLE = ": "
 TURNS = 20  # of moving centres; groups of some dozens settle within ten
 
 
@@ -70,9 +76,10 @@ def parted(chosen: Sequence[Chosen], vectors: Vectors, fixed: Sequence[Group] = 
 
 
 def headed(parts: Sequence[Section], question: str, embed: Embed, whole: Whole) -> list[Section]:
-    """The sections, those that have no heading under words of what they hold."""
+    """The sections, those that have no heading under the title of what they hold, or under words of it."""
     if not parts:
         return []
+    parts = entitled(parts, question)
     texts = [[_running_text(c) for c in part.chosen] for part in parts]
     titles = [[_headed(c) for c in part.chosen] for part in parts]
     centres = np.array([_unit(embed([c.text for c in part.chosen]).mean(axis=0)) for part in parts])
@@ -80,18 +87,66 @@ def headed(parts: Sequence[Section], question: str, embed: Embed, whole: Whole) 
     return [replace(part, heading=name) for part, name in zip(parts, names, strict=True)]
 
 
-def by_topic(chosen: Sequence[Chosen], vectors: Vectors, topics: Sequence[str], embed: Embed) -> list[Group]:
+def entitled(parts: Sequence[Section], question: str) -> list[Section]:
+    """The sections, those without a heading under the title that most of one, and of no other, stand under, where one says more than
+    the question.
+
+    Of the title of a source and the headings above a quotation in it, the outermost that tells a section from the others.
+    """
+    shared = [_shared(part) for part in parts]
+    asked, taken = set(tokens(question)), {part.heading.casefold() for part in parts}
+    found: list[Section] = []
+    for number, part in enumerate(parts):
+        others = {title for n, own in enumerate(shared) if n != number for title in own}
+        own = (
+            t for t in shared[number] if t not in others and t.casefold() not in taken and not set(tokens(t)) <= asked
+        )
+        title = part.heading or next(own, "")
+        taken.add(title.casefold())
+        found.append(replace(part, heading=title))
+    return found
+
+
+def _shared(part: Section) -> list[str]:
+    """The titles that more than half of the quotations of a section stand under, PER_SECTION at least, outermost first."""
+    count = Counter(title for piece in part.chosen for title in titles_of(piece.sentences[0].passage))
+    return [title for title, n in count.items() if n >= PER_SECTION and 2 * n > len(part.chosen)]
+
+
+def titles_of(passage: Passage) -> list[str]:
+    """What may head a section of what a passage says: the title of its source, and the headings above it there; no name of a file.
+
+    Of a title too long for a line what stands ahead of its colon.
+    """
+    named = [] if passage.source.uri.endswith(passage.source.title) else [passage.source.title]
+    heads = [t if len(t) <= LONGEST_TITLE else t.partition(SUBTITLE)[0] for t in (*named, *passage.path)]
+    return list(dict.fromkeys(opened(t.strip()) for t in heads if len(t) <= LONGEST_TITLE and tokens(t)))
+
+
+def placed(chosen: Sequence[Chosen], vectors: Vectors, embed: Embed) -> Vectors:
+    """[n, d] of length 1, for quotations by what they say, `vectors` [n, d], and by what heads them where they stand."""
+    if not len(chosen):
+        return vectors
+    moved = vectors + thresholds.SHIPPED.under_title * embed([_headed(c) for c in chosen])
+    scaled: Vectors = moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)
+    return scaled
+
+
+def by_topic(
+    chosen: Sequence[Chosen], vectors: Vectors, topics: Sequence[str], embed: Embed, compared: bool = False
+) -> list[Group]:
     """For each topic of a question, in its order, the quotations that name it, or stand under words that do: a section a topic.
 
-    What names several belongs to the one it is nearest to. No section for a topic that too few name, or that most do: it parts nothing.
+    What names several belongs to the one it is nearest to; where the topics are things that are `compared`, to none. No section for a
+    topic that too few name, or, but for compared things, that most do: it parts nothing.
     """
     if not topics or not chosen:
         return []
     near = vectors @ embed(list(topics)).T  # [n, topics]
-    named = [_named(piece, topics, near[number]) for number, piece in enumerate(chosen)]
+    named = [_named(piece, topics, near[number], compared) for number, piece in enumerate(chosen)]
     for row, lead in sorted(leads(chosen).items(), key=lambda pair: chosen[pair[0]].start):
         named[row] = named[lead]
-    most = thresholds.SHIPPED.most_of_topic * len(chosen)
+    most = len(chosen) * (1.0 if compared else thresholds.SHIPPED.most_of_topic)
     rows = {t: [n for n, own in enumerate(named) if own == t] for t in range(len(topics))}
     kept = {t: group for t, group in rows.items() if PER_SECTION <= len(group) <= most}
     rest = set(range(len(chosen))).difference(*kept.values())
@@ -101,17 +156,17 @@ def by_topic(chosen: Sequence[Chosen], vectors: Vectors, topics: Sequence[str], 
     return [Group(tuple(group), heading=opened(topics[t])) for t, group in kept.items()]
 
 
-def is_on(topic: str, piece: Chosen) -> bool:
-    """Whether a quotation names a topic in some form, or else what heads it does."""
-    return _holds(topic, piece.text) or _holds(topic, _headed(piece))
+def on(piece: Chosen, topics: Sequence[str], compared: bool = False) -> list[int]:
+    """Which topics a quotation names in some form, or else what heads it does; of things that are `compared`, or else its passage."""
+    places = (piece.text, _headed(piece), piece.sentences[0].passage.text)
+    named = ([t for t, topic in enumerate(topics) if _holds(topic, text)] for text in places[: 3 if compared else 2])
+    return next(filter(None, named), [])
 
 
-def _named(piece: Chosen, topics: Sequence[str], near: Vectors) -> int | None:
-    """Which topic a quotation names, or else what heads it: of several the nearest, `near` [topics]."""
-    for text in (piece.text, _headed(piece)):
-        if named := [t for t, topic in enumerate(topics) if _holds(topic, text)]:
-            return max(named, key=lambda t: float(near[t]))
-    return None
+def _named(piece: Chosen, topics: Sequence[str], near: Vectors, compared: bool) -> int | None:
+    """The topic that a quotation is of: of several the nearest, `near` [topics]; of several things `compared` none."""
+    named = on(piece, topics, compared)
+    return None if not named or (compared and len(named) > 1) else max(named, key=lambda t: float(near[t]))
 
 
 def _holds(topic: str, text: str) -> bool:
@@ -225,7 +280,7 @@ def headings(
     if not every:
         return list(given)
     near = embed(every) @ centres.T  # [phrases, groups]
-    covered = _covered(every, texts, titles)
+    held = covered(every, texts, titles)
     chosen: list[str] = []
     for number, own in enumerate(found):
         if given[number]:
@@ -234,9 +289,7 @@ def headings(
         free = [p for p in own if p.casefold() not in {name.casefold() for name in chosen}]
         row = {p: every.index(p) for p in free}
         value = {
-            p: own[p]
-            + _distinct(near[row[p]], number)
-            + thresholds.SHIPPED.covering * _distinct(covered[row[p]], number)
+            p: own[p] + _distinct(near[row[p]], number) + thresholds.SHIPPED.covering * _distinct(held[row[p]], number)
             for p in free
         }
         best = max(free, key=lambda p: (value[p], p), default="")
@@ -244,7 +297,7 @@ def headings(
     return chosen
 
 
-def _covered(
+def covered(
     phrases: Sequence[str], texts: Sequence[Sequence[str]], titles: Sequence[Sequence[str]]
 ) -> NDArray[np.float32]:
     """[phrases, groups], the share of the texts of a group that hold a phrase's words in some form, each with what heads it."""

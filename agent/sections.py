@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage
 
-from . import balance, blocks, forms, outline, thresholds
+from . import balance, blocks, describing, forms, outline, thresholds
 from .choosing import choice, found, topics
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
@@ -26,7 +27,7 @@ from .numbers import probability
 from .outline import Vectors
 from .selection import Chosen, Sentence, Where, leans, part_of, place_of, remaining, shares_words
 from .state import Event, Query, Reader, Reason, ResearchState, Revision, Side, Steps, SubQuestion, Tools
-from .wording import defines, words
+from .wording import defines, takes_up
 
 Events = Steps
 Pieces = Callable[[Sequence[Chosen]], list[Chosen]]  # the quotations of a section to what of them may stand in short
@@ -136,7 +137,7 @@ def _compared(
     """The table of a comparison, and what its cells quote."""
     rows = compared(question.text, question.things, question.attributes, tables)
     columns = question.attributes or tuple(dict.fromkeys(column for _, column in rows))
-    return forms.table(state, reader, question, columns or _columns(reader, question, chosen), hits, chosen, rows)
+    return forms.table(state, reader, question, columns, hits, chosen, rows)
 
 
 def _without(parts: Sequence[outline.Section], short: Sequence[Chosen]) -> list[outline.Section]:
@@ -171,18 +172,6 @@ def _is_free(state: ResearchState, piece: Chosen) -> bool:
     return not any(_overlap(piece, quoted_place(b)) for b in state.draft.blocks if b.kind == "quotation")
 
 
-def _columns(reader: Reader, question: SubQuestion, chosen: Sequence[Chosen]) -> tuple[str, ...]:
-    """Where the question names no attributes, the topics of what was chosen are what things are compared by."""
-    named = outline.sections(
-        chosen, reader.vectors([c.text for c in chosen]), question.text, reader.vectors, reader.wholeness
-    )
-    names = {word for thing in question.things for word in words(thing)}
-    apart = (
-        t.heading for t in named if t.heading and not names & set(words(t.heading))
-    )  # a thing is no side of itself
-    return tuple(apart)[: forms.MOST_COLUMNS]
-
-
 def _parted(
     reader: Reader, question: SubQuestion, chosen: Sequence[Chosen], sides: Sequence[Side]
 ) -> list[outline.Section]:
@@ -198,8 +187,9 @@ def _parted(
         for side, group in zip(forms.LEADS, groups, strict=True)
         if len(group) >= LEAST_SECTION
     ]
-    fixed = fixed or outline.by_topic(chosen, vectors, list(topics(question)), reader.vectors)
-    return outline.parted(chosen, vectors, fixed)
+    named = list(topics(question, [describing.titled(s) for c in chosen for s in c.sentences]))
+    fixed = fixed or outline.by_topic(chosen, vectors, named, reader.vectors, question.form == "comparison")
+    return outline.parted(chosen, outline.placed(chosen, vectors, reader.vectors), fixed)
 
 
 def _in_short(reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage]) -> list[Chosen]:
@@ -258,7 +248,7 @@ def _single(chosen: Sequence[Chosen]) -> list[Chosen]:
     before, after = set(joined), set(joined.values())
     alone: list[Chosen] = []
     for number, piece in enumerate(chosen):
-        leaning = [leans(s.text) for s in piece.sentences[1:]]
+        leaning = [leans(s.text) or takes_up(s.text, one.text) for one, s in pairwise(piece.sentences)]
         needs = [number in before or leans(piece.sentences[0].text), *leaning]
         needed = [*leaning, number in after]
         for sentence, *is_part in zip(piece.sentences, needs, needed, strict=True):
@@ -427,15 +417,19 @@ def _headings(state: ResearchState) -> list[Block]:
 
 
 def _orphaned(state: ResearchState) -> list[Block]:
-    """Headings whose words were taken from a quotation that stands in the report no more."""
-    places = [quoted_place(b) for b in quotations(state)]
-    return [
-        b
-        for b in _headings(state)
-        if any(
-            s.status != "pinned" and s.support and not any(_lies_in(s.support[0], p) for p in places) for s in b.spans
-        )
-    ]
+    """Headings whose words were taken from a quotation that stands in the report no more, and titles that nothing under them has."""
+    standing = quotations(state)
+    places = [quoted_place(b) for b in standing]
+    titles = {b.id: outline.titles_of(_cited(state, b)) for b in standing}
+    known = {title for passage in state.firm for title in outline.titles_of(passage)}
+
+    def is_orphan(block: Block, slot: Span) -> bool:
+        own = {title for b in standing if b.section == block.section for title in titles[b.id]}
+        if slot.status == "pinned" or slot.kind != "OUTLINE" or slot.text in own:
+            return False
+        return not any(_lies_in(slot.support[0], p) for p in places) if slot.support else slot.text in known
+
+    return [b for b in _headings(state) if any(is_orphan(b, s) for s in b.spans)]
 
 
 def _lies_in(support: Support, place: tuple[str, int, int]) -> bool:
@@ -571,6 +565,10 @@ def without(state: ResearchState, question: SubQuestion) -> ResearchState:
 
 
 def source_title(state: ResearchState, block: Block) -> str:
+    return _cited(state, block).source.title
+
+
+def _cited(state: ResearchState, block: Block) -> Passage:
     cited = block.span("citation")
     assert cited is not None, "every quotation cites"
-    return state.passage(cited.support[0].passage).source.title
+    return state.passage(cited.support[0].passage)

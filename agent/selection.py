@@ -25,7 +25,7 @@ from palimpsest.retrieval.types import Hit, Passage
 
 from . import thresholds
 from .asking import FUNCTION_WORDS
-from .wording import denies, leans, opens_with_another, opens_with_this
+from .wording import denies, leans, opens_with_another, opens_with_this, takes_up
 
 Matrix = NDArray[np.float64]
 Vectors = NDArray[np.float32]
@@ -363,9 +363,11 @@ def standing(chosen: Chosen, split: Split) -> Chosen:
     for _ in range(REACH):
         first = chosen.sentences[0]
         earlier = [p for p in _places(first.passage, split) if p[1] <= first.start and first.start - p[1] <= JOINED]
-        if not earlier or not leans(first.text):
+        if not earlier:
             break
         before = Sentence(first.passage, *earlier[-1], rank=first.rank)
+        if not leans(first.text) and not takes_up(first.text, before.text):
+            break
         chosen = Chosen((before, *chosen.sentences), chosen.score, chosen.also)
     return chosen
 

@@ -18,6 +18,9 @@ FINITE = frozenset("VBB VBD VBZ VDB VDD VDZ VHB VHD VHZ VM0 VVB VVD VVZ".split()
 NOUNS = frozenset(("NN", "NP", "UN"))  # how their tags begin; what the tagger does not know is mostly a name
 PAST = frozenset("VBD VDD VHD VVD".split())
 PARTICIPLES = frozenset("VBN VDN VHN VVN".split())
+CONTRACTED = {"cannot": "can", "won't": "will", "shan't": "shall", "ain't": "is"}
+SHORTENED = {"s": "is", "re": "are", "m": "am", "ve": "have", "ll": "will", "d": "would"}
+SUBJECTS = frozenset("i you he she it we they this that there here what who".split())  # that a verb is joined to
 _TOKENS = regex.compile(r"[^\W_]+(?:[-'’./+][^\W_]+)*|[^\w\s]")
 
 
@@ -35,8 +38,19 @@ def tags(words: tuple[str, ...]) -> tuple[str, ...]:
     """
     if not words:
         return ()
-    found: Sequence[str] = _tagger().tag_sent([word[:LONGEST] for word in words], taglevel=0)
+    found: Sequence[str] = _tagger().tag_sent([_verb_of(word)[:LONGEST] for word in words], taglevel=0)
     return tuple(found)
+
+
+def _verb_of(word: str) -> str:
+    """Of a contraction its verb, which makes a clause: the tagger takes "isn't" and "they're" for nouns."""
+    plain = word.casefold().replace("’", "'")
+    if plain in CONTRACTED:
+        return CONTRACTED[plain]
+    if plain.endswith("n't"):
+        return plain.removesuffix("n't") or word
+    ahead, _, ending = plain.partition("'")
+    return SHORTENED[ending] if ahead in SUBJECTS and ending in SHORTENED else word
 
 
 def tokens(text: str) -> tuple[str, ...]:

@@ -80,6 +80,9 @@ class Thresholds(Frozen):
     shared_cell: float = Field(ge=0, le=1)  # how much nearer a sentence may be to another attribute of the same thing
 
     # Headings
+    under_title: float = Field(
+        ge=0
+    )  # how much what heads a quotation in its source counts in what it is like, beside its words
     most_of_topic: float = Field(ge=0, le=1)  # of what is quoted that may name a topic that has a section of its own
     elsewhere: float = Field(ge=0)  # how much nearness to another section takes from a heading's nearness to its own
     covering: float = Field(

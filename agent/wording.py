@@ -127,6 +127,8 @@ CLAUSE_MARKS, CLAUSE_WORDS = frozenset(";:("), frozenset("and but which who whos
 VERBAL = speech.FINITE | {"AV0"}  # what stands right behind a subject: its verb, or an adverb
 GROUP = 2  # words between the parts of one verb: "does not allow"
 WRITERS = frozenset("we our us i my".split())
+INDEFINITE = frozenset(("a", "an", "one", "another"))
+BROUGHT_IN = 4  # words that may stand between "a" and the end of the name it brings in
 REACH = 40  # words of a sentence that are looked at
 
 
@@ -164,6 +166,20 @@ def _is_of_a_row(text: str) -> bool:
     """Whether a text is a later piece of a row that was counted: "2) the toll"."""
     mark = text.split(maxsplit=1)[0]
     return mark.endswith(")") and mark[:-1].isdigit()
+
+
+def takes_up(text: str, before: str) -> bool:
+    """Whether a sentence opens with "the survey" where the one before it brought in "a survey"."""
+    tokens = speech.tokens(text)[:REACH]
+    if not tokens or tokens[0].casefold() != "the":
+        return False
+    named = list(
+        takewhile(lambda pair: pair[1][:2] in _DESCRIBED, zip(tokens[1:], speech.tags(tokens)[1:], strict=True))
+    )
+    heads = [token.casefold() for token, tag in named if tag[:2] == "NN"]
+    earlier = [token.casefold() for token in speech.tokens(before)]
+    at = (n for n, token in enumerate(earlier) if heads and token == heads[-1])
+    return any(not INDEFINITE.isdisjoint(earlier[max(n - BROUGHT_IN, 0) : n]) for n in at)
 
 
 def opens_with_another(text: str) -> bool:
@@ -257,6 +273,9 @@ def _opens_a_clause(tokens: Sequence[str], tags: Sequence[str]) -> bool:
     return not verbs.isdisjoint(tags[1 : next(ends, len(tags))])
 
 
+_DESCRIBED = frozenset(
+    ("AJ", "CR", "OR", "NN", "NP", "UN")
+)  # what may stand between "the" and the end of what it names
 _OF_NAMES = frozenset(
     ("AJ", "AV", "CR", "OR", "NN", "NP", "VV", "UN")
 )  # what may stand between "this" and the end of what it names

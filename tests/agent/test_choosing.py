@@ -87,7 +87,8 @@ def test_a_topic_that_the_choice_leaves_nearly_out_has_the_best_on_it() -> None:
     hits = [Hit(passage=p, score=1.0, rank=n) for n, p in enumerate((SALT, MORE_SALT, WIND, CREW), 1)]
     whole = "What is known about barges on the lake for salt, wind and rain?"
     question = SubQuestion(id="q1", text=whole, asked=whole, form="open")
-    compared = question.model_copy(update={"form": "comparison"})  # what it lacks is asked for by its table
+    by_depth = {"form": "comparison", "attributes": ("depth",)}
+    compared = question.model_copy(update=by_depth)  # what it lacks is asked for by its table
     salt, wind = ([p.text[a:b] for a, b in p.sentences] for p in (SALT, WIND))
     every = [*salt, MORE_SALT.text, *wind]
     assert [c.text for c in choosing.choice(ByTopic(), compared, hits, 1_000)] == every[:3]
@@ -100,6 +101,26 @@ def test_a_topic_that_the_choice_leaves_nearly_out_has_the_best_on_it() -> None:
         *(f"What is known about barges on the lake for {topic}?" for topic in ("salt", "wind", "rain")),
     ]
     assert choosing.topics(compared) == {}
+
+
+def test_a_thing_that_is_compared_by_nothing_named_has_the_best_of_what_names_it() -> None:
+    """LFP and NMC cells were compared with two lines on one and none on the other, whose own text says "they"."""
+    elm = passage("Elm posts are dear. They are cut in autumn.", "A note")
+    hits = [Hit(passage=p, score=1.0, rank=n) for n, p in enumerate((SALT, elm, WIND), 1)]
+
+    class Near(TopicReader):
+        def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+            rows = [Sentence(h.passage, a, b, n) for n, h in enumerate(found, 1) for a, b in h.passage.sentences]
+            kept = [r for r in rows if ":" in question or "cargo" in r.text]
+            return [Chosen((r,), -9.0 * ("cargo" not in r.text)) for r in kept]
+
+    whole = "Compare salt cargo and old elm posts on the lake"
+    asked = SubQuestion(id="q1", text=whole, asked=whole, form="comparison", things=("salt cargo", "old elm posts"))
+    assert choosing.topics(asked) == {t: f"{t}: {whole}" for t in asked.things}
+    assert list(choosing.topics(asked, [elm.text])) == ["salt cargo", "elm posts"]
+    found = choosing.choice(Near(), asked, hits, 1_000)
+    assert [c.text for c in found] == [p.text[a:b] for p in (SALT, elm) for a, b in p.sentences]
+    assert [q.text for q in choosing.first_queries(asked)] == [whole, *(f"{t}: {whole}" for t in asked.things)]
 
 
 @pytest.mark.parametrize(

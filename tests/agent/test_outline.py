@@ -10,11 +10,15 @@ import pytest
 from palimpsest.agent.outline import (
     MOST_SECTIONS,
     PER_SECTION,
+    Section,
     by_topic,
+    entitled,
     following,
     grouped,
     headings,
+    on,
     opened,
+    placed,
     sections,
 )
 from palimpsest.agent.phrases import phrases, stretches, wholeness
@@ -95,10 +99,85 @@ def test_the_names_of_columns_head_no_section() -> None:
     pieces = [chosen(t, n) for n, t in enumerate(TEXTS)]
     for n in (0, 3):
         (sentence,) = pieces[n].sentences
-        row = sentence.passage.model_copy(update={"kind": "row", "path": ("Oak price list",)})
+        row = sentence.passage.model_copy(update={"kind": "row", "path": (f"Oak price list {n}",)})
         pieces[n] = Chosen((Sentence(row, 0, sentence.end, 1),), pieces[n].score)
     found = sections(pieces, embed(TEXTS), "What is known of posts?", embed, unknown)
     assert [s.heading for s in found] == ["Price list", "Wood decay", "Dry weight"]
+
+
+def under(piece: Chosen, title: str, *path: str, uri: str = "note:1") -> Chosen:
+    """A quotation as it stands under a title and headings."""
+    (sentence,) = piece.sentences
+    source = sentence.passage.source.model_copy(update={"title": title, "uri": uri})
+    held = sentence.passage.model_copy(update={"source": source, "path": path})
+    return Chosen((Sentence(held, 0, sentence.end, 1),), piece.score)
+
+
+def heads(*parts: Sequence[Chosen], question: str = "What is known?") -> list[str]:
+    return [s.heading for s in entitled([Section("", tuple(part)) for part in parts], question)]
+
+
+def test_a_section_is_headed_by_the_title_that_most_of_it_stands_under() -> None:
+    """ "Main causes" once headed a survey of low mood, of words of one of its lines."""
+    oak, rot, ash = (chosen(t, n) for n, t in enumerate(TEXTS[:3]))
+    prices, decay = "prices of oak", "Decay in bogs"
+    mostly = [under(oak, prices), under(rot, prices), under(ash, decay)]
+    assert heads(mostly, [under(oak, decay), under(rot, decay)]) == ["Prices of oak", "Decay in bogs"]
+    assert heads([under(oak, prices), under(rot, decay)]) == [""]  # half is not most
+    assert heads([under(oak, prices)]) == [""]  # nor is one line
+    assert heads(mostly, question="What is known of oak prices?") == [""]  # says no more than the question
+
+
+def test_of_titles_that_head_several_sections_what_stands_below_them_heads_each() -> None:
+    oak, rot = (chosen(t, n) for n, t in enumerate(TEXTS[:2]))
+    book = "A book of posts"
+    dear, rotten = [[under(p, book, chapter) for p in (oak, rot)] for chapter in ("What they cost", "How they rot")]
+    assert heads(dear, rotten) == ["What they cost", "How they rot"]
+    assert heads(dear) == [book]
+    given = entitled([Section(book, tuple(rotten)), Section("", tuple(dear))], "What is known?")
+    assert [s.heading for s in given] == [book, "What they cost"]
+
+
+def test_no_title_is_the_name_of_a_file_or_longer_than_a_line() -> None:
+    oak, rot = (chosen(t, n) for n, t in enumerate(TEXTS[:2]))
+    assert heads([under(p, "posts.csv", uri="/notes/posts.csv") for p in (oak, rot)]) == [""]
+    long = f"Posts of oak: {'a very long trial of posts of oak ' * 3}"
+    assert heads([under(p, long) for p in (oak, rot)]) == ["Posts of oak"]
+    assert heads([under(p, long.replace(":", "")) for p in (oak, rot)]) == [""]
+
+
+def test_what_stands_under_one_title_is_more_alike() -> None:
+    pieces = [
+        under(chosen(t, n), title) for n, (t, title) in enumerate(zip(TEXTS, ["Price", "Decay"] * 3, strict=True))
+    ]
+    vectors = embed(TEXTS)
+    moved = placed(pieces, vectors, embed)
+    assert np.linalg.norm(moved, axis=1) == pytest.approx(1.0, abs=1e-6)
+    assert moved[0] @ moved[2] > vectors[0] @ vectors[2]
+    assert placed([], vectors[:0], embed).shape == (0, 4)
+
+
+def test_of_things_that_are_compared_each_has_what_names_it_alone() -> None:
+    """What names both is on neither; what names none is on the one that its passage names."""
+    texts = [
+        "The price rose.",
+        "It fell.",
+        "Price and decay are bound.",
+        "Decay sets in.",
+        "A slow decay.",
+        "It is so.",
+    ]
+    pieces = [chosen(t, n) for n, t in enumerate(texts)]
+    (sentence,) = pieces[1].sentences
+    wide = sentence.passage.model_copy(update={"text": "It fell. That was the price of oak."})
+    pieces[1] = Chosen((Sentence(wide, 0, sentence.end, 1),), pieces[1].score)
+    things = ["price", "decay"]
+    assert [on(p, things, compared=True) for p in pieces] == [[0], [0], [0, 1], [1], [1], []]
+    assert on(pieces[1], things) == []
+    groups = by_topic(pieces, embed(texts), things, embed, compared=True)
+    assert [(g.rows, g.heading) for g in groups] == [((0, 1), "Price"), ((3, 4), "Decay")]
+    only = by_topic(pieces[3:5], embed(texts[3:5]), things, embed, compared=True)
+    assert [g.rows for g in only] == [(0, 1)]  # however much of the report is on one
 
 
 def test_what_leans_on_another_stands_directly_behind_it() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from palimpsest.agent import blocks, dependents, forms, missing, outline, sections, steps
 from palimpsest.agent.computing import Operation
 from palimpsest.agent.dependents import withdraw
-from palimpsest.agent.draft import moved
+from palimpsest.agent.draft import Support, moved
 from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.loop import amend
 from palimpsest.agent.rivals import find_rival
@@ -587,7 +587,8 @@ def test_a_sentence_among_several_is_held_against_what_contradicts_it() -> None:
 
 def test_a_quotation_that_is_no_longer_chosen_leaves_where_nothing_takes_its_place() -> None:
     reader = TopicReader(unwanted="sold badly")
-    more_prices = "The salt cargo of spring sold well. The salt cargo of autumn sold badly."
+    sold = ("sold well", "was sent back", "came late", "sold badly")
+    more_prices = " ".join(f"The salt cargo of year {n} {how}." for n, how in enumerate(sold))
     prices = passage(f"The price of salt cargo rose on the lake. {more_prices}", "Prices", "2025")
     before = run(reader, SALT, prices, WIND)
     more = [passage(f"Bread rises {n} times.", "Kitchen") for n in range(3)]
@@ -793,6 +794,27 @@ def test_a_heading_that_goes_with_the_last_quotation_under_it_is_among_the_reope
     assert after.draft.section(blocks.SECTIONS[0]) == []
     opened = {s for r in after.revisions[len(before.revisions) :] for s in r.reopened}
     assert moved(before.draft, after.draft, opened) == []
+
+
+def test_a_title_heads_no_section_in_which_nothing_stands_under_it() -> None:
+    state = run(TopicReader(), SALT, MORE_SALT, WIND, CREW)
+    heading, quoted = state.draft.section(blocks.SECTIONS[0])[:2]
+    (slot,) = heading.spans
+    own, away = sections.source_title(state, quoted), passage("Elm is rare.", "Elm of the lake")
+    state = state.model_copy(update={"evidence": (*state.evidence, away)})
+
+    def is_orphan(text: str, **changed: object) -> bool:
+        headed = slot.model_copy(update={"text": text, "support": (), **changed})
+        held = state.model_copy(update={"draft": state.draft.replace([headed])})
+        return [b.id for b in sections._orphaned(held)] == [heading.id]
+
+    assert is_orphan(away.source.title)
+    assert not is_orphan(away.source.title, status="pinned")
+    assert not is_orphan(own)
+    assert not is_orphan("What the question asks about")
+    gone = Support(passage=away.id, quote="Elm", start=0, end=3)
+    assert is_orphan("Elm", support=(gone,))
+    assert not is_orphan(own, support=(gone,))  # most of it still stands under that title
 
 
 def test_a_heading_that_a_person_pinned_stays_without_what_stood_under_it() -> None:

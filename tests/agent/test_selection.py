@@ -23,7 +23,7 @@ from palimpsest.agent.selection import (
     told_once,
 )
 from palimpsest.agent.weighing import CONTEXT, SelectionWeights, Weighing, in_context, scores
-from palimpsest.agent.wording import LinearText, leans
+from palimpsest.agent.wording import LinearText, leans, takes_up
 from palimpsest.retrieval.types import Cell, Hit, Passage, Source
 
 PARTS = LinearText(
@@ -291,6 +291,33 @@ def test_sentences_of_longer_texts_that_are_as_near_are_each_taken() -> None:
 )
 def test_a_sentence_that_points_back_leans(text: str, expected: bool) -> None:
     assert leans(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "expected"),
+    [
+        ("The survey cannot show why.", "A survey of 1,900 residents found fewer days of low mood.", True),
+        ("The two old mills burned.", "One of two mills was sold.", True),
+        ("The survey cannot show why.", "The survey of 1,900 residents was cheap.", False),  # known before
+        ("The harbour is deep.", "A survey found that.", False),
+        ("Surveys cannot show why.", "A survey was made.", False),
+        ("The survey", "", False),
+        ("", "A survey was made.", False),
+    ],
+)
+def test_what_was_just_brought_in_is_taken_up(text: str, before: str, expected: bool) -> None:
+    assert takes_up(text, before) is expected
+
+
+def test_a_quotation_takes_the_sentence_that_brings_in_what_it_speaks_of() -> None:
+    found = sentences(
+        passage(
+            "c",
+            "Salt is dear in all of the towns. A survey of the crews was made in spring. The survey cannot show the reason why.",
+        )
+    )
+    whole = standing(Chosen((found[2],), 1.0), split)
+    assert [s.text for s in whole.sentences] == [s.text for s in found[1:]]
 
 
 def test_a_quotation_that_leans_takes_the_sentence_before_it() -> None:
