@@ -38,10 +38,9 @@ def heading(name: str, section: str, text: str, level: int) -> Block:
     )
 
 
-def outline(section: str, heading_slot: Span, lead: str = "") -> Block:
-    """The heading of a section of an open report: an OUTLINE slot, behind a `lead` of the program's own."""
-    spans = (Span(id=f"{section}.lead", text=lead), heading_slot) if lead else (heading_slot,)
-    return Block(id=f"{section}.heading", kind="heading", section=section, level=2, spans=spans)
+def outline(section: str, heading_slot: Span) -> Block:
+    """The heading of a section of an open report: an OUTLINE slot."""
+    return Block(id=f"{section}.heading", kind="heading", section=section, level=2, spans=(heading_slot,))
 
 
 def statement(name: str, section: str, text: str) -> Block:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Hit
 
 from . import blocks
 from .draft import Block, Span, Support
-from .drafting import ask, refer
+from .drafting import ask, list_open, refer
 from .selection import Chosen, overlapping
 from .standing import counted
 from .state import Query, Reader, ResearchState, Side, SubQuestion
 from .tabling import IN_RECORDS
 
 TABLE = blocks.TABLE
-LEADS: dict[Side, str] = {"for": "In support: ", "against": "Against, or without effect: "}
+SIDES: dict[Side, str] = {"for": "In support", "against": "Against, or without effect"}  # what heads each
 SEVERAL = 2  # independent sources without which one side alone is no verdict
 COMPARED = (
     2  # things that a column which the question does not name must be told of: one alone is compared with nothing
@@ -151,16 +151,37 @@ def told(state: ResearchState) -> set[str]:
     return {spans[row[0]].text for row in block.rows[1:] if any(spans[name].support for name in row[1:])}
 
 
-def close(state: ResearchState) -> tuple[ResearchState, list[tuple[str, str, str]]]:
-    """Cells that nothing fills are shown as such; also which these are, as span ids, things and attributes."""
+def close(state: ResearchState) -> ResearchState:
+    """Cells that nothing fills are shown as such."""
     block = state.draft.block(TABLE)
     if block is None:
-        return state, []
-    waiting = list(open_cells(block))
+        return state
     spans = {s.id: s for s in block.spans}
-    empty = [spans[name].model_copy(update={"status": "unestablished"}) for name, _, _ in waiting]
-    draft = state.draft.replace(empty)
-    return state.model_copy(update={"draft": draft}), waiting
+    empty = [spans[name].model_copy(update={"status": "unestablished"}) for name, _, _ in open_cells(block)]
+    return state.model_copy(update={"draft": state.draft.replace(empty)})
+
+
+def lacking(block: Block) -> dict[str, tuple[str, str]]:
+    """For each row with cells that nothing fills, by its id, its thing and what is said of them."""
+    rows: dict[str, tuple[str, list[str]]] = {}
+    for name, thing, attribute in cells_that_are(block, "unestablished"):
+        rows.setdefault(name.rpartition(".")[0], (thing, []))[1].append(f"“{attribute}”")
+    return {
+        name: (thing, f"{thing}: no sentence was surely read on {', '.join(held)}")
+        for name, (thing, held) in rows.items()
+    }
+
+
+def list_again(state: ResearchState, cells: Iterable[str]) -> tuple[ResearchState, list[str]]:
+    """What is said of the rows of these cells as they are now; the ids of the spans that went for it."""
+    block = state.draft.block(TABLE)
+    gone: list[str] = []
+    for row in dict.fromkeys(name.rpartition(".")[0] for name in cells):
+        state, went = blocks.take_back(state, row)
+        gone += went
+        _, said = lacking(block).get(row, ("", "")) if block else ("", "")
+        state = list_open(state, row, f"{said}.") if said else state
+    return state, gone
 
 
 def block_text(block: Block, name: str) -> str:

@@ -34,8 +34,8 @@ def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Genera
     """Name what the report on an open question lacks."""
     asked = [_brief(q.text, question) for q in state.queries if q.question == question.id and q.asked]
     searched = f"; searched: {'; '.join(asked)}" if asked else ""
-    state, empty = forms.close(state)
-    for number, (place, why) in enumerate(_lacks(state, tools, question, empty)):
+    state = forms.close(state)
+    for number, (place, why) in enumerate(_lacks(state, tools, question)):
         line = f"{why}{searched}" if number == 0 else why
         line = line if line.endswith((".", "?")) else f"{line}."
         state = list_open(state, place or f"{question.id}.lack{number}", line)
@@ -48,10 +48,8 @@ def _brief(query: str, question: SubQuestion) -> str:
     return query if query == question.text else query.replace(question.text, "the same question")
 
 
-def _lacks(
-    state: ResearchState, tools: Tools, question: SubQuestion, empty: Sequence[tuple[str, str, str]]
-) -> list[tuple[str, str]]:
-    """What is lacking, of an empty cell with its span, so that it is taken back when that is filled."""
+def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> list[tuple[str, str]]:
+    """What is lacking; of empty cells with their row, so that it is said anew when one is filled."""
     quoted, reader = quotations(state), tools.reader
     if not quoted and not cells(state):
         return [("", "Nothing that was found answers this")]
@@ -62,11 +60,9 @@ def _lacks(
     untold = [t for t in question.things if t not in told]
     silent = [t for t in untold if not names_thing(spoken, as_said(t, spoken, question.things))]
     lacks = [f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent]
-    of_cells = [
-        (name, f"{thing}, {attribute}: no sentence was surely read to say it")
-        for name, thing, attribute in empty
-        if thing not in silent
-    ]
+    table = state.draft.block(forms.TABLE)
+    empty = forms.lacking(table) if table else {}
+    of_cells = [(row, why) for row, (thing, why) in empty.items() if thing not in silent]
     others = list[str]()
     if tools.numbers.says and claimed(question.text) and state.draft.block("verdict") is None:
         others.append("No sentence that was read settles whether it is so; what is quoted comes near")

@@ -38,18 +38,16 @@ TURNS = 20  # of moving centres; groups of some dozens settle within ten
 
 @dataclass(frozen=True)
 class Section:
-    """`chosen` best first under a `heading` of their own words; "" where none says something. `lead` is the program's, ahead of it."""
+    """`chosen` best first under a `heading`; "" where none says something."""
 
     heading: str
     chosen: tuple[Chosen, ...]
-    lead: str = ""
 
 
 class Group(NamedTuple):
     """Rows of what was chosen that make a section whatever they are like, under this heading, or under one found for them."""
 
     rows: tuple[int, ...]
-    lead: str = ""
     heading: str = ""
 
 
@@ -72,7 +70,7 @@ def parted(chosen: Sequence[Chosen], vectors: Vectors, fixed: Sequence[Group] = 
     free = following([[rows[n] for n in group] for group in found], chosen)
     groups = [group._replace(rows=tuple(following([list(group.rows)], chosen)[0])) for group in fixed]
     groups += [Group(tuple(group)) for group in free]
-    return [Section(group.heading, tuple(chosen[n] for n in group.rows), group.lead) for group in groups]
+    return [Section(group.heading, tuple(chosen[n] for n in group.rows)) for group in groups]
 
 
 def headed(parts: Sequence[Section], question: str, embed: Embed, whole: Whole) -> list[Section]:

@@ -20,7 +20,7 @@ from . import balance, blocks, describing, forms, outline, thresholds
 from .choosing import choice, found, topics
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
-from .drafting import ask, list_open, quote, refer, replace_quotation, revised, sentence_parts
+from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
 from .frames import Slot, Token
 from .lookups import compared
 from .numbers import probability
@@ -103,9 +103,9 @@ def _begin(
     if said:
         state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, said)])
     slots = [_heading(f"section.{number}", part) for number, part in enumerate(parts, 1)]
-    for number, (slot, part) in enumerate(zip(slots, parts, strict=True), 1):
+    for number, slot in enumerate(slots, 1):
         mask = slot.model_copy(update={"text": "", "status": "open", "support": ()})
-        state = blocks.put(state, [blocks.outline(f"section.{number}", mask, part.lead)])
+        state = blocks.put(state, [blocks.outline(f"section.{number}", mask)])
     yield state
     for number, (slot, part) in enumerate(zip(slots, parts, strict=True), 1):
         section = f"section.{number}"
@@ -181,10 +181,10 @@ def _parted(
     if not chosen:
         return []
     vectors = reader.vectors([c.text for c in chosen])
-    groups = [tuple(n for n, held in enumerate(sides) if held == side) for side in forms.LEADS]
+    groups = [tuple(n for n, held in enumerate(sides) if held == side) for side in forms.SIDES]
     fixed = [
-        outline.Group(group, lead=forms.LEADS[side])
-        for side, group in zip(forms.LEADS, groups, strict=True)
+        outline.Group(group, heading)
+        for heading, group in zip(forms.SIDES.values(), groups, strict=True)
         if len(group) >= LEAST_SECTION
     ]
     named = list(topics(question, [describing.titled(s) for c in chosen for s in c.sentences]))
@@ -210,7 +210,13 @@ def _in_short(reader: Reader, parts: Sequence[outline.Section], read: Sequence[P
 def _told(
     reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage], kinds: Sequence[Pieces]
 ) -> list[Chosen]:
-    return sorted((c for part in parts for c in _telling(reader, part.chosen, read, kinds)), key=lambda c: -c.score)
+    """Of a section that takes a side whole quotations alone: what is left of one may take none."""
+    found = ((part, (_whole,) if _is_side(part) else kinds) for part in parts)
+    return sorted((c for part, own in found for c in _telling(reader, part.chosen, read, own)), key=lambda c: -c.score)
+
+
+def _is_side(part: outline.Section) -> bool:
+    return part.heading in forms.SIDES.values()
 
 
 def _is_brief(text: str) -> bool:
@@ -264,7 +270,7 @@ def _is_told(text: str) -> bool:
 def _heading(section: str, part: outline.Section) -> Span:
     """An OUTLINE slot filled with words of the section's own sentences, or with the title of the best of their sources."""
     name = f"{section}.title"
-    for chosen in part.chosen:
+    for chosen in () if _is_side(part) else part.chosen:
         for sentence in chosen.sentences:
             at = sentence.text.casefold().find(part.heading.casefold()) if part.heading else -1
             if at >= 0 and len(sentence.text) == len(sentence.text.casefold()):
@@ -474,9 +480,9 @@ def _fill_cells(
     state = state.model_copy(update={"draft": state.draft.replace(empty)})
     before = state
     state, filled = forms.fill(state, reader, question, hits, lambda piece: _is_free(before, piece))
-    state, _ = forms.close(state)
+    state = forms.close(state)
     for span in filled:
-        state, listed = blocks.take_back(state, span.id)
+        state, listed = forms.list_again(state, [span.id])
         revision = Revision(
             version=state.version, span=span.id, reopened=(span.id, *listed), old="", new=span.text, reason=reason,
             evidence=span.support[0].passage, steps=1,
@@ -493,16 +499,17 @@ def _table_spans(state: ResearchState) -> tuple[Span, ...]:
 
 def _read_again(state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit]) -> Events:
     """The cells that a ban emptied, from what other sources say; those that stay empty are named."""
-    gone = {r.span for r in state.revisions if r.version == state.version and r.reason == "ban"}
-    if not any(s.id in gone for s in _table_spans(state)):
+    banned = [r for r in state.revisions if r.version == state.version and r.reason == "ban"]
+    emptied = {s.id for s in _table_spans(state)} & {r.span for r in banned}
+    if not emptied:
         return state
-    state = yield from _fill_cells(state, reader, question, hits, "ban", gone)
-    block = state.draft.block(forms.TABLE)
-    assert block is not None, "its spans were just seen"
-    for name, thing, attribute in forms.cells_that_are(block, "unestablished"):
-        if name in gone:
-            state = list_open(state, name, f"{thing}, {attribute}: no other source was surely read to say it.")
-    return state
+    state = yield from _fill_cells(state, reader, question, hits, "ban", emptied)
+    state, listed = forms.list_again(state, sorted(emptied))
+    if not listed:
+        return state
+    *others, last = state.revisions
+    last = last.model_copy(update={"reopened": (*last.reopened, *listed)})  # the lines went for what was banned
+    return state.model_copy(update={"revisions": (*others, last)})
 
 
 def cells(state: ResearchState) -> list[Span]:

@@ -240,10 +240,26 @@ def test_a_balance_has_its_sides_apart_and_a_verdict_in_words() -> None:
     more = passage("Salt cargo pays taxes for the lake.", "Taxes", "2024")
     shown = report(run(TopicReader(form="balance"), SALT, WIND, CREW, more))
     assert "of what is quoted, two independent sources read in support, one source against" in shown
-    assert shown.index("## In support: ") < shown.index("## Against, or without effect: ")
-    support = shown.split("## In support: ")[1].split("## ")[0]
+    assert shown.index("## In support\n") < shown.index("## Against, or without effect\n")
+    support = shown.split("## In support\n")[1].split("## ")[0]
     assert "Salt cargo" in support
     assert "wind" not in support
+
+
+def test_what_takes_a_side_is_not_cut_for_what_stands_in_short() -> None:
+    """Of "We saw no effect. 49 of them met the criteria." the second alone stood among what was without effect."""
+    long = passage(
+        "Salt cargo does not pay on the lake. Forty-nine crews met the criteria. " + "Salt is dear. " * 30, "A", "2024"
+    )
+    piece = Chosen(tuple(Sentence(long, a, b, 1, 1.0) for a, b in long.sentences), 1.0)
+    others = [Chosen((Sentence(p, *p.sentences[0], 1),), -9.0) for p in (WIND, CREW)]
+
+    def first(heading: str) -> list[str]:
+        (part,) = [outline.Section(heading, (piece, *others))]
+        return [c.text for c in sections._told(TopicReader(), [part], [], (sections._whole, sections._single))]
+
+    assert "Salt cargo does not pay on the lake." not in first(forms.SIDES["against"])
+    assert first("Salt")
 
 
 def test_a_comparison_is_a_table_whose_open_cells_become_queries() -> None:
@@ -258,7 +274,7 @@ def test_a_comparison_is_a_table_whose_open_cells_become_queries() -> None:
     assert "wind: price" in [q.text for q in state.queries]
     shown = report(state)
     assert shown.count("Salt cargo pays well on the lake.") == 1
-    assert "wind, Price: no sentence was surely read to say it" in shown
+    assert "wind: no sentence was surely read on “Price”." in shown
 
 
 def test_a_column_that_the_question_does_not_name_stands_only_where_it_compares() -> None:
@@ -318,7 +334,8 @@ def test_a_cell_that_a_ban_empties_is_read_in_other_sources_and_what_stays_empty
     ]
     _, bare = finish(amend(after, [], steering=Steering(ban=(other.source.id,))), tools)
     assert bare.draft.span("table.1.1").status == "unestablished"
-    assert "- salt, lake: no other source was surely read to say it." in report(bare).casefold()
+    assert "- salt: no sentence was surely read on “lake”, “price”." in report(bare).casefold()
+    assert report(bare).count("salt: no sentence") == 1
     opened = {s for r in bare.revisions for s in r.reopened}
     assert moved(before.draft, bare.draft, opened) == []
 
@@ -327,11 +344,11 @@ def test_what_was_said_of_an_empty_cell_goes_when_it_is_filled() -> None:
     reader = TopicReader(things=("salt", "wind"), form="comparison", attributes=("lake", "price"))
     tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, reader)
     before = finish(ResearchState(question=QUESTION), tools)[1]
-    assert "salt, Price: no sentence was surely read to say it" in report(before)
+    assert "salt: no sentence was surely read on “Price”" in report(before)
     _, after = finish(amend(before, [MORE_SALT]), tools)
     assert after.draft.span("table.1.2").text == MORE_SALT.text
-    assert "salt, Price: no sentence was surely read to say it" not in report(after)
-    assert "wind, Price: no sentence was surely read to say it" in report(after)
+    assert "salt: no sentence was surely read on “Price”" not in report(after)
+    assert "wind: no sentence was surely read on “Price”" in report(after)
 
 
 def test_no_row_of_a_table_is_a_cell() -> None:
