@@ -248,18 +248,16 @@ def test_a_balance_has_its_sides_apart_and_a_verdict_in_words() -> None:
 
 def test_what_takes_a_side_is_not_cut_for_what_stands_in_short() -> None:
     """Of "We saw no effect. 49 of them met the criteria." the second alone stood among what was without effect."""
-    long = passage(
-        "Salt cargo does not pay on the lake. Forty-nine crews met the criteria. " + "Salt is dear. " * 30, "A", "2024"
-    )
-    piece = Chosen(tuple(Sentence(long, a, b, 1, 1.0) for a, b in long.sentences), 1.0)
-    others = [Chosen((Sentence(p, *p.sentences[0], 1),), -9.0) for p in (WIND, CREW)]
+    told = f"Salt cargo does not pay on the lake. Forty-nine crews met the criteria. {'Salt is dear and is sold in May. ' * 15}"
+    held = [passage(told, title, "2024") for title in ("A", "B")]
+    pieces = tuple(Chosen(tuple(Sentence(p, a, b, 1, 1.0) for a, b in p.sentences), 1.0) for p in held)
 
-    def first(heading: str) -> list[str]:
-        (part,) = [outline.Section(heading, (piece, *others))]
+    def in_short(heading: str) -> list[str]:
+        part = outline.Section(heading, pieces)
         return [c.text for c in sections._told(TopicReader(), [part], [], (sections._whole, sections._single))]
 
-    assert "Salt cargo does not pay on the lake." not in first(forms.SIDES["against"])
-    assert first("Salt")
+    assert in_short(forms.SIDES["against"]) == []
+    assert "Salt cargo does not pay on the lake." in in_short("Salt")
 
 
 def test_a_comparison_is_a_table_whose_open_cells_become_queries() -> None:
