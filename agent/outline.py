@@ -59,7 +59,7 @@ def sections(
 
 
 def parted(chosen: Sequence[Chosen], vectors: Vectors, fixed: Sequence[Group] = ()) -> list[Section]:
-    """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, those first that hold the most of what belongs.
+    """The quotations in LEAST_SECTIONS to MOST_SECTIONS groups of like meaning, those first of which the most belongs.
 
     `vectors` [n, d] are those of the quotations, of length 1. Too few for LEAST_SECTIONS full groups make fewer groups. Groups that are
     `fixed` beforehand come first; then only the rest is grouped.
@@ -214,8 +214,8 @@ def following(groups: Sequence[Sequence[int]], chosen: Sequence[Chosen]) -> list
 
 
 def _worth(chosen: Sequence[Chosen]) -> float:
-    """How many quotations of a section belong in the report, as far as is known."""
-    return sum(1.0 / (1.0 + math.exp(-c.score)) for c in chosen)
+    """The share of the quotations of a section that belong in the report, as far as is known."""
+    return sum(1.0 / (1.0 + math.exp(-c.score)) for c in chosen) / len(chosen)
 
 
 def _unit(vector: Vectors) -> Vectors:

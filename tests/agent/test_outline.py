@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from palimpsest.agent.outline import (
     headings,
     on,
     opened,
+    parted,
     placed,
     sections,
 )
@@ -61,6 +63,15 @@ def test_like_goes_with_like_and_the_best_section_comes_first() -> None:
     )
     assert [[TEXTS.index(c.sentences[0].text) for c in s.chosen] for s in found] == [[0, 3], [1, 4], [2, 5]]
     assert [s.heading for s in found] == ["Market price", "Wood decay", "Dry weight"]
+
+
+def test_the_section_of_which_most_belongs_is_first() -> None:
+    """However much another has: of three at even odds fewer belong than of two at seven to three."""
+    texts = [TEXTS[0], TEXTS[1], TEXTS[3], TEXTS[4], TEXTS[0], TEXTS[2], TEXTS[5]]
+    odds = [0.0, 0.85, 0.0, 0.85, 0.0, -2.0, -2.0]
+    pieces = [replace(chosen(t, n), score=value) for n, (t, value) in enumerate(zip(texts, odds, strict=True))]
+    found = parted(pieces, embed(texts))
+    assert [[pieces.index(c) for c in part.chosen] for part in found] == [[1, 3], [0, 2, 4], [5, 6]]
 
 
 def test_what_the_question_asks_about_side_by_side_has_sections_in_its_order() -> None:
