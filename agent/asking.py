@@ -127,10 +127,17 @@ def attributes(question: str, things: Sequence[Thing]) -> tuple[str, ...]:
     own = list(takewhile(lambda token: _is_name_word(token.text), rest))
     behind = question[own[-1].end if own else end :]
     clause, *others = _CLAUSE.split(behind, maxsplit=1)
-    pieces = [_side(_bare(piece)) for piece in _PIECE.split(others[0] if others else clause)]
+    first, *more = _PIECE.split(others[0] if others else clause)
+    pieces = [_side(_bare(piece)) for piece in (_by(first), *more)]
     names = {thing.text.casefold() for thing in things}
     fit = (p for p in pieces if 1 <= len(p.split()) <= MAX_ATTRIBUTE_WORDS and p.casefold() not in names)
     return tuple(dict.fromkeys(fit))[:MAX_ATTRIBUTES]
+
+
+def _by(piece: str) -> str:
+    """Of "for cleaning paintings by dirt removal" what things are compared by."""
+    ahead, _, behind = piece.rpartition(" by ")
+    return behind if ahead else piece
 
 
 def _bare(piece: str) -> str:

@@ -65,6 +65,7 @@ def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], character
         return chosen[: thresholds.SHIPPED.least_chosen]
     chosen = _filled(first, remaining(chosen, [place_of(c) for c in first]), characters) if first else chosen
     beside = _on_topics(reader, question, hits, chosen, characters)
+    beside = _filled([], beside, characters)
     room = characters - sum(len(c.text) for c in beside)
     return [*_filled([], chosen, room), *beside] if beside else chosen
 

@@ -17,6 +17,7 @@ from .tabling import IN_RECORDS
 
 TABLE = blocks.TABLE
 SIDES: dict[Side, str] = {"for": "In support", "against": "Against, or without effect"}  # what heads each
+SEARCHED = "; searched: "  # ahead of the queries that were tried for what is lacking
 SEVERAL = 2  # independent sources without which one side alone is no verdict
 COMPARED = (
     2  # things that a column which the question does not name must be told of: one alone is compared with nothing
@@ -60,8 +61,7 @@ def table(
     A column that the question does not name stands only where it compares. A short quotation that was `chosen` fills its cell whole;
     what the `rows` of a source's table say goes before sentences.
     """
-    is_of_rows = bool(rows) and not question.attributes
-    said = {} if is_of_rows else _whole(_of_prose(reader.cells(question.things, columns, found)), chosen)
+    said = _whole(_of_prose(reader.cells(question.things, columns, found)), chosen) if question.attributes else {}
     cells = {**said, **(rows or {})}
     if not question.attributes:
         columns = [c for c in columns if sum((thing, c) in cells for thing in question.things) >= COMPARED]
@@ -177,10 +177,12 @@ def list_again(state: ResearchState, cells: Iterable[str]) -> tuple[ResearchStat
     block = state.draft.block(TABLE)
     gone: list[str] = []
     for row in dict.fromkeys(name.rpartition(".")[0] for name in cells):
+        before = "".join(b.text for b in state.draft.section("open") if b.id.startswith(f"open.{row}."))
         state, went = blocks.take_back(state, row)
         gone += went
         _, said = lacking(block).get(row, ("", "")) if block else ("", "")
-        state = list_open(state, row, f"{said}.") if said else state
+        searched = "".join(before.partition(SEARCHED)[1:]) or "."
+        state = list_open(state, row, f"{said}{searched}") if said else state
     return state, gone
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from palimpsest.retrieval.lexical import tokens
+from palimpsest.retrieval.types import Passage
 
 from . import balance, blocks, forms, speech
 from .choosing import comes_near, found
@@ -33,7 +34,7 @@ def say_nearest(state: ResearchState, tools: Tools, question: SubQuestion) -> St
 def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Generator[Event, None, ResearchState]:
     """Name what the report on an open question lacks."""
     asked = [_brief(q.text, question) for q in state.queries if q.question == question.id and q.asked]
-    searched = f"; searched: {'; '.join(asked)}" if asked else ""
+    searched = f"{forms.SEARCHED}{'; '.join(asked)}" if asked else ""
     state = forms.close(state)
     for number, (place, why) in enumerate(_lacks(state, tools, question)):
         line = f"{why}{searched}" if number == 0 else why
@@ -59,7 +60,11 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> list[tu
     told = forms.told(state)
     untold = [t for t in question.things if t not in told]
     silent = [t for t in untold if not names_thing(spoken, as_said(t, spoken, question.things))]
-    lacks = [f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent]
+    row_of = {thing: f"{forms.TABLE}.{row}" for row, thing in enumerate(question.things, 1)}
+    lacks = [
+        (row_of[thing], f"{thing}: no source that was found says anything of it that is quoted here")
+        for thing in silent
+    ]
     table = state.draft.block(forms.TABLE)
     empty = forms.lacking(table) if table else {}
     of_cells = [(row, why) for row, (thing, why) in empty.items() if thing not in silent]
@@ -67,7 +72,8 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> list[tu
     if tools.numbers.says and claimed(question.text) and state.draft.block("verdict") is None:
         others.append("No sentence that was read settles whether it is so; what is quoted comes near")
     if reader is not None:
-        if unspoken := _uncovered(reader, question, [*texts, *titles]):
+        read = [hit.passage for hit in found(state, question)]
+        if unspoken := _uncovered(reader, question, [*texts, *titles], read):
             named = ", ".join(f"“{piece}”" for piece in unspoken)
             others.append(f"Of the question's words, nothing quoted here uses {named}")
         others += _unreported(state, reader, question)
@@ -75,13 +81,14 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> list[tu
         is_listed = state.draft.block(forms.TABLE) is not None
         held = "The list holds what the passages that were read name" if is_listed else "No list was read surely enough"
         others.append(f"{held}; {'it' if is_listed else 'what is quoted'} may be incomplete")
-    return [*(("", why) for why in lacks), *of_cells, *(("", why) for why in others)]
+    return [*lacks, *of_cells, *(("", why) for why in others)]
 
 
-def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> list[str]:
+def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read: Sequence[Passage]) -> list[str]:
     """Things that the question names of whose own words no form stands in what is quoted, and to which nothing quoted comes near.
 
-    What the question would be the same without, as "understanding" in "what is the understanding of", is none.
+    What the question would be the same without, as "understanding" in "what is the understanding of", is none, nor what most sources
+    that were `read` are about, as the museum in notes of a museum.
     """
     asked = question.text
     told = (*question.things, *question.attributes)  # a table says of these what it lacks
@@ -89,12 +96,16 @@ def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> l
     pieces = [name for name in names if not name.startswith(told)]
     words = [set(tokens(piece)) for piece in pieces]
     held = set().union(*(tokens(text) for text in texts))
+    spoken: dict[str, set[str]] = {}
+    for passage in read:
+        spoken.setdefault(passage.source.id, set()).update(tokens(passage.text))
     alone = [
         piece
         for number, piece in enumerate(pieces)
         if (own := words[number] - set().union(*words[:number], *words[number + 1 :])) and not own & held
     ]
-    return [piece for piece in alone if reader.is_topic(piece, asked) and not reader.is_near(piece, texts)][:MOST_NAMED]
+    rare = [piece for piece in alone if 2 * sum(set(tokens(piece)) <= own for own in spoken.values()) < len(spoken)]
+    return [piece for piece in rare if reader.is_topic(piece, asked) and not reader.is_near(piece, texts)][:MOST_NAMED]
 
 
 def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> list[str]:

@@ -8,9 +8,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import NamedTuple
 
 import numpy as np
+import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from palimpsest.retrieval.lexical import tokens
@@ -33,6 +35,7 @@ PER_SECTION = 2  # quotations that a section holds at least: no heading over one
 AIMED_AT = 4  # quotations a section
 LONGEST_TITLE = 90  # characters: one line of a page
 SUBTITLE = ": "
+SCHEME = "://"  # what an address has and a path has not
 TURNS = 20  # of moving centres; groups of some dozens settle within ten
 
 
@@ -106,9 +109,16 @@ def entitled(parts: Sequence[Section], question: str) -> list[Section]:
 
 
 def _shared(part: Section) -> list[str]:
-    """The titles that more than half of the quotations of a section stand under, PER_SECTION at least, outermost first."""
-    count = Counter(title for piece in part.chosen for title in titles_of(piece.sentences[0].passage))
-    return [title for title, n in count.items() if n >= PER_SECTION and 2 * n > len(part.chosen)]
+    """The titles that more than half of the quotations of a section stand under, PER_SECTION at least, outermost first.
+
+    Parts of two sources that are called the same, "Results", are not one.
+    """
+    stands = [(place, piece) for piece in part.chosen for place in enumerate(titles_of(piece.sentences[0].passage))]
+    count = Counter(
+        (depth, title, piece.sentences[0].passage.source.id if depth else "") for (depth, title), piece in stands
+    )
+    held = sorted(key for key, n in count.items() if n >= PER_SECTION and 2 * n > len(part.chosen))
+    return list(dict.fromkeys(title for _, title, _ in held))
 
 
 def titles_of(passage: Passage) -> list[str]:
@@ -116,8 +126,11 @@ def titles_of(passage: Passage) -> list[str]:
 
     Of a title too long for a line what stands ahead of its colon.
     """
-    named = [] if passage.source.uri.endswith(passage.source.title) else [passage.source.title]
-    heads = [t if len(t) <= LONGEST_TITLE else t.partition(SUBTITLE)[0] for t in (*named, *passage.path)]
+    uri, title = passage.source.uri, passage.source.title
+    is_name = title == uri or (SCHEME not in uri and title in (PurePath(uri).name, PurePath(uri).stem))
+    heads = [
+        t if len(t) <= LONGEST_TITLE else t.partition(SUBTITLE)[0] for t in ("" if is_name else title, *passage.path)
+    ]
     return list(dict.fromkeys(opened(t.strip()) for t in heads if len(t) <= LONGEST_TITLE and tokens(t)))
 
 
@@ -146,12 +159,19 @@ def by_topic(
         named[row] = named[lead]
     most = len(chosen) * (1.0 if compared else thresholds.SHIPPED.most_of_topic)
     rows = {t: [n for n, own in enumerate(named) if own == t] for t in range(len(topics))}
-    kept = {t: group for t, group in rows.items() if PER_SECTION <= len(group) <= most}
+    kept = {
+        t: group for t, group in rows.items() if _size(chosen, group, compared) >= PER_SECTION and len(group) <= most
+    }
     rest = set(range(len(chosen))).difference(*kept.values())
-    if kept and len(rest) < PER_SECTION:  # one thin line is no section
+    if kept and not compared and len(rest) < PER_SECTION:  # one thin line is no section
         for row in rest:
             kept[max(kept, key=lambda t: float(near[row, t]))].append(row)
     return [Group(tuple(group), heading=opened(topics[t])) for t, group in kept.items()]
+
+
+def _size(chosen: Sequence[Chosen], rows: Sequence[int], compared: bool) -> int:
+    """How much a section holds: quotations, or of a thing that is compared sentences, for one note on it may be one quotation."""
+    return sum(len(chosen[row].sentences) if compared else 1 for row in rows)
 
 
 def on(piece: Chosen, topics: Sequence[str], compared: bool = False) -> list[int]:
@@ -171,6 +191,14 @@ def _holds(topic: str, text: str) -> bool:
     """Whether the words of a topic stand in a text in some form, one behind the other."""
     wanted, held = tokens(topic), tokens(text)
     return any(held[n : n + len(wanted)] == wanted for n in range(len(held) - len(wanted) + 1))
+
+
+def place_in(text: str, words: str) -> int:
+    """Where words stand in a text, whole and in any case; -1 where they do not."""
+    if not words:
+        return -1
+    found = regex.search(rf"(?<!\w){regex.escape(words)}(?!\w)", text, regex.IGNORECASE)
+    return int(found.start()) if found else -1
 
 
 def _running_text(chosen: Chosen) -> str:
@@ -284,7 +312,7 @@ def headings(
         if given[number]:
             chosen.append(given[number])
             continue
-        free = [p for p in own if p.casefold() not in {name.casefold() for name in chosen}]
+        free = [p for p in own if p.casefold() not in {name.casefold() for name in (*chosen, *given)}]
         row = {p: every.index(p) for p in free}
         value = {
             p: own[p] + _distinct(near[row[p]], number) + thresholds.SHIPPED.covering * _distinct(held[row[p]], number)

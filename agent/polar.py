@@ -265,10 +265,10 @@ def answer(question: str, decisive: Sequence[Judged]) -> str:
         return f"It reads both ways: {_who(said)} {_verb('say', said)} it, {_who(denied)} {_verb('contradict', denied)} it."
     if denied := max(theirs, key=_count, default=[]):
         of = " of one of them" if len(theirs) > 1 else ""
-        return f"{NO}: {_who(denied)} {_verb('contradict', denied)} it{of}, and nothing quoted here says it{of}."
+        return f"{NO}: {_who(denied)} {_verb('contradict', denied)} it{of}, and none was read as saying it{of}."
     if ours and all(ours):
         fewest, each = min(ours, key=_count), " of each" if len(ours) > 1 else ""
-        return f"{YES}: {_who(fewest)} {_verb('say', fewest)} it{each}, and nothing quoted here contradicts it."
+        return f"{YES}: {_who(fewest)} {_verb('say', fewest)} it{each}, and none was read as contradicting it."
     return ""
 
 

@@ -272,8 +272,8 @@ def _heading(section: str, part: outline.Section) -> Span:
     name = f"{section}.title"
     for chosen in () if _is_side(part) else part.chosen:
         for sentence in chosen.sentences:
-            at = sentence.text.casefold().find(part.heading.casefold()) if part.heading else -1
-            if at >= 0 and len(sentence.text) == len(sentence.text.casefold()):
+            at = outline.place_in(sentence.text, part.heading)
+            if at >= 0:
                 quoted = sentence.text[at : at + len(part.heading)]
                 start = sentence.start + at
                 support = Support(passage=sentence.passage.id, quote=quoted, start=start, end=start + len(quoted))
@@ -384,7 +384,7 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     fallen = yield from fall(state, tools)
     state = _shortened(fallen) if fallen is not state else state
     state = yield from balance.weigh_again(state, tools, question)
-    for block in _orphaned(state):
+    for block in _orphaned(state, question):
         texts = [b.text for b in quotations(state) if b.section == block.section]
         if not texts:
             continue
@@ -422,12 +422,15 @@ def _headings(state: ResearchState) -> list[Block]:
     return [b for b in state.draft.blocks if b.kind == "heading" and b.section in blocks.SECTIONS]
 
 
-def _orphaned(state: ResearchState) -> list[Block]:
-    """Headings whose words were taken from a quotation that stands in the report no more, and titles that nothing under them has."""
+def _orphaned(state: ResearchState, question: SubQuestion) -> list[Block]:
+    """Headings whose words were taken from a quotation that stands in the report no more, and titles that nothing under them has; none
+    that the question itself names.
+    """
     standing = quotations(state)
     places = [quoted_place(b) for b in standing]
     titles = {b.id: outline.titles_of(_cited(state, b)) for b in standing}
-    known = {title for passage in state.firm for title in outline.titles_of(passage)}
+    known = {title for passage in state.passages for title in outline.titles_of(passage)}
+    known -= {outline.opened(topic) for topic in topics(question)}
 
     def is_orphan(block: Block, slot: Span) -> bool:
         own = {title for b in standing if b.section == block.section for title in titles[b.id]}
@@ -445,8 +448,8 @@ def _lies_in(support: Support, place: tuple[str, int, int]) -> bool:
 
 def _where(block: Block, words: str) -> list[Support]:
     """Where a quotation has these words, as support of a heading."""
-    whole, at = block.span("citation"), block.text.casefold().find(words.casefold())
-    if whole is None or at < 0 or not words or len(block.text) != len(block.text.casefold()):
+    whole, at = block.span("citation"), outline.place_in(block.text, words)
+    if whole is None or at < 0:
         return []
     cited = whole.support[0]
     start = cited.start + at

@@ -126,9 +126,16 @@ def remaining(chosen: Sequence[Chosen], taken: Sequence[Where]) -> list[Chosen]:
         runs = (
             list(run) for gone, run in groupby(zip(piece.sentences, is_taken, strict=True), itemgetter(1)) if not gone
         )
-        whole = (list(dropwhile(lambda s: leans(s.text), (s for s, _ in run))) for run in runs)
+        before = dict(zip(piece.sentences[1:], piece.sentences, strict=False))
+        needing = {s for s in piece.sentences if _needs(s, before.get(s))}
+        whole = (list(dropwhile(needing.__contains__, (s for s, _ in run))) for run in runs)
         found += [part_of(piece, sentences) for sentences in whole if sentences]
     return found
+
+
+def _needs(sentence: Sentence, before: Sentence | None) -> bool:
+    """Whether a sentence leans on the one before it, or takes up what that brings in."""
+    return leans(sentence.text) or (before is not None and takes_up(sentence.text, before.text))
 
 
 def part_of(piece: Chosen, sentences: Sequence[Sentence]) -> Chosen:
@@ -366,7 +373,7 @@ def standing(chosen: Chosen, split: Split) -> Chosen:
         if not earlier:
             break
         before = Sentence(first.passage, *earlier[-1], rank=first.rank)
-        if not leans(first.text) and not takes_up(first.text, before.text):
+        if not _needs(first, before):
             break
         chosen = Chosen((before, *chosen.sentences), chosen.score, chosen.also)
     return chosen

@@ -8,7 +8,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.agent import asking, describing, phrases, questions, selection, speech, thresholds, weighing, wording
+from palimpsest.agent import (
+    asking,
+    choosing,
+    describing,
+    phrases,
+    questions,
+    selection,
+    speech,
+    thresholds,
+    weighing,
+    wording,
+)
 from palimpsest.agent.selection import Chosen, Scored, Sentence
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.agent.weighing import NO_EFFECT, ReportWeights
@@ -189,9 +200,10 @@ class SelectingReader:
 
         How near it is to the attribute alone counts as much: any sentence of a thing's own text is near to the thing.
         """
-        every = selection.sentences_of(found, sentences)
-        aims = self.aims([Chosen((p,), 0.0) for p in every], [hit.passage for hit in found])
-        pieces = [p for p, is_aim in zip(every, aims, strict=True) if not is_aim]
+        every = choosing.stating([Chosen((p,), 0.0) for p in selection.sentences_of(found, sentences)])
+        aims = self.aims(every, [hit.passage for hit in found])
+        told = [c.sentences[0] for c, is_aim in zip(every, aims, strict=True) if not is_aim]
+        pieces = [p for p in told if not p.text.rstrip().endswith("?")]
         names = [(thing, attribute) for thing in things for attribute in attributes]
         if not pieces or not names:
             return {}

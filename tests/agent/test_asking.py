@@ -137,6 +137,13 @@ def test_a_plural_behind_which_or_what_asks_for_several(question: str, several: 
     assert asks_several(question) is several
 
 
+def test_what_stands_behind_by_is_what_things_are_compared_by() -> None:
+    found = asked(
+        "Compare gels and swabs for cleaning acrylic paintings by dirt removal, residue and price.", sure("compare")
+    )
+    assert found.attributes == ("dirt removal", "residue", "price")
+
+
 def test_words_right_behind_the_last_thing_are_none_of_its_attributes() -> None:
     """ "room" was once what the Great hall and the Blue room were compared by."""
     question = "Compare the Great hall and the Blue room by price and seats."

@@ -119,7 +119,7 @@ def test_the_names_of_columns_head_no_section() -> None:
 def under(piece: Chosen, title: str, *path: str, uri: str = "note:1") -> Chosen:
     """A quotation as it stands under a title and headings."""
     (sentence,) = piece.sentences
-    source = sentence.passage.source.model_copy(update={"title": title, "uri": uri})
+    source = sentence.passage.source.model_copy(update={"id": "s", "title": title, "uri": uri})
     held = sentence.passage.model_copy(update={"source": source, "path": path})
     return Chosen((Sentence(held, 0, sentence.end, 1),), piece.score)
 
@@ -145,13 +145,20 @@ def test_of_titles_that_head_several_sections_what_stands_below_them_heads_each(
     dear, rotten = [[under(p, book, chapter) for p in (oak, rot)] for chapter in ("What they cost", "How they rot")]
     assert heads(dear, rotten) == ["What they cost", "How they rot"]
     assert heads(dear) == [book]
+    first, second = dear
+    (sentence,) = second.sentences
+    other = sentence.passage.model_copy(update={"source": sentence.passage.source.model_copy(update={"id": "t"})})
+    of_two = Chosen((Sentence(other, 0, sentence.end, 1),), second.score)
+    assert heads([first, of_two], [under(p, book) for p in (oak, rot)]) == ["", ""]  # two books' chapters of one name
     given = entitled([Section(book, tuple(rotten)), Section("", tuple(dear))], "What is known?")
     assert [s.heading for s in given] == [book, "What they cost"]
 
 
 def test_no_title_is_the_name_of_a_file_or_longer_than_a_line() -> None:
     oak, rot = (chosen(t, n) for n, t in enumerate(TEXTS[:2]))
-    assert heads([under(p, "posts.csv", uri="/notes/posts.csv") for p in (oak, rot)]) == [""]
+    for name in ("posts.csv", "posts"):
+        assert heads([under(p, name, uri="/notes/posts.csv") for p in (oak, rot)]) == [""]
+    assert heads([under(p, "posts", uri="https://example.org/wiki/posts") for p in (oak, rot)]) == ["Posts"]
     long = f"Posts of oak: {'a very long trial of posts of oak ' * 3}"
     assert heads([under(p, long) for p in (oak, rot)]) == ["Posts of oak"]
     assert heads([under(p, long.replace(":", "")) for p in (oak, rot)]) == [""]
@@ -185,6 +192,8 @@ def test_of_things_that_are_compared_each_has_what_names_it_alone() -> None:
     things = ["price", "decay"]
     assert [on(p, things, compared=True) for p in pieces] == [[0], [0], [0, 1], [1], [1], []]
     assert on(pieces[1], things) == []
+    one = by_topic(pieces[:5], embed(texts[:5]), things, embed, compared=True)
+    assert [g.rows for g in one] == [(0, 1), (3, 4)]  # what names both joins neither
     groups = by_topic(pieces, embed(texts), things, embed, compared=True)
     assert [(g.rows, g.heading) for g in groups] == [((0, 1), "Price"), ((3, 4), "Decay")]
     only = by_topic(pieces[3:5], embed(texts[3:5]), things, embed, compared=True)

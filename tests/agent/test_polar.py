@@ -60,13 +60,13 @@ def test_what_is_asked_of_both_is_claimed_of_each() -> None:
 def test_the_answer_stands_first_with_the_sentence_that_decides() -> None:
     shown = report(run(BRICK, OTHER))
     short = shown.split("## In short")[1].split("## ")[0]
-    assert "It reads as yes: one source says it, and nothing quoted here contradicts it." in short
+    assert "It reads as yes: one source says it, and none was read as contradicting it." in short
     assert short.index("It reads as yes: ") < short.index("The Selm viaduct is built of brick.")
     assert "Orta viaduct" not in short
 
 
 def test_a_contradiction_makes_no_and_both_make_a_dispute() -> None:
-    assert "It reads as no: one source contradicts it, and nothing quoted here says it." in report(run(STONE))
+    assert "It reads as no: one source contradicts it, and none was read as saying it." in report(run(STONE))
     assert "It reads both ways: one source says it, one source contradicts it." in report(run(STONE, BRICK))
 
 

@@ -260,6 +260,28 @@ def test_what_takes_a_side_is_not_cut_for_what_stands_in_short() -> None:
     assert "Salt cargo does not pay on the lake." in in_short("Salt")
 
 
+def test_a_comparison_by_nothing_named_has_a_section_for_each_thing() -> None:
+    def headings(attributes: tuple[str, ...]) -> list[str]:
+        reader = TopicReader(things=("salt cargo", "old north wind"), form="comparison", attributes=attributes)
+        state = run(reader, SALT, MORE_SALT, WIND, CREW)
+        return [b.text for b in state.draft.blocks if b.kind == "heading" and b.section in blocks.SECTIONS]
+
+    assert headings(())[:2] == ["Salt cargo", "North wind"]  # as the evidence names them
+    assert not {"Salt cargo", "North wind"} <= set(headings(("depth",)))
+
+
+def test_sections_go_by_what_heads_a_quotation_too() -> None:
+    """Four lines of which each text is as near to the next are parted by the titles they stand under."""
+    held = [
+        passage(f"The crew {n} sleeps. The crew {n} sings.", title, "2024") for n, title in ((1, "Salt"), (2, "Wind"))
+    ]
+    rows = [[Chosen((Sentence(p, a, b, 1),), 1.0) for a, b in p.sentences] for p in held]
+    mixed = [rows[0][0], rows[1][0], rows[0][1], rows[1][1]]
+    asked = SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="open")
+    parts = sections._parted(TopicReader(), asked, mixed, [])
+    assert [{c.sentences[0].passage.source.title for c in part.chosen} for part in parts] == [{"Salt"}, {"Wind"}]
+
+
 def test_a_comparison_is_a_table_whose_open_cells_become_queries() -> None:
     reader = TopicReader(things=("salt", "wind"), form="comparison", attributes=("lake", "price"))
     state = run(reader, SALT, WIND, CREW)
@@ -276,27 +298,21 @@ def test_a_comparison_is_a_table_whose_open_cells_become_queries() -> None:
 
 
 def test_a_column_that_the_question_does_not_name_stands_only_where_it_compares() -> None:
-    """The topics of the evidence: salt is told of both, the crew of one."""
+    """Of a table of a source: salt is told of both, the crew of one."""
     both = passage(
         "Barges of Orta carry salt. Barges of Como carry salt. The crew of Orta sleeps on board.", "Barges", "2024"
     )
 
-    class Columns(TopicReader):
-        def cells(
-            self, things: Sequence[str], attributes: Sequence[str], found: Sequence[Hit]
-        ) -> dict[tuple[str, str], Chosen]:
-            places = [Chosen((Sentence(both, a, b, 1),), 1.0) for a, b in both.sentences]
-            every = [("orta", attributes[0]), ("como", attributes[0]), ("orta", attributes[1])]
-            return dict(zip(every, places, strict=True))
-
+    places = [Chosen((Sentence(both, a, b, 1),), 1.0) for a, b in both.sentences]
+    rows = dict(zip([("orta", "cargo"), ("como", "cargo"), ("orta", "crew")], places, strict=True))
     asked = SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="comparison", things=("orta", "como"))
-    state, used = forms.table(ResearchState(question=QUESTION), Columns(), asked, ("cargo", "crew"), [], [])
+    state, used = forms.table(ResearchState(question=QUESTION), TopicReader(), asked, ("cargo", "crew"), [], [], rows)
     table = state.draft.block(forms.TABLE)
     assert table is not None
     assert [len(row) for row in table.rows] == [2, 2, 2]
     assert [c.text for c in used] == ["Barges of Orta carry salt.", "Barges of Como carry salt."]
     named = asked.model_copy(update={"attributes": ("cargo", "crew")})
-    _, used = forms.table(ResearchState(question=QUESTION), Columns(), named, named.attributes, [], [])
+    _, used = forms.table(ResearchState(question=QUESTION), TopicReader(), named, named.attributes, [], [], rows)
     assert len(used) == 3
 
 
@@ -332,7 +348,7 @@ def test_a_cell_that_a_ban_empties_is_read_in_other_sources_and_what_stays_empty
     ]
     _, bare = finish(amend(after, [], steering=Steering(ban=(other.source.id,))), tools)
     assert bare.draft.span("table.1.1").status == "unestablished"
-    assert "- salt: no sentence was surely read on “lake”, “price”." in report(bare).casefold()
+    assert "- salt: no sentence was surely read on “lake”, “price”; searched: " in report(bare).casefold()
     assert report(bare).count("salt: no sentence") == 1
     opened = {s for r in bare.revisions for s in r.reopened}
     assert moved(before.draft, bare.draft, opened) == []
@@ -447,6 +463,22 @@ def test_only_a_thing_is_named_as_missing_and_only_where_no_form_of_its_words_is
         run(Parts(), SALT, WIND, passage("Every crew has a sailor of the lake. The crew sleeps on board.", "Crew"))
     )
     assert (f"nothing quoted here uses “{piece}”" in shown) is is_named
+
+
+def test_what_most_sources_that_were_read_are_about_is_not_missing() -> None:
+    """ "Nothing quoted here uses “museum”" once stood in a report on the notes of a museum."""
+
+    class Museum(TopicReader):
+        def plan(self, question: str) -> list[SubQuestion]:
+            return [SubQuestion(id="q1", text="What of the lake and the museum?", asked="?", form="open")]
+
+    def is_named(count: int) -> bool:
+        kept = [f"Salt cargo {n} pays on the lake.{' A museum keeps it.' * (n < count)}" for n in range(4)]
+        reader = Museum(unwanted="museum")
+        return "nothing quoted here uses “museum”" in report(run(reader, *(passage(t, f"Note {t[11]}") for t in kept)))
+
+    assert is_named(1)
+    assert not is_named(2)
 
 
 def test_in_short_are_statements_that_stand_alone_and_say_what_is() -> None:
@@ -815,13 +847,14 @@ def test_a_title_heads_no_section_in_which_nothing_stands_under_it() -> None:
     state = run(TopicReader(), SALT, MORE_SALT, WIND, CREW)
     heading, quoted = state.draft.section(blocks.SECTIONS[0])[:2]
     (slot,) = heading.spans
-    own, away = sections.source_title(state, quoted), passage("Elm is rare.", "Elm of the lake")
-    state = state.model_copy(update={"evidence": (*state.evidence, away)})
+    own, away = sections.source_title(state, quoted), passage("Elm is rare.", "Elm")
+    state = state.model_copy(update={"withdrawn": (away,)})  # a person banned what it was the title of
+    asked = state.questions[0]
 
     def is_orphan(text: str, **changed: object) -> bool:
         headed = slot.model_copy(update={"text": text, "support": (), **changed})
         held = state.model_copy(update={"draft": state.draft.replace([headed])})
-        return [b.id for b in sections._orphaned(held)] == [heading.id]
+        return [b.id for b in sections._orphaned(held, asked)] == [heading.id]
 
     assert is_orphan(away.source.title)
     assert not is_orphan(away.source.title, status="pinned")
@@ -830,6 +863,8 @@ def test_a_title_heads_no_section_in_which_nothing_stands_under_it() -> None:
     gone = Support(passage=away.id, quote="Elm", start=0, end=3)
     assert is_orphan("Elm", support=(gone,))
     assert not is_orphan(own, support=(gone,))  # most of it still stands under that title
+    asked = asked.model_copy(update={"text": "What is known of barges and elm of the lake?"})
+    assert not is_orphan(away.source.title)  # the question's own word, whatever is called so
 
 
 def test_a_heading_that_a_person_pinned_stays_without_what_stood_under_it() -> None:

@@ -170,3 +170,16 @@ def test_of_two_sentences_as_near_the_one_that_tells_what_was_found_is_chosen() 
     assert reading._unlikely([Sentence(p, *p.sentences[0], 1) for p in [quoted(finding)[0].sentences[0].passage]]) == [
         0
     ]
+
+
+def test_no_cell_asks_or_is_a_title() -> None:
+    """ "Seaweed for cows - does it live up to the headlines?" stood in a table, and the trial's figures nowhere."""
+    lines = ("Does Marisa carry salt?", "Marisa, salt and speed", "Marisa carries 30 tons of salt.")
+    text = " ".join(lines)
+    ends = [sum(len(line) + 1 for line in lines[: n + 1]) - 1 for n in range(len(lines))]
+    places = tuple((end - len(line), end) for line, end in zip(lines, ends, strict=True))
+    source = Source(id="s", uri="note:s", title="Boats", sha256="0" * 64)
+    held = Passage(id="s-0", text=text, source=source, start=0, end=len(text), sentences=places)
+    reading = SelectingReader(Alike(), report_weights())
+    found = reading.cells(["Marisa"], ["salt", "speed", "price"], [Hit(passage=held, score=1.0, rank=1)])
+    assert [c.text for c in found.values()] == [lines[2]]
