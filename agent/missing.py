@@ -85,7 +85,7 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> list[tu
 
 
 def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read: Sequence[Passage]) -> list[str]:
-    """Things that the question names of whose own words no form stands in what is quoted, and to which nothing quoted comes near.
+    """Things that the question names, of whose own words few stand in some form in what is quoted and to which nothing there comes near.
 
     What the question would be the same without, as "understanding" in "what is the understanding of", is none, nor what most sources
     that were `read` are about, as the museum in notes of a museum.
@@ -102,7 +102,8 @@ def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read
     alone = [
         piece
         for number, piece in enumerate(pieces)
-        if (own := words[number] - set().union(*words[:number], *words[number + 1 :])) and not own & held
+        if (own := words[number] - set().union(*words[:number], *words[number + 1 :]))
+        and 2 * len(own & held) < len(own)
     ]
     rare = [piece for piece in alone if 2 * sum(set(tokens(piece)) <= own for own in spoken.values()) < len(spoken)]
     return [piece for piece in rare if reader.is_topic(piece, asked) and not reader.is_near(piece, texts)][:MOST_NAMED]

@@ -19,6 +19,7 @@ LEAST_WORDS, MOST_WORDS = 2, 4
 WHOLE, CUT = "whole", "cut"  # the labels of the classifier
 UNKNOWN = "UNC"
 ARTICLES = ("AT0", "DPS")  # the, its
+COUNTING = ("CRD", "ORD", "DT0")  # four, second, few
 MARKS = "()[]{}<>“”\"'‘’.,;:!?*_|#"
 _DIGITS = str.maketrans(
     "0123456789", "ozzzzzzzzz"
@@ -45,7 +46,8 @@ class Stretch(NamedTuple):
 
     @property
     def is_name(self) -> bool:
-        """Whether the parts of speech are those of a name: a noun ends it, and no verb makes a clause of it.
+        """Whether the parts of speech are those of a name: a noun ends it, no verb makes a clause of it, and it counts nothing, as
+        "four cows" and "few cameras" do.
 
         Of words that the tagger does not know in their sentence it is asked once more alone ("dKV-Cache decodes 1 token"), and what
         looks like a plural ahead of an article is a verb ("dKV-Cache stores the key").
@@ -54,7 +56,8 @@ class Stretch(NamedTuple):
         own = (*own[:-1], speech.tags(self.words)[-1]) if own[-1] == UNKNOWN and self.words[-1].islower() else own
         is_verb = own[-1] == "NN2" and self.tags[-1] in ARTICLES
         is_noun = own[-1][:2] in speech.NOUNS and not is_verb
-        return is_noun and not any(tag in speech.FINITE or tag[2:] == "I" for tag in own)
+        is_count = own[0] in COUNTING
+        return is_noun and not is_count and not any(tag in speech.FINITE or tag[2:] == "I" for tag in own)
 
 
 class _Word(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_chec
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from palimpsest.dlm_core.kinds import SlotSpec
 from palimpsest.retrieval.records import Table
@@ -53,6 +53,12 @@ class SubQuestion(Frozen):
         False  # a fact that may not be asked for: an answer that is not sure is left out rather than listed as open
     )
     asked_in: int = 1  # the version it came with; a later one is a follow-up question
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_topics(cls, held: Any) -> Any:
+        """Runs of 2026-11-27 kept what is told from the text since."""
+        return {name: value for name, value in held.items() if name != "topics"} if isinstance(held, dict) else held
 
     @property
     def is_open(self) -> bool:

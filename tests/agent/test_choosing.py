@@ -161,3 +161,8 @@ def test_where_nothing_comes_near_that_is_said_first_and_little_is_quoted() -> N
     near = run(TopicReader(), *many)
     assert near.draft.block("nearest") is None
     assert len(sections.quotations(near)) > SHIPPED.least_chosen
+
+
+def test_a_run_that_kept_topics_is_read() -> None:
+    kept = {"id": "q1", "text": QUESTION, "asked": QUESTION, "form": "open", "topics": ["salt"]}
+    assert SubQuestion.model_validate(kept) == SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="open")

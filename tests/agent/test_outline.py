@@ -369,3 +369,12 @@ def test_the_section_that_holds_the_most_of_what_belongs_is_first() -> None:
     turned = [Chosen(c.sentences, c.score + 3.0 * (n > 2)) for n, c in enumerate(chosen)]
     first, *_ = sections(turned, embed(texts), "What shapes the trade?", embed, unknown)
     assert len(first.chosen) == 2, "surer ones count for more"
+
+
+@pytest.mark.parametrize("text", ["Four cows graze here.", "Few cameras were sold.", "The second threshold is low."])
+def test_what_counts_is_no_name(text: str) -> None:
+    """ "Four cows" headed what causes lameness, "Many states" the arguments of a debate."""
+    known = wholeness([text, "Old mills grind corn here."], report_weights().phrases)
+    counting = " ".join(text.casefold().removeprefix("the ").split()[:2])
+    assert known[counting] == 0.0
+    assert known["old mills"] > 0.0

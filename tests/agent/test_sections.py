@@ -444,6 +444,8 @@ def test_a_part_of_the_question_that_nothing_speaks_of_is_named() -> None:
     ("piece", "is_named"),
     [
         ("monsoon rain", True),
+        ("deep salt mines", True),
+        ("salt mines", False),
         ("wrecks", True),
         ("the understanding of wrecks", False),
         ("understanding", False),
