@@ -85,7 +85,7 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> list[tu
 
 
 def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read: Sequence[Passage]) -> list[str]:
-    """Things that the question names, of whose own words few stand in some form in what is quoted and to which nothing there comes near.
+    """Things that the question names, of whose own words few stand in some form in what is quoted, and nothing there comes near.
 
     What the question would be the same without, as "understanding" in "what is the understanding of", is none, nor what most sources
     that were `read` are about, as the museum in notes of a museum.

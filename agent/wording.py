@@ -127,6 +127,9 @@ CLAUSE_MARKS, CLAUSE_WORDS = frozenset(";:("), frozenset("and but which who whos
 VERBAL = speech.FINITE | {"AV0"}  # what stands right behind a subject: its verb, or an adverb
 GROUP = 2  # words between the parts of one verb: "does not allow"
 WRITERS = frozenset("we our us i my".split())
+NAMED_AHEAD = frozenset(
+    ("one", "either", "both", "each", "two", "neither")
+)  # brings in what "the other" is the other of
 INDEFINITE = frozenset(("a", "an", "one", "another"))
 BROUGHT_IN = 4  # words that may stand between "a" and the end of the name it brings in
 REACH = 40  # words of a sentence that are looked at
@@ -146,7 +149,7 @@ def leans(text: str) -> bool:
         return True
     if text[:1].islower() and "?" not in text and _has_no_subject(text):
         return True
-    if _opens_with_a_later_one(text):
+    if _opens_with_a_later_one(text) or _speaks_of_the_other(found):
         return True
     return not (DEMONSTRATIVES | PERSONS | ONES).isdisjoint(found) and _points_back(speech.tokens(text)[:REACH])
 
@@ -160,6 +163,12 @@ def _opens_with_a_later_one(text: str) -> bool:
         return False
     name = list(takewhile(lambda tag: tag[:2] in ("AJ", "NN"), tags[2:]))
     return bool(name) and not speech.FINITE.isdisjoint(tags[2 + len(name) : 3 + len(name)])
+
+
+def _speaks_of_the_other(found: Sequence[str]) -> bool:
+    """Whether a text speaks of "the other" of two of which it does not name the one."""
+    at = next((n for n, pair in enumerate(pairwise(found)) if pair == ("the", "other")), len(found))
+    return at + 2 < len(found) and not NAMED_AHEAD.intersection(found[:at])
 
 
 def _is_of_a_row(text: str) -> bool:

@@ -287,6 +287,9 @@ def test_sentences_of_longer_texts_that_are_as_near_are_each_taken() -> None:
         ("The second approach is cheaper, but it needs volunteers.", True),
         ("The first approach is cheaper.", False),
         ("The second mill of Orta is cheaper.", False),
+        ("Iodine is the other worry.", True),
+        ("One weir leaks, the other weir holds.", False),
+        ("Each weir supports the other.", False),
     ],
 )
 def test_a_sentence_that_points_back_leans(text: str, expected: bool) -> None:
