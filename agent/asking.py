@@ -128,7 +128,10 @@ def attributes(question: str, things: Sequence[Thing]) -> tuple[str, ...]:
     behind = question[own[-1].end if own else end :]
     clause, *others = _CLAUSE.split(behind, maxsplit=1)
     first, *more = _PIECE.split(others[0] if others else clause)
-    pieces = [_side(_bare(piece)) for piece in (_by(first), *more)]
+    ahead = (
+        [] if first.split()[:1] == ["as"] else [_by(first)]
+    )  # what they are compared as is nothing that they are compared by
+    pieces = [_side(_bare(piece)) for piece in (*ahead, *more)]
     names = {thing.text.casefold() for thing in things}
     fit = (p for p in pieces if 1 <= len(p.split()) <= MAX_ATTRIBUTE_WORDS and p.casefold() not in names)
     return tuple(dict.fromkeys(fit))[:MAX_ATTRIBUTES]

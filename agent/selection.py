@@ -387,9 +387,13 @@ def speaks_of(thing: str, sentence: Sentence, others: Sequence[str]) -> bool:
     return not elsewhere and names_thing(sentence.passage.source.title, thing)
 
 
+LEAST_PLURAL = 3  # letters of a name up to which an s at its end is its own
+
+
 def names_thing(text: str, thing: str) -> bool:
     """Whether a text names it, one or several of its kind."""
-    return regex.search(rf"(?<![\w-]){regex.escape(thing)}s?(?!\w)", text, regex.IGNORECASE) is not None
+    one = thing[:-1] if thing.endswith("s") and len(thing) > LEAST_PLURAL else thing
+    return regex.search(rf"(?<![\w-]){regex.escape(one)}s?(?!\w)", text, regex.IGNORECASE) is not None
 
 
 def as_said(thing: str, text: str, others: Sequence[str]) -> str:

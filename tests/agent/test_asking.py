@@ -144,6 +144,10 @@ def test_what_stands_behind_by_is_what_things_are_compared_by() -> None:
     assert found.attributes == ("dirt removal", "residue", "price")
 
 
+def test_what_things_are_compared_as_is_no_attribute() -> None:
+    assert asked("Compare Alder and Birch as timber for boats", sure("compare")).attributes == ()
+
+
 def test_words_right_behind_the_last_thing_are_none_of_its_attributes() -> None:
     """ "room" was once what the Great hall and the Blue room were compared by."""
     question = "Compare the Great hall and the Blue room by price and seats."

@@ -11,6 +11,7 @@ from palimpsest.agent.selection import (
     Scored,
     Sentence,
     as_said,
+    names_thing,
     part_of,
     place_of,
     quoted_with,
@@ -459,3 +460,18 @@ def test_of_a_table_the_rows_that_a_question_names_stand() -> None:
     assert kept("Why did the toll of Pell Ford rise?") == ["Pell Ford"]
     assert kept("What are the tolls of Elm and Ash?") == ["Elm", "Ash"]
     assert kept("Why are tolls of the valley high?") == ["Jarrow Ford", "Elm", "Ash"]  # the best few of many alike
+
+
+@pytest.mark.parametrize(
+    ("thing", "text", "expected"),
+    [
+        ("gels", "A gel left no residue.", True),
+        ("gel", "Gels left no residue.", True),
+        ("LLaDA", "LLaDA-8B is slow.", True),
+        ("LLaDA", "d3LLM-LLaDA-8B is fast.", False),
+        ("AIDS", "First aid was given.", False),
+        ("gas", "They go.", False),
+    ],
+)
+def test_a_text_names_one_or_several_of_a_kind(thing: str, text: str, expected: bool) -> None:
+    assert names_thing(text, thing) is expected
