@@ -48,7 +48,7 @@ def visit(browser: Any, width: int) -> Visit:
 
 
 def to_the_first(page: Any) -> None:
-    """Move the slider of drafts to its beginning; a key that fell between two drawings of the page is pressed again, as a person would."""
+    """Move the slider of drafts to its beginning; a key that fell between two drawings of the page is pressed again."""
     slider = page.get_by_role("region", name="Revisions").get_by_role("slider")
     first = page.get_by_text("Draft 1 of")
     for _ in range(PRESSES):
