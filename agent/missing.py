@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from itertools import combinations
 
 from palimpsest.retrieval.lexical import tokens
 from palimpsest.retrieval.types import Passage
@@ -106,7 +107,12 @@ def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read
         and 2 * len(own & held) < len(own)
     ]
     rare = [piece for piece in alone if 2 * sum(set(tokens(piece)) <= own for own in spoken.values()) < len(spoken)]
-    return [piece for piece in rare if reader.is_topic(piece, asked) and not reader.is_near(piece, texts)][:MOST_NAMED]
+    far = [piece for piece in rare if not reader.is_near(piece, texts)]
+    # Of two names the one may say the other: without antibiotics a question on gut bacteria is nearly the same, without both it is not.
+    pairs = [pair for pair in combinations(far, 2) if reader.is_topic(asked, *pair)]
+    return [piece for piece in far if reader.is_topic(asked, piece) or any(piece in pair for pair in pairs)][
+        :MOST_NAMED
+    ]
 
 
 def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> list[str]:

@@ -367,8 +367,8 @@ class Reader(Protocol):
 
     def is_near(self, words: str, texts: Sequence[str]) -> bool: ...
 
-    def is_topic(self, words: str, question: str) -> bool:
-        """Whether a question without these words of it asks about something else."""
+    def is_topic(self, question: str, *names: str) -> bool:
+        """Whether a question without these names asks about something else, by as much for each of them as one must move it alone."""
 
     def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
         """Whether each quotation tells what was meant to be done, or how, and so nothing yet."""

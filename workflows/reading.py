@@ -243,10 +243,13 @@ class SelectingReader:
             and float((self.vectors(texts) @ self.vectors([words])[0]).max()) >= thresholds.SHIPPED.near_part
         )
 
-    def is_topic(self, words: str, question: str) -> bool:
-        """Whether a question without these words of it asks about something else."""
-        whole, rest = self.vectors([question, question.replace(words, "")])
-        return 1.0 - float(whole @ rest) >= thresholds.SHIPPED.topic
+    def is_topic(self, question: str, *names: str) -> bool:
+        """Whether a question without these names asks about something else, by as much for each of them as one must move it alone."""
+        bare = question
+        for name in names:
+            bare = bare.replace(name, "")
+        whole, rest = self.vectors([question, bare])
+        return 1.0 - float(whole @ rest) >= len(names) * thresholds.SHIPPED.topic
 
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
         """Sources near to the question that tell of a study which is planned, the nearest first."""

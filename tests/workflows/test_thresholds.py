@@ -315,7 +315,10 @@ def pin_what_comes_near() -> None:
             return np.stack([turned(1.0 if "barge" in text else 1 - said("far", text)) for text in texts])
 
     held = SelectingReader(Removed(), report_weights())
-    decides(held.is_topic("barge", "barge far=0.10"), held.is_topic("barge", "barge far=0.09"))
+    decides(held.is_topic("barge far=0.10", "barge"), held.is_topic("barge far=0.09", "barge"))
+    decides(
+        held.is_topic("wide barge far=0.20", "wide", "barge"), held.is_topic("wide barge far=0.18", "wide", "barge")
+    )
 
     def cells(first: str, second: str) -> set[str]:
         found = hit(f"The Barge is so: {first}.", f"The Barge is thus: {second}.")
