@@ -108,11 +108,11 @@ def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read
     ]
     rare = [piece for piece in alone if 2 * sum(set(tokens(piece)) <= own for own in spoken.values()) < len(spoken)]
     far = [piece for piece in rare if not reader.is_near(piece, texts)]
+    topics = [piece for piece in far if reader.is_topic(asked, piece)]
     # Of two names the one may say the other: without antibiotics a question on gut bacteria is nearly the same, without both it is not.
-    pairs = [pair for pair in combinations(far, 2) if reader.is_topic(asked, *pair)]
-    return [piece for piece in far if reader.is_topic(asked, piece) or any(piece in pair for pair in pairs)][
-        :MOST_NAMED
-    ]
+    others = combinations([piece for piece in far if piece not in topics], 2)
+    topics += [piece for pair in others if reader.is_topic(asked, *pair) for piece in pair]
+    return [piece for piece in far if piece in topics][:MOST_NAMED]
 
 
 def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> list[str]:

@@ -160,6 +160,7 @@ def test_words_right_behind_the_last_thing_are_none_of_its_attributes() -> None:
     ("question", "named"),
     [
         ("What is known about ferries for freight, commuting and day trips?", ("freight", "commuting", "day trips")),
+        ("What is known about frost for ploughing, grain and reaping?", ("ploughing", "grain", "reaping")),
         ("How does the tide affect fish, plankton and water quality?", ("fish", "plankton", "water quality")),
         ("How has the support for barges in Orta, Selm and Vire changed since 1990?", ("Orta", "Selm", "Vire")),
         ("How do barges carry salt, and what does a crew cost?", ()),  # joins clauses

@@ -354,6 +354,14 @@ def test_a_cell_that_a_ban_empties_is_read_in_other_sources_and_what_stays_empty
     assert moved(before.draft, bare.draft, opened) == []
 
 
+def test_of_a_thing_that_nothing_speaks_of_no_cell_is_named_as_well() -> None:
+    reader = TopicReader(things=("salt", "Zanzibar"), form="comparison", attributes=("lake", "price"))
+    shown = report(run(reader, SALT, WIND, CREW))
+    assert "Zanzibar: no source that was found says anything of it" in shown
+    assert "Zanzibar: no sentence was surely read" not in shown
+    assert "salt: no sentence was surely read" in shown
+
+
 def test_what_was_said_of_an_empty_cell_goes_when_it_is_filled() -> None:
     reader = TopicReader(things=("salt", "wind"), form="comparison", attributes=("lake", "price"))
     tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, reader)
@@ -468,18 +476,21 @@ def test_only_a_thing_is_named_as_missing_and_only_where_no_form_of_its_words_is
 
 
 @pytest.mark.parametrize(
-    ("pair", "named"),
-    [(("antibiotics", "gut bacteria"), "“antibiotics”, “gut bacteria”; searched"), (("lake", "gut bacteria"), "")],
-    ids=["neither is quoted", "one is quoted"],
+    ("about", "named"),
+    [
+        ([("antibiotics", "gut bacteria")], "“antibiotics”, “gut bacteria”; searched"),
+        ([("lake", "gut bacteria")], ""),  # the lake is quoted
+        ([("antibiotics",), ("antibiotics", "benefits")], "“antibiotics”; searched"),  # it is what the two are about
+    ],
 )
-def test_two_names_of_which_each_says_the_other_are_missing_together(pair: tuple[str, str], named: str) -> None:
+def test_two_names_of_which_each_says_the_other_are_missing_together(about: list[tuple[str, ...]], named: str) -> None:
     class Parts(TopicReader):
         def plan(self, question: str) -> list[SubQuestion]:
             text = "What of the lake, antibiotics, gut bacteria and the benefits?"
             return [SubQuestion(id="q1", text=text, asked="?", form="open")]
 
         def is_topic(self, question: str, *names: str) -> bool:
-            return names == pair
+            return names in about
 
     line = report(run(Parts(), SALT, WIND)).partition("nothing quoted here uses ")[2]
     assert line.startswith(named)
