@@ -8,11 +8,13 @@ from dataclasses import replace
 from palimpsest.retrieval.types import Passage
 
 from . import blocks, forms, polar
-from .drafting import revised
-from .polar import Judged
+from .dependents import said_anew
+from .draft import Block, Support
+from .drafting import refer, sentence_parts
+from .polar import Answer, Judged
 from .questions import claimed
 from .selection import Chosen, Sentence, overlapping, place_of, standing
-from .state import ResearchState, Revision, Side, Steps, SubQuestion, Tools
+from .state import ResearchState, Side, Steps, SubQuestion, Tools
 from .watching import at
 
 EACH_WAY = 2  # quotations of one claim and side that stand ahead: the surest
@@ -47,12 +49,14 @@ def _whole(text: str) -> list[tuple[int, int]]:
     return [(0, len(text))]
 
 
-def verdict(tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found: Sequence[Judged]) -> str:
-    """How what is quoted answers the question, in words; "" where it does not."""
+def verdict(tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found: Sequence[Judged]) -> Answer:
+    """How what is quoted answers the question, in words, and the sentences that it was read from; "" where it does not."""
     assert tools.reader is not None, "only a reader chooses"
-    quoted = [j for j in found if any(polar.sides([j], [place_of(c) for c in chosen]))]
-    said = polar.answer(question.text, quoted)
-    return said or (forms.verdict(tools.reader.sides(chosen), chosen) if question.form == "balance" else "")
+    places = [place_of(c) for c in chosen] + [place_of(s) for c in chosen for s in c.also]
+    said = polar.answer(question.text, [j for j in found if any(polar.sides([j], places))])
+    if said.text or question.form != "balance":
+        return said
+    return Answer(forms.verdict(tools.reader.sides(chosen), chosen), ())
 
 
 def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
@@ -63,23 +67,35 @@ def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion) -> St
     name, section = ("verdict", blocks.SHORT) if is_first else (f"{question.id}.verdict", f"answer.{question.id}")
     places = (blocks.SHORT, *blocks.SECTIONS) if is_first else (section,)
     written = [b for b in state.draft.blocks if b.kind in ("quotation", "prose") and b.section in places]
-    cited = [c.support[0] for b in written if (c := b.span("citation"))]
-    held = [Chosen((Sentence(state.passage(s.passage), s.start, s.end, 1),), 0.0) for s in cited]
-    found = decisive(tools, question, [c.sentences[0].passage for c in held])
+    cited = [[_sentence(state, s) for s in c.support] for b in written if (c := b.span("citation"))]
+    held = [Chosen((first,), 0.0, also=tuple(others)) for first, *others in cited]
+    passages = {s.passage.id: s.passage for c in held for s in (c.sentences[0], *c.also)}
+    found = decisive(tools, question, list(passages.values()))
     return (yield from restated(state, name, section, verdict(tools, question, held, found)))
 
 
-def restated(state: ResearchState, name: str, section: str, now: str) -> Steps:
-    """A statement of the program's own that reads as it does `now`, ahead in its section; "" takes it out. A change is a revision."""
+def _sentence(state: ResearchState, support: Support) -> Sentence:
+    return Sentence(state.passage(support.passage), support.start, support.end, 1)
+
+
+def restated(state: ResearchState, name: str, section: str, now: Answer) -> Steps:
+    """A statement of the program's own that reads as it does `now`, ahead in its section, with the sentences that it was read from; ""
+    takes it out. A change of its words is a revision.
+    """
     block = state.draft.block(name)
-    if now == (block.text if block else ""):
-        return state
+    if not now.text:
+        return (yield from said_anew(state, block, None)) if block else state
+    state, fresh = stated(state, name, section, now)
     if block is None:
-        return blocks.put_first(state, blocks.statement(name, section, now))
-    names = tuple(s.id for s in block.spans)
-    revision = Revision(
-        version=state.version, span=names[0], reopened=names, old=block.text, new=now, reason="dependent", evidence=None
-    )
-    yield revised(revision, "finish")
-    draft = state.draft.swap([block.id], [blocks.statement(block.id, section, now)] if now else [])
-    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
+        return blocks.put_first(state, fresh)
+    if fresh.text != block.text:
+        return (yield from said_anew(state, block, fresh))
+    return state.model_copy(update={"draft": state.draft.swap([name], [fresh])})
+
+
+def stated(state: ResearchState, name: str, section: str, said: Answer) -> tuple[ResearchState, Block]:
+    """The block of what is said, which cites the sentences it was read from, and the state in which their sources have numbers."""
+    cited = [blocks.whole_of(s.passage, sentence_parts(s.passage, s.start, s.end)) for s in said.read]
+    for sentence in said.read:
+        state = refer(state, sentence.passage)
+    return state, blocks.statement(name, section, said.text, cited)

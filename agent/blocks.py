@@ -43,9 +43,10 @@ def outline(section: str, heading_slot: Span) -> Block:
     return Block(id=f"{section}.heading", kind="heading", section=section, level=2, spans=(heading_slot,))
 
 
-def statement(name: str, section: str, text: str) -> Block:
-    """A sentence of the program's own that names nothing and counts in words."""
-    return Block(id=name, kind="statement", section=section, spans=(Span(id=f"{name}.text", text=text),))
+def statement(name: str, section: str, text: str, cited: Sequence[Support] = ()) -> Block:
+    """A sentence of the program's own that names nothing and counts in words, with the places of sources that it was read from."""
+    said = Span(id=f"{name}.text", text=text)
+    return Block(id=name, kind="statement", section=section, spans=(said, *_marks(name, cited)))
 
 
 def skeleton(state: ResearchState) -> Draft:
@@ -139,12 +140,13 @@ def line(name: str, section: str, text: str, cited: Support | None = None) -> Bl
     """A sentence of the program's own: what stayed open, or what could not be read; with the place of a source that it quotes."""
     kind = "unread" if section == "unread" else "open"
     said = Span(id=f"{name}.text", text=text)
-    marks = (
-        [Span(id=f"{name}.cite", text="", kind="CITE", role="citation", status="filled", support=(cited,))]
-        if cited
-        else []
-    )
-    return Block(id=name, kind=kind, section=section, about=name, spans=(said, *marks))
+    return Block(id=name, kind=kind, section=section, about=name, spans=(said, *_marks(name, [cited] if cited else [])))
+
+
+def _marks(name: str, cited: Sequence[Support]) -> list[Span]:
+    """The citation of what cites anything."""
+    mark = Span(id=f"{name}.cite", text="", kind="CITE", role="citation", status="filled", support=tuple(cited))
+    return [mark] if cited else []
 
 
 def put(state: ResearchState, blocks: Iterable[Block]) -> ResearchState:

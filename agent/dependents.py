@@ -197,3 +197,16 @@ def withdraw(state: ResearchState, block: Block, reason: Reason, why: str, step:
     yield revised(revision, step)
     draft = state.draft.swap([b.id for b in gone], [])
     return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})
+
+
+def said_anew(state: ResearchState, block: Block, fresh: Block | None) -> Events:
+    """What the program itself says in a block is said as it is now, or no more, nor a heading that is left over nothing."""
+    gone = [block] if fresh else [block, *bared(state, block)]
+    spans = tuple(s.id for b in gone for s in b.spans)
+    revision = Revision(
+        version=state.version, span=spans[0], reopened=spans, old=block.text, new=fresh.text if fresh else "",
+        reason="dependent", evidence=None, is_gone=fresh is None,
+    )  # fmt: skip
+    yield revised(revision, "finish")
+    draft = state.draft.swap([b.id for b in gone], [fresh] if fresh else [])
+    return state.model_copy(update={"draft": draft, "revisions": (*state.revisions, revision)})

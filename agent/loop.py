@@ -15,7 +15,7 @@ from .choosing import topics
 from .draft import Span
 from .drafting import give_up, is_listed, list_open, refer, revised, slot_of, write_answers
 from .hypotheses import Hypothesis
-from .missing import missing, say_nearest
+from .missing import again, missing, say_nearest
 from .numbers import Numbers, odds
 from .standing import disputes, independent, standing, supporting
 from .state import Event, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
@@ -44,6 +44,8 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
     state = yield from following.missing(state)
     for question in (q for q in state.questions if q.is_open and q.asked_in < state.version and not state.finished):
         state = yield from sections.join(state, tools, question)  # by now it took the place of what it contradicts
+        if _wants_sections(state, question) and question.asked_in == 1:
+            state = yield from again(state, tools, question)
     for question in (q for q in state.questions if q.is_open and q.asked_in == 1):
         state = yield from say_nearest(state, tools, question)
     if state.version == 1:

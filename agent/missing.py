@@ -10,7 +10,10 @@ from palimpsest.retrieval.types import Passage
 
 from . import balance, blocks, forms, speech
 from .choosing import comes_near, found
+from .dependents import said_anew
+from .draft import Block
 from .drafting import list_open, slot_of
+from .polar import Answer
 from .questions import claimed
 from .sections import cells, quotations, source_title
 from .selection import as_said, names_thing
@@ -29,7 +32,7 @@ def say_nearest(state: ResearchState, tools: Tools, question: SubQuestion) -> St
         return state
     quoted = [f"{source_title(state, b)}. {b.text}" for b in quotations(state)]
     is_beside = bool(quoted) and not comes_near(tools.reader, question, quoted)
-    return (yield from balance.restated(state, "nearest", blocks.SHORT, BESIDE if is_beside else ""))
+    return (yield from balance.restated(state, "nearest", blocks.SHORT, Answer(BESIDE if is_beside else "", ())))
 
 
 def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Generator[Event, None, ResearchState]:
@@ -37,12 +40,38 @@ def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Genera
     asked = [_brief(q.text, question) for q in state.queries if q.question == question.id and q.asked]
     searched = f"{forms.SEARCHED}{'; '.join(asked)}" if asked else ""
     state = forms.close(state)
-    for number, (place, why) in enumerate(_lacks(state, tools, question)):
-        line = f"{why}{searched}" if number == 0 else why
-        line = line if line.endswith((".", "?")) else f"{line}."
-        state = list_open(state, place or f"{question.id}.lack{number}", line)
+    for number, (name, why) in enumerate(_lacks(state, tools, question).items()):
+        line = _ended(f"{why}{searched}" if number == 0 else why)
+        state = list_open(state, name, line)
         yield Event(step="finish", kind="unestablished", text=line, data={"question": question.id})
     return state
+
+
+def again(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
+    """In a later version what the report lacks follows what is quoted now; what is said of cells follows them by itself."""
+    if not (state.fresh or any(r.version == state.version for r in state.revisions)):
+        return state
+    lacks = {name: why for name, why in _lacks(state, tools, question).items() if name.startswith(question.id)}
+    standing = {_name(b): b for b in state.draft.section("open") if _name(b).startswith(f"{question.id}.lack.")}
+    for name, block in standing.items():
+        said, *searched = block.text.partition(forms.SEARCHED)
+        now = _ended("".join((lacks[name], *searched))) if name in lacks else ""
+        if _ended(said) != _ended(lacks.get(name, "")):
+            fresh = blocks.line(block.id, "open", now) if now else None
+            state = yield from said_anew(state, block, fresh)
+    for name in (name for name in lacks if name not in standing):
+        state = list_open(state, name, _ended(lacks[name]))
+        yield Event(step="finish", kind="unestablished", text=lacks[name], data={"question": question.id})
+    return state
+
+
+def _name(block: Block) -> str:
+    """What a line of the list of open things speaks of."""
+    return block.id.removeprefix("open.").rpartition(".")[0]
+
+
+def _ended(line: str) -> str:
+    return line if line.endswith((".", "?")) else f"{line}."
 
 
 def _brief(query: str, question: SubQuestion) -> str:
@@ -50,11 +79,12 @@ def _brief(query: str, question: SubQuestion) -> str:
     return query if query == question.text else query.replace(question.text, "the same question")
 
 
-def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> list[tuple[str, str]]:
-    """What is lacking; of empty cells with their row, so that it is said anew when one is filled."""
+def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> dict[str, str]:
+    """What is lacking, each under a name of its own; of empty cells that of their row, so that it is said anew when one is filled."""
     quoted, reader = quotations(state), tools.reader
+    own = f"{question.id}.lack."
     if not quoted and not cells(state):
-        return [("", "Nothing that was found answers this")]
+        return {f"{own}all": "Nothing that was found answers this"}
     texts = [*(b.text for b in quoted), *(s.text for s in cells(state))]
     titles = [source_title(state, b) for b in quoted]
     spoken = "\n".join((*texts, *titles))
@@ -62,27 +92,25 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> list[tu
     untold = [t for t in question.things if t not in told]
     silent = [t for t in untold if not names_thing(spoken, as_said(t, spoken, question.things))]
     row_of = {thing: f"{forms.TABLE}.{row}" for row, thing in enumerate(question.things, 1)}
-    lacks = [
-        (row_of[thing], f"{thing}: no source that was found says anything of it that is quoted here")
-        for thing in silent
-    ]
+    lacks = {
+        row_of[thing]: f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent
+    }
     table = state.draft.block(forms.TABLE)
     empty = forms.lacking(table) if table else {}
-    of_cells = [(row, why) for row, (thing, why) in empty.items() if thing not in silent]
-    others = list[str]()
+    lacks |= {row: why for row, (thing, why) in empty.items() if thing not in silent}
     if tools.numbers.says and claimed(question.text) and state.draft.block("verdict") is None:
-        others.append("No sentence that was read settles whether it is so; what is quoted comes near")
+        lacks[f"{own}verdict"] = "No sentence that was read settles whether it is so; what is quoted comes near"
     if reader is not None:
         read = [hit.passage for hit in found(state, question)]
         if unspoken := _uncovered(reader, question, [*texts, *titles], read):
             named = ", ".join(f"“{piece}”" for piece in unspoken)
-            others.append(f"Of the question's words, nothing quoted here uses {named}")
-        others += _unreported(state, reader, question)
+            lacks[f"{own}words"] = f"Of the question's words, nothing quoted here uses {named}"
+        lacks |= {f"{own}{source}": why for source, why in _unreported(state, reader, question).items()}
     if question.form == "list":
         is_listed = state.draft.block(forms.TABLE) is not None
         held = "The list holds what the passages that were read name" if is_listed else "No list was read surely enough"
-        others.append(f"{held}; {'it' if is_listed else 'what is quoted'} may be incomplete")
-    return [*lacks, *of_cells, *(("", why) for why in others)]
+        lacks[f"{own}list"] = f"{held}; {'it' if is_listed else 'what is quoted'} may be incomplete"
+    return lacks
 
 
 def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read: Sequence[Passage]) -> list[str]:
@@ -115,10 +143,10 @@ def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read
     return [piece for piece in far if piece in topics][:MOST_NAMED]
 
 
-def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> list[str]:
-    """Studies of what is asked whose texts tell what was meant to be done and no result."""
+def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> dict[str, str]:
+    """Studies of what is asked whose texts tell what was meant to be done and no result, by the ids of their sources."""
     if question.form not in ("balance", "open"):
-        return []
-    plans = reader.unreported(question.text, found(state, question))
-    names = [f"“{source.title}” ({source.date or 'undated'})" for source in plans[:MOST_NAMED]]
-    return [f"{name} describes a study that is planned; its text found here reports no result" for name in names]
+        return {}
+    said = "describes a study that is planned; its text found here reports no result"
+    plans = reader.unreported(question.text, found(state, question))[:MOST_NAMED]
+    return {source.id: f"“{source.title}” ({source.date or 'undated'}) {said}" for source in plans}

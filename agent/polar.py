@@ -255,21 +255,31 @@ def read_as(verdict: str) -> str:
     return "yes" if verdict.startswith(YES) else "no" if verdict.startswith(NO) else ""
 
 
-def answer(question: str, decisive: Sequence[Judged]) -> str:
+class Answer(NamedTuple):
+    """What is said, and the sentences that it was read from."""
+
+    text: str
+    read: tuple[Sentence, ...]
+
+
+def answer(question: str, decisive: Sequence[Judged]) -> Answer:
     """The answer in words, with how many independent sources say it and how many contradict it; "" where it is not decided."""
     asked = range(len(claims(question)))
     ours = [[j.sentence for j in decisive if j.claim == n and j.side == "for"] for n in asked]
     theirs = [[j.sentence for j in decisive if j.claim == n and j.side == "against"] for n in asked]
     if disputed := next(((o, t) for o, t in zip(ours, theirs, strict=True) if o and t), None):
         said, denied = disputed
-        return f"It reads both ways: {_who(said)} {_verb('say', said)} it, {_who(denied)} {_verb('contradict', denied)} it."
+        told = f"It reads both ways: {_who(said)} {_verb('say', said)} it, {_who(denied)} {_verb('contradict', denied)} it."
+        return Answer(told, (*said, *denied))
     if denied := max(theirs, key=_count, default=[]):
         of = " of one of them" if len(theirs) > 1 else ""
-        return f"{NO}: {_who(denied)} {_verb('contradict', denied)} it{of}, and none was read as saying it{of}."
+        told = f"{NO}: {_who(denied)} {_verb('contradict', denied)} it{of}, and none was read as saying it{of}."
+        return Answer(told, tuple(denied))
     if ours and all(ours):
         fewest, each = min(ours, key=_count), " of each" if len(ours) > 1 else ""
-        return f"{YES}: {_who(fewest)} {_verb('say', fewest)} it{each}, and none was read as contradicting it."
-    return ""
+        told = f"{YES}: {_who(fewest)} {_verb('say', fewest)} it{each}, and none was read as contradicting it."
+        return Answer(told, tuple(s for said in ours for s in said))
+    return Answer("", ())
 
 
 def _verb(verb: str, sentences: Sequence[Sentence]) -> str:

@@ -16,8 +16,8 @@ from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage
 
-from . import balance, blocks, describing, forms, outline, thresholds
-from .choosing import choice, found, topics
+from . import balance, blocks, describing, forms, outline, polar, thresholds
+from .choosing import choice, comes_near, found, topics
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, quote, refer, replace_quotation, revised, sentence_parts
@@ -82,7 +82,7 @@ def _begin(
     hits: Sequence[Hit],
     chosen: Sequence[Chosen],
     lead: Sequence[Chosen],
-    said: str,
+    said: polar.Answer,
     tables: Sequence[Table],
 ) -> Events:
     """The outline first, then its sections, then *In short*: what was `said` of a balance, the quotations that lead, and the best of
@@ -100,8 +100,9 @@ def _begin(
     short = [*lead, *_as_told(_in_short(reader, parts, read)[: max(IN_SHORT - len(lead), 0)])]
     parts = _without(parts, short)  # a heading is of what stands under it
     parts = outline.headed(parts, question.text, reader.vectors, reader.wholeness)
-    if said:
-        state = blocks.put(state, [blocks.statement("verdict", blocks.SHORT, said)])
+    if said.text:
+        state, block = balance.stated(state, "verdict", blocks.SHORT, said)
+        state = blocks.put(state, [block])
     slots = [_heading(f"section.{number}", part) for number, part in enumerate(parts, 1)]
     for number, slot in enumerate(slots, 1):
         mask = slot.model_copy(update={"text": "", "status": "open", "support": ()})
@@ -355,7 +356,10 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         return state
     hits = found(state, question)
     state = yield from _read_again(state, tools.reader, question, hits)
-    if not state.fresh or not (quotations(state) or cells(state)):
+    state = yield from _without_what_is_beside(state, tools.reader, question, hits)
+    if not (quotations(state) or cells(state)):
+        return (yield from write(state, tools, question))
+    if not state.fresh:
         return state
     brought = [h for h in hits if h.passage.id in state.fresh]
     every = {s.id for s in _table_spans(state)}
@@ -375,6 +379,20 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         section = blocks.SHORT if leads or not centres else max(centres, key=lambda s: float(centres[s] @ vectors[row]))
         state = yield from _place(state, question, section, piece)
     return (yield from balance.weigh_again(state, tools, question))
+
+
+def _without_what_is_beside(state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit]) -> Events:
+    """A report that said of itself that no source speaks of the question keeps, beside one that does, only what is chosen again."""
+    if state.draft.block("nearest") is None or not state.fresh:
+        return state
+    brought = [f"{h.passage.source.title}. {h.passage.text}" for h in hits if h.passage.id in state.fresh]
+    if not brought or not comes_near(reader, question, brought):
+        return state
+    places = [place_of(c) for c in choice(reader, question, hits, state.budget.characters)]
+    for block in quotations(state):
+        if not any(shares_words(quoted_place(block), place) for place in places):
+            state = yield from withdraw(state, block, "unsure", NO_LONGER, "finish")
+    return state
 
 
 def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:

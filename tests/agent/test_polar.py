@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from palimpsest.agent import polar
+from palimpsest.agent import balance, blocks, polar
 from palimpsest.agent.loop import amend
 from palimpsest.agent.questions import claimed
+from palimpsest.agent.selection import Sentence
 from palimpsest.agent.state import ResearchState, Tools, Verdict
+from palimpsest.agent.steering import Steering
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.retrieval.types import Passage
 
@@ -214,8 +216,64 @@ def test_of_several_figures_the_one_that_the_model_reads_counts() -> None:
 def test_the_answer_follows_the_quotation_that_goes() -> None:
     """Without its only sentence a yes is no more: the verdict is taken back when the source is banned."""
     held = polar.judged(Verdicts(WORLD), NUMBERS, ASKED, [BRICK])
-    assert polar.answer(ASKED, held).startswith("It reads as yes")
-    assert polar.answer(ASKED, []) == ""
+    assert polar.answer(ASKED, held).text.startswith("It reads as yes")
+    assert polar.answer(ASKED, []).text == ""
+
+
+def sources_of_verdict(state: ResearchState) -> list[str]:
+    block = state.draft.block("verdict")
+    cited = block.span("citation") if block else None
+    return [state.passage(s.passage).source.title for s in cited.support] if cited else []
+
+
+WALK = passage("As all know, the Selm viaduct is built of brick. Wind.", "A walk to the viaduct")
+
+
+def test_the_verdict_cites_what_it_was_read_from() -> None:
+    shown = report(run(BRICK, OTHER))
+    assert "none was read as contradicting it. [1]" in shown
+    assert sources_of_verdict(run(BRICK, OTHER)) == ["Selm viaduct"]
+    both = run(STONE, BRICK)
+    assert sorted(sources_of_verdict(both)) == ["Selm viaduct", "Viaducts"]
+    assert "one source contradicts it. [1] [2]" in report(both)
+
+
+def test_the_verdict_loses_the_sources_that_a_person_bans() -> None:
+    tools = Tools(Verdicts(WORLD), Shelf(BRICK, WALK), NUMBERS, TopicReader(form="balance"))
+    state = finish(ResearchState(question=ASKED), tools)[1]
+    assert sorted(sources_of_verdict(state)) == ["A walk to the viaduct", "Selm viaduct"]
+    after = finish(amend(state, [], steering=Steering(ban=(WALK.source.id,))), tools)[1]
+    assert sources_of_verdict(after) == ["Selm viaduct"]
+    assert "one source says it" in report(after)
+    (said,) = [r for r in after.revisions if r.span == "verdict.text"]
+    assert (said.reason, said.old[:40]) == ("dependent", "It reads as yes: two independent sources")
+    none = finish(amend(after, [], steering=Steering(ban=(BRICK.source.id,))), tools)[1]
+    assert none.draft.block("verdict") is None
+
+
+def test_where_a_ban_leaves_nothing_the_report_is_written_of_what_was_brought() -> None:
+    tools = Tools(Verdicts(WORLD), Shelf(BRICK), NUMBERS, TopicReader(form="balance"))
+    state = finish(ResearchState(question=ASKED), tools)[1]
+    after = finish(amend(state, [WALK], steering=Steering(ban=(BRICK.source.id,))), tools)[1]
+    short = report(after).split("## In short")[1].split("## ")[0]
+    assert "It reads as yes: one source says it, and none was read as contradicting it. [2]" in short
+    assert "- As all know, the Selm viaduct is built of brick. [2]" in short
+    bare = finish(amend(state, [], steering=Steering(ban=(BRICK.source.id,))), tools)[1]
+    assert "## In short" not in report(bare)
+    assert "Nothing that was found answers this." in report(bare)
+
+
+def test_a_verdict_of_the_same_words_cites_what_it_is_read_from_now() -> None:
+    state = run(BRICK, WALK)
+    said = state.draft.block("verdict")
+    assert said is not None
+    held = [Sentence(p, p.start, p.start + p.text.index(".") + 1, 1) for p in state.evidence if p.id == WALK.id]
+    steps = balance.restated(state, "verdict", blocks.SHORT, polar.Answer(said.text, tuple(held)))
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    after = stop.value.value
+    assert sources_of_verdict(after) == ["A walk to the viaduct"]
+    assert after.revisions == state.revisions
 
 
 def test_without_a_fitted_number_nothing_is_judged() -> None:
