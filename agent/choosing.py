@@ -112,9 +112,11 @@ def stating(chosen: Sequence[Chosen]) -> list[Chosen]:
 
 
 def _is_label(sentence: Sentence) -> bool:
-    """Whether no mark ends a text's words, and they are what heads it or no verb makes a clause of them; items of a list, rows and code
-    are none.
+    """Whether a text's words say who wrote it and when, or no mark ends them and they are what heads it or no verb makes a clause of
+    them; items of a list, rows and code are none.
     """
+    if sentence.passage.kind == "byline":
+        return True
     is_ended = sentence.text.rstrip(CLOSING)[-1:] in ENDS
     if sentence.passage.kind not in RUNNING or is_ended:
         return False

@@ -25,7 +25,7 @@ from palimpsest.retrieval.types import Hit, Passage
 
 from . import thresholds
 from .asking import FUNCTION_WORDS
-from .wording import denies, leans, opens_with_another, opens_with_this, takes_up
+from .wording import asks, denies, leans, opens_with_another, opens_with_this, takes_up
 
 Matrix = NDArray[np.float64]
 Vectors = NDArray[np.float32]
@@ -362,7 +362,7 @@ def quoted_with(sentence: Sentence, split: Split) -> Sequence[Sentence]:
     found = standing(Chosen((sentence,), 0.0), split).sentences
     is_cut = found[0].passage.before is not None and found[0].start == found[0].passage.start
     is_nobodys = (len(found) == 1 and opens_with_another(sentence.text)) or (is_cut and opens_with_this(found[0].text))
-    return () if is_nobodys or sentence.text.rstrip().endswith("?") else found
+    return () if is_nobodys or asks(sentence.text) else found
 
 
 def standing(chosen: Chosen, split: Split) -> Chosen:
@@ -373,8 +373,8 @@ def standing(chosen: Chosen, split: Split) -> Chosen:
         if not earlier:
             break
         before = Sentence(first.passage, *earlier[-1], rank=first.rank)
-        if not _needs(first, before):
-            break
+        if asks(first.text) or not _needs(first, before):
+            break  # a question heads what follows it
         chosen = Chosen((before, *chosen.sentences), chosen.score, chosen.also)
     return chosen
 

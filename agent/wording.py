@@ -111,6 +111,10 @@ NO_OPENINGS = (
     "in addition to",
 )  # what follows is said in the same breath
 PAIRED = {"both": "and", "neither": "nor"}  # "both weirs" were named before, "both Orta and Como" are named here
+REPLY = regex.compile(r"\s*(?:yes|no)[.,;:!–—]", regex.IGNORECASE)  # the question stands before it
+ASKING = frozenset("ask asks asked asking wonder wonders wondered enquire enquired inquire inquired".split())
+ASKED = frozenset("whether if why how what who which where when".split())
+ASKED_OF = 4  # words between the verb and what is asked: "asked the harbour board whether"
 COUNTED = ("second,", "third,", "fourth,", "fifth,")
 DEMONSTRATIVES = frozenset("this that these those such".split())
 # What a text calls itself. Nothing was said before the opening sentence of an abstract: of 12,000 of arXiv "this paper", "this study"
@@ -136,11 +140,13 @@ REACH = 40  # words of a sentence that are looked at
 
 
 def leans(text: str) -> bool:
-    """Whether a sentence needs the one before: it opens with a connective, its verb or "the second one", speaks of "they" ahead of any
-    name or noun, or its first clause speaks of "this" or "that baseline". "This paper" is the text's own name.
+    """Whether a sentence needs the one before: it replies, opens with a connective, its verb or "the second one", speaks of "they" ahead
+    of any name or noun, or its first clause speaks of "this" or "that baseline". "This paper" is the text's own name.
     """
     found = words(text)
     opening = " ".join(found[:4]) + " "
+    if REPLY.match(text):
+        return True
     if (found[:1] and found[0] in LEANING) or text.casefold().startswith(COUNTED):
         return True
     if opening.startswith(tuple(f"{row} " for row in OPENINGS)) and not opening.startswith(NO_OPENINGS):
@@ -152,6 +158,16 @@ def leans(text: str) -> bool:
     if _opens_with_a_later_one(text) or _speaks_of_the_other(found):
         return True
     return not (DEMONSTRATIVES | PERSONS | ONES).isdisjoint(found) and _points_back(speech.tokens(text)[:REACH])
+
+
+def asks(text: str) -> bool:
+    """Whether a sentence states nothing: it is a question, or says only that somebody asked one."""
+    if text.rstrip().endswith("?"):
+        return True
+    found = words(text)
+    at = next((n for n, word in enumerate(found) if word in ASKING), len(found))
+    is_reported = not ASKED.isdisjoint(found[at + 1 : at + 2 + ASKED_OF]) and ASKED.isdisjoint(found[:at])
+    return is_reported and "," not in text and FIGURE not in found
 
 
 def _opens_with_a_later_one(text: str) -> bool:

@@ -12,7 +12,7 @@ class Frozen(BaseModel):
 
 
 DateOrigin = Literal["", "text", "front matter", "metadata", "file stamp"]  # in that order of trust; "" is unknown
-BlockKind = Literal["heading", "paragraph", "item", "row", "caption", "note", "field", "code"]
+BlockKind = Literal["heading", "byline", "paragraph", "item", "row", "caption", "note", "field", "code"]
 
 
 class Source(Frozen):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..types import RetrievalError
-from .dates import YEAR, choose, date_in_name, date_in_title, dates_in_text
+from .dates import YEAR, choose, date_in_name, date_in_title, dates_in_text, masthead
 from .language import language_of
 from .limits import Limits
 from .structure import Dated, Extracted, clean, one_line
@@ -113,8 +113,11 @@ def _fields(found: Extracted, name: str, uri: str, stem: str) -> dict[str, Any]:
     title = one_line(found.title)[:300] or heading[:300] or stem
     digest = hashlib.sha256(found.text.encode()).hexdigest()
     own: list[Dated] = date_in_title(one_line(found.title))
+    ahead = masthead(found.blocks, found.text)
+    head = [Dated(date, "text") for _, date in ahead[-1:]]
     if not own or len(own[0].text) == YEAR:
-        own = dates_in_text(found.blocks, found.text) or own
+        said = dates_in_text(found.blocks, found.text)
+        own = next((dates for dates in (head, said) if dates and len(dates[0].text) > YEAR), own or said or head)
     date, date_from = choose([*own, *found.dates, *date_in_name(stem)])
     source = {
         "id": digest[:12], "uri": clean(uri), "title": clean(title), "authors": [one_line(author)[:300] for author in found.authors],
@@ -122,7 +125,8 @@ def _fields(found: Extracted, name: str, uri: str, stem: str) -> dict[str, Any]:
         "language": language_of(found.text, found.language),
     }  # fmt: skip
     unread = [{"name": name, "message": f"{name}: {sentence}."} for sentence in found.unread]
-    blocks = [_block(asdict(piece)) for piece in found.blocks]
+    bylines = {id(piece) for piece, _ in ahead}
+    blocks = [_block(asdict(piece) | ({"kind": "byline"} if id(piece) in bylines else {})) for piece in found.blocks]
     return {"source": source, "text": found.text, "blocks": blocks, "unread": unread}
 
 

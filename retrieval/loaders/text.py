@@ -20,6 +20,7 @@ _RULE = re.compile(r"[ \t]*([=\-~^*#_+\"'`.])\1{2,}[ \t]*")
 _PAIR = re.compile(r"[ \t]{0,12}([^\W\d_][^:\n.?!]{0,40}):[ \t]+(\S.*)")
 _GAPS = re.compile(r"[ \t]{2,}|\t")
 _LONGEST_TITLE = 120
+_MOST_AHEAD = 5  # lines of a title and what stands with it
 _LONGEST_LINE = 2_000  # longer ones are read as running text only
 _SENTENCE_END = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 
@@ -35,16 +36,27 @@ def load_text(data: bytes, name: str, limits: Limits) -> Extracted:
 
 
 def _titled(text: str) -> tuple[str, str]:
-    """The title of a text and its rest: a first line by itself that no mark ends, above paragraphs that marks end; "" for none."""
+    """The title of a text and its rest: a first line that no mark ends, by itself or above lines that say who, where and when, ahead of
+    paragraphs that marks end; "" for none.
+    """
     found = list(_paragraphs(text))
-    if len(found) < 2 or len(found[0]) > 1:
+    if len(found) < 2 or len(found[0]) > _MOST_AHEAD or _is_wrapped(found[0]):
         return "", text
-    line = found[0][0].strip()
-    is_title = len(line) <= _LONGEST_TITLE and line[0].isalnum() and not _SENTENCE_END.search(line[-4:])
+    first, *others = (line.strip() for line in found[0])
     ends = any(_SENTENCE_END.search(lines[-1][-4:]) for lines in found[1:])
-    if not is_title or not ends or _GAPS.search(line) or _ITEM.fullmatch(line) or _PAIR.fullmatch(line):
+    is_alone = not others and not _PAIR.fullmatch(first)
+    if not ends or not all(map(_is_title, [first, *others])) or not (is_alone or _are_plain(others)):
         return "", text
-    return line, text.partition(line)[2]
+    return first, text.partition(first)[2]
+
+
+def _is_title(line: str) -> bool:
+    is_one = len(line) <= _LONGEST_TITLE and line.lstrip("\"'“‘«")[:1].isalnum() and not _SENTENCE_END.search(line[-4:])
+    return is_one and not (_GAPS.search(line) or _ITEM.fullmatch(line))
+
+
+def _are_plain(lines: list[str]) -> bool:
+    return bool(lines) and not any(_PAIR.fullmatch(line) for line in lines)
 
 
 def write_text(writer: Writer, text: str, page: int | None = None, title: str = "") -> None:

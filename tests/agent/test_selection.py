@@ -24,7 +24,7 @@ from palimpsest.agent.selection import (
     told_once,
 )
 from palimpsest.agent.weighing import CONTEXT, SelectionWeights, Weighing, in_context, scores
-from palimpsest.agent.wording import LinearText, leans, takes_up
+from palimpsest.agent.wording import LinearText, asks, leans, takes_up
 from palimpsest.retrieval.types import Cell, Hit, Passage, Source
 
 PARTS = LinearText(
@@ -322,6 +322,35 @@ def test_a_quotation_takes_the_sentence_that_brings_in_what_it_speaks_of() -> No
     )
     whole = standing(Chosen((found[2],), 1.0), split)
     assert [s.text for s in whole.sentences] == [s.text for s in found[1:]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Residents asked whether the weir had been protecting the village.", True),
+        ("The board wonders why the tolls fell.", True),
+        ("Do weirs protect the village?", True),
+        ("When asked whether weirs help, two in three said no.", False),
+        ("We asked 87 anglers how often they fish.", False),
+        ("Asked the same, most anglers objected.", False),
+        ("How a weir works was never asked.", False),
+        ("No weir protects the village.", False),
+    ],
+)
+def test_what_only_asks_states_nothing(text: str, expected: bool) -> None:
+    assert asks(text) is expected
+
+
+def test_a_reply_takes_its_question_and_a_question_takes_nothing() -> None:
+    """ "No. Fish and beavers lived together" once stood alone, and a question with the end of the answer before it."""
+    assert leans("No, trout like ponds.")
+    assert not leans("No trout was harmed.")
+    texts = ["The licence is free.", "Do they harm trout?", "No. Trout like ponds."]
+    text = f"{texts[0]}\n\n{texts[1]} {texts[2]}"
+    cut = tuple((text.index(t), text.index(t) + len(t)) for t in texts)
+    held = passage("c", text).model_copy(update={"sentences": cut})
+    whole = standing(Chosen((Sentence(held, *cut[2], 1),), 1.0), split)
+    assert whole.text == f"{texts[1]} {texts[2]}"
 
 
 def test_a_quotation_that_leans_takes_the_sentence_before_it() -> None:

@@ -51,6 +51,43 @@ def test_what_a_text_says_of_itself(tmp_path: Path, text: str) -> None:
     assert (found.date, found.date_from) == (OWN[text], "text")
 
 
+UNDER_A_TITLE = {
+    "Ana Quist and Tom Berg\nTollen Harbour Reviews, no. 17 — September 2023": "2023-09",
+    "*Posted by Ana Quist on The Mole, 3 November 2019*": "2019-11-03",
+    "Tollen Courier, Wednesday 19 February 2020\nBy Ana Quist": "2020-02-19",
+    "*Approved by the board, 27 February 2025. Written by Ana Quist, Director.*": "2025-02-27",
+    "Leaflet 4\n\nFirst issued May 2013. Revised with new fees, March 2019.": "2019-03",
+    "Leaflet PL-07, version 3, September 2021\nReview due September 2024": "2021-09",
+    "Fieldwork 3–28 June 2024; report 9 September 2024": "2024-09-09",
+    "The newsletter of the harbour\nIssue 22, Spring 2008": "2008",
+    "Ana Quist, born in May 1950": None,
+    "The mole burned down on 3 May 1990.": None,
+    "Ana Quist (3 May 1950 – 4 June 2011) was a painter.": None,
+    "Opened 3 May 1990": None,
+    "The mole was long, and it was the pride of Tollen until the storm came in, 3 May 1990.": None,
+}
+
+
+@pytest.mark.parametrize("text", UNDER_A_TITLE)
+def test_the_lines_under_a_title_date_a_text(tmp_path: Path, text: str) -> None:
+    """Of 28 documents of a stranger 22 were undated, and their bylines were quoted as findings."""
+    rest = "## Findings\n\nThe harbour grew by a third from 1 May 2001 to 3 June 2002. The mole did not."
+    found = load(write(tmp_path, "a.md", f"# The harbour of Tollen\n\n{text}\n\n{rest}"))
+    assert found.source.date == UNDER_A_TITLE[text]
+    kinds = [block.kind for block in found.blocks]
+    assert ("byline" in kinds) == (found.source.date is not None)
+    assert kinds[-1] == "paragraph"
+
+
+def test_a_plain_text_has_its_title_above_who_and_when(tmp_path: Path) -> None:
+    text = "THE HARBOUR: A GUIDE\nTollen Board\nLeaflet 7, September 2021\n\nThe mole is 212 metres long."
+    found = load(write(tmp_path, "a.txt", text))
+    assert (found.source.title, found.source.date) == ("THE HARBOUR: A GUIDE", "2021-09")
+    assert [block.kind for block in found.blocks] == ["heading", "byline", "byline", "paragraph"]
+    pairs = "Name: Ana Quist\nPost: Harbour master\n\nThe mole is 212 metres long."
+    assert load(write(tmp_path, "b.txt", pairs)).source.title == "b"
+
+
 @pytest.mark.parametrize("text", NOT_OWN)
 def test_a_date_of_something_else_is_not_the_texts_own(tmp_path: Path, text: str) -> None:
     found = load(write(tmp_path, "a.txt", text)).source
