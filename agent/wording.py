@@ -140,8 +140,8 @@ REACH = 40  # words of a sentence that are looked at
 
 
 def leans(text: str) -> bool:
-    """Whether a sentence needs the one before: it replies, opens with a connective, its verb or "the second one", speaks of "they" ahead
-    of any name or noun, or its first clause speaks of "this" or "that baseline". "This paper" is the text's own name.
+    """Whether a sentence needs the one before: it replies, opens with a connective, its verb or "the second one", speaks of "they"
+    ahead of any name or noun, or its first clause speaks of "this" or "that baseline". "This paper" is the text's own name.
     """
     found = words(text)
     opening = " ".join(found[:4]) + " "
