@@ -401,6 +401,7 @@ def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         return state
     fallen = yield from fall(state, tools)
     state = _shortened(fallen) if fallen is not state else state
+    state = yield from _folded(state, tools.reader)
     state = yield from balance.weigh_again(state, tools, question)
     for block in _orphaned(state, question):
         texts = [b.text for b in quotations(state) if b.section == block.section]
@@ -433,6 +434,26 @@ def _shortened(state: ResearchState) -> ResearchState:
             moved = brief.model_copy(update={"section": blocks.SHORT})
             state = state.model_copy(update={"draft": state.draft.swap([brief.id], [])})
             state, count = blocks.put(state, [moved]), count + 1
+    return state
+
+
+def _folded(state: ResearchState, reader: Reader) -> Events:
+    """In a first version no heading is left over one quotation: that stands in the section it is nearest to. Sides stay apart."""
+    for section in blocks.SECTIONS if state.version == 1 else ():
+        held = [b for b in quotations(state) if b.section == section]
+        sides = {b.section for b in _headings(state) if b.text in forms.SIDES.values()}
+        centres = {n: centre for n, centre in _centres(state, reader).items() if n != section and n not in sides}
+        if len(held) != 1 or section in sides or not centres:
+            continue
+        (vector,) = reader.vectors([held[0].text])
+        nearest = max(centres, key=lambda name: float(centres[name] @ vector))
+        named = [b for b in state.draft.section(section) if b.kind == "heading"]
+        draft = state.draft.swap([b.id for b in (*named, *held)], [])
+        moved = held[0].model_copy(update={"section": nearest})
+        state = blocks.put(state.model_copy(update={"draft": draft}), [moved])
+        why = f"one statement was left under “{''.join(b.text for b in named)}”; it stands in the section it is nearest to"
+        dropped = {"added": [], "dropped": [section], "why": why}
+        yield Event(step="finish", kind="replanned", text=why, data=dropped)
     return state
 
 
