@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 from .files import Stamp
 from .types import Block, Document, Failure, Passage, RetrievalError, Source
 
-FORMAT = 3
+FORMAT = 2
 WAIT_SECONDS = 60.0
 READ_AT_ONCE = 500  # SQLite limits the number of ? in one statement
 
