@@ -87,10 +87,9 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> dict[st
         return {f"{own}all": "Nothing that was found answers this"}
     texts = [*(b.text for b in quoted), *(s.text for s in cells(state))]
     titles = [source_title(state, b) for b in quoted]
-    spoken = "\n".join((*texts, *titles))
     told = forms.told(state)
     untold = [t for t in question.things if t not in told]
-    silent = [t for t in untold if not names_thing(spoken, as_said(t, spoken, question.things))]
+    silent = [t for t in untold if not _is_spoken_of(t, question, [*texts, *titles])]
     row_of = {thing: f"{forms.TABLE}.{row}" for row, thing in enumerate(question.things, 1)}
     lacks = {
         row_of[thing]: f"{thing}: no source that was found says anything of it that is quoted here" for thing in silent
@@ -99,7 +98,7 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> dict[st
     empty = forms.lacking(table) if table else {}
     lacks |= {row: why for row, (thing, why) in empty.items() if thing not in silent}
     if tools.numbers.says and claimed(question.text) and state.draft.block("verdict") is None:
-        lacks[f"{own}verdict"] = "No sentence that was read settles whether it is so; what is quoted comes near"
+        lacks[f"{own}verdict"] = "No one sentence that was read settles whether it is so; what is quoted comes near"
     if reader is not None:
         read = [hit.passage for hit in found(state, question)]
         if unspoken := _uncovered(reader, question, [*texts, *titles], read):
@@ -111,6 +110,15 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> dict[st
         held = "The list holds what the passages that were read name" if is_listed else "No list was read surely enough"
         lacks[f"{own}list"] = f"{held}; {'it' if is_listed else 'what is quoted'} may be incomplete"
     return lacks
+
+
+def _is_spoken_of(thing: str, question: SubQuestion, texts: Sequence[str]) -> bool:
+    """Whether a text names a thing, or has all words of its description in some form: "the weir was removed" speaks of weir removal."""
+    spoken = "\n".join(texts)
+    if names_thing(spoken, as_said(thing, spoken, question.things)):
+        return True
+    words = set(tokens(thing)) if thing.islower() else set()
+    return len(words) > 1 and any(words <= set(tokens(text)) for text in texts)
 
 
 def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read: Sequence[Passage]) -> list[str]:

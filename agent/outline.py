@@ -35,6 +35,15 @@ PER_SECTION = 2  # quotations that a section holds at least: no heading over one
 AIMED_AT = 4  # quotations a section
 LONGEST_TITLE = 90  # characters: one line of a page
 SUBTITLE = ": "
+# What parts of any text are called, by their stems: over what stands under them they say nothing.
+PARTS_OF_TEXTS = frozenset(
+    tokens(
+        "abstract summary introduction background overview scope aims objectives methods methodology materials design data results "
+        "findings discussion conclusion conclusions outlook recommendations limitations appendix annex notes references contents key "
+        "points main text general information further reading about and of the our this what we did found"
+    )
+)
+NUMBERED = regex.compile(r"^(?:\d{1,2}(?:[.)]|(?:\.\d{1,2})+[.)]?)|[IVX]+\.|[A-Za-z][.)])\s+")
 SCHEME = "://"  # what an address has and a path has not
 TURNS = 20  # of moving centres; groups of some dozens settle within ten
 
@@ -124,14 +133,16 @@ def _shared(part: Section) -> list[str]:
 def titles_of(passage: Passage) -> list[str]:
     """What may head a section of what a passage says: the title of its source, and the headings above it there; no name of a file.
 
-    Of a title too long for a line what stands ahead of its colon.
+    Of a title too long for a line what stands ahead of its colon; of a numbered one its words. What parts of any text are called heads
+    nothing.
     """
     uri, title = passage.source.uri, passage.source.title
     is_name = title == uri or (SCHEME not in uri and title in (PurePath(uri).name, PurePath(uri).stem))
     heads = [
         t if len(t) <= LONGEST_TITLE else t.partition(SUBTITLE)[0] for t in ("" if is_name else title, *passage.path)
     ]
-    return list(dict.fromkeys(opened(t.strip()) for t in heads if len(t) <= LONGEST_TITLE and tokens(t)))
+    named = (NUMBERED.sub("", t.strip()) for t in heads if len(t) <= LONGEST_TITLE)
+    return list(dict.fromkeys(opened(t) for t in named if not PARTS_OF_TEXTS.issuperset(tokens(t))))
 
 
 def placed(chosen: Sequence[Chosen], vectors: Vectors, embed: Embed) -> Vectors:

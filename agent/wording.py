@@ -111,7 +111,7 @@ NO_OPENINGS = (
     "in addition to",
 )  # what follows is said in the same breath
 PAIRED = {"both": "and", "neither": "nor"}  # "both weirs" were named before, "both Orta and Como" are named here
-REPLY = regex.compile(r"\s*(?:yes|no)[.,;:!–—]", regex.IGNORECASE)  # the question stands before it
+REPLY = regex.compile(r"\s*(?:(?:yes|no)[.,;:!–—]|(?:a|answer):)", regex.IGNORECASE)  # the question stands before it
 ASKING = frozenset("ask asks asked asking wonder wonders wondered enquire enquired inquire inquired".split())
 ASKED = frozenset("whether if why how what who which where when".split())
 ASKED_OF = 4  # words between the verb and what is asked: "asked the harbour board whether"

@@ -22,6 +22,7 @@ from palimpsest.agent.outline import (
     parted,
     placed,
     sections,
+    titles_of,
 )
 from palimpsest.agent.phrases import phrases, stretches, wholeness
 from palimpsest.agent.selection import Chosen, Sentence
@@ -162,6 +163,25 @@ def test_no_title_is_the_name_of_a_file_or_longer_than_a_line() -> None:
     long = f"Posts of oak: {'a very long trial of posts of oak ' * 3}"
     assert heads([under(p, long) for p in (oak, rot)]) == ["Posts of oak"]
     assert heads([under(p, long.replace(":", "")) for p in (oak, rot)]) == [""]
+
+
+@pytest.mark.parametrize(
+    ("title", "heads"),
+    [
+        ("7. Conclusions", ""),
+        ("Key points", ""),
+        ("What we found", ""),
+        ("2.1 Effects on trout", "Effects on trout"),
+        ("IV. The price of salt", "The price of salt"),
+        ("12 months of beavers", "12 months of beavers"),
+        ("Results of the toll vote", "Results of the toll vote"),
+    ],
+)
+def test_what_parts_of_any_text_are_called_heads_nothing(title: str, heads: str) -> None:
+    """ "7. Conclusions" headed a section of a report on beavers."""
+    note = Source(id="a", uri="note:a", title="Beavers", sha256="a" * 64)
+    held = Passage(id="a-0", text="They slow water.", source=note, start=0, end=16, path=(title,))
+    assert titles_of(held) == ["Beavers", *filter(None, [heads])]
 
 
 def test_what_stands_under_one_title_is_more_alike() -> None:

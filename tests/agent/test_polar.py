@@ -104,7 +104,7 @@ def test_a_sentence_about_something_else_decides_nothing() -> None:
 
 def test_what_nothing_decides_is_said_to_be_open() -> None:
     shown = report(run(OTHER, passage("The Selm viaduct carries salt.", "Trade")))
-    assert "No sentence that was read settles whether it is so" in shown
+    assert "No one sentence that was read settles whether it is so" in shown
     assert "reads as" not in shown
 
 

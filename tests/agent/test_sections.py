@@ -208,6 +208,15 @@ def test_what_nothing_speaks_of_is_named_with_the_searches() -> None:
     state = run(TopicReader(things=("salt", "Zanzibar")), SALT, WIND, CREW)
     shown = report(state)
     assert "Zanzibar: no source that was found says anything of it" in shown
+    assert missing._is_spoken_of(
+        "toll removal", SubQuestion(id="q1", text="", asked=""), ["The toll was removed in May."]
+    )
+    assert not missing._is_spoken_of(
+        "toll removal", SubQuestion(id="q1", text="", asked=""), ["A toll.", "It was removed."]
+    )
+    assert not missing._is_spoken_of(
+        "Toll Removal", SubQuestion(id="q1", text="", asked=""), ["The toll was removed in May."]
+    )
     assert (
         f"searched: {QUESTION}; salt: the same question; Zanzibar: the same question"
         in shown.split("## Not established")[1]
