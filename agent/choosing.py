@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import regex  # type: ignore[import-untyped]
+
 from palimpsest.retrieval.types import Hit
 
 from . import asking, describing, outline, speech, thresholds
@@ -13,6 +15,12 @@ from .state import Query, Reader, ResearchState, SubQuestion
 
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
 ENDS, CLOSING = tuple("?,;:.!…"), " \n\"'”’)]*_"  # what ends a sentence, and what may stand behind that
+BACK_MATTER = regex.compile(  # what stands behind a text and is of those who wrote it; run into its paragraph or a heading
+    r"\W*(?:\d[\d.]*\s+)?(?:competing interests?|(?:declarations? of )?conflicts? of interests?|declarations? of interests?"
+    r"|acknowledge?ments?|author contributions?|data availability|correspondence|keywords|about the authors?|further reading)"
+    r"\s*(?:statement\s*)?(?:[:.–—]|$)",
+    regex.IGNORECASE,
+)
 RUNNING = ("heading", "paragraph", "caption", "note")  # kinds of passages whose text is sentences, or heads them
 
 
@@ -112,15 +120,15 @@ def stating(chosen: Sequence[Chosen]) -> list[Chosen]:
 
 
 def _is_label(sentence: Sentence) -> bool:
-    """Whether a text's words say who wrote it and when, or no mark ends them and they are what heads it or no verb makes a clause of
-    them; items of a list, rows and code are none.
+    """Whether a text's words say who wrote it, when and for whom, or no mark ends them and they are what heads it or no verb makes a
+    clause of them; items of a list, rows and code are none.
     """
-    if sentence.passage.kind == "byline":
+    heads = (sentence.passage.source.title, *sentence.passage.path)
+    if sentence.passage.kind == "byline" or any(BACK_MATTER.match(text) for text in (sentence.text, *heads[-1:])):
         return True
     is_ended = sentence.text.rstrip(CLOSING)[-1:] in ENDS
     if sentence.passage.kind not in RUNNING or is_ended:
         return False
-    heads = (sentence.passage.source.title, *sentence.passage.path)
     return _bare(sentence.text) in map(_bare, heads) or not speech.is_clause(sentence.text)
 
 

@@ -374,11 +374,23 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     if not fresh:
         return state
     vectors, centres = tools.reader.vectors([c.text for c in fresh]), _centres(state, tools.reader)
+    ahead = [*lead, *_short_of(state, tools.reader, fresh, chosen, [h.passage for h in hits])]
     for row, piece in enumerate(fresh):
-        leads = any(_overlap(piece, place_of(c)) for c in lead)
+        leads = any(_overlap(piece, place_of(c)) for c in ahead)
         section = blocks.SHORT if leads or not centres else max(centres, key=lambda s: float(centres[s] @ vectors[row]))
         state = yield from _place(state, question, section, piece)
     return (yield from balance.weigh_again(state, tools, question))
+
+
+def _short_of(
+    state: ResearchState, reader: Reader, fresh: Sequence[Chosen], chosen: Sequence[Chosen], read: Sequence[Passage]
+) -> list[Chosen]:
+    """What of a later version's quotations stands in short: the best short ones, as sure as those have to be, in what room is left."""
+    least = thresholds.SHIPPED.short_share * max(probability(c.score) for c in chosen)
+    brief = [c for c in _whole(fresh) if probability(c.score) >= least]
+    told = [c for c, is_aim in zip(brief, reader.aims(brief, read), strict=True) if not is_aim]
+    room = IN_SHORT - sum(b.section == blocks.SHORT for b in quotations(state))
+    return sorted(told, key=lambda c: -c.score)[: max(min(room, FEW), 0)]
 
 
 def _without_what_is_beside(state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit]) -> Events:

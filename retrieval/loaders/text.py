@@ -21,6 +21,7 @@ _PAIR = re.compile(r"[ \t]{0,12}([^\W\d_][^:\n.?!]{0,40}):[ \t]+(\S.*)")
 _GAPS = re.compile(r"[ \t]{2,}|\t")
 _LONGEST_TITLE = 120
 _MOST_AHEAD = 5  # lines of a title and what stands with it
+_LEAST_CAPITALS = 5  # letters of a heading in capitals
 _LONGEST_LINE = 2_000  # longer ones are read as running text only
 _SENTENCE_END = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 
@@ -86,6 +87,8 @@ def _write_paragraph(writer: Writer, lines: list[str], page: int | None) -> None
         writer.heading(lines[0], 1 if lines[1].strip()[0] in "=#*" else 2, page=page)
         lines = lines[2:]
     lines = [line for line in lines if not _RULE.fullmatch(line)]
+    if lines and _is_capital(lines[0]) and not any(map(_is_capital, lines[1:])) and not _aligned(lines):
+        writer.heading(lines.pop(0), 2, page=page)
     if not lines:
         return
     if table := _aligned(lines):
@@ -121,6 +124,13 @@ def _put(writer: Writer, gathered: list[str], label: str | None, page: int | Non
         writer.add("paragraph", text, page=page)
     else:
         writer.item(text, label, page=page)
+
+
+def _is_capital(line: str) -> bool:
+    """Whether a line is a heading in capitals: some words that no mark ends and nothing parts."""
+    words = line.strip()
+    is_short = words.isupper() and sum(map(str.isalpha, words)) >= _LEAST_CAPITALS and len(words) <= _LONGEST_TITLE
+    return is_short and not (_SENTENCE_END.search(words[-4:]) or _GAPS.search(words) or _ITEM.fullmatch(line))
 
 
 def _joined(lines: list[str]) -> str:

@@ -166,3 +166,20 @@ def test_where_nothing_comes_near_that_is_said_first_and_little_is_quoted() -> N
 def test_a_run_that_kept_topics_is_read() -> None:
     kept = {"id": "q1", "text": QUESTION, "asked": QUESTION, "form": "open", "topics": ["salt"]}
     assert SubQuestion.model_validate(kept) == SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="open")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "heading", "is_stated"),
+    [
+        ("Published by the board of Tollen on 3 May 2020.", "byline", "", False),
+        ("Competing interests: AT was employed by the salt board until 2020.", "paragraph", "", False),
+        ("We thank the crew of the barge for its help.", "paragraph", "Acknowledgements", False),
+        ("Competing interests on the lake made the toll dear.", "paragraph", "", True),
+        ("The crew was thanked by the board of Tollen.", "paragraph", "The crew", True),
+    ],
+)
+def test_what_is_of_the_writers_states_nothing(text: str, kind: BlockKind, heading: str, is_stated: bool) -> None:
+    """A byline and the competing interests of a writer stood among the findings on beavers."""
+    held = passage(text, "Salt").model_copy(update={"kind": kind, "path": tuple(filter(None, [heading]))})
+    piece = Chosen((Sentence(held, held.start, held.end, 1),), 1.0)
+    assert choosing.stating([piece]) == ([piece] if is_stated else [])

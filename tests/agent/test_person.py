@@ -9,11 +9,11 @@ from palimpsest.agent.draft import Block, Draft, Span, Support, moved
 from palimpsest.agent.loop import amend
 from palimpsest.agent.plans import Plan
 from palimpsest.agent.questions import spoken_of, subquestions
-from palimpsest.agent.state import Event, Filled, ResearchState, Steps, SubQuestion, Tools
+from palimpsest.agent.state import Event, Filled, ResearchState, SubQuestion, Tools
 from palimpsest.agent.steering import Edit, Steering
 from palimpsest.retrieval.types import Passage
 
-from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report, research, tools
+from .world import NUMBERS, ScriptedWriter, Shelf, drained, finish, passage, report, research, tools
 
 BARGE = passage("The barge Marisa on Lake Orta holds 12 crates of salt. It is red.", "Barges", "2024-05-01")
 LOG = passage(
@@ -23,17 +23,6 @@ LOG = passage(
 )
 PATTERNS = {"How many": r"holds (\d+) crates"}
 QUESTION = "How many crates does Marisa hold?"
-
-
-def drained(steps: Steps) -> tuple[list[Event], ResearchState]:
-    events: list[Event] = []
-    while True:
-        try:
-            item = next(steps)
-        except StopIteration as stop:
-            return events, stop.value
-        if isinstance(item, Event):
-            events.append(item)
 
 
 def steered(state: ResearchState, wish: Steering, *held: Passage) -> tuple[list[Event], ResearchState]:

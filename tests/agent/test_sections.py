@@ -23,7 +23,7 @@ from palimpsest.agent.weighing import FUTURE
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage, Source
 
-from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
+from .world import NUMBERS, ScriptedWriter, Shelf, drained, finish, passage, report
 
 TOPICS = ("salt", "wind", "crew")
 SALT = passage("Salt cargo pays well on the lake. Salt cargo fills most barges of Orta.", "Salt", "2024")
@@ -937,3 +937,71 @@ def test_what_was_brought_later_and_comes_near_takes_back_that_nothing_does() ->
     assert any("eels" in b.text for b in sections.quotations(after))
     assert after.draft.block("nearest") is None
     assert after.revisions[-1].old == missing.BESIDE
+
+
+def test_what_is_brought_later_stands_in_short_where_there_is_room() -> None:
+    tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, TopicReader())
+    _, before = finish(ResearchState(question=QUESTION, budget=Budget()), tools)
+    tax = passage("Salt cargo was taxed anew on the lake in May.", "Tax", "2026")
+
+    def section_of(state: ResearchState) -> str:
+        return next(b.section for b in sections.quotations(state) if "taxed" in b.text)
+
+    assert sum(b.section == blocks.SHORT for b in sections.quotations(before)) < sections.IN_SHORT
+    assert section_of(finish(amend(before, [tax]), tools)[1]) == blocks.SHORT
+    full = before.draft.section("section.1")
+    moved = [b.model_copy(update={"id": f"{b.id}.{n}", "section": blocks.SHORT}) for b in full[1:2] for n in range(4)]
+    crowded = blocks.put(before, moved)
+    assert section_of(finish(amend(crowded, [tax]), tools)[1]) in blocks.SECTIONS
+
+
+def test_what_is_missing_follows_what_a_later_version_quotes() -> None:
+    """A report said that nothing quoted uses a word which the evidence that was brought since was full of."""
+
+    class Naming(TopicReader):
+        def is_near(self, words: str, texts: Sequence[str]) -> bool:
+            return any(words.casefold() in text.casefold() for text in texts)
+
+    tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, Naming())
+    asked = ResearchState(question="What shapes the salt trade and the price of herring?", budget=Budget())
+    _, before = finish(asked, tools)
+    assert "nothing quoted here uses" in report(before)
+    fish = passage("The price of herring follows the salt crew.", "Herring", "2025")
+    _, after = finish(amend(before, [fish]), tools)
+    assert "herring" in "".join(b.text for b in sections.quotations(after))
+    assert all("herring" not in b.text for b in after.draft.section("open"))
+    gone = next(r for r in after.revisions if "nothing quoted here uses" in r.old)
+    assert gone.reason == "dependent"
+    assert not moved(before.draft, after.draft, [s for r in after.revisions for s in r.reopened])
+    same = finish(amend(after, [], pin=(after.draft.section("section.1")[1].id,)), tools)[1]
+    assert len(same.revisions) == len(after.revisions)
+
+
+def test_a_report_that_found_nothing_is_written_of_what_is_brought() -> None:
+    tools = Tools(ScriptedWriter({}), Shelf(), NUMBERS, TopicReader())
+    _, before = finish(ResearchState(question=QUESTION, budget=Budget()), tools)
+    assert "Nothing that was found answers this" in report(before)
+    _, after = finish(amend(before, [SALT, WIND, CREW]), tools)
+    shown = report(after)
+    assert "Nothing that was found answers this" not in shown.split("## What was revised")[0]
+    assert {b.section for b in sections.quotations(after)} & set(blocks.SECTIONS)
+    assert not moved(before.draft, after.draft, [s for r in after.revisions for s in r.reopened])
+
+
+def test_no_heading_is_left_over_one_statement_but_of_a_side() -> None:
+    state = run(TopicReader(), SALT, WIND, CREW)
+    (left,) = [b for b in sections.quotations(state) if b.section == "section.2"][:1]
+    gone = [b.id for b in sections.quotations(state) if b.section == "section.2" and b.id != left.id]
+    thin = state.model_copy(update={"draft": state.draft.swap(gone, [])})
+    events, after = drained(sections._folded(thin, TopicReader()))
+    assert [e.kind for e in events] == ["replanned"]
+    assert not after.draft.section("section.2")
+    assert [b.section for b in sections.quotations(after) if b.text == left.text] != ["section.2"]
+    side = next(b for b in thin.draft.blocks if b.id == "section.2.heading")
+    named = side.model_copy(
+        update={"spans": (side.spans[0].model_copy(update={"text": "Against, or without effect"}),)}
+    )
+    apart = thin.model_copy(update={"draft": thin.draft.swap([side.id], [named])})
+    assert drained(sections._folded(apart, TopicReader()))[1] == apart
+    later = thin.model_copy(update={"version": 2})
+    assert drained(sections._folded(later, TopicReader()))[1] == later

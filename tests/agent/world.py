@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from palimpsest.agent import loop
 from palimpsest.agent.evidence_text import content
 from palimpsest.agent.numbers import Numbers
-from palimpsest.agent.state import Budget, Candidate, Event, Filled, Piece, ResearchState, Together, Tools, Verdict
+from palimpsest.agent.state import (
+    Budget,
+    Candidate,
+    Event,
+    Filled,
+    Piece,
+    ResearchState,
+    Steps,
+    Together,
+    Tools,
+    Verdict,
+)
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.chunks import sentences
 from palimpsest.retrieval.types import Failure, Found, Hit, Passage, Source
@@ -148,6 +159,17 @@ def finish(state: ResearchState, tools: Tools) -> tuple[list[Event], ResearchSta
             events.append(next(steps))
         except StopIteration as stop:
             return events, stop.value
+
+
+def drained(steps: Steps) -> tuple[list[Event], ResearchState]:
+    events: list[Event] = []
+    while True:
+        try:
+            item = next(steps)
+        except StopIteration as stop:
+            return events, stop.value
+        if isinstance(item, Event):
+            events.append(item)
 
 
 def research(question: str, writer: ScriptedWriter, shelf: Shelf, **budget: int) -> tuple[list[Event], ResearchState]:

@@ -81,3 +81,24 @@ def test_columns_are_a_table(tmp_path: Path, gap: str) -> None:
 def test_strokes_are_a_table(tmp_path: Path) -> None:
     found = load(write(tmp_path, "a.txt", "| Part | Price |\n|------|-------|\n| Bolt | 2.10 |\n| Nut | 1.05 |"))
     assert records(found)[1] == {"Part": "Nut", "Price": "1.05"}
+
+
+def test_a_line_of_capitals_heads_what_follows_it(tmp_path: Path) -> None:
+    """Such a line was run into its paragraph, and made of wrapped lines paragraphs that broke off in the middle of a sentence."""
+    text = (
+        "The mole\n\nTOLLS AND FEES\nThe toll on salt was paid in silver at the bridge by every barge, as\n"
+        "it had been for a hundred years before the flood came down the valley\nand took it.\n\nAFTER THE FLOOD\n\nThe mole fell.\n\n"
+        "SALT TRADE CO.\nQUAY STREET\n\nPAID"
+    )
+    found = load(write(tmp_path, "a.txt", text))
+    said = [(b.kind, b.level, found.text[b.start : b.end][:16]) for b in found.blocks]
+    assert said == [
+        ("heading", 1, "The mole"),
+        ("heading", 2, "TOLLS AND FEES"),
+        ("paragraph", 0, "The toll on salt"),
+        ("heading", 2, "AFTER THE FLOOD"),
+        ("paragraph", 0, "The mole fell."),
+        ("paragraph", 0, "SALT TRADE CO."),
+        ("paragraph", 0, "QUAY STREET"),
+        ("paragraph", 0, "PAID"),
+    ]
