@@ -25,7 +25,7 @@ from .frames import Slot, Token
 from .lookups import compared
 from .numbers import probability
 from .outline import Vectors
-from .selection import Chosen, Sentence, Where, leans, part_of, place_of, remaining, shares_words
+from .selection import Chosen, Sentence, Where, leans, part_of, place_of, remaining, shares_words, told_once
 from .state import Event, Query, Reader, Reason, ResearchState, Revision, Side, Steps, SubQuestion, Tools
 from .wording import defines, takes_up
 
@@ -373,10 +373,11 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     fresh = standing_without(state, remaining(fresh, [where(s.support[0]) for s in cells(state)]))
     if not fresh:
         return state
+    ahead = _short_of(state, tools.reader, fresh, chosen, [h.passage for h in hits])
+    fresh = [*ahead, *remaining(fresh, [place_of(c) for c in ahead])]
     vectors, centres = tools.reader.vectors([c.text for c in fresh]), _centres(state, tools.reader)
-    ahead = [*lead, *_short_of(state, tools.reader, fresh, chosen, [h.passage for h in hits])]
     for row, piece in enumerate(fresh):
-        leads = any(_overlap(piece, place_of(c)) for c in ahead)
+        leads = any(_overlap(piece, place_of(c)) for c in (*lead, *ahead))
         section = blocks.SHORT if leads or not centres else max(centres, key=lambda s: float(centres[s] @ vectors[row]))
         state = yield from _place(state, question, section, piece)
     return (yield from balance.weigh_again(state, tools, question))
@@ -387,10 +388,10 @@ def _short_of(
 ) -> list[Chosen]:
     """What of a later version's quotations stands in short: the best short ones, as sure as those have to be, in what room is left."""
     least = thresholds.SHIPPED.short_share * max(probability(c.score) for c in chosen)
-    brief = [c for c in _whole(fresh) if probability(c.score) >= least]
+    brief = [c for c in (*_whole(fresh), *_single(fresh)) if probability(c.score) >= least]
     told = [c for c, is_aim in zip(brief, reader.aims(brief, read), strict=True) if not is_aim]
     room = IN_SHORT - sum(b.section == blocks.SHORT for b in quotations(state))
-    return sorted(told, key=lambda c: -c.score)[: max(min(room, FEW), 0)]
+    return told_once(sorted(told, key=lambda c: -c.score))[: max(min(room, FEW), 0)]
 
 
 def _without_what_is_beside(state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit]) -> Events:
