@@ -56,7 +56,7 @@ def verdict(tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found
     said = polar.answer(question.text, [j for j in found if any(polar.sides([j], places))])
     if said.text or question.form != "balance":
         return said
-    return Answer(forms.verdict(tools.reader.sides(chosen), chosen), ())
+    return Answer(forms.verdict(tools.reader.sides(question.text, chosen), chosen), ())
 
 
 def weigh_again(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:

@@ -95,7 +95,7 @@ def _begin(
     lead = [c for c in lead if c in chosen] or _defining(question, chosen)
     chosen = remaining(chosen, [place_of(c) for c in lead])
     read = [hit.passage for hit in hits]
-    sides = reader.sides(chosen) if question.form == "balance" else []
+    sides = reader.sides(question.text, chosen) if question.form == "balance" else []
     parts = _parted(reader, question, chosen, sides)
     short = [*lead, *_as_told(_in_short(reader, parts, read)[: max(IN_SHORT - len(lead), 0)])]
     parts = _without(parts, short)  # a heading is of what stands under it

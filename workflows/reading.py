@@ -155,8 +155,9 @@ class SelectingReader:
         scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
         return selection.telling(question, scored)
 
-    def sides(self, chosen: Sequence[Chosen]) -> list[Side]:
-        """Which way each quotation speaks of an effect, by its wording: only what states a finding of a study, and clearly one.
+    def sides(self, question: str, chosen: Sequence[Chosen]) -> list[Side]:
+        """Which way each quotation speaks of the effect asked about, by its wording: only what comes near to the question and states a
+        finding of a study, and clearly one.
 
         Nothing is without effect that denies nothing. A passage that is too short to tell a study takes no side: conclusions apart from
         their results were read wrongly too often.
@@ -166,7 +167,8 @@ class SelectingReader:
             return [""] * len(chosen)
         texts = [c.text for c in chosen]
         none = effects.probabilities(texts)[:, effects.labels.index(NO_EFFECT)]
-        states = self._states(texts) >= thresholds.SHIPPED.stated
+        near = self.vectors(texts) @ self.vectors([question])[0] >= thresholds.SHIPPED.near_part
+        states = near & (self._states(texts) >= thresholds.SHIPPED.stated)
         return [
             side
             if is_stated

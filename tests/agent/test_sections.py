@@ -52,7 +52,7 @@ class TopicReader:
             wanted = [p for p in wanted if self.unwanted not in p.text]
         return [Chosen((p,), 1.0 - 0.01 * n) for n, p in enumerate(wanted)]
 
-    def sides(self, chosen: Sequence[Chosen]) -> list[Side]:
+    def sides(self, question: str, chosen: Sequence[Chosen]) -> list[Side]:
         return ["against" if "wind" in c.text else "for" if "Salt" in c.text else "" for c in chosen]
 
     def cells(

@@ -285,14 +285,16 @@ def pin_a_side() -> None:
     decides(reading._side(0.86) == "against", reading._side(0.84) == "against")
     decides(reading._side(0.14) == "for", reading._side(0.16) == "for")
 
-    def sided(states: float, other: float, lines: int = 4, how: str = "not found") -> str:
-        found = hit(f"It was {how} states={states} none=0.99 other={other}", *(f"Meant {n}" for n in range(lines - 1)))
+    def sided(states: float, other: float, lines: int = 4, how: str = "not found", nearness: float = 0.9) -> str:
+        said = f"It was {how} states={states} none=0.99 other={other} near={nearness}"
+        found = hit(said, *(f"Meant {n}" for n in range(lines - 1)))
         studies = Wording("other", weighing.OTHER, weighing.DONE, weighing.PLANNED)
-        return reader(studies=studies).sides([chosen(found, 0)])[0]
+        return reader(studies=studies).sides(QUESTION, [chosen(found, 0)])[0]
 
     decides(sided(0.71, 0.1) == "against", sided(0.69, 0.1) == "against")
     decides(sided(0.9, 0.29) == "against", sided(0.9, 0.31) == "against")
     decides(sided(0.9, 0.1, 4) == "against", sided(0.9, 0.1, 3) == "against")
+    decides(sided(0.9, 0.1, nearness=0.41) == "against", sided(0.9, 0.1, nearness=0.39) == "against")
     assert sided(0.9, 0.1, how="found") == ""  # what denies nothing is not without effect
 
 
