@@ -122,6 +122,7 @@ def attributes(question: str, things: Sequence[Thing]) -> tuple[str, ...]:
     Where a colon or a full stop closes the clause that names the things, the pieces begin behind it. Words right behind the last
     thing belong to its name: "the Great hall and the Blue room".
     """
+    question = _without_asides(question)
     end = things[-1].end if things else len(question)
     rest = (Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question, end))
     own = list(takewhile(lambda token: _is_name_word(token.text), rest))
@@ -177,6 +178,7 @@ def of_each(question: str) -> dict[str, str]:
 
 def _lists(question: str) -> list[list[Thing]]:
     """The coordinations whose names are nouns, without the verbs beside them."""
+    question = _without_asides(question)
     tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
     tags = speech.tags(tuple(token.text for token in tokens))
     found: list[list[Thing]] = []
@@ -231,8 +233,9 @@ _JOINING = frozenset(("PU", "CJ", "AT", "DP", "PR"))  # how the tags of what may
 def coordinations(question: str, occurs: Occurs | None = None) -> list[list[Thing]]:
     """Groups of two and more names joined by "and", "or", "versus" and commas, in order.
 
-    With `occurs` a name is cut to the longest piece that occurs.
+    With `occurs` a name is cut to the longest piece that occurs. What stands in brackets names nothing.
     """
+    question = _without_asides(question)
     tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
     found: list[list[Thing]] = []
     for at, token in enumerate(tokens):
@@ -244,6 +247,11 @@ def coordinations(question: str, occurs: Occurs | None = None) -> list[list[Thin
             if left and right and len(group) >= 2:
                 found.append(group)
     return found
+
+
+def _without_asides(question: str) -> str:
+    """The question with blanks in the place of what stands in brackets: "remote (video or telephone) care"."""
+    return _ASIDE.sub(lambda match: " " * len(match.group()), question)
 
 
 def _inside(groups: Sequence[Sequence[Thing]], token: Thing) -> bool:
@@ -342,6 +350,8 @@ def _pieces(question: str, run: Sequence[Thing]) -> Iterator[Thing]:
             start, end = run[first].start, run[first + length - 1].end
             yield Thing(question[start:end], start, end)
 
+
+_ASIDE = regex.compile(r"\([^()]*\)")
 
 # The parts
 

@@ -8,7 +8,7 @@ table is not asked about.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -223,9 +223,11 @@ def compared(
 ) -> dict[tuple[str, str], Chosen]:
     """The cells by which the rows of one table tell things apart: by thing and column, or by thing and attribute that a column names.
 
-    Of the first table that has one row for each thing, in one of its columns; an attribute's cell has its column ahead.
+    Of the first table that has one row for each thing, in one of its columns; an attribute's cell has its column ahead. Where no table
+    has all of them, what tables say of an attribute in the only row that is called as a thing is.
     """
     asked = set(forms(question))
+    held = {p.id: p for table in tables for p in table.passages}
     for table in tables:
         named = {thing: _rows_of(thing, asked, table) for thing in things}
         if not things or any(len(rows) != 1 for rows in named.values()):
@@ -235,14 +237,32 @@ def compared(
         if len(own) == 1 and len({row.number for row in rows.values()}) == len(things):
             columns = [c for c in table.columns if c not in own and not is_unnamed(c)][:MOST_COMPARED]
             pairs = _by_attribute(attributes, columns) if attributes else {c: c for c in columns}
-            held = {p.id: p for p in table.passages}
-            return {
-                (thing, name): _piece(held[cell.passage], cell, with_name=bool(attributes))
-                for thing, row in rows.items()
-                for name, column in pairs.items()
-                if (cell := row.get(column)) and cell.text.lower() not in BLANK - {SAID_NONE}
-            }
-    return {}
+            return _cells_of(rows, pairs, held, with_name=bool(attributes))
+    found: dict[tuple[str, str], Chosen] = {}
+    for table in tables if attributes else ():
+        pairs = _by_attribute(attributes, table.columns)
+        called = {t: [(f, row) for f, row in _rows_of(t, asked, table) if _is_called(row, f, asked)] for t in things}
+        rows = {thing: named[0][1] for thing, named in called.items() if len(named) == 1}
+        found = _cells_of(rows, pairs, held, with_name=True) | found
+    return found
+
+
+def _cells_of(
+    rows: Mapping[str, Row], columns: Mapping[str, str], held: Mapping[str, Passage], with_name: bool
+) -> dict[tuple[str, str], Chosen]:
+    """By thing and name of a column what stands there in the thing's row, if anything does."""
+    return {
+        (thing, name): _piece(held[cell.passage], cell, with_name)
+        for thing, row in rows.items()
+        for name, column in columns.items()
+        if (cell := row.get(column)) and cell.text.lower() not in BLANK - {SAID_NONE}
+    }
+
+
+def _is_called(row: Row, column: str, asked: set[str]) -> bool:
+    """Whether the question has all words of what stands in a column of a row."""
+    cell = row.get(column)
+    return cell is not None and set(forms(cell.text)) <= asked
 
 
 def _rows_of(thing: str, asked: set[str], table: Table) -> list[tuple[str, Row]]:
@@ -307,6 +327,8 @@ def form(word: str) -> str:
     plain = word.casefold()
     if len(plain) > 4 and plain.endswith("ies"):
         return plain[:-3] + "y"
+    if plain.endswith(("sses", "xes", "ches", "shes", "zes")):
+        return plain[:-2]
     return plain[:-1] if len(plain) > 3 and plain.endswith("s") and not plain.endswith("ss") else plain
 
 

@@ -33,6 +33,7 @@ def sure(kind: str, probability: float = 0.9) -> Callable[[str], Mapping[str, fl
         ("Alder or birch: which lasts longer?", ["Alder", "birch"]),
         ("Rail transport versus inland shipping: what costs less?", ["Rail transport", "inland shipping"]),
         ("What is the difference between proto-stars and stars?", ["proto-stars", "stars"]),
+        ("Compare remote (letter or telegraph) and spoken orders for cost", ["remote", "spoken orders"]),
     ],
 )
 def test_the_things_that_are_compared_are_named(question: str, things: list[str]) -> None:
@@ -142,6 +143,16 @@ def test_what_stands_behind_by_is_what_things_are_compared_by() -> None:
         "Compare gels and swabs for cleaning acrylic paintings by dirt removal, residue and price.", sure("compare")
     )
     assert found.attributes == ("dirt removal", "residue", "price")
+
+
+def test_what_stands_in_brackets_is_neither_compared_nor_an_attribute() -> None:
+    """The letter and the telegraph were compared by ")" and "spoken orders for cost"."""
+    found = asked(
+        "Compare remote (letter or telegraph) and spoken orders for cost (in crowns), haste and trust.", sure("compare")
+    )
+    assert (found.things, found.attributes) == (("remote", "spoken orders"), ("cost", "haste", "trust"))
+    topics = of_each("What is known of salt (white or grey) for cheese (hard), bread and wine?")
+    assert list(topics) == ["cheese", "bread", "wine"]
 
 
 def test_what_things_are_compared_as_is_no_attribute() -> None:

@@ -411,6 +411,16 @@ def test_a_part_of_its_name_tells_a_row_where_no_other_has_that_part() -> None:
     )
 
 
+def test_of_a_table_without_some_of_the_things_the_rows_of_the_others_stand() -> None:
+    """ "Compare weir removal and nature-like bypasses": the only table of passes had a bypass, and its row of the report was empty."""
+    found = side_by_side(("Elm mills", "birches"), "height", held=MILLS)
+    assert found == {("Elm mills", "height"): "Height (m): 12"}
+    assert side_by_side(("Oak", "Birch"), "height") == {}  # two rows are called Oak
+    assert side_by_side(("Elm", "Birch"), "height", held=MILLS.replace("Elm mill", "Elm mill by the sea")) == {}
+    kinds = "Site,Kind,Toll\nSelm,stone passes,3\nOrta,wooden pass,4"
+    assert side_by_side(("stone pass", "ferries"), "toll", held=kinds) == {("stone pass", "toll"): "Toll: 3"}
+
+
 def test_none_is_said_of_what_is_compared() -> None:
     found = side_by_side(("Elm mill", "Ash"), "noise", held="Mill,Noise at night\nElm mill,none\nAsh,58 dB\nOak,n/a")
     assert list(found.values()) == ["Noise at night: none", "Noise at night: 58 dB"]
