@@ -10,7 +10,7 @@ import regex  # type: ignore[import-untyped]
 from palimpsest.retrieval.types import Hit
 
 from . import asking, describing, outline, speech, thresholds
-from .selection import Chosen, Sentence, as_said, names_thing, place_of, remaining
+from .selection import Chosen, Sentence, as_said, heads_paragraph, names_thing, place_of, remaining
 from .state import Query, Reader, ResearchState, SubQuestion
 
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
@@ -116,7 +116,9 @@ def comes_near(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> b
 
 def stating(chosen: Sequence[Chosen]) -> list[Chosen]:
     """The quotations without what says nothing of anything: titles and captions that stand among the sentences of a text."""
-    return remaining(chosen, [place_of(s) for c in chosen for s in c.sentences if _is_label(s)])
+    labels = [s for c in chosen for s in c.sentences if _is_label(s)]
+    labels += [c.sentences[-1] for c in chosen if heads_paragraph(c.sentences[-1])]
+    return remaining(chosen, [place_of(s) for s in labels])
 
 
 def _is_label(sentence: Sentence) -> bool:

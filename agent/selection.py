@@ -23,7 +23,7 @@ from palimpsest.retrieval.lexical import tokens
 from palimpsest.retrieval.records import table_id
 from palimpsest.retrieval.types import Hit, Passage
 
-from . import thresholds
+from . import speech, thresholds
 from .asking import FUNCTION_WORDS
 from .wording import asks, denies, leans, opens_with_another, opens_with_this, takes_up
 
@@ -352,6 +352,7 @@ def _touch(one: Sentence, other: Sentence) -> bool:
     return "\n\n" not in one.passage.text[one.end - start : other.start - start]
 
 
+MANY_HEADING_WORDS = 6  # words of a heading run into its paragraph
 REACH = 2  # sentences that may be taken before one that leans on them
 
 
@@ -373,10 +374,20 @@ def standing(chosen: Chosen, split: Split) -> Chosen:
         if not earlier:
             break
         before = Sentence(first.passage, *earlier[-1], rank=first.rank)
-        if asks(first.text) or not _needs(first, before):
+        if asks(first.text) or not (_needs(first, before) or heads_paragraph(before)):
             break  # a question heads what follows it
         chosen = Chosen((before, *chosen.sentences), chosen.score, chosen.also)
     return chosen
+
+
+def heads_paragraph(sentence: Sentence) -> bool:
+    """Whether a sentence is a heading run into its paragraph: a few words ahead of all others, without a verb: "Heel pain." """
+    text, start = sentence.passage.text, sentence.start - sentence.passage.start
+    end = sentence.end - sentence.passage.start
+    opens = not text[:start].strip(" ") or text[:start].rstrip(" ").endswith("\n\n")
+    goes_on = text[end:].strip() and "\n\n" not in text[end : end + JOINED + 1]
+    is_few = len(sentence.text.split()) <= MANY_HEADING_WORDS and sentence.passage.kind in ("paragraph", "item")
+    return bool(opens and goes_on and is_few) and not speech.is_clause(sentence.text)
 
 
 def speaks_of(thing: str, sentence: Sentence, others: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import get_args
 
 from ..types import DateOrigin
@@ -61,7 +62,7 @@ _DATED = re.compile(DATE, re.IGNORECASE)
 _WEEKDAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s*$", re.IGNORECASE)
 _LAST_LABEL = re.compile(rf"(?:[,;:·|—–-]|\b(?:{_LABELS}|completed|approved|prepared))\s*$", re.IGNORECASE)
 _ENDED = re.compile(r"(?<=[^\W\d_]{2}[.!?])\s+|(?<=\d{4}[.!?])\s+")
-_MASTHEAD, _MASTHEAD_CHARACTERS, _SHORT_SENTENCE = 3, 250, 12  # blocks under the title, characters, words
+_MASTHEAD, _MASTHEAD_CHARACTERS, _SHORT_SENTENCE = 5, 250, 12  # blocks under the title, characters, words
 _LANGUAGES = "en de fr es it pt nl da sv nb fi pl cs sk ru uk bg ro hu tr el hr sl".split()
 _HEAD, _FOOT = 10, 4  # blocks at the top and the bottom that may hold the date of the text
 _IN_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?!\d)")
@@ -118,10 +119,10 @@ def dates_in_text(blocks: Sequence[Piece], text: str) -> list[Dated]:
     return [Dated(date, "text") for date in found[:1]]
 
 
-def masthead(blocks: Sequence[Piece], text: str) -> list[tuple[Piece, str]]:
-    """The blocks under a title that say who wrote the text, where and when, with the dates that stand there as its own; "" for none.
+def masthead(blocks: Sequence[Piece], text: str) -> tuple[list[Piece], str]:
+    """The blocks under a title that say who wrote the text, where and when, and the date that they give; none and "" without one.
 
-    They are short and tell nothing in a sentence of any length; the last of them that is dated ends them.
+    They are short and tell nothing in a sentence of any length; the last of them that is dated ends them, with the fields beside it.
     """
     found: list[tuple[Piece, str]] = []
     for block in blocks[1 : 1 + _MASTHEAD] if blocks and blocks[0].kind == "heading" else ():
@@ -135,7 +136,10 @@ def masthead(blocks: Sequence[Piece], text: str) -> list[tuple[Piece, str]]:
         dates = [date for piece in pieces for date in _dates_of(piece, is_ended)]
         found.append((block, dates[-1] if dates else ""))
     last = max((n for n, (_, date) in enumerate(found, 1) if date), default=0)
-    return found[:last]
+    kept = [block for block, _ in found[:last]]
+    if kept and kept[-1].kind == "field":  # "Subject:" of a letter
+        kept += takewhile(lambda block: block.kind == "field", (block for block, _ in found[last:]))
+    return kept, found[last - 1][1] if last else ""
 
 
 def _dates_of(piece: str, is_sentence: bool) -> list[str]:

@@ -113,8 +113,8 @@ def _fields(found: Extracted, name: str, uri: str, stem: str) -> dict[str, Any]:
     title = one_line(found.title)[:300] or heading[:300] or stem
     digest = hashlib.sha256(found.text.encode()).hexdigest()
     own: list[Dated] = date_in_title(one_line(found.title))
-    ahead = masthead(found.blocks, found.text)
-    head = [Dated(date, "text") for _, date in ahead[-1:]]
+    ahead, headed = masthead(found.blocks, found.text)
+    head = [Dated(headed, "text")] if headed else []
     if not own or len(own[0].text) == YEAR:
         said = dates_in_text(found.blocks, found.text)
         own = next((dates for dates in (head, said) if dates and len(dates[0].text) > YEAR), own or said or head)
@@ -125,7 +125,7 @@ def _fields(found: Extracted, name: str, uri: str, stem: str) -> dict[str, Any]:
         "language": language_of(found.text, found.language),
     }  # fmt: skip
     unread = [{"name": name, "message": f"{name}: {sentence}."} for sentence in found.unread]
-    bylines = {id(piece) for piece, _ in ahead}
+    bylines = set(map(id, ahead))
     blocks = [_block(asdict(piece) | ({"kind": "byline"} if id(piece) in bylines else {})) for piece in found.blocks]
     return {"source": source, "text": found.text, "blocks": blocks, "unread": unread}
 

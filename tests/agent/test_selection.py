@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from palimpsest.agent.choosing import stating
 from palimpsest.agent.describing import CONCLUSION, FEATURES, RESULT, Embedded, asking, described
 from palimpsest.agent.selection import (
     Chosen,
     Scored,
     Sentence,
     as_said,
+    heads_paragraph,
     names_thing,
     part_of,
     place_of,
@@ -504,3 +508,23 @@ def test_of_a_table_the_rows_that_a_question_names_stand() -> None:
 )
 def test_a_text_names_one_or_several_of_a_kind(thing: str, text: str, expected: bool) -> None:
     assert names_thing(text, thing) is expected
+
+
+def test_a_heading_run_into_its_paragraph_is_no_statement_and_goes_with_the_first() -> None:
+    """ "Heel pain (6 trials)." stood among the findings, and what was found stood without the heel."""
+    text = "Heel pain (6 trials). It fell by 1.9 points. The crew agrees.\n\nNo effect on tolls was seen. Weirs leak."
+    held = passage("c", text)
+    places = [
+        (text.index(t), text.index(t) + len(t))
+        for t in ("Heel pain (6 trials).", "It fell by 1.9 points.", "No effect on tolls was seen.")
+    ]
+    head, first, other = (Sentence(held, a, b, 1) for a, b in places)
+    assert [heads_paragraph(s) for s in (head, first, other)] == [True, False, False]
+    cut = held.model_copy(update={"sentences": tuple(places[:2])})
+    head, first = (Sentence(cut, a, b, 1) for a, b in places[:2])
+    plain = replace(first, passage=cut.model_copy(update={"text": text.replace("It fell", "We fell")}))
+    assert standing(Chosen((plain,), 1.0), split).text.startswith("Heel pain (6 trials). We fell")
+    alone = Sentence(passage("d", "Heel pain (6 trials)."), 0, 21, 1)
+    assert not heads_paragraph(alone)
+    assert stating([Chosen((head,), 1.0)]) == []
+    assert stating([Chosen((head, first), 1.0)]) == [Chosen((head, first), 1.0)]

@@ -18,9 +18,12 @@ _LINK = re.compile(r"(?<=\w)(?=://)|(?<=www)(?=\.)|(?<=\w)(?=@\w)|(?<=javascript
 _LINE_START = re.compile(r"^(\s*)([#+=-]|\d{1,9}(?=[.)]))")
 
 
+_ENDS_LINE = re.compile(r"[^\S\n]*\n\s*")
+
+
 def inline(words: str) -> str:
-    """Words from outside as text within a line: no markup, entity or live address."""
-    return _LINK.sub(r"\\", _ENTITY.sub(r"\\&", _MARKUP.sub(r"\\\1", visible(words))))
+    """Words from outside as text within a line: no markup, entity or live address, no end of a paragraph."""
+    return _LINK.sub(r"\\", _ENTITY.sub(r"\\&", _MARKUP.sub(r"\\\1", visible(_ENDS_LINE.sub(" ", words)))))
 
 
 def escape(words: str) -> str:

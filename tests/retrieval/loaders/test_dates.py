@@ -127,3 +127,10 @@ def test_a_date_in_the_future_or_that_does_not_exist_is_unknown(tmp_path: Path, 
 def test_a_date_in_the_files_name(tmp_path: Path) -> None:
     found = load(write(tmp_path, "2024-11-02 board.txt", "The treasurer is Mina Holt.")).source
     assert (found.date, found.date_from) == ("2024-11-02", "metadata")
+
+
+def test_the_fields_of_a_letter_are_its_byline(tmp_path: Path) -> None:
+    text = "MEMORANDUM\n\nTo: Ana Quist\nFrom: Tom Berg\nDate: 6 February 2006\nSubject: Tolls\n\nThe tolls fell by a third."
+    found = load(write(tmp_path, "a.txt", text))
+    assert [b.kind for b in found.blocks] == ["heading", *["byline"] * 4, "paragraph"]
+    assert found.source.date == "2006-02-06"

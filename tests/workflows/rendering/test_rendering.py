@@ -138,6 +138,7 @@ def test_a_page_may_load_and_run_nothing() -> None:
 
 def test_a_low_line_within_a_word_is_itself() -> None:
     """A reader was once told to set "BRAVE\\_API\\_KEY"."""
+    assert markdown.inline("It ended.\n\nIt began. \n Again") == "It ended. It began. Again"
     assert markdown.inline("set BRAVE_API_KEY, _not_ a__b_") == r"set BRAVE_API_KEY, \_not\_ a\_\_b\_"
 
 
