@@ -40,6 +40,7 @@ _PIECE = regex.compile(r"\s*(?:[,;:?.](?=\s|$)|\b(?:and|or)\b)\s*")
 _COMPARING = frozenset("compare compares compared comparing differ differs differed better best worse worst".split())
 _TURNED = frozenset("do does did is are was were has have had can could will would".split())
 MAX_ATTRIBUTES, MAX_ATTRIBUTE_WORDS = 5, 7
+_ASKING = frozenset("why how what which who whom whose when where".split())
 _COORDINATORS = frozenset("and or versus vs nor".split())
 FUNCTION_WORDS = frozenset(  # the closed classes of English that no name of a thing begins or ends with
     """a an the this that these those each every both either neither some any no all which what who whom whose how why when where
@@ -244,9 +245,17 @@ def coordinations(question: str, occurs: Occurs | None = None) -> list[list[Thin
             left, right = [r for r in _before(tokens, at) if r[0].start >= taken], _run(tokens, at + 1, 1)
             names = [_name(question, run, occurs) for run in (*left, right)]
             group = [name for name in names if name]
-            if left and right and len(group) >= 2:
+            if left and right and len(group) >= 2 and not _opens_a_question(tokens, at + 1):
                 found.append(group)
     return found
+
+
+def _opens_a_question(tokens: Sequence[Thing], at: int) -> bool:
+    """Whether a question of its own begins at a token: "why do", "is"; not "how Birch decodes"."""
+    words = [token.text.lower() for token in tokens[at : at + 2]]
+    return words[:1] != [] and (
+        words[0] in _TURNED or (words[0] in _ASKING and words[1:] != [] and words[1] in _TURNED)
+    )
 
 
 def _without_asides(question: str) -> str:

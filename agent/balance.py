@@ -25,7 +25,7 @@ def decisive(tools: Tools, question: SubQuestion, passages: Sequence[Passage]) -
     if not claimed(question.text) or tools.reader is None:
         return []
     writer = at(tools, "verdict", [["verdict.text"]], "verdict")
-    found = polar.judged(writer, tools.numbers, question.text, passages)
+    found = polar.judged(writer, tools.numbers, question.text, passages, tools.reader.studies(passages))
     aims = tools.reader.aims([Chosen((j.sentence,), j.probability) for j in found], passages)
     return [j for j, is_aim in zip(found, aims, strict=True) if not is_aim]
 

@@ -8,7 +8,7 @@ a sentence in the bound's place, and arithmetic decides. "Are X and Y both mills
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -59,8 +59,14 @@ def claims(question: str) -> list[str]:
     return [" ".join([_OF_ONE.get(first, first), *rest]) for first, *rest in kept]
 
 
-def judged(writer: Writer, numbers: Numbers, question: str, passages: Sequence[Passage]) -> list[Judged]:
-    """The sentences that decide, the surest first; where none does, those that speak of it. None without a fitted number."""
+def judged(
+    writer: Writer, numbers: Numbers, question: str, passages: Sequence[Passage], studies: Set[str] = frozenset()
+) -> list[Judged]:
+    """The sentences that decide, the surest first; where none does, those that speak of it. None without a fitted number.
+
+    Sentences of sources that are `studies` only speak of it: what the model takes for their answer is seldom enough theirs
+    (`workflows.evaluation.measure_polar`). Whether a figure of theirs lies within a bound is arithmetic.
+    """
     found: list[Judged] = []
     for number, claim in enumerate(claims(question) if numbers.says else []):
         limit = bound(claim)
@@ -69,7 +75,8 @@ def judged(writer: Writer, numbers: Numbers, question: str, passages: Sequence[P
         if limit:
             found += _bounded(writer, numbers, number, claim, limit, spoken)
         else:
-            found += _of_one(writer, numbers, number, claim, spoken)
+            judgements = _of_one(writer, numbers, number, claim, spoken)
+            found += [j._replace(side="") if j.sentence.passage.source.id in studies else j for j in judgements]
     decided = [j for j in found if j.side]
     return sorted(decided or found, key=lambda j: -j.probability)
 

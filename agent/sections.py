@@ -451,20 +451,23 @@ def _shortened(state: ResearchState) -> ResearchState:
 
 
 def _folded(state: ResearchState, reader: Reader) -> Events:
-    """In a first version no heading is left over one quotation: that stands in the section it is nearest to. Sides stay apart."""
+    """In a first version no heading is left over one quotation: that stands in the section it is nearest to, or where there is no
+    other, in short. Sides stay apart.
+    """
     for section in blocks.SECTIONS if state.version == 1 else ():
         held = [b for b in quotations(state) if b.section == section]
         sides = {b.section for b in _headings(state) if b.text in forms.SIDES.values()}
         centres = {n: centre for n, centre in _centres(state, reader).items() if n != section and n not in sides}
-        if len(held) != 1 or section in sides or not centres:
+        others = sides - {section} or not any(b.section == blocks.SHORT for b in quotations(state))
+        if len(held) != 1 or section in sides or (not centres and others):
             continue
         (vector,) = reader.vectors([held[0].text])
-        nearest = max(centres, key=lambda name: float(centres[name] @ vector))
+        nearest = max(centres, key=lambda name: float(centres[name] @ vector), default=blocks.SHORT)
         named = [b for b in state.draft.section(section) if b.kind == "heading"]
         draft = state.draft.swap([b.id for b in (*named, *held)], [])
         moved = held[0].model_copy(update={"section": nearest})
         state = blocks.put(state.model_copy(update={"draft": draft}), [moved])
-        why = f"one statement was left under “{''.join(b.text for b in named)}”; it stands in the section it is nearest to"
+        why = f"one statement was left under “{''.join(b.text for b in named)}”; it stands with what is nearest to it"
         dropped = {"added": [], "dropped": [section], "why": why}
         yield Event(step="finish", kind="replanned", text=why, data=dropped)
     return state

@@ -412,7 +412,8 @@ def as_said(thing: str, text: str, others: Sequence[str]) -> str:
     if names_thing(text, thing):
         return thing
     words = thing.split()
-    shorter = [" ".join(words[:-1]), " ".join(words[1:])] if len(words) >= LEAST_NAME else []
+    shorter = [" ".join(words[:-1]), " ".join(words[1:])]
+    shorter = [s for s in shorter if len(words) >= LEAST_NAME or "-" in s]  # "face-to-face" care, contacts, visits
     apart = (s for s in shorter if not any(names_thing(other, s) for other in others if other != thing))
     return next((s for s in apart if names_thing(text, s)), thing)
 

@@ -373,6 +373,9 @@ class Reader(Protocol):
     def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
         """Whether each quotation tells what was meant to be done, or how, and so nothing yet."""
 
+    def studies(self, read: Sequence[Passage]) -> set[str]:
+        """The ids of the sources that tell of a study, by what was read of each."""
+
     def beyond(self, question: str) -> str: ...
 
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]: ...

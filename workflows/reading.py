@@ -172,13 +172,13 @@ class SelectingReader:
         return [
             side
             if is_stated
-            and self._studies([c.sentences[0].passage])
+            and self.studies([c.sentences[0].passage])
             and ((side := _side(float(n))) != "against" or wording.denials(c.text))
             else ""
             for n, is_stated, c in zip(none, states, chosen, strict=True)
         ]
 
-    def _studies(self, read: Sequence[Passage]) -> set[str]:
+    def studies(self, read: Sequence[Passage]) -> set[str]:
         """The sources that tell of a study, by what was read of each; of few sentences that is not said."""
         texts: dict[str, list[str]] = {}
         for passage in read:
@@ -279,7 +279,7 @@ class SelectingReader:
         The parts are those of abstracts of studies: of another text only what it says of itself is told by them.
         """
         told = [(c.text, c.sentences[0].passage.source.id) for c in chosen]
-        return [bool(p >= thresholds.SHIPPED.stated) for p in self._meant(told, self._studies(read))]
+        return [bool(p >= thresholds.SHIPPED.stated) for p in self._meant(told, self.studies(read))]
 
     def _meant(self, told: Sequence[tuple[str, str]], studies: set[str]) -> NDArray[np.float64]:
         """[n], the probability that a text of a source tells what was meant to be done or, of a study, how."""
@@ -292,7 +292,7 @@ class SelectingReader:
 
     def _unlikely(self, pieces: Sequence[Sentence]) -> NDArray[np.float64]:
         """[n], log-odds that sentences lose for telling surely what was meant to be done, or how, and not what was found."""
-        studies = self._studies(list({p.passage.id: p.passage for p in pieces}.values()))
+        studies = self.studies(list({p.passage.id: p.passage for p in pieces}.values()))
         meant = self._meant([(p.text, p.passage.source.id) for p in pieces], studies)
         return np.where(meant >= thresholds.SHIPPED.meant, thresholds.SHIPPED.meant_cost, 0.0)
 

@@ -145,6 +145,14 @@ def test_what_stands_behind_by_is_what_things_are_compared_by() -> None:
     assert found.attributes == ("dirt removal", "residue", "price")
 
 
+def test_a_question_behind_and_joins_no_names() -> None:
+    """ "2015" and "published figures" were compared, and the report on waiting times held next to nothing."""
+    joined = "How have waits changed since 2015, and why do the published figures differ?"
+    assert asked(joined, sure("compare")).kind == "open"
+    assert coordinations("Was the mill old, and is brick dear?") == []
+    assert [t.text for t in coordinations("How does Alder and how Birch decode?")[0]] == ["Alder", "Birch"]
+
+
 def test_what_stands_in_brackets_is_neither_compared_nor_an_attribute() -> None:
     """The letter and the telegraph were compared by ")" and "spoken orders for cost"."""
     found = asked(

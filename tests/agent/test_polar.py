@@ -294,3 +294,22 @@ def test_without_a_fitted_number_nothing_is_judged() -> None:
 def test_the_model_decides_plain_facts(question: str, said: str, side: str) -> None:
     found = polar.judged(ModelWriter("embedded"), NUMBERS, question, [passage(said)])
     assert [j.side for j in found] == ([side] if side else [])
+
+
+def test_a_study_decides_nothing_and_what_speaks_of_it_stands_first() -> None:
+    """ "Vitamin D intake decreased exacerbation" was read as a no to whether it helps."""
+    trial = passage("The Selm viaduct is built of brick. Wind.", "A trial of viaducts")
+    assert "It reads as yes" in report(run(passage(trial.text, "A walk")))
+    shown = report(run(trial))
+    assert "reads as" not in shown
+    assert "No one sentence that was read settles whether it is so" in shown
+    assert shown.split("## In short")[1].strip().startswith("- The Selm viaduct is built of brick. [1]")
+    both = report(run(trial, STONE))
+    assert "It reads as no: one source contradicts it" in both
+
+
+def test_a_figure_of_a_study_is_held_against_a_bound() -> None:
+    held = passage("The Selm viaduct carries 1,109 trains each month. Salt.", "Selm viaduct")
+    question = "Does the Selm viaduct carry more than 1,000 trains each month?"
+    found = polar.judged(Verdicts({"carries": YES}), NUMBERS, question, [held], {held.source.id})
+    assert [j.side for j in found] == ["for"]

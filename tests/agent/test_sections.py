@@ -75,6 +75,9 @@ class TopicReader:
     def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
         return [c.text.startswith("We mean to") for c in chosen]
 
+    def studies(self, read: Sequence[Passage]) -> set[str]:
+        return {p.source.id for p in read if "trial" in p.source.title}
+
     def beyond(self, question: str) -> str:
         return FUTURE if "2090" in question else ""
 
@@ -997,6 +1000,14 @@ def test_no_heading_is_left_over_one_statement_but_of_a_side() -> None:
     assert [e.kind for e in events] == ["replanned"]
     assert not after.draft.section("section.2")
     assert [b.section for b in sections.quotations(after) if b.text == left.text] != ["section.2"]
+    alone = [b.id for b in thin.draft.blocks if b.section in blocks.SECTIONS and b.section != "section.2"]
+    single = thin.model_copy(update={"draft": thin.draft.swap(alone, [])})
+    assert [b.section for b in sections.quotations(drained(sections._folded(single, TopicReader()))[1])] == [
+        "section.2"
+    ]
+    short = blocks.put(single, [left.model_copy(update={"id": "c99", "section": blocks.SHORT})])
+    both = [b.section for b in sections.quotations(drained(sections._folded(short, TopicReader()))[1])]
+    assert both == [blocks.SHORT, blocks.SHORT]
     side = next(b for b in thin.draft.blocks if b.id == "section.2.heading")
     named = side.model_copy(
         update={"spans": (side.spans[0].model_copy(update={"text": "Against, or without effect"}),)}

@@ -448,6 +448,8 @@ def test_a_thing_is_known_as_the_evidence_names_it() -> None:
     things = ("russian blue", "british blue cat")
     assert as_said("british blue cat", "British Blues are shorthairs.", things) == "british blue"
     assert as_said("russian blue", "British Blues are shorthairs.", things) == "russian blue"
+    assert as_said("lake-borne trade", "Lake-borne salt pays.", ("lake-borne trade", "rail")) == "lake-borne"
+    assert as_said("blue trade", "Blue salt pays.", ("blue trade", "rail")) == "blue trade"
     assert as_said("british blue cat", "Nothing of it.", things) == "british blue cat"
     assert (
         as_said("salt barge toll", "The salt barge pays.", ("salt barge toll", "salt barge tax")) == "salt barge toll"
