@@ -21,6 +21,7 @@ BACK_MATTER = regex.compile(  # what stands behind a text and is of those who wr
     r"\s*(?:statement\s*)?(?:[:.–—]|$)",
     regex.IGNORECASE,
 )
+SURE_HEADING = 3  # words
 RUNNING = ("heading", "paragraph", "caption", "note")  # kinds of passages whose text is sentences, or heads them
 
 
@@ -62,15 +63,17 @@ def about(thing: str, question: SubQuestion) -> str:
 
 
 def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], characters: int) -> list[Chosen]:
-    """The quotations that belong in the report; of a question beside facts those on what is left to it first, in what room is left
-    those on the whole of it. A topic that they leave nearly out has the best on it beside them.
+    """The quotations that belong in the report, and where none of them comes near to the question those that do; of a question beside
+    facts those on what is left to it first, in what room is left those on the whole of it. A topic that they leave nearly out has the
+    best on it beside them.
     """
     first = stating(reader.choose(question.remainder, hits, characters)) if question.remainder else []
     chosen = stating(reader.choose(question.text, hits, characters))
     if not question.remainder and not comes_near(
         reader, question, [describing.titled(s) for c in chosen for s in c.sentences]
     ):
-        return chosen[: thresholds.SHIPPED.least_chosen]
+        nearest = stating(reader.nearest(question.text, hits, characters))
+        return nearest or chosen[: thresholds.SHIPPED.least_chosen]
     chosen = _filled(first, remaining(chosen, [place_of(c) for c in first]), characters) if first else chosen
     beside = _on_topics(reader, question, hits, chosen, characters)
     beside = _filled([], beside, characters)
@@ -117,8 +120,13 @@ def comes_near(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> b
 def stating(chosen: Sequence[Chosen]) -> list[Chosen]:
     """The quotations without what says nothing of anything: titles and captions that stand among the sentences of a text."""
     labels = [s for c in chosen for s in c.sentences if _is_label(s)]
-    labels += [c.sentences[-1] for c in chosen if heads_paragraph(c.sentences[-1])]
+    labels += [c.sentences[-1] for c in chosen if _is_run_in(c.sentences[-1])]
     return remaining(chosen, [place_of(s) for s in labels])
+
+
+def _is_run_in(sentence: Sentence) -> bool:
+    """Whether a sentence is surely a heading run into its paragraph: the tagger takes the verb of "Eels hunt at night." for a noun."""
+    return heads_paragraph(sentence) and ("(" in sentence.text or len(sentence.text.split()) <= SURE_HEADING)
 
 
 def _is_label(sentence: Sentence) -> bool:

@@ -359,6 +359,9 @@ class Reader(Protocol):
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]: ...
 
+    def nearest(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+        """The sentences that come near to the question or a clause of it, the nearest first."""
+
     def sides(self, question: str, chosen: Sequence[Chosen]) -> list[Side]: ...
 
     def cells(

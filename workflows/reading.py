@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from palimpsest.agent import (
     weighing,
     wording,
 )
+from palimpsest.agent.numbers import log_odds
 from palimpsest.agent.selection import Chosen, Scored, Sentence
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.agent.weighing import NO_EFFECT, ReportWeights
@@ -141,6 +143,21 @@ class SelectingReader:
         """The sentences of the report, best first, with the sentence before where one leans on it."""
         fitted, scored = self._fitted.selection, self._scored(question, found)
         chosen = selection.select(scored, characters, fitted.stop, fitted.thrift, _quotable)
+        return selection.told_once([selection.standing(c, sentences) for c in chosen])
+
+    def nearest(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+        """The sentences that come near to the question or a clause of it, scored by how near in the place of how likely they belong."""
+        scored = self._scored(question, found)
+        if not scored:
+            return []
+        asked = self.vectors(describing.asking(question))
+        near = (np.array([s.vector for s in scored]) @ asked.T).max(axis=1)
+        kept = [
+            replace(s, score=log_odds(float(n)))
+            for s, n in zip(scored, near, strict=True)
+            if n >= thresholds.SHIPPED.near_part
+        ]
+        chosen = selection.select(kept, characters, self._fitted.selection.stop, 0.0, _quotable)
         return selection.told_once([selection.standing(c, sentences) for c in chosen])
 
     def _scored(self, question: str, found: Sequence[Hit]) -> list[Scored]:

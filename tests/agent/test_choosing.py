@@ -183,3 +183,21 @@ def test_what_is_of_the_writers_states_nothing(text: str, kind: BlockKind, headi
     held = passage(text, "Salt").model_copy(update={"kind": kind, "path": tuple(filter(None, [heading]))})
     piece = Chosen((Sentence(held, held.start, held.end, 1),), 1.0)
     assert choosing.stating([piece]) == ([piece] if is_stated else [])
+
+
+def test_where_nothing_likely_comes_near_what_does_is_quoted() -> None:
+    """Asked how waits changed, a report quoted what therapists think of manual therapy, and no wait."""
+
+    class Near(TopicReader):
+        def is_near(self, words: str, texts: Sequence[str]) -> bool:
+            return any("Eels" in text for text in texts)
+
+        def nearest(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+            pieces = [Sentence(h.passage, a, b, 1) for h in found for a, b in h.passage.sentences]
+            return [Chosen((p,), 0.0) for p in pieces if "Eels" in p.text]
+
+    asked = ResearchState(question="How do they hunt, in salt or wind, and what crew sees them?", budget=Budget())
+    eels = passage("Eels hunt at night. Eels eat crabs.", "Notes")
+    _, state = finish(asked, Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW, eels), NUMBERS, Near()))
+    assert [b.text for b in sections.quotations(state)] == ["Eels hunt at night.", "Eels eat crabs."]
+    assert state.draft.block("nearest") is None

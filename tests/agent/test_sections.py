@@ -52,6 +52,9 @@ class TopicReader:
             wanted = [p for p in wanted if self.unwanted not in p.text]
         return [Chosen((p,), 1.0 - 0.01 * n) for n, p in enumerate(wanted)]
 
+    def nearest(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+        return []
+
     def sides(self, question: str, chosen: Sequence[Chosen]) -> list[Side]:
         return ["against" if "wind" in c.text else "for" if "Salt" in c.text else "" for c in chosen]
 

@@ -311,6 +311,13 @@ def pin_a_study_that_reports_nothing() -> None:
 
 def pin_what_comes_near() -> None:
     decides(reader().is_near(QUESTION, ["near=0.41"]), reader().is_near(QUESTION, ["near=0.39"]))
+    lines = [f"The barge is so near={n}." for n in (0.39, 0.41, 0.9)]
+    assert [c.text for c in reader().nearest(QUESTION, [hit(*lines)], 4000)] == [" ".join(lines[1:])]
+    apart = [hit(line) for line in lines]
+    decides(
+        len(reader().nearest(QUESTION, apart[1:], 4000)) == 2, len(reader().nearest(QUESTION, apart[:2], 4000)) == 2
+    )
+    assert [c.text for c in reader().nearest(QUESTION, apart, 4000)] == lines[:0:-1]
 
     class Removed:
         def embed(self, texts: Sequence[str]) -> np.ndarray:
