@@ -125,6 +125,7 @@ OWN_NAMES = frozenset(
 PERSONS = frozenset("he she they him them".split())  # "it" and "its" mostly stand for what their own sentence names
 PRONOUNS = PERSONS | {"his", "her", "their"}
 OPENING = 4  # words
+AHEAD_OF_IT, EXPLETIVE = 9, 6  # words that may stand ahead of "it", and behind it ahead of what it only stands in for
 ONES = frozenset(("one", "ones"))  # "a smaller one"
 # What ends the clause of the first verb: what is spoken of behind it may have been named in that clause.
 CLAUSE_MARKS, CLAUSE_WORDS = frozenset(";:("), frozenset("and but which who whose that".split())
@@ -145,7 +146,7 @@ def leans(text: str) -> bool:
     """
     found = words(text)
     opening = " ".join(found[:4]) + " "
-    if REPLY.match(text):
+    if REPLY.match(text) or found[:2] == ["that", "s"] or _is_about_it(text, found):
         return True
     if (found[:1] and found[0] in LEANING) or text.casefold().startswith(COUNTED):
         return True
@@ -158,6 +159,21 @@ def leans(text: str) -> bool:
     if _opens_with_a_later_one(text) or _speaks_of_the_other(found):
         return True
     return not (DEMONSTRATIVES | PERSONS | ONES).isdisjoint(found) and _points_back(speech.tokens(text)[:REACH])
+
+
+def _is_about_it(text: str, found: Sequence[str]) -> bool:
+    """Whether "it" is the subject behind an opening phrase: "Among people under 50 it was 3%"; not "In spring it is clear that"."""
+    if "it" not in found[1:AHEAD_OF_IT]:
+        return False
+    tokens = speech.tokens(text)[:REACH]
+    tags = speech.tags(tokens)
+    at = next((n for n, token in enumerate(tokens) if token.casefold() == "it"), len(tokens))
+    opens = tags[:1] != () and tags[0][:2] == "PR" and speech.FINITE.isdisjoint(tags[:at])
+    if not opens or tags[at + 1 : at + 2] == () or tags[at + 1] not in VERBAL:
+        return False
+    return {"that", "to", "whether", "if", "who", "which"}.isdisjoint(
+        t.casefold() for t in tokens[at + 1 : at + 1 + EXPLETIVE]
+    )
 
 
 def asks(text: str) -> bool:

@@ -295,6 +295,12 @@ def test_sentences_of_longer_texts_that_are_as_near_are_each_taken() -> None:
         ("Iodine is the other worry.", True),
         ("One weir leaks, the other weir holds.", False),
         ("Each weir supports the other.", False),
+        ("That's still too long for a wait.", True),
+        ("Among people under 50 it was 3%.", True),
+        ("In the January count it formed most of the trade.", True),
+        ("In spring it is clear that tolls fall.", False),
+        ("For most farms it costs 4 crowns to cut a hedge.", False),
+        ("In Orta the mill burned before it was sold.", False),
     ],
 )
 def test_a_sentence_that_points_back_leans(text: str, expected: bool) -> None:
