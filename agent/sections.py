@@ -97,7 +97,7 @@ def _begin(
     read = [hit.passage for hit in hits]
     sides = reader.sides(question.text, chosen) if question.form == "balance" else []
     parts = _parted(reader, question, chosen, sides)
-    short = [*lead, *_as_told(_in_short(reader, parts, read)[: max(IN_SHORT - len(lead), 0)])]
+    short = [*lead, *_as_told(_in_short(reader, question, parts, read)[: max(IN_SHORT - len(lead), 0)])]
     parts = _without(parts, short)  # a heading is of what stands under it
     parts = outline.headed(parts, question.text, reader.vectors, reader.wholeness)
     if said.text:
@@ -193,8 +193,11 @@ def _parted(
     return outline.parted(chosen, outline.placed(chosen, vectors, reader.vectors), fixed)
 
 
-def _in_short(reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage]) -> list[Chosen]:
-    """The best short statements, FEW of a section at most, that belong in the report not much less surely than its best sentence.
+def _in_short(
+    reader: Reader, question: SubQuestion, parts: Sequence[outline.Section], read: Sequence[Passage]
+) -> list[Chosen]:
+    """The best short statements, FEW of a section at most, that come near to the question and belong in the report not much less surely
+    than its best sentence.
 
     Where no short quotation does, sentences of longer ones.
     """
@@ -202,7 +205,7 @@ def _in_short(reader: Reader, parts: Sequence[outline.Section], read: Sequence[P
     least = thresholds.SHIPPED.short_share * probability(best)
 
     def likely(told: Sequence[Chosen]) -> list[Chosen]:
-        return [c for c in told if probability(c.score) >= least]
+        return [c for c in told if probability(c.score) >= least and comes_near(reader, question, [c.text])]
 
     told = _told(reader, parts, read, (_whole, _single))
     return likely(told)[:IN_SHORT] or likely(_told(reader, parts, read, (_single,)))[:FEW] or told[:1]
@@ -373,7 +376,7 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     fresh = standing_without(state, remaining(fresh, [where(s.support[0]) for s in cells(state)]))
     if not fresh:
         return state
-    ahead = _short_of(state, tools.reader, fresh, chosen, [h.passage for h in hits])
+    ahead = _short_of(state, tools.reader, question, fresh, chosen, [h.passage for h in hits])
     fresh = [*ahead, *remaining(fresh, [place_of(c) for c in ahead])]
     vectors, centres = tools.reader.vectors([c.text for c in fresh]), _centres(state, tools.reader)
     for row, piece in enumerate(fresh):
@@ -384,11 +387,17 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
 
 
 def _short_of(
-    state: ResearchState, reader: Reader, fresh: Sequence[Chosen], chosen: Sequence[Chosen], read: Sequence[Passage]
+    state: ResearchState,
+    reader: Reader,
+    question: SubQuestion,
+    fresh: Sequence[Chosen],
+    chosen: Sequence[Chosen],
+    read: Sequence[Passage],
 ) -> list[Chosen]:
     """What of a later version's quotations stands in short: the best short ones, as sure as those have to be, in what room is left."""
     least = thresholds.SHIPPED.short_share * max(probability(c.score) for c in chosen)
     brief = [c for c in (*_whole(fresh), *_single(fresh)) if probability(c.score) >= least]
+    brief = [c for c in brief if comes_near(reader, question, [c.text])]
     told = [c for c, is_aim in zip(brief, reader.aims(brief, read), strict=True) if not is_aim]
     room = IN_SHORT - sum(b.section == blocks.SHORT for b in quotations(state))
     return told_once(sorted(told, key=lambda c: -c.score))[: max(min(room, FEW), 0)]

@@ -31,6 +31,7 @@ MORE_SALT = passage("The price of salt cargo rose on the lake in spring.", "More
 WIND = passage("North wind stops barges on the lake. North wind blows in March.", "Wind", "2024")
 CREW = passage("A crew of four sails a barge on the lake. The crew sleeps on board.", "Crew", "2024")
 QUESTION = "What shapes the trade on the lake?"
+OPEN = SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="open")
 
 
 class TopicReader:
@@ -560,7 +561,7 @@ def test_a_sentence_in_short_may_be_one_of_a_longer_quotation() -> None:
     wind = outline.Section("Wind", (sentences_with(WIND, 0.5, -2.0), sentences_with(CREW, -2.0, -2.0)))
 
     def short(*parts: outline.Section) -> list[str]:
-        return [c.text for c in sections._in_short(TopicReader(), parts, [])]
+        return [c.text for c in sections._in_short(TopicReader(), OPEN, parts, [])]
 
     salty = ["Salt cargo fills most barges.", "Salt cargo is white."]
     assert short(salt, wind) == [*salty, "North wind stops barges on the lake."]
@@ -573,7 +574,7 @@ def test_where_all_that_is_sure_is_long_a_sentence_of_it_is_said_in_short() -> N
     long = sentences_with(passage(" ".join(said), "Salt"), 3.0, 2.0, 1.0)
     salt = outline.Section("Salt", (long, sentences_with(WIND, -3.0, -3.0), sentences_with(CREW, -3.0, -3.0)))
     assert len(long.text) > SHIPPED.brief > len(said[0])
-    assert [c.text for c in sections._in_short(TopicReader(), [salt], [])] == said[:2]
+    assert [c.text for c in sections._in_short(TopicReader(), OPEN, [salt], [])] == said[:2]
 
 
 def test_what_is_hardly_of_the_report_is_not_said_in_short() -> None:
@@ -582,7 +583,7 @@ def test_what_is_hardly_of_the_report_is_not_said_in_short() -> None:
 
     def short(score: float) -> list[str]:
         wind = outline.Section("Wind", (sentences_with(WIND, score, score - 1), sentences_with(CREW, -9.0, -9.0)))
-        return [c.text for c in sections._in_short(TopicReader(), [twice, wind], [])]
+        return [c.text for c in sections._in_short(TopicReader(), OPEN, [twice, wind], [])]
 
     assert short(-0.4) == [SALT.text, "North wind stops barges on the lake."]  # .40 of .95
     assert short(-0.6) == [SALT.text]  # .35
@@ -597,13 +598,15 @@ def test_in_short_are_the_surest_of_all_sections_and_few_of_one() -> None:
     salt = outline.Section("Salt", tuple(sentences_with(held, 2.0 - n / 10) for n, held in enumerate(lines)))
     others = tuple(sentences_with(held, n, n) for held, n in ((WIND, -1.0), (CREW, -2.0), (CREW, -3.0)))
     wind = outline.Section("Wind", others)
-    assert [c.text for c in sections._in_short(TopicReader(), [wind, salt], [])] == [held.text for held in lines[:2]]
+    assert [c.text for c in sections._in_short(TopicReader(), OPEN, [wind, salt], [])] == [
+        held.text for held in lines[:2]
+    ]
 
 
 def test_in_short_a_quotation_stays_whole_where_its_section_can_spare_it() -> None:
     """Parted, what was found stood apart from what it was found of, and reports recalled fewer facts."""
     held = (sentences_with(SALT, 1.0, 3.0), sentences_with(MORE_SALT, 0.0), sentences_with(CREW, -9.0, -9.0))
-    (statement,) = sections._in_short(TopicReader(), [outline.Section("Salt", held)], [])[:1]
+    (statement,) = sections._in_short(TopicReader(), OPEN, [outline.Section("Salt", held)], [])[:1]
     assert statement.text == SALT.text
 
 
@@ -1019,3 +1022,18 @@ def test_no_heading_is_left_over_one_statement_but_of_a_side() -> None:
     assert drained(sections._folded(apart, TopicReader()))[1] == apart
     later = thin.model_copy(update={"version": 2})
     assert drained(sections._folded(later, TopicReader()))[1] == later
+
+
+def test_what_is_far_from_the_question_is_not_said_in_short() -> None:
+    """ "The ranking counts only figures with named GPUs" was the first of what was said of energy a token."""
+
+    class Far(TopicReader):
+        def is_near(self, words: str, texts: Sequence[str]) -> bool:
+            return any("lake" in text for text in texts)
+
+    held = [(p, a, b) for p in (WIND, SALT) for a, b in p.sentences]
+    pieces = [Chosen((Sentence(p, a, b, 1, 3.0 - n / 10),), 3.0 - n / 10) for n, (p, a, b) in enumerate(reversed(held))]
+    parts = [outline.Section("Salt", tuple(pieces))]
+    assert "lake" not in sections._in_short(TopicReader(), OPEN, parts, [])[0].text
+    near = sections._in_short(Far(), OPEN, parts, [])
+    assert [c.text for c in near] == ["Salt cargo pays well on the lake.", "North wind stops barges on the lake."]
