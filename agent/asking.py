@@ -385,4 +385,20 @@ def asks_several(question: str) -> bool:
     return bool(name) and tags[name[-1]] == "NN2"
 
 
+def asks_for_change(question: str) -> bool:
+    """Whether a question asks how something became another: "how has it changed", "how did it evolve"; not "what does it change"."""
+    tokens = [token.casefold() for token in speech.tokens(question)]
+    asks = (n for n, token in enumerate(tokens) if token in ("how", "what"))
+    return any(
+        not _PERFECT.isdisjoint(clause[:2]) and not _BECOMING.isdisjoint(clause)
+        for n in asks
+        if (clause := list(takewhile(lambda token: token not in _ENDS_CLAUSE, tokens[n + 1 :])))
+    )
+
+
+_PERFECT, _BECOMING = (
+    frozenset("has have had did".split()),
+    frozenset("change changed evolve evolved shift shifted".split()),
+)
+_ENDS_CLAUSE = frozenset(("?", ";", ",", "why", "how", "what"))
 _OF_NAMES = frozenset(("AT", "AJ", "CJ", "CR", "DT", "NN", "NP", "OR", "UN"))  # up to the end of what is asked for

@@ -11,12 +11,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import regex  # type: ignore[import-untyped]
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage
 
 from . import balance, blocks, describing, forms, outline, polar, thresholds
+from .asking import asks_for_change
 from .choosing import choice, comes_near, found, topics
 from .dependents import fall, quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
@@ -33,6 +35,7 @@ Events = Steps
 Pieces = Callable[[Sequence[Chosen]], list[Chosen]]  # the quotations of a section to what of them may stand in short
 IN_SHORT, FEW = 4, 2  # statements ahead of the sections, and how many of them may be of one section
 NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a list
+YEAR, UNDATED = regex.compile(r"(?<![\d.,])(?:1[5-9]|20)\d\d(?![\d.,]?\d)"), "9999"
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 LEAST_SECTION = 2  # statements under a heading: one thin line is no section
 
@@ -97,7 +100,8 @@ def _begin(
     read = [hit.passage for hit in hits]
     sides = reader.sides(question.text, chosen) if question.form == "balance" else []
     parts = _parted(reader, question, chosen, sides)
-    short = [*lead, *_as_told(_in_short(reader, question, parts, read)[: max(IN_SHORT - len(lead), 0)])]
+    in_order = _as_dated if asks_for_change(question.text) else _as_told
+    short = [*lead, *in_order(_in_short(reader, question, parts, read)[: max(IN_SHORT - len(lead), 0)])]
     parts = _without(parts, short)  # a heading is of what stands under it
     parts = outline.headed(parts, question.text, reader.vectors, reader.wholeness)
     if said.text:
@@ -118,7 +122,7 @@ def _begin(
         if len(part.chosen) < LEAST_SECTION:  # the heading asks for what its section lacks
             words = f"{slot.text}: {question.text}"
             state = ask(state, [Query(text=words, question=question.id, reason="outline", slots=(slot.id,))])
-        for piece in _as_told(part.chosen):
+        for piece in in_order(part.chosen):
             state = yield from _place(state, question, section, piece)
             yield state
     for piece in short:
@@ -152,6 +156,16 @@ def _as_told(chosen: Sequence[Chosen]) -> list[Chosen]:
     sources = [place_of(c)[0] for c in chosen]
     rank = {source: n for n, source in reversed(list(enumerate(sources)))}
     return sorted(chosen, key=lambda c: (rank[place_of(c)[0]], c.start))
+
+
+def _as_dated(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """By the first year that each tells of, or its source's; what has none comes last."""
+
+    def year(piece: Chosen) -> str:
+        told = YEAR.search(piece.text)
+        return told.group() if told else (piece.sentences[0].passage.source.date or UNDATED)[:4]
+
+    return sorted(_as_told(chosen), key=year)
 
 
 def _defining(question: SubQuestion, chosen: Sequence[Chosen]) -> list[Chosen]:

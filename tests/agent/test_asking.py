@@ -9,6 +9,7 @@ import pytest
 from palimpsest.agent.asking import (
     MAX_PARTS,
     asked,
+    asks_for_change,
     asks_several,
     attributes,
     by_wording,
@@ -143,6 +144,22 @@ def test_what_stands_behind_by_is_what_things_are_compared_by() -> None:
         "Compare gels and swabs for cleaning acrylic paintings by dirt removal, residue and price.", sure("compare")
     )
     assert found.attributes == ("dirt removal", "residue", "price")
+
+
+@pytest.mark.parametrize(
+    ("question", "is_asked"),
+    [
+        ("How has the toll changed since 2005?", True),
+        ("What has changed from Alder 1 to Alder 2?", True),
+        ("Which toll is dearest, and how did that judgement change?", True),
+        ("How did the trade evolve from barges to rail, and why?", True),
+        ("How do tolls change the price of salt?", False),
+        ("What did the toll cost, and which barges changed hands?", False),
+        ("Who changed the toll?", False),
+    ],
+)
+def test_a_question_may_ask_how_something_changed(question: str, is_asked: bool) -> None:
+    assert asks_for_change(question) is is_asked
 
 
 def test_a_question_behind_and_joins_no_names() -> None:

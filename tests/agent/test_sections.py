@@ -1038,3 +1038,21 @@ def test_what_is_far_from_the_question_is_not_said_in_short() -> None:
     near = sections._in_short(Far(), OPEN, parts, [])
     assert near[0].text == "Salt cargo pays well on the lake."
     assert all("lake" in c.text for c in near)
+
+
+def test_what_changed_is_told_in_the_order_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the year that a sentence tells of, or its source's; 1,950 barges are no year."""
+    told = [
+        ("The salt toll of the lake was dropped in 2019.", "2024"),
+        ("The salt toll was paid by 1,950 barges in 1903.", None),
+        ("Some 1,950 barges paid the salt toll.", "1880"),
+        ("Nobody knows who asked for the salt toll.", None),
+    ]
+    held = [passage(text, f"Salt {n}", date) for n, (text, date) in enumerate(told)]
+    monkeypatch.setattr(sections, "_in_short", lambda *_: [])
+    asked = "How has the salt trade on the lake changed since 1880?"
+    state = finish(
+        ResearchState(question=asked, budget=Budget()), Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, TopicReader())
+    )[1]
+    shown = [b.text for b in sections.quotations(state)]
+    assert shown == [told[n][0] for n in (2, 1, 0, 3)]
