@@ -8,6 +8,7 @@ the kind is open, no thing is named, and the question stays whole.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
@@ -40,6 +41,8 @@ _PIECE = regex.compile(r"\s*(?:[,;:?.](?=\s|$)|\b(?:and|or)\b)\s*")
 _COMPARING = frozenset("compare compares compared comparing differ differs differed better best worse worst".split())
 _TURNED = frozenset("do does did is are was were has have had can could will would".split())
 MAX_ATTRIBUTES, MAX_ATTRIBUTE_WORDS = 5, 7
+_BEFORE_BARE = frozenset("do does did can could will would should may might must".split())
+_BEFORE_NOUN = frozenset(("AT", "DP", "PR"))  # how the tags of what no verb follows begin
 _ASKING = frozenset("why how what which who whom whose when where".split())
 _COORDINATORS = frozenset("and or versus vs nor".split())
 FUNCTION_WORDS = frozenset(  # the closed classes of English that no name of a thing begins or ends with
@@ -181,7 +184,7 @@ def _lists(question: str) -> list[list[Thing]]:
     """The coordinations whose names are nouns, without the verbs beside them."""
     question = _without_asides(question)
     tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
-    tags = speech.tags(tuple(token.text for token in tokens))
+    tags = _with_main_verb(tokens, speech.tags(tuple(token.text for token in tokens)))
     found: list[list[Thing]] = []
     for group in coordinations(question):
         rows = [[n for n, t in enumerate(tokens) if t.start >= name.start and t.end <= name.end] for name in group]
@@ -190,6 +193,23 @@ def _lists(question: str) -> list[list[Thing]]:
             if all(names) and len(names) > 1:
                 places = [(tokens[name[0]].start, tokens[name[-1]].end) for name in names]
                 found.append([Thing(question[start:end], start, end) for start, end in places])
+    return found
+
+
+def _with_main_verb(tokens: Sequence[Thing], tags: Sequence[str]) -> list[str]:
+    """The tags, with a verb where "how do A and B speed up C" must have one and the tagger saw none: the likeliest."""
+    found = list(tags)
+    for at, token in enumerate(tokens):
+        if token.text.lower() not in _BEFORE_BARE:
+            continue
+        end = next((n for n in range(at, len(tokens)) if tokens[n].text in ("?", ";")), len(tokens))
+        if not speech.BARE.isdisjoint(tags[at + 1 : end]):
+            continue
+        may_be = [n for n in range(at + 2, end) if tags[n - 1][:2] not in _BEFORE_NOUN]
+        best = max(may_be, key=lambda n: speech.as_verb(tokens[n].text), default=None)
+        if best is not None and speech.as_verb(tokens[best].text) > -math.inf:
+            found[best] = "VVI"
+            found[best - 1] = "NN1" if found[best - 1][:2] == "AJ" else found[best - 1]  # "decoding" ahead of its verb
     return found
 
 

@@ -47,12 +47,12 @@ def first_queries(question: SubQuestion) -> list[Query]:
 
 
 def topics(question: SubQuestion, texts: Sequence[str] = ()) -> dict[str, str]:
-    """What an open question asks about side by side, each with the question asked of it alone.
+    """What an open question, or what no fact answers of it, asks about side by side, each with the question asked of it alone.
 
     Of a comparison the things, as these texts name them; where it names what it compares them by, its table has them.
     """
     if question.form != "comparison":
-        return asking.of_each(question.text)
+        return asking.of_each(question.remainder or question.text)
     spoken, things = "\n".join(texts), () if question.attributes else question.things
     return {as_said(thing, spoken, things): about(thing, question) for thing in things}
 

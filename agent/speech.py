@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import groupby
@@ -16,6 +17,7 @@ LONGEST = 30  # characters of a word that are looked at: the time grows with the
 
 FINITE = frozenset("VBB VBD VBZ VDB VDD VDZ VHB VHD VHZ VM0 VVB VVD VVZ".split())  # tags of verbs that make a clause
 NOUNS = frozenset(("NN", "NP", "UN"))  # how their tags begin; what the tagger does not know is mostly a name
+BARE = frozenset(("VVI", "VVB"))  # of the base form of a verb
 PAST = frozenset("VBD VDD VHD VVD".split())
 PARTICIPLES = frozenset("VBN VDN VHN VVN".split())
 CONTRACTED = {"cannot": "can", "won't": "will", "shan't": "shall", "ain't": "is"}
@@ -40,6 +42,15 @@ def tags(words: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     found: Sequence[str] = _tagger().tag_sent([_verb_of(word)[:LONGEST] for word in words], taglevel=0)
     return tuple(found)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def as_verb(word: str) -> float:
+    """How much likelier a word is the base form of a verb than something else, in log-odds; minus infinity where it is none."""
+    found = {tag: float(p) for tag, p in _tagger().tag_word(_verb_of(word)[:LONGEST])} if word else {}
+    bare = max((p for tag, p in found.items() if tag in BARE), default=-math.inf)
+    other = max((p for tag, p in found.items() if tag not in BARE), default=-math.inf)
+    return bare - other if bare > -math.inf else -math.inf
 
 
 def _verb_of(word: str) -> str:

@@ -116,7 +116,7 @@ WITHIN = {  # rooms of the other floors, and what of their own floor they import
     "workflows/serving": {f"workflows/{name}.py" for name in ("config", "errors", "jobs", "runs")},
     "workflows/evaluation": {
         "workflows/rendering",
-        *(f"workflows/{name}.py" for name in ("calibration", "corpus", "errors", "reading")),
+        *(f"workflows/{name}.py" for name in ("calibration", "config", "corpus", "errors", "reading")),
     },
     "ui/workbench": set(),
     "ui/commands": {

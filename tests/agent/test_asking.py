@@ -170,6 +170,20 @@ def test_a_question_behind_and_joins_no_names() -> None:
     assert [t.text for t in coordinations("How does Alder and how Birch decode?")[0]] == ["Alder", "Birch"]
 
 
+@pytest.mark.parametrize(
+    ("question", "topics"),
+    [
+        ("How do seed drills and parallel sowing speed up the harvest?", ["seed drills", "parallel sowing"]),
+        ("How does rain affect sowing, weeding and harvesting?", ["sowing", "weeding", "harvesting"]),
+        ("How can barges and rail work together?", ["barges", "rail"]),
+        ("How do salt and grain shape the trade?", ["salt", "grain"]),
+    ],
+)
+def test_a_question_with_an_auxiliary_has_a_verb(question: str, topics: list[str]) -> None:
+    """The tagger takes "speed" and "affect" for nouns there, and topics were called "parallel sowing speed up the"."""
+    assert list(of_each(question)) == topics
+
+
 def test_what_stands_in_brackets_is_neither_compared_nor_an_attribute() -> None:
     """The letter and the telegraph were compared by ")" and "spoken orders for cost"."""
     found = asked(
