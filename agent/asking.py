@@ -43,6 +43,7 @@ _TURNED = frozenset("do does did is are was were has have had can could will wou
 MAX_ATTRIBUTES, MAX_ATTRIBUTE_WORDS = 5, 7
 _BEFORE_BARE = frozenset("do does did can could will would should may might must".split())
 _BEFORE_NOUN = frozenset(("AT", "DP", "PR"))  # how the tags of what no verb follows begin
+_ASIDE = regex.compile(r"\([^()]*\)")
 _ASKING = frozenset("why how what which who whom whose when where".split())
 _COORDINATORS = frozenset("and or versus vs nor".split())
 FUNCTION_WORDS = frozenset(  # the closed classes of English that no name of a thing begins or ends with
@@ -117,7 +118,12 @@ def by_wording(kinds: LinearText, vectors: Embed | None = None) -> Classify:
 
 def _things(groups: Sequence[Sequence[Thing]]) -> tuple[str, ...]:
     """The first coordination names the things."""
-    return tuple(dict.fromkeys(thing.text for thing in groups[0])) if groups else ()
+    return tuple(dict.fromkeys(_plain(thing) for thing in groups[0])) if groups else ()
+
+
+def _plain(thing: Thing) -> str:
+    """A name without the blanks that stand for brackets."""
+    return " ".join(thing.text.split())
 
 
 def attributes(question: str, things: Sequence[Thing]) -> tuple[str, ...]:
@@ -174,7 +180,7 @@ def of_each(question: str) -> dict[str, str]:
     Nouns with what describes them; none where "and" joins clauses, verbs or figures.
     """
     return {
-        topic.text: f"{question[: group[0].start]}{topic.text}{question[group[-1].end :]}"
+        _plain(topic): f"{question[: group[0].start]}{_plain(topic)}{question[group[-1].end :]}"
         for group in _lists(question)
         for topic in group
     }
@@ -265,17 +271,16 @@ def coordinations(question: str, occurs: Occurs | None = None) -> list[list[Thin
             left, right = [r for r in _before(tokens, at) if r[0].start >= taken], _run(tokens, at + 1, 1)
             names = [_name(question, run, occurs) for run in (*left, right)]
             group = [name for name in names if name]
-            if left and right and len(group) >= 2 and not _opens_a_question(tokens, at + 1):
+            if left and right and len(group) >= 2 and not _opens_a_question(tokens, at):
                 found.append(group)
     return found
 
 
 def _opens_a_question(tokens: Sequence[Thing], at: int) -> bool:
-    """Whether a question of its own begins at a token: "why do", "is"; not "how Birch decodes"."""
-    words = [token.text.lower() for token in tokens[at : at + 2]]
-    return words[:1] != [] and (
-        words[0] in _TURNED or (words[0] in _ASKING and words[1:] != [] and words[1] in _TURNED)
-    )
+    """Whether a question of its own begins behind a coordinator: "and why do", ", and is"; not "how Birch decodes", "can recycling"."""
+    first, second = [*(token.text.lower() for token in tokens[at + 1 : at + 3]), "", ""][:2]
+    is_apart = at > 0 and tokens[at - 1].text == ","
+    return (first in _ASKING and second in _TURNED) or (first in _TURNED and is_apart)
 
 
 def _without_asides(question: str) -> str:
@@ -379,8 +384,6 @@ def _pieces(question: str, run: Sequence[Thing]) -> Iterator[Thing]:
             start, end = run[first].start, run[first + length - 1].end
             yield Thing(question[start:end], start, end)
 
-
-_ASIDE = regex.compile(r"\([^()]*\)")
 
 # The parts
 

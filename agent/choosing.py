@@ -10,18 +10,16 @@ import regex  # type: ignore[import-untyped]
 from palimpsest.retrieval.types import Hit
 
 from . import asking, describing, outline, speech, thresholds
-from .selection import Chosen, Sentence, as_said, heads_paragraph, names_thing, place_of, remaining
+from .selection import Chosen, Sentence, as_said, names_thing, place_of, remaining
 from .state import Query, Reader, ResearchState, SubQuestion
 
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
 ENDS, CLOSING = tuple("?,;:.!…"), " \n\"'”’)]*_"  # what ends a sentence, and what may stand behind that
 BACK_MATTER = regex.compile(  # what stands behind a text and is of those who wrote it; run into its paragraph or a heading
-    r"\W*(?:\d[\d.]*\s+)?(?:competing interests?|(?:declarations? of )?conflicts? of interests?|declarations? of interests?"
-    r"|acknowledge?ments?|author contributions?|data availability|correspondence|keywords|about the authors?|further reading)"
-    r"\s*(?:statement\s*)?(?:[:.–—]|$)",
+    r"\W*(?:competing interests?|declarations? of interests?|acknowledge?ments?|author contributions?|about the authors?)\s*(?:[:.]|$)",
     regex.IGNORECASE,
 )
-SURE_HEADING = 3  # words
+ADDRESSES = regex.compile(r"(?:to|from|cc|date|subject|re)\s*:", regex.IGNORECASE)  # fields ahead of a letter
 RUNNING = ("heading", "paragraph", "caption", "note")  # kinds of passages whose text is sentences, or heads them
 
 
@@ -119,14 +117,7 @@ def comes_near(reader: Reader, question: SubQuestion, texts: Sequence[str]) -> b
 
 def stating(chosen: Sequence[Chosen]) -> list[Chosen]:
     """The quotations without what says nothing of anything: titles and captions that stand among the sentences of a text."""
-    labels = [s for c in chosen for s in c.sentences if _is_label(s)]
-    labels += [c.sentences[-1] for c in chosen if _is_run_in(c.sentences[-1])]
-    return remaining(chosen, [place_of(s) for s in labels])
-
-
-def _is_run_in(sentence: Sentence) -> bool:
-    """Whether a sentence is surely a heading run into its paragraph: the tagger takes the verb of "Eels hunt at night." for a noun."""
-    return heads_paragraph(sentence) and ("(" in sentence.text or len(sentence.text.split()) <= SURE_HEADING)
+    return remaining(chosen, [place_of(s) for c in chosen for s in c.sentences if _is_label(s)])
 
 
 def _is_label(sentence: Sentence) -> bool:
@@ -134,7 +125,8 @@ def _is_label(sentence: Sentence) -> bool:
     clause of them; items of a list, rows and code are none.
     """
     heads = (sentence.passage.source.title, *sentence.passage.path)
-    if sentence.passage.kind == "byline" or any(BACK_MATTER.match(text) for text in (sentence.text, *heads[-1:])):
+    is_field = sentence.passage.kind == "field" and ADDRESSES.match(sentence.text) is not None
+    if is_field or any(BACK_MATTER.match(text) for text in (sentence.text, *sentence.passage.path[-1:])):
         return True
     is_ended = sentence.text.rstrip(CLOSING)[-1:] in ENDS
     if sentence.passage.kind not in RUNNING or is_ended:

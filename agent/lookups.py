@@ -327,7 +327,7 @@ def form(word: str) -> str:
     plain = word.casefold()
     if len(plain) > 4 and plain.endswith("ies"):
         return plain[:-3] + "y"
-    if plain.endswith(("sses", "xes", "ches", "shes", "zes")):
+    if plain.endswith(("sses", "xes", "shes")):
         return plain[:-2]
     return plain[:-1] if len(plain) > 3 and plain.endswith("s") and not plain.endswith("ss") else plain
 

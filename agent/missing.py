@@ -51,15 +51,16 @@ def again(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
     """In a later version what the report lacks follows what is quoted now; what is said of cells follows them by itself."""
     if not (state.fresh or any(r.version == state.version for r in state.revisions)):
         return state
-    lacks = {name: why for name, why in _lacks(state, tools, question).items() if name.startswith(question.id)}
-    standing = {_name(b): b for b in state.draft.section("open") if _name(b).startswith(f"{question.id}.lack.")}
+    state = forms.close(state)
+    lacks, listed = _lacks(state, tools, question), state.draft.section("open")
+    standing = {_name(b): b for b in listed if _name(b).startswith(f"{question.id}.lack")}
     for name, block in standing.items():
         said, *searched = block.text.partition(forms.SEARCHED)
         now = _ended("".join((lacks[name], *searched))) if name in lacks else ""
         if _ended(said) != _ended(lacks.get(name, "")):
             fresh = blocks.line(block.id, "open", now) if now else None
             state = yield from said_anew(state, block, fresh)
-    for name in (name for name in lacks if name not in standing):
+    for name in (name for name in lacks if name not in map(_name, listed)):
         state = list_open(state, name, _ended(lacks[name]))
         yield Event(step="finish", kind="unestablished", text=lacks[name], data={"question": question.id})
     return state

@@ -43,7 +43,7 @@ PARTS_OF_TEXTS = frozenset(
         "points main text general information further reading about and of the our this what we did found"
     )
 )
-NUMBERED = regex.compile(r"^(?:\d{1,2}(?:[.)]|(?:\.\d{1,2})+[.)]?)|[IVX]+\.|[A-Za-z][.)])\s+")
+NUMBERED = regex.compile(r"^(?:\d{1,2}(?:[.)]|(?:\.\d{1,2})+[.)]?)|[IVX]{2,}\.)\s+(?=\p{Lu})")
 SCHEME = "://"  # what an address has and a path has not
 TURNS = 20  # of moving centres; groups of some dozens settle within ten
 
@@ -138,10 +138,9 @@ def titles_of(passage: Passage) -> list[str]:
     """
     uri, title = passage.source.uri, passage.source.title
     is_name = title == uri or (SCHEME not in uri and title in (PurePath(uri).name, PurePath(uri).stem))
-    heads = [
-        t if len(t) <= LONGEST_TITLE else t.partition(SUBTITLE)[0] for t in ("" if is_name else title, *passage.path)
-    ]
-    named = (NUMBERED.sub("", t.strip()) for t in heads if len(t) <= LONGEST_TITLE)
+    parts = (NUMBERED.sub("", t.strip()) for t in passage.path)
+    heads = [t if len(t) <= LONGEST_TITLE else t.partition(SUBTITLE)[0] for t in ("" if is_name else title, *parts)]
+    named = (t.strip() for t in heads if len(t) <= LONGEST_TITLE)
     return list(dict.fromkeys(opened(t) for t in named if not PARTS_OF_TEXTS.issuperset(tokens(t))))
 
 

@@ -207,7 +207,8 @@ def _is_outweighed(claim: str, sentence: Sentence, others: Sequence[Sentence]) -
 
 
 def _sentences(passage: Passage) -> list[Sentence]:
-    return [Sentence(passage, start, end, rank=1) for start, end in sentences_of(passage)]
+    places = [] if passage.kind == "byline" else sentences_of(passage)
+    return [Sentence(passage, start, end, rank=1) for start, end in places]
 
 
 def _is_about(claim: str, sentence: Sentence, numbers: Numbers) -> bool:

@@ -373,7 +373,7 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
         return state
     hits = found(state, question)
     state = yield from _read_again(state, tools.reader, question, hits)
-    state = yield from _without_what_is_beside(state, tools.reader, question, hits)
+    state = yield from _without_what_is_beside(state, tools, question, hits)
     if not (quotations(state) or cells(state)):
         return (yield from write(state, tools, question))
     if not state.fresh:
@@ -390,7 +390,7 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     fresh = standing_without(state, remaining(fresh, [where(s.support[0]) for s in cells(state)]))
     if not fresh:
         return state
-    ahead = _short_of(state, tools.reader, question, fresh, chosen, [h.passage for h in hits])
+    ahead = _short_of(state, tools.reader, question, fresh, lead, [h.passage for h in hits])
     fresh = [*ahead, *remaining(fresh, [place_of(c) for c in ahead])]
     vectors, centres = tools.reader.vectors([c.text for c in fresh]), _centres(state, tools.reader)
     for row, piece in enumerate(fresh):
@@ -405,28 +405,35 @@ def _short_of(
     reader: Reader,
     question: SubQuestion,
     fresh: Sequence[Chosen],
-    chosen: Sequence[Chosen],
+    lead: Sequence[Chosen],
     read: Sequence[Passage],
 ) -> list[Chosen]:
-    """What of a later version's quotations stands in short: the best short ones, as sure as those have to be, in what room is left."""
-    least = thresholds.SHIPPED.short_share * max(probability(c.score) for c in chosen)
-    brief = [c for c in (*_whole(fresh), *_single(fresh)) if probability(c.score) >= least]
+    """What of a later version's quotations stands in short beside those that lead: the best short ones that come near to the question,
+    in what room is left.
+    """
+    others = remaining(fresh, [place_of(c) for c in lead])
+    least = thresholds.SHIPPED.short_share * max((probability(c.score) for c in others), default=0.0)
+    brief = [c for c in (*_whole(others), *_single(others)) if probability(c.score) >= least]
     brief = [c for c in brief if comes_near(reader, question, [c.text])]
     told = [c for c, is_aim in zip(brief, reader.aims(brief, read), strict=True) if not is_aim]
-    room = IN_SHORT - sum(b.section == blocks.SHORT for b in quotations(state))
+    standing = sum(b.section == blocks.SHORT for b in quotations(state))
+    room = IN_SHORT - standing - sum(any(_overlap(c, place_of(other)) for other in lead) for c in fresh)
     return told_once(sorted(told, key=lambda c: -c.score))[: max(min(room, FEW), 0)]
 
 
-def _without_what_is_beside(state: ResearchState, reader: Reader, question: SubQuestion, hits: Sequence[Hit]) -> Events:
+def _without_what_is_beside(state: ResearchState, tools: Tools, question: SubQuestion, hits: Sequence[Hit]) -> Events:
     """A report that said of itself that no source speaks of the question keeps, beside one that does, only what is chosen again."""
-    if state.draft.block("nearest") is None or not state.fresh:
+    if state.draft.block("nearest") is None or not state.fresh or "unsure" not in tools.reopens:
         return state
+    reader, needed = tools.reader, rested_on(state)
+    assert reader is not None, "asked for by the caller"
     brought = [f"{h.passage.source.title}. {h.passage.text}" for h in hits if h.passage.id in state.fresh]
     if not brought or not comes_near(reader, question, brought):
         return state
     places = [place_of(c) for c in choice(reader, question, hits, state.budget.characters)]
     for block in quotations(state):
-        if not any(shares_words(quoted_place(block), place) for place in places):
+        is_held = any(s.id in needed or s.status != "filled" for s in block.spans)  # pinned, or opened by a person
+        if not is_held and not any(shares_words(quoted_place(block), place) for place in places):
             state = yield from withdraw(state, block, "unsure", NO_LONGER, "finish")
     return state
 

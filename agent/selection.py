@@ -156,6 +156,8 @@ def sentences_of(found: Sequence[Hit], split: Split) -> list[Sentence]:
     """The sentences of the passages found, best passage first; what a source says twice in the same words is a sentence once."""
     kept: dict[tuple[str, str], Sentence] = {}
     for rank, hit in enumerate(found, start=1):
+        if hit.passage.kind == "byline":
+            continue
         for place, end in _places(hit.passage, split):
             start = _without_label(hit.passage, place, end)
             if LEAST_CHARACTERS <= end - start <= MANY_CHARACTERS:
@@ -413,7 +415,9 @@ def as_said(thing: str, text: str, others: Sequence[str]) -> str:
         return thing
     words = thing.split()
     shorter = [" ".join(words[:-1]), " ".join(words[1:])]
-    shorter = [s for s in shorter if len(words) >= LEAST_NAME or "-" in s]  # "face-to-face" care, contacts, visits
+    shorter = [
+        s for s in shorter if len(words) >= LEAST_NAME or s.count("-") > 1
+    ]  # "face-to-face" care, contacts, visits
     apart = (s for s in shorter if not any(names_thing(other, s) for other in others if other != thing))
     return next((s for s in apart if names_thing(text, s)), thing)
 

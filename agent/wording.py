@@ -111,7 +111,10 @@ NO_OPENINGS = (
     "in addition to",
 )  # what follows is said in the same breath
 PAIRED = {"both": "and", "neither": "nor"}  # "both weirs" were named before, "both Orta and Como" are named here
-REPLY = regex.compile(r"\s*(?:(?:yes|no)[.,;:!–—]|(?:a|answer):)", regex.IGNORECASE)  # the question stands before it
+REPLY = regex.compile(
+    r"\s*(?:yes|no)[.,;:!–—](?!\s*\d)", regex.IGNORECASE
+)  # the question stands before it; "No. 7" is none
+GOES_ON = frozenset("and but so because then".split())  # what else than the asking is told behind
 ASKING = frozenset("ask asks asked asking wonder wonders wondered enquire enquired inquire inquired".split())
 ASKED = frozenset("whether if why how what who which where when".split())
 ASKED_OF = 4  # words between the verb and what is asked: "asked the harbour board whether"
@@ -125,7 +128,7 @@ OWN_NAMES = frozenset(
 PERSONS = frozenset("he she they him them".split())  # "it" and "its" mostly stand for what their own sentence names
 PRONOUNS = PERSONS | {"his", "her", "their"}
 OPENING = 4  # words
-AHEAD_OF_IT, EXPLETIVE = 9, 6  # words that may stand ahead of "it", and behind it ahead of what it only stands in for
+AHEAD_OF_IT, FIGURE_BEHIND = 9, 3  # words that may stand ahead of "it", and behind it up to its figure
 ONES = frozenset(("one", "ones"))  # "a smaller one"
 # What ends the clause of the first verb: what is spoken of behind it may have been named in that clause.
 CLAUSE_MARKS, CLAUSE_WORDS = frozenset(";:("), frozenset("and but which who whose that".split())
@@ -162,18 +165,15 @@ def leans(text: str) -> bool:
 
 
 def _is_about_it(text: str, found: Sequence[str]) -> bool:
-    """Whether "it" is the subject behind an opening phrase: "Among people under 50 it was 3%"; not "In spring it is clear that"."""
+    """Whether a figure is said of "it" behind an opening phrase: "Among people under 50 it was 3%"."""
     if "it" not in found[1:AHEAD_OF_IT]:
         return False
     tokens = speech.tokens(text)[:REACH]
     tags = speech.tags(tokens)
     at = next((n for n, token in enumerate(tokens) if token.casefold() == "it"), len(tokens))
     opens = tags[:1] != () and tags[0][:2] == "PR" and speech.FINITE.isdisjoint(tags[:at])
-    if not opens or tags[at + 1 : at + 2] == () or tags[at + 1] not in VERBAL:
-        return False
-    return {"that", "to", "whether", "if", "who", "which"}.isdisjoint(
-        t.casefold() for t in tokens[at + 1 : at + 1 + EXPLETIVE]
-    )
+    said = list(tokens[at + 1 : at + 1 + FIGURE_BEHIND])
+    return opens and said[:1] != [] and said[0] in ("is", "was") and any(map(str.isdigit, "".join(said)))
 
 
 def asks(text: str) -> bool:
@@ -182,8 +182,13 @@ def asks(text: str) -> bool:
         return True
     found = words(text)
     at = next((n for n, word in enumerate(found) if word in ASKING), len(found))
-    is_reported = not ASKED.isdisjoint(found[at + 1 : at + 2 + ASKED_OF]) and ASKED.isdisjoint(found[:at])
-    return is_reported and "," not in text and FIGURE not in found
+    asked = next((n for n in range(at + 1, min(at + 2 + ASKED_OF, len(found))) if found[n] in ASKED), 0)
+    is_reported = asked > 0 and ASKED.isdisjoint(found[:at]) and GOES_ON.isdisjoint(found[asked:])
+    is_of_a_noun = asked > at + 1 and found[asked] in (
+        "who",
+        "which",
+    )  # "asked the miller who owns the weir to repair it"
+    return is_reported and not is_of_a_noun and "," not in text and FIGURE not in found
 
 
 def _opens_with_a_later_one(text: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
 from typing import get_args
 
 from ..types import DateOrigin
@@ -53,19 +52,22 @@ _NAMED_YEAR = re.compile(
 _ALONE = re.compile(rf"\W{{0,3}}(?:[^\W\d_]+,\s*(?:den\s|le\s|the\s|il\s|a\s)?)?({DATE})\W{{0,3}}", re.IGNORECASE)
 YEAR = len("2024")
 _SEASON = re.compile(r"\b(?:spring|summer|autumn|fall|winter),?\s((?:19|20)\d\d)\W*$", re.IGNORECASE)
-# Words whose date is of something else than the text: "born 3 May 1950", "review due September 2024", "held in May 2018".
-_OTHERS = frozenset(
-    "in on at of since from to until till before after by during between and for due next expires ends deadline born died founded "
-    "established opened built started begun launched".split()
-)
-_DATED = re.compile(DATE, re.IGNORECASE)
-_WEEKDAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s*$", re.IGNORECASE)
-_LAST_LABEL = re.compile(rf"(?:[,;:·|—–-]|\b(?:{_LABELS}|completed|approved|prepared))\s*$", re.IGNORECASE)
-_ENDED = re.compile(r"(?<=[^\W\d_]{2}[.!?])\s+|(?<=\d{4}[.!?])\s+")
-_MASTHEAD, _MASTHEAD_CHARACTERS, _SHORT_SENTENCE = 5, 250, 12  # blocks under the title, characters, words
 _LANGUAGES = "en de fr es it pt nl da sv nb fi pl cs sk ru uk bg ro hu tr el hr sl".split()
 _HEAD, _FOOT = 10, 4  # blocks at the top and the bottom that may hold the date of the text
 _IN_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?!\d)")
+_DATED = re.compile(DATE, re.IGNORECASE)
+_RANGE = re.compile(rf"{DATE}\s*(?:[–—-]|to)\s*{DATE}", re.IGNORECASE)
+_WEEKDAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s*$", re.IGNORECASE)
+_LAST_LABEL = re.compile(rf"(?:[,;:·|—–-]|\b(?:{_LABELS}|completed|approved|prepared))\s*$", re.IGNORECASE)
+# What a date is of that is none of the text's own: "born 3 May 1950", "review due September 2024".
+_OF_OTHERS = re.compile(
+    r"\b(?:review|due|until|expires|next|deadline|born|died|founded|opened|built)\b[^,;|]*$", re.IGNORECASE
+)
+_ENDED = re.compile(r"(?<=[^\W\d_]{2}[.!?])\s+|(?<=\d{4}[.!?])\s+")
+_TELLS = frozenset(
+    "the a an it its he she they we i this that these those there our my in on at".split()
+)  # open a sentence
+_MASTHEAD, _MASTHEAD_CHARACTERS, _SHORT_SENTENCE = 3, 250, 12  # blocks under the title, characters, words
 
 
 def choose(dates: Iterable[Dated], today: datetime.date | None = None) -> tuple[str | None, DateOrigin]:
@@ -122,36 +124,42 @@ def dates_in_text(blocks: Sequence[Piece], text: str) -> list[Dated]:
 def masthead(blocks: Sequence[Piece], text: str) -> tuple[list[Piece], str]:
     """The blocks under a title that say who wrote the text, where and when, and the date that they give; none and "" without one.
 
-    They are short and tell nothing in a sentence of any length; the last of them that is dated ends them, with the fields beside it.
+    They are short and tell nothing in a sentence of any length; the last of them that is dated ends them. No fields: a sheet of facts
+    has dates of its own.
     """
     found: list[tuple[Piece, str]] = []
     for block in blocks[1 : 1 + _MASTHEAD] if blocks and blocks[0].kind == "heading" else ():
         words = text[block.start : block.end]
-        if block.kind not in ("paragraph", "field") or len(words) > _MASTHEAD_CHARACTERS:
+        if block.kind != "paragraph" or len(words) > _MASTHEAD_CHARACTERS:
             break
         is_ended = words.rstrip("*_ ")[-1:] in (".", "!", "?")
         pieces = _ENDED.split(words.strip()) if is_ended else [words]
-        if is_ended and any(len(piece.split()) >= _SHORT_SENTENCE for piece in pieces):
-            break
         dates = [date for piece in pieces for date in _dates_of(piece, is_ended)]
+        if is_ended and (not dates or any(len(piece.split()) >= _SHORT_SENTENCE for piece in pieces)):
+            break
         found.append((block, dates[-1] if dates else ""))
     last = max((n for n, (_, date) in enumerate(found, 1) if date), default=0)
-    kept = [block for block, _ in found[:last]]
-    if kept and kept[-1].kind == "field":  # "Subject:" of a letter
-        kept += takewhile(lambda block: block.kind == "field", (block for block, _ in found[last:]))
-    return kept, found[last - 1][1] if last else ""
+    return [block for block, _ in found[:last]], found[last - 1][1] if last else ""
 
 
 def _dates_of(piece: str, is_sentence: bool) -> list[str]:
-    """The dates of a line that are the text's own; of a sentence one that ends it, behind a mark or a word such as "published"."""
+    """The dates of a line that are the text's own: behind a mark, a name or a word such as "published", no two of them a span of time,
+    none in the future; of a sentence one that ends it, where it opens as no statement does.
+    """
+    if is_sentence and piece.split(maxsplit=1)[0].strip("*_").casefold() in _TELLS:
+        return []
+    spans = [match.span() for match in _RANGE.finditer(piece)]
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     found: list[str] = []
     for match in _DATED.finditer(piece):
         ahead = _WEEKDAY.sub("", piece[: match.start()])
         is_last = not piece[match.end() :].strip(" .!?*_")
-        before = (re.findall(r"\w+", ahead[-20:]) or [""])[-1].casefold() if ahead[-1:] not in (",", ";", ":") else ""
-        is_own = (is_last and _LAST_LABEL.search(ahead)) if is_sentence else before not in _OTHERS
-        if is_own and _is_date(match.group()):
-            found.append(match.group())
+        before = ahead.split()[-1] if ahead.strip() else ""
+        is_led = not before or before[:1].isupper() or _LAST_LABEL.search(ahead) or _NAMED.search(piece[: match.end()])
+        is_own = (is_last and _LAST_LABEL.search(ahead)) if is_sentence else is_led
+        is_others = _OF_OTHERS.search(ahead) or any(start <= match.start() < end for start, end in spans)
+        iso = iso_date(match.group()) if is_own and not is_others and _is_date(match.group()) else None
+        found += [match.group()] if iso and iso <= today[: len(iso)] else []
     season = None if found else _SEASON.search(piece)
     return found or ([season.group(1)] if season else [])
 

@@ -20,6 +20,8 @@ _RULE = re.compile(r"[ \t]*([=\-~^*#_+\"'`.])\1{2,}[ \t]*")
 _PAIR = re.compile(r"[ \t]{0,12}([^\W\d_][^:\n.?!]{0,40}):[ \t]+(\S.*)")
 _GAPS = re.compile(r"[ \t]{2,}|\t")
 _LONGEST_TITLE = 120
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_GO_ON = frozenset("the a an of in on at and or for from to with by".split())  # what ends no title
 _MOST_AHEAD = 5  # lines of a title and what stands with it
 _LEAST_CAPITALS = 5  # letters of a heading in capitals
 _LONGEST_LINE = 2_000  # longer ones are read as running text only
@@ -41,23 +43,30 @@ def _titled(text: str) -> tuple[str, str]:
     paragraphs that marks end; "" for none.
     """
     found = list(_paragraphs(text))
-    if len(found) < 2 or len(found[0]) > _MOST_AHEAD or _is_wrapped(found[0]):
+    if len(found) < 2 or len(found[0]) > _MOST_AHEAD:
         return "", text
     first, *others = (line.strip() for line in found[0])
     ends = any(_SENTENCE_END.search(lines[-1][-4:]) for lines in found[1:])
     is_alone = not others and not _PAIR.fullmatch(first)
-    if not ends or not all(map(_is_title, [first, *others])) or not (is_alone or _are_plain(others)):
+    if not ends or not all(map(_is_title, [first, *others])) or not (is_alone or _are_of_a_title(first, others)):
         return "", text
     return first, text.partition(first)[2]
+
+
+def _are_of_a_title(title: str, lines: list[str]) -> bool:
+    """Whether lines under a title say who, where and when: one has a year or opens with "by", and none goes on from the title."""
+    is_cut = title.split()[-1].casefold() in _GO_ON
+    is_said = any(_YEAR.search(line) or line.casefold().startswith("by ") for line in lines)
+    return (
+        is_said
+        and not is_cut
+        and not any(_PAIR.fullmatch(line) or line[:1].islower() for line in lines if line[:3] != "by ")
+    )
 
 
 def _is_title(line: str) -> bool:
     is_one = len(line) <= _LONGEST_TITLE and line.lstrip("\"'“‘«")[:1].isalnum() and not _SENTENCE_END.search(line[-4:])
     return is_one and not (_GAPS.search(line) or _ITEM.fullmatch(line))
-
-
-def _are_plain(lines: list[str]) -> bool:
-    return bool(lines) and not any(_PAIR.fullmatch(line) for line in lines)
 
 
 def write_text(writer: Writer, text: str, page: int | None = None, title: str = "") -> None:
@@ -87,7 +96,7 @@ def _write_paragraph(writer: Writer, lines: list[str], page: int | None) -> None
         writer.heading(lines[0], 1 if lines[1].strip()[0] in "=#*" else 2, page=page)
         lines = lines[2:]
     lines = [line for line in lines if not _RULE.fullmatch(line)]
-    if lines and _is_capital(lines[0]) and not any(map(_is_capital, lines[1:])) and not _aligned(lines):
+    if _heads(lines):
         writer.heading(lines.pop(0), 2, page=page)
     if not lines:
         return
@@ -126,11 +135,20 @@ def _put(writer: Writer, gathered: list[str], label: str | None, page: int | Non
         writer.item(text, label, page=page)
 
 
+def _heads(lines: list[str]) -> bool:
+    """Whether the first of these lines is a heading in capitals above others, or alone."""
+    if not lines or not _is_capital(lines[0]) or any(map(_is_capital, lines[1:])):
+        return False
+    goes_on = any(line.strip()[:1].islower() for line in lines[1:2])
+    return not goes_on and not _are_pairs(lines) and not _aligned(lines)
+
+
 def _is_capital(line: str) -> bool:
     """Whether a line is a heading in capitals: some words that no mark ends and nothing parts."""
     words = line.strip()
     is_short = words.isupper() and sum(map(str.isalpha, words)) >= _LEAST_CAPITALS and len(words) <= _LONGEST_TITLE
-    return is_short and not (_SENTENCE_END.search(words[-4:]) or _GAPS.search(words) or _ITEM.fullmatch(line))
+    marks = _SENTENCE_END.search(words[-4:]) or _GAPS.search(words) or _ITEM.fullmatch(line) or _PAIR.fullmatch(line)
+    return is_short and not marks
 
 
 def _joined(lines: list[str]) -> str:

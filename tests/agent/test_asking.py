@@ -35,6 +35,8 @@ def sure(kind: str, probability: float = 0.9) -> Callable[[str], Mapping[str, fl
         ("Rail transport versus inland shipping: what costs less?", ["Rail transport", "inland shipping"]),
         ("What is the difference between proto-stars and stars?", ["proto-stars", "stars"]),
         ("Compare remote (letter or telegraph) and spoken orders for cost", ["remote", "spoken orders"]),
+        ("Compare carbon (CO2) capture and wind power by cost", ["carbon capture", "wind power"]),
+        ("Compare bottles and can recycling in cost", ["bottles", "recycling"]),
     ],
 )
 def test_the_things_that_are_compared_are_named(question: str, things: list[str]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from palimpsest.agent import blocks, choosing, missing, sections, steps
-from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent import blocks, choosing, missing, polar, sections, steps
+from palimpsest.agent.selection import Chosen, Sentence, sentences_of
 from palimpsest.agent.state import Budget, Query, ResearchState, SubQuestion, Tools
 from palimpsest.agent.thresholds import SHIPPED
 from palimpsest.retrieval.types import BlockKind, Hit
@@ -171,7 +171,10 @@ def test_a_run_that_kept_topics_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "heading", "is_stated"),
     [
-        ("Published by the board of Tollen on 3 May 2020.", "byline", "", False),
+        ("Subject: the replacement of old barges", "field", "", False),
+        ("Capacity: 12 tons of salt", "field", "", True),
+        ("Funding of the mole was agreed in May.", "paragraph", "Funding", True),
+        ("Correspondence – two letters a week – went by barge.", "paragraph", "", True),
         ("Competing interests: AT was employed by the salt board until 2020.", "paragraph", "", False),
         ("We thank the crew of the barge for its help.", "paragraph", "Acknowledgements", False),
         ("Competing interests on the lake made the toll dear.", "paragraph", "", True),
@@ -201,3 +204,10 @@ def test_where_nothing_likely_comes_near_what_does_is_quoted() -> None:
     _, state = finish(asked, Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW, eels), NUMBERS, Near()))
     assert [b.text for b in sections.quotations(state)] == ["Eels hunt at night.", "Eels eat crabs."]
     assert state.draft.block("nearest") is None
+
+
+def test_a_byline_is_quoted_nowhere() -> None:
+    line = passage("Published by the salt board of Tollen on 3 May 2020.", "Salt").model_copy(update={"kind": "byline"})
+    assert sentences_of([Hit(passage=line, score=1.0)], lambda text: [(0, len(text))]) == []
+    assert polar._sentences(line) == []
+    assert polar._sentences(line.model_copy(update={"kind": "paragraph"})) != []

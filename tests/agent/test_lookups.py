@@ -19,7 +19,7 @@ from palimpsest.agent.computing import (
 )
 from palimpsest.agent.draft import Support
 from palimpsest.agent.hypotheses import Hypothesis
-from palimpsest.agent.lookups import ColumnWeights, Reading, Undecided, compared, read
+from palimpsest.agent.lookups import ColumnWeights, Reading, Undecided, compared, form, read
 from palimpsest.agent.standing import standing
 from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.chunks import passages
@@ -417,6 +417,13 @@ def test_of_a_table_without_some_of_the_things_the_rows_of_the_others_stand() ->
     assert found == {("Elm mills", "height"): "Height (m): 12"}
     assert side_by_side(("Oak", "Birch"), "height") == {}  # two rows are called Oak
     assert side_by_side(("Elm", "Birch"), "height", held=MILLS.replace("Elm mill", "Elm mill by the sea")) == {}
+    assert [form(word) for word in ("passes", "boxes", "dishes", "caches", "sizes")] == [
+        "pass",
+        "box",
+        "dish",
+        "cache",
+        "size",
+    ]
     kinds = "Site,Kind,Toll\nSelm,stone passes,3\nOrta,wooden pass,4"
     assert side_by_side(("stone pass", "ferries"), "toll", held=kinds) == {("stone pass", "toll"): "Toll: 3"}
 

@@ -174,6 +174,8 @@ def test_no_title_is_the_name_of_a_file_or_longer_than_a_line() -> None:
         ("2.1 Effects on trout", "Effects on trout"),
         ("IV. The price of salt", "The price of salt"),
         ("12 months of beavers", "12 months of beavers"),
+        ("1.5 degrees of warming", "1.5 degrees of warming"),
+        ("E. coli in lakes", "E. coli in lakes"),
         ("Results of the toll vote", "Results of the toll vote"),
     ],
 )

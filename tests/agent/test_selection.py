@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from palimpsest.agent.choosing import stating
 from palimpsest.agent.describing import CONCLUSION, FEATURES, RESULT, Embedded, asking, described
 from palimpsest.agent.selection import (
     Chosen,
@@ -297,7 +296,10 @@ def test_sentences_of_longer_texts_that_are_as_near_are_each_taken() -> None:
         ("Each weir supports the other.", False),
         ("That's still too long for a wait.", True),
         ("Among people under 50 it was 3%.", True),
-        ("In the January count it formed most of the trade.", True),
+        ("In the January count it was 83% of the trade.", True),
+        ("In winter it rains on the lake.", False),
+        ("With 40 arches it is the longest viaduct.", False),
+        ("No. 7 mill was built in 1850.", False),
         ("In spring it is clear that tolls fall.", False),
         ("For most farms it costs 4 crowns to cut a hedge.", False),
         ("In Orta the mill burned before it was sold.", False),
@@ -345,6 +347,10 @@ def test_a_quotation_takes_the_sentence_that_brings_in_what_it_speaks_of() -> No
         ("Asked the same, most anglers objected.", False),
         ("How a weir works was never asked.", False),
         ("No weir protects the village.", False),
+        ("Patients were asked whether they preferred video and most did.", False),
+        ("The board asked the miller who owns the weir to repair it.", False),
+        ("Nobody asked when the dam broke so no record exists.", False),
+        ("Asking 20 millers why tolls fell was dear.", False),
     ],
 )
 def test_what_only_asks_states_nothing(text: str, expected: bool) -> None:
@@ -454,7 +460,8 @@ def test_a_thing_is_known_as_the_evidence_names_it() -> None:
     things = ("russian blue", "british blue cat")
     assert as_said("british blue cat", "British Blues are shorthairs.", things) == "british blue"
     assert as_said("russian blue", "British Blues are shorthairs.", things) == "russian blue"
-    assert as_said("lake-borne trade", "Lake-borne salt pays.", ("lake-borne trade", "rail")) == "lake-borne"
+    assert as_said("face-to-face trade", "Face-to-face sales pay.", ("face-to-face trade", "rail")) == "face-to-face"
+    assert as_said("long-term trade", "The long-term price fell.", ("long-term trade", "rail")) == "long-term trade"
     assert as_said("blue trade", "Blue salt pays.", ("blue trade", "rail")) == "blue trade"
     assert as_said("british blue cat", "Nothing of it.", things) == "british blue cat"
     assert (
@@ -534,5 +541,3 @@ def test_a_heading_run_into_its_paragraph_is_no_statement_and_goes_with_the_firs
     assert standing(Chosen((plain,), 1.0), split).text.startswith("Heel pain (6 trials). We fell")
     alone = Sentence(passage("d", "Heel pain (6 trials)."), 0, 21, 1)
     assert not heads_paragraph(alone)
-    assert stating([Chosen((head,), 1.0)]) == []
-    assert stating([Chosen((head, first), 1.0)]) == [Chosen((head, first), 1.0)]

@@ -83,7 +83,7 @@ def main() -> None:
         sides = ", ".join(
             f"{side} {w.right} of {w.told}"
             for side in ("yes", "no", BOTH)
-            if (w := worth([a if a == side else "" for a in answers], wanted))
+            if (w := worth([a if a == side else "" for a in answers], wanted)).told
         )
         asked, said, right = worth(answers, wanted)
         print(f"{name}: {said} of {asked} told, {right} of them rightly ({sides})")

@@ -64,6 +64,16 @@ UNDER_A_TITLE = {
     "The mole burned down on 3 May 1990.": None,
     "Ana Quist (3 May 1950 – 4 June 2011) was a painter.": None,
     "Opened 3 May 1990": None,
+    "The mole burned down 3 May 1990": None,
+    "Trout fell by half. The weir broke, 3 May 1990.": None,
+    "The toll rose. It was approved 3 May 1990.": None,
+    "(3 May 1950 – 4 June 2011)": None,
+    "The weir broke.\n\nDamage after the storm, 3 May 1990": None,
+    "Flat to let, available 1 May 2025": None,
+    "Leaflet PL-07, version 3, September 2021\nNext review September 2024": "2021-09",
+    "Published March 2023 | Next review: March 2036": "2023-03",
+    "Ana Quist, Harbour Board, Fisheries Section 28 November 2014": "2014-11-28",
+    "Approved, Monday 12 March 2018, 7.00 pm": "2018-03-12",
     "The mole was long, and it was the pride of Tollen until the storm came in, 3 May 1990.": None,
 }
 
@@ -84,6 +94,10 @@ def test_a_plain_text_has_its_title_above_who_and_when(tmp_path: Path) -> None:
     found = load(write(tmp_path, "a.txt", text))
     assert (found.source.title, found.source.date) == ("THE HARBOUR: A GUIDE", "2021-09")
     assert [block.kind for block in found.blocks] == ["heading", "byline", "byline", "paragraph"]
+    two = "Tollen Valley Trust annual review\nMay 2019\n\nThe mole is 212 metres long."
+    assert load(write(tmp_path, "c.txt", two)).source.title == "Tollen Valley Trust annual review"
+    for lines in ("Barges in the\nUpper Valley, 2019", "Milk\nEggs\nBread", "Tolls fell in 2019\nand rose again"):
+        assert load(write(tmp_path, "d.txt", f"{lines}\n\nThe mole is 212 metres long.")).source.title == "d"
     pairs = "Name: Ana Quist\nPost: Harbour master\n\nThe mole is 212 metres long."
     assert load(write(tmp_path, "b.txt", pairs)).source.title == "b"
 
@@ -129,8 +143,10 @@ def test_a_date_in_the_files_name(tmp_path: Path) -> None:
     assert (found.date, found.date_from) == ("2024-11-02", "metadata")
 
 
-def test_the_fields_of_a_letter_are_its_byline(tmp_path: Path) -> None:
+def test_the_fields_of_a_letter_and_of_a_sheet_stay_fields(tmp_path: Path) -> None:
     text = "MEMORANDUM\n\nTo: Ana Quist\nFrom: Tom Berg\nDate: 6 February 2006\nSubject: Tolls\n\nThe tolls fell by a third."
     found = load(write(tmp_path, "a.txt", text))
-    assert [b.kind for b in found.blocks] == ["heading", *["byline"] * 4, "paragraph"]
+    assert [b.kind for b in found.blocks] == ["heading", *["field"] * 4, "paragraph"]
     assert found.source.date == "2006-02-06"
+    sheet = "The mill\n\nHeight: 12 m\nCompleted: May 1985\nSails: 4\n\nThe mill stands in Tollen."
+    assert [b.kind for b in load(write(tmp_path, "b.txt", sheet)).blocks].count("field") == 3

@@ -102,3 +102,18 @@ def test_a_line_of_capitals_heads_what_follows_it(tmp_path: Path) -> None:
         ("paragraph", 0, "QUAY STREET"),
         ("paragraph", 0, "PAID"),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "VIN: WDB1234567\nColour: red\nSeats: 4",
+        "SALT 12 CROWNS\nbread 3 crowns",
+        "UNESCO\nlisted the mole.",
+        "TOTAL: 12,000 CROWNS",
+        "PAID.",
+    ],
+)
+def test_capitals_that_go_on_or_name_a_field_head_nothing(tmp_path: Path, text: str) -> None:
+    found = load(write(tmp_path, "a.txt", f"The mole is long.\n\n{text}\n\nIt is old."))
+    assert "heading" not in [b.kind for b in found.blocks]
