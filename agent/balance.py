@@ -17,7 +17,10 @@ from .selection import Chosen, Sentence, overlapping, place_of, standing
 from .state import ResearchState, Side, Steps, SubQuestion, Tools
 from .watching import at
 
-EACH_WAY = 2  # quotations of one claim and side that stand ahead: the surest
+EACH_WAY, UNDECIDED = (
+    2,
+    4,
+)  # quotations of one claim that stand ahead, the surest: of one side, and of those that decide nothing
 
 
 def decisive(tools: Tools, question: SubQuestion, passages: Sequence[Passage]) -> list[Judged]:
@@ -37,7 +40,7 @@ def ahead(found: Sequence[Judged], chosen: Sequence[Chosen]) -> list[Chosen]:
     for judged in found:
         count = taken.get((judged.claim, judged.side), 0)
         piece = standing(Chosen((judged.sentence,), judged.probability), _whole)
-        if count < EACH_WAY and not any(overlapping(piece, other) for other in kept):
+        if count < (EACH_WAY if judged.side else UNDECIDED) and not any(overlapping(piece, other) for other in kept):
             same = next((c.also for c in chosen if c.sentences == piece.sentences), ())
             kept.append(replace(piece, also=same))
             taken[judged.claim, judged.side] = count + 1

@@ -9,8 +9,8 @@ import pytest
 from palimpsest.agent import balance, blocks, polar
 from palimpsest.agent.loop import amend
 from palimpsest.agent.questions import claimed
-from palimpsest.agent.selection import Sentence
-from palimpsest.agent.state import ResearchState, Tools, Verdict
+from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.state import ResearchState, SubQuestion, Tools, Verdict
 from palimpsest.agent.steering import Steering
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.retrieval.types import Passage
@@ -238,6 +238,18 @@ def test_the_verdict_cites_what_it_was_read_from() -> None:
     assert "one source contradicts it. [1] [2]" in report(both)
 
 
+def test_what_says_the_same_as_a_quotation_counts_and_is_cited() -> None:
+    tools = Tools(Verdicts(WORLD), Shelf(BRICK), NUMBERS, TopicReader(form="balance"))
+    asked = SubQuestion(id="q1", text=ASKED, asked=ASKED, form="balance")
+    one, same = (Sentence(p, p.start, p.start + p.text.index(".") + 1, 1) for p in (BRICK, WALK))
+    found = balance.decisive(tools, asked, [BRICK, WALK])
+    said = balance.verdict(tools, asked, [Chosen((one,), 1.0, also=(same,))], found)
+    assert said.text.startswith("It reads as yes: two independent sources say it")
+    assert {s.passage.id for s in said.read} == {BRICK.id, WALK.id}
+    alone = balance.verdict(tools, asked, [Chosen((one,), 1.0)], found)
+    assert alone.text.startswith("It reads as yes: one source says it")
+
+
 def test_the_verdict_loses_the_sources_that_a_person_bans() -> None:
     tools = Tools(Verdicts(WORLD), Shelf(BRICK, WALK), NUMBERS, TopicReader(form="balance"))
     state = finish(ResearchState(question=ASKED), tools)[1]
@@ -245,7 +257,7 @@ def test_the_verdict_loses_the_sources_that_a_person_bans() -> None:
     after = finish(amend(state, [], steering=Steering(ban=(WALK.source.id,))), tools)[1]
     assert sources_of_verdict(after) == ["Selm viaduct"]
     assert "one source says it" in report(after)
-    (said,) = [r for r in after.revisions if r.span == "verdict.text"]
+    (said,) = [r for r in after.revisions if r.span.startswith("verdict.")]
     assert (said.reason, said.old[:40]) == ("dependent", "It reads as yes: two independent sources")
     none = finish(amend(after, [], steering=Steering(ban=(BRICK.source.id,))), tools)[1]
     assert none.draft.block("verdict") is None

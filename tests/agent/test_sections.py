@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.loop import amend
 from palimpsest.agent.rivals import find_rival
 from palimpsest.agent.selection import Chosen, Sentence
-from palimpsest.agent.state import Budget, Event, Form, ResearchState, Side, SubQuestion, Tools
+from palimpsest.agent.state import REASONS, Budget, Event, Form, Reason, ResearchState, Side, SubQuestion, Tools
 from palimpsest.agent.steering import Steering
 from palimpsest.agent.thresholds import SHIPPED
 from palimpsest.agent.weighing import FUTURE
@@ -1056,3 +1057,107 @@ def test_what_changed_is_told_in_the_order_of_time(monkeypatch: pytest.MonkeyPat
     )[1]
     shown = [b.text for b in sections.quotations(state)]
     assert shown == [told[n][0] for n in (2, 1, 0, 3)]
+
+
+class Eels(TopicReader):
+    """Near to the question is what speaks of eels, and chosen is what else it chooses until eels are found."""
+
+    def is_near(self, words: str, texts: Sequence[str]) -> bool:
+        return any("eels" in text for text in texts)
+
+    def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
+        every = super().choose(question, found, characters)
+        return [c for c in every if "eels" in c.text] or every
+
+
+BESIDE = ResearchState(question="How do eels hunt, in salt or wind, and what crew sees them?", budget=Budget())
+EEL = passage("The eels hunt where the salt crew throws its scraps.", "Eels", "2025")
+
+
+def beside(*reopens: Reason) -> tuple[ResearchState, Tools]:
+    tools = Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, Eels())
+    given = Tools(ScriptedWriter({}), Shelf(), NUMBERS, Eels(), reopens=frozenset(reopens or REASONS))
+    return finish(BESIDE, tools)[1], given
+
+
+def test_what_was_beside_the_point_goes_once_something_comes_near_but_for_what_is_pinned() -> None:
+    before, tools = beside()
+    assert before.draft.block("nearest") is not None
+    after = finish(amend(before, [EEL]), tools)[1]
+    assert [b.text for b in sections.quotations(after)] == [EEL.text]
+    assert {r.reason for r in after.revisions if r.old in [b.text for b in sections.quotations(before)]} == {"unsure"}
+    kept = sections.quotations(before)[0]
+    pinned = finish(amend(before, [EEL], pin=(kept.id,)), tools)[1]
+    assert kept.text in [b.text for b in sections.quotations(pinned)]
+    far = finish(amend(before, [MORE_SALT]), tools)[1]
+    assert {b.text for b in sections.quotations(before)} <= {b.text for b in sections.quotations(far)}
+
+
+def test_it_stays_where_what_is_unsure_may_not_be_opened() -> None:
+    before, tools = beside("contradicted", "dependent")
+    after = finish(amend(before, [EEL]), tools)[1]
+    assert {b.text for b in sections.quotations(before)} < {b.text for b in sections.quotations(after)}
+
+
+def test_a_heading_over_one_statement_is_folded_in_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [SALT, MORE_SALT, WIND, CREW]
+    whole = finish(
+        ResearchState(question=QUESTION, budget=Budget()),
+        Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, TopicReader()),
+    )[1]
+    counts = Counter(b.section for b in sections.quotations(whole) if b.section in blocks.SECTIONS)
+    assert min(counts.values()) > 1
+
+    def thin(state: ResearchState, tools: Tools) -> sections.Events:
+        gone = [b.id for b in sections.quotations(state) if b.section == "section.2"][1:]
+        return state.model_copy(update={"draft": state.draft.swap(gone, [])})
+        yield
+
+    monkeypatch.setattr(sections, "fall", thin)
+    left = finish(
+        ResearchState(question=QUESTION, budget=Budget()),
+        Tools(ScriptedWriter({}), Shelf(*held), NUMBERS, TopicReader()),
+    )[1]
+    assert not left.draft.section("section.2")
+
+
+def test_of_what_is_brought_only_what_is_sure_near_and_found_stands_in_short() -> None:
+    """A sentence of a longer quotation may; aims and what is far from the question may not, nor more than a few of all."""
+    before = finish(
+        ResearchState(question=QUESTION, budget=Budget()),
+        Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW), NUMBERS, TopicReader()),
+    )[1]
+    bare = before.model_copy(
+        update={"draft": before.draft.swap([b.id for b in before.draft.section(blocks.SHORT)], [])}
+    )
+    long = passage(f"Salt cargo of the lake {'is heavy and ' * 40}dear. Salt cargo is white on the lake.", "Long")
+    aim, far = passage("We mean to weigh salt cargo on the lake.", "Aim"), passage("Salt cargo is grey in Orta.", "Far")
+    unlikely = passage("The salt crew of the lake sleeps.", "Unlikely")
+
+    class Near(TopicReader):
+        def is_near(self, words: str, texts: Sequence[str]) -> bool:
+            return any("lake" in text for text in texts)
+
+    pieces = [
+        sentences_with(p, *[score] * len(p.sentences))
+        for p, score in ((long, 2.0), (aim, 2.0), (far, 2.0), (unlikely, -6.0))
+    ]
+    said = [c.text for c in sections._short_of(bare, Near(), OPEN, pieces, [], [])]
+    assert said == ["Salt cargo is white on the lake."]
+    many = [
+        sentences_with(passage(f"Salt cargo {n} pays well on the lake.", f"Salt {n}"), 2.0 - n / 10) for n in range(5)
+    ]
+    assert len(sections._short_of(bare, Near(), OPEN, many, [], [])) == sections.FEW
+    assert len(sections._short_of(bare, Near(), OPEN, many, many[:3], [])) == 1
+    assert all(c not in many[:3] for c in sections._short_of(bare, Near(), OPEN, many, many[:3], []))
+
+
+def test_a_comparison_that_found_nothing_gets_its_cells_from_what_is_brought() -> None:
+    reader = TopicReader(things=("salt", "wind"), form="comparison", attributes=("lake", "price"))
+    before = finish(
+        ResearchState(question=QUESTION, budget=Budget()), Tools(ScriptedWriter({}), Shelf(), NUMBERS, reader)
+    )[1]
+    after = finish(amend(before, [SALT, CREW]), Tools(ScriptedWriter({}), Shelf(), NUMBERS, reader))[1]
+    shown = report(after)
+    assert "▢" not in shown
+    assert "wind: no source that was found says anything of it" in shown
