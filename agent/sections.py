@@ -213,7 +213,7 @@ def _in_short(
     """The best short statements, FEW of a section at most, that come near to the question and belong in the report not much less surely
     than its best sentence.
 
-    Where no short quotation does, sentences of longer ones.
+    Where no short quotation does, sentences of longer ones, and where none of these does either, the best quotation as it stands.
     """
     best = max((c.score for part in parts for c in part.chosen), default=0.0)
     least = thresholds.SHIPPED.short_share * probability(best)
@@ -222,7 +222,13 @@ def _in_short(
         return [c for c in told if probability(c.score) >= least and comes_near(reader, question, [c.text])]
 
     told = _told(reader, parts, read, (_whole, _single))
-    return likely(told)[:IN_SHORT] or likely(_told(reader, parts, read, (_single,)))[:FEW] or told[:1]
+    if short := likely(told)[:IN_SHORT] or likely(_told(reader, parts, read, (_single,)))[:FEW]:
+        return short
+    if not told:  # no section can spare one
+        return []
+    whole = [c for part in parts if not _is_side(part) for c in part.chosen if not leans(c.text)]
+    found = [c for c, is_aim in zip(whole, reader.aims(whole, read), strict=True) if not is_aim]
+    return likely(sorted(found, key=lambda c: -c.score))[:1] or told[:1]
 
 
 def _told(

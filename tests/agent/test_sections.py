@@ -1161,3 +1161,18 @@ def test_a_comparison_that_found_nothing_gets_its_cells_from_what_is_brought() -
     shown = report(after)
     assert "▢" not in shown
     assert "wind: no source that was found says anything of it" in shown
+
+
+def test_where_nothing_short_comes_near_the_best_quotation_is_said_in_short() -> None:
+    """ "The ceremony was to celebrate" stood for how a name came about, and what it comes from in a longer quotation below."""
+
+    class Near(TopicReader):
+        def is_near(self, words: str, texts: Sequence[str]) -> bool:
+            return any("toll" in text for text in texts)
+
+    long = passage(f"Salt cargo pays a toll {'by day and ' * 40}by night.", "Long")
+    pieces = [sentences_with(p, *[score] * len(p.sentences)) for p, score in ((WIND, 3.0), (long, 1.0), (CREW, 0.5))]
+    (said,) = sections._in_short(Near(), OPEN, [outline.Section("Salt", tuple(pieces))], [])
+    assert said.text == long.text
+    unlikely = [pieces[0], sentences_with(long, -9.0), pieces[2]]
+    assert sections._in_short(Near(), OPEN, [outline.Section("Salt", tuple(unlikely))], [])[0].text != long.text
