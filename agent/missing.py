@@ -30,7 +30,7 @@ def say_nearest(state: ResearchState, tools: Tools, question: SubQuestion) -> St
     is_told = any(slot_of(state, q).text for q in state.facts) or state.draft.block("verdict") is not None
     if tools.reader is None or is_told or cells(state):
         return state
-    quoted = [f"{source_title(state, b)}. {b.text}" for b in quotations(state)]
+    quoted = [text for b in quotations(state) for text in (b.text, f"{source_title(state, b)}. {b.text}")]
     is_beside = bool(quoted) and not comes_near(tools.reader, question, quoted)
     return (yield from balance.restated(state, "nearest", blocks.SHORT, Answer(BESIDE if is_beside else "", ())))
 

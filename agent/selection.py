@@ -115,7 +115,7 @@ def overlapping(one: Chosen, other: Chosen) -> bool:
 def remaining(chosen: Sequence[Chosen], taken: Sequence[Where]) -> list[Chosen]:
     """The quotations without the sentences that share words with a place `taken`; what is left of one stands by itself.
 
-    A sentence that leans on one that is gone goes too.
+    A sentence that leans on one that is gone goes too, and so does a heading run into its paragraph that is left with nothing.
     """
     found: list[Chosen] = []
     for piece in chosen:
@@ -129,8 +129,13 @@ def remaining(chosen: Sequence[Chosen], taken: Sequence[Where]) -> list[Chosen]:
         before = dict(zip(piece.sentences[1:], piece.sentences, strict=False))
         needing = {s for s in piece.sentences if _needs(s, before.get(s))}
         whole = (list(dropwhile(needing.__contains__, (s for s, _ in run))) for run in runs)
-        found += [part_of(piece, sentences) for sentences in whole if sentences]
+        found += [part_of(piece, sentences) for run in whole if (sentences := _without_head(run))]
     return found
+
+
+def _without_head(sentences: Sequence[Sentence]) -> Sequence[Sentence]:
+    """Sentences without a last one that heads what is gone: "Shade." """
+    return sentences[:-1] if sentences and heads_paragraph(sentences[-1]) else sentences
 
 
 def _needs(sentence: Sentence, before: Sentence | None) -> bool:

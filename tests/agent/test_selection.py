@@ -539,5 +539,8 @@ def test_a_heading_run_into_its_paragraph_is_no_statement_and_goes_with_the_firs
     head, first = (Sentence(cut, a, b, 1) for a, b in places[:2])
     plain = replace(first, passage=cut.model_copy(update={"text": text.replace("It fell", "We fell")}))
     assert standing(Chosen((plain,), 1.0), split).text.startswith("Heel pain (6 trials). We fell")
+    whole = Chosen((head, first), 1.0)
+    assert remaining([whole], [place_of(first)]) == []
+    assert [c.sentences for c in remaining([whole], [place_of(head)])] in ([], [(first,)])
     alone = Sentence(passage("d", "Heel pain (6 trials)."), 0, 21, 1)
     assert not heads_paragraph(alone)
