@@ -68,7 +68,7 @@ def choice(reader: Reader, question: SubQuestion, hits: Sequence[Hit], character
     first = stating(reader.choose(question.remainder, hits, characters)) if question.remainder else []
     chosen = stating(reader.choose(question.text, hits, characters))
     if not question.remainder and not comes_near(
-        reader, question, [text for c in chosen for s in c.sentences for text in (s.text, describing.titled(s))]
+        reader, question, [describing.titled(s) for c in chosen for s in c.sentences]
     ):
         nearest = stating(reader.nearest(question.text, hits, characters))
         return nearest or chosen[: thresholds.SHIPPED.least_chosen]
