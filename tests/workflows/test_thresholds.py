@@ -36,7 +36,7 @@ from palimpsest.agent.describing import FEATURES
 from palimpsest.agent.draft import Support
 from palimpsest.agent.lookups import RecordWeights
 from palimpsest.agent.selection import Chosen, Scored, Sentence
-from palimpsest.agent.state import Budget, Tools
+from palimpsest.agent.state import Budget, SubQuestion, Tools
 from palimpsest.agent.thresholds import SHIPPED, Thresholds
 from palimpsest.agent.weighing import CONTEXT
 from palimpsest.agent.wording import LinearText
@@ -240,12 +240,12 @@ def pin_what_says_the_same() -> None:
 
 
 def pin_what_stands_in_short() -> None:
-    def is_short(second: float, length: int = 40) -> bool:
+    def is_short(second: float, length: int = 50, nearness: float = 0.9) -> bool:
         """Whether of two sections, each with a likely statement and two others, that of the second stands ahead beside the first's."""
         parts = []
         for n, p in enumerate((0.8, second)):
             texts = [
-                f"states=0.9 Statement {n} is of a barge ".ljust(length - 1, "x") + ".",
+                f"states=0.9 near={nearness} Statement {n} is of a barge ".ljust(length - 1, "x") + ".",
                 f"Other {n} is a boat of the lake.",
                 f"Another {n} is a boat.",
             ]
@@ -253,13 +253,15 @@ def pin_what_stands_in_short() -> None:
             pieces = [chosen(hit(text, title=text), 0) for text in texts]
             rated = (Chosen(c.sentences, w) for c, w in zip(pieces, worth, strict=True))
             parts.append(outline.Section("", tuple(rated)))
+        asked = SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="open")
         short = sections._in_short(
-            reader(parts=Wording("states", describing.RESULT, describing.METHOD, reading.AIM)), parts, []
+            reader(parts=Wording("states", describing.RESULT, describing.METHOD, reading.AIM)), asked, parts, []
         )
         return "Statement 1" in " ".join(c.text for c in short)
 
     decides(is_short(0.33), is_short(0.31))
     decides(is_short(0.5, 360), is_short(0.5, 361))
+    decides(is_short(0.8, nearness=0.41), is_short(0.8, nearness=0.39))
 
 
 def pin_features_of_the_fit() -> None:
