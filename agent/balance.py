@@ -83,7 +83,7 @@ def _sentence(state: ResearchState, support: Support) -> Sentence:
 
 def restated(state: ResearchState, name: str, section: str, now: Answer) -> Steps:
     """A statement of the program's own that reads as it does `now`, ahead in its section, with the sentences that it was read from; ""
-    takes it out. A change of its words is a revision.
+    takes it out. A change of it is a revision; in a first version that of its words alone.
     """
     block = state.draft.block(name)
     if not now.text:
@@ -91,9 +91,15 @@ def restated(state: ResearchState, name: str, section: str, now: Answer) -> Step
     state, fresh = stated(state, name, section, now)
     if block is None:
         return blocks.put_first(state, fresh)
-    if fresh.text != block.text:
+    is_cited_anew = _cited(fresh) != _cited(block) and state.version > 1
+    if fresh.text != block.text or is_cited_anew:
         return (yield from said_anew(state, block, fresh))
     return state.model_copy(update={"draft": state.draft.swap([name], [fresh])})
+
+
+def _cited(block: Block) -> tuple[Support, ...]:
+    mark = block.span("citation")
+    return mark.support if mark else ()
 
 
 def stated(state: ResearchState, name: str, section: str, said: Answer) -> tuple[ResearchState, Block]:

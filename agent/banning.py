@@ -74,9 +74,8 @@ def _withdraw(state: ResearchState, block: Block, names: frozenset[str]) -> Even
     if cited is None or any(s.status == "pinned" for s in block.spans):
         return state
     others = tuple(s for s in cited.support if s.passage not in names)
-    if not block.about:  # what is said of the quotations is said anew of those that stay (`balance`)
-        kept = state.draft.replace([cited.model_copy(update={"support": others})])
-        return state.model_copy(update={"draft": kept})
+    if not block.about:  # what is said of the quotations is said anew of those that stay (`balance.weigh_again`)
+        return state
     if not _cites(block.words, names):
         return (yield from _recite(state, block, cited, others))
     if not others:

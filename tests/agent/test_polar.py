@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from palimpsest.agent import balance, blocks, polar
+from palimpsest.agent.draft import moved
 from palimpsest.agent.loop import amend
 from palimpsest.agent.questions import claimed
 from palimpsest.agent.selection import Chosen, Sentence
@@ -16,7 +17,7 @@ from palimpsest.agent.writer import ModelWriter
 from palimpsest.retrieval.types import Passage
 
 from .test_sections import TopicReader
-from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
+from .world import NUMBERS, ScriptedWriter, Shelf, drained, finish, passage, report
 
 YES, NO = Verdict(supports=0.95, refutes=0.02, silent=0.03), Verdict(supports=0.02, refutes=0.95, silent=0.03)
 SILENT = Verdict(supports=0.1, refutes=0.1, silent=0.8)
@@ -276,16 +277,35 @@ def test_where_a_ban_leaves_nothing_the_report_is_written_of_what_was_brought() 
 
 
 def test_a_verdict_of_the_same_words_cites_what_it_is_read_from_now() -> None:
+    """In a later version that is a revision: `verify` once said that it changed though nothing had opened it."""
     state = run(BRICK, WALK)
     said = state.draft.block("verdict")
     assert said is not None
     held = [Sentence(p, p.start, p.start + p.text.index(".") + 1, 1) for p in state.evidence if p.id == WALK.id]
-    steps = balance.restated(state, "verdict", blocks.SHORT, polar.Answer(said.text, tuple(held)))
-    with pytest.raises(StopIteration) as stop:
-        next(steps)
-    after = stop.value.value
+    now = polar.Answer(said.text, tuple(held))
+    _, after = drained(balance.restated(state, "verdict", blocks.SHORT, now))
     assert sources_of_verdict(after) == ["A walk to the viaduct"]
     assert after.revisions == state.revisions
+    later = state.model_copy(update={"version": 2})
+    _, after = drained(balance.restated(later, "verdict", blocks.SHORT, now))
+    assert sources_of_verdict(after) == ["A walk to the viaduct"]
+    (stands,) = after.revisions
+    assert (stands.old, stands.new, stands.reason) == (said.text, said.text, "dependent")
+    assert not moved(state.draft, after.draft, stands.reopened)
+    _, same = drained(balance.restated(after, "verdict", blocks.SHORT, now))
+    assert same.revisions == after.revisions
+
+
+def test_a_ban_of_one_of_two_copies_leaves_the_words_of_the_verdict() -> None:
+    words = "The Selm viaduct is built of brick. It is the oldest bridge of the valley that still carries salt."
+    twice = [passage(f"{words} Copy {n}.", f"Selm viaduct {n}") for n in range(2)]
+    tools = Tools(Verdicts(WORLD), Shelf(*twice), NUMBERS, TopicReader(form="balance"))
+    state = finish(ResearchState(question=ASKED), tools)[1]
+    assert sorted(sources_of_verdict(state)) == ["Selm viaduct 0", "Selm viaduct 1"]
+    after = finish(amend(state, [], steering=Steering(ban=(twice[1].source.id,))), tools)[1]
+    assert sources_of_verdict(after) == ["Selm viaduct 0"]
+    assert not moved(state.draft, after.draft, [s for r in after.revisions for s in r.reopened])
+    assert "It reads as yes: one source says it" in report(after)
 
 
 def test_without_a_fitted_number_nothing_is_judged() -> None:
