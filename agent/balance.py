@@ -34,12 +34,16 @@ def decisive(tools: Tools, question: SubQuestion, passages: Sequence[Passage]) -
 
 
 def ahead(found: Sequence[Judged], chosen: Sequence[Chosen]) -> list[Chosen]:
-    """The quotations that decide, the surest first, each with the sentence that it leans on; sources that say the same stay."""
+    """The quotations that decide, the surest first, each with the sentence that it leans on; the same words of two sources are one."""
     kept: list[Chosen] = []
     taken: dict[tuple[int, Side], int] = {}
     for judged in found:
         count = taken.get((judged.claim, judged.side), 0)
         piece = standing(Chosen((judged.sentence,), judged.probability), _whole)
+        twin = next((n for n, other in enumerate(kept) if other.text == piece.text), None)
+        if twin is not None and not overlapping(piece, kept[twin]):
+            kept[twin] = replace(kept[twin], also=(*kept[twin].also, judged.sentence))
+            continue
         if count < (EACH_WAY if judged.side else UNDECIDED) and not any(overlapping(piece, other) for other in kept):
             same = next((c.also for c in chosen if c.sentences == piece.sentences), ())
             kept.append(replace(piece, also=same))

@@ -87,7 +87,10 @@ def test_within_one_source_the_sentence_that_holds_more_of_what_is_asked_outweig
 def test_copies_of_one_text_are_one_source() -> None:
     words = "The Selm viaduct is built of brick. It is the oldest bridge of the valley that still carries salt."
     twice = [passage(f"{words} Copy {n}.", f"Selm viaduct {n}") for n in range(2)]
-    assert "It reads as yes: one source says it" in report(run(*twice))
+    shown = report(run(*twice))
+    assert "It reads as yes: one source says it" in shown
+    assert shown.count("- The Selm viaduct is built of brick.") == 1
+    assert "- The Selm viaduct is built of brick. [1] [2]" in shown
     two = [BRICK, passage("As all know, the Selm viaduct is built of brick. Wind.", "A walk to the viaduct")]
     assert "It reads as yes: two independent sources say it" in report(run(*two))
 
