@@ -80,7 +80,7 @@ UNDER_A_TITLE = {
 
 @pytest.mark.parametrize("text", UNDER_A_TITLE)
 def test_the_lines_under_a_title_date_a_text(tmp_path: Path, text: str) -> None:
-    """Of 28 documents of a stranger 22 were undated, and their bylines were quoted as findings."""
+    """Of 28 documents of a stranger 18 were undated, and their bylines were quoted as findings."""
     rest = "## Findings\n\nThe harbour grew by a third from 1 May 2001 to 3 June 2002. The mole did not."
     found = load(write(tmp_path, "a.md", f"# The harbour of Tollen\n\n{text}\n\n{rest}"))
     assert found.source.date == UNDER_A_TITLE[text]
