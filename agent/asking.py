@@ -419,9 +419,7 @@ def asks_for_change(question: str) -> bool:
     )
 
 
-_PERFECT, _BECOMING = (
-    frozenset("has have had did".split()),
-    frozenset("change changed evolve evolved shift shifted".split()),
-)
+_PERFECT = frozenset("has have had did".split())
+_BECOMING = frozenset("change changed evolve evolved shift shifted".split())
 _ENDS_CLAUSE = frozenset(("?", ";", ",", "why", "how", "what"))
 _OF_NAMES = frozenset(("AT", "AJ", "CJ", "CR", "DT", "NN", "NP", "OR", "UN"))  # up to the end of what is asked for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from palimpsest.retrieval.types import Passage
@@ -11,16 +11,15 @@ from . import blocks, forms, polar
 from .dependents import said_anew
 from .draft import Block, Support
 from .drafting import refer, sentence_parts
+from .numbers import Numbers
 from .polar import Answer, Judged
 from .questions import claimed
 from .selection import Chosen, Sentence, overlapping, place_of, standing
-from .state import ResearchState, Side, Steps, SubQuestion, Tools
+from .state import Reader, ResearchState, Side, Steps, SubQuestion, Tools, Writer
 from .watching import at
 
-EACH_WAY, UNDECIDED = (
-    2,
-    4,
-)  # quotations of one claim that stand ahead, the surest: of one side, and of those that decide nothing
+EACH_WAY = 2  # quotations of one claim and side that stand ahead: the surest
+UNDECIDED = 4  # of one claim that stand ahead where none decides
 
 
 def decisive(tools: Tools, question: SubQuestion, passages: Sequence[Passage]) -> list[Judged]:
@@ -28,8 +27,15 @@ def decisive(tools: Tools, question: SubQuestion, passages: Sequence[Passage]) -
     if not claimed(question.text) or tools.reader is None:
         return []
     writer = at(tools, "verdict", [["verdict.text"]], "verdict")
-    found = polar.judged(writer, tools.numbers, question.text, passages, tools.reader.studies(passages))
-    aims = tools.reader.aims([Chosen((j.sentence,), j.probability) for j in found], passages)
+    return judged(writer, tools.reader, tools.numbers, question.text, passages, tools.reader.studies(passages))
+
+
+def judged(
+    writer: Writer, reader: Reader, numbers: Numbers, question: str, passages: Sequence[Passage], studies: Set[str]
+) -> list[Judged]:
+    """The sentences that decide, of sources that are no `studies`, or speak of it (`polar.judged`); none of them an aim."""
+    found = polar.judged(writer, numbers, question, passages, studies)
+    aims = reader.aims([Chosen((j.sentence,), j.probability) for j in found], passages)
     return [j for j, is_aim in zip(found, aims, strict=True) if not is_aim]
 
 

@@ -419,10 +419,9 @@ def as_said(thing: str, text: str, others: Sequence[str]) -> str:
     if names_thing(text, thing):
         return thing
     words = thing.split()
-    shorter = [" ".join(words[:-1]), " ".join(words[1:])]
-    shorter = [
-        s for s in shorter if len(words) >= LEAST_NAME or s.count("-") > 1
-    ]  # "face-to-face" care, contacts, visits
+    pieces = [" ".join(words[:-1]), " ".join(words[1:])]
+    # "face-to-face" alone tells care from contacts and visits as no other single word does
+    shorter = [piece for piece in pieces if len(words) >= LEAST_NAME or piece.count("-") > 1]
     apart = (s for s in shorter if not any(names_thing(other, s) for other in others if other != thing))
     return next((s for s in apart if names_thing(text, s)), thing)
 

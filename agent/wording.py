@@ -184,10 +184,8 @@ def asks(text: str) -> bool:
     at = next((n for n, word in enumerate(found) if word in ASKING), len(found))
     asked = next((n for n in range(at + 1, min(at + 2 + ASKED_OF, len(found))) if found[n] in ASKED), 0)
     is_reported = asked > 0 and ASKED.isdisjoint(found[:at]) and GOES_ON.isdisjoint(found[asked:])
-    is_of_a_noun = asked > at + 1 and found[asked] in (
-        "who",
-        "which",
-    )  # "asked the miller who owns the weir to repair it"
+    # "asked the miller who owns the weir to repair it"
+    is_of_a_noun = asked > at + 1 and found[asked] in ("who", "which")
     return is_reported and not is_of_a_noun and "," not in text and FIGURE not in found
 
 

@@ -141,9 +141,7 @@ class SelectingReader:
 
     def choose(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
         """The sentences of the report, best first, with the sentence before where one leans on it."""
-        fitted, scored = self._fitted.selection, self._scored(question, found)
-        chosen = selection.select(scored, characters, fitted.stop, fitted.thrift, _quotable)
-        return selection.told_once([selection.standing(c, sentences) for c in chosen])
+        return self._quoted(self._scored(question, found), characters, self._fitted.selection.thrift)
 
     def nearest(self, question: str, found: Sequence[Hit], characters: int) -> list[Chosen]:
         """The sentences that come near to the question or a clause of it, scored by how near in the place of how likely they belong."""
@@ -157,7 +155,10 @@ class SelectingReader:
             for s, n in zip(scored, near, strict=True)
             if n >= thresholds.SHIPPED.near_part
         ]
-        chosen = selection.select(kept, characters, self._fitted.selection.stop, 0.0, _quotable)
+        return self._quoted(kept, characters, thrift=0.0)
+
+    def _quoted(self, scored: Sequence[Scored], characters: int, thrift: float) -> list[Chosen]:
+        chosen = selection.select(scored, characters, self._fitted.selection.stop, thrift, _quotable)
         return selection.told_once([selection.standing(c, sentences) for c in chosen])
 
     def _scored(self, question: str, found: Sequence[Hit]) -> list[Scored]:

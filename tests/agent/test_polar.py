@@ -343,6 +343,14 @@ def test_a_study_decides_nothing_and_what_speaks_of_it_stands_first() -> None:
     assert "It reads as no: one source contradicts it" in both
 
 
+def test_of_what_decides_two_a_side_stand_ahead_and_of_what_does_not_four() -> None:
+    held = [passage(f"The Selm viaduct is built of brick {n}. Wind.", f"Walk {n}") for n in range(6)]
+    for side, most in (("for", balance.EACH_WAY), ("against", balance.EACH_WAY), ("", balance.UNDECIDED)):
+        found = [polar.Judged(side, Sentence(p, p.start, p.start + p.text.index(".") + 1, 1), 0, 0.9) for p in held]
+        assert len(balance.ahead(found, [])) == most
+    assert (balance.EACH_WAY, balance.UNDECIDED) == (2, 4)
+
+
 def test_a_figure_of_a_study_is_held_against_a_bound() -> None:
     held = passage("The Selm viaduct carries 1,109 trains each month. Salt.", "Selm viaduct")
     question = "Does the Selm viaduct carry more than 1,000 trains each month?"

@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from palimpsest.agent import polar
+from palimpsest.agent import balance, polar
 from palimpsest.agent.numbers import Numbers
 from palimpsest.agent.questions import claimed
-from palimpsest.agent.selection import Chosen
 from palimpsest.agent.state import Reader, Writer
 from palimpsest.dlm_core.training.examples import read_rows
 from palimpsest.retrieval.chunks import passages, plain_blocks
@@ -55,9 +54,8 @@ def questions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Question]:
 
 def told(writer: Writer, reader: Reader, numbers: Numbers, question: Question, studies: Set[str]) -> str:
     """ "yes", "no", `BOTH`, or "" where nothing decides."""
-    found = polar.judged(writer, numbers, question.text, question.passages, studies)
-    aims = reader.aims([Chosen((j.sentence,), j.probability) for j in found], question.passages)
-    said = polar.answer(question.text, [j for j, is_aim in zip(found, aims, strict=True) if not is_aim]).text
+    found = balance.judged(writer, reader, numbers, question.text, question.passages, studies)
+    said = polar.answer(question.text, found).text
     return polar.read_as(said) or (BOTH if said else "")
 
 
