@@ -494,8 +494,8 @@ def _folded(state: ResearchState, reader: Reader) -> Events:
         held = [b for b in quotations(state) if b.section == section]
         sides = {b.section for b in _headings(state) if b.text in forms.SIDES.values()}
         centres = {n: centre for n, centre in _centres(state, reader).items() if n != section and n not in sides}
-        others = sides - {section} or not any(b.section == blocks.SHORT for b in quotations(state))
-        if len(held) != 1 or section in sides or (not centres and others):
+        is_short = not sides and any(b.section == blocks.SHORT for b in quotations(state))
+        if len(held) != 1 or section in sides or not (centres or is_short):
             continue
         (vector,) = reader.vectors([held[0].text])
         nearest = max(centres, key=lambda name: float(centres[name] @ vector), default=blocks.SHORT)
