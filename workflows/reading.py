@@ -169,8 +169,12 @@ class SelectingReader:
         vectors = describing.embedded(question, pieces, self.vectors)
         table = describing.described(question, pieces, vectors, self._fitted.parts)
         scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
-        scores -= self._unlikely(pieces) + _far(vectors.titled @ vectors.asked[0])
-        scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
+        near = vectors.titled @ vectors.asked[0]
+        scores -= self._unlikely(pieces) + _far(near)
+        is_near = near >= thresholds.SHIPPED.near
+        scored = [
+            Scored(p, float(s), v, bool(n)) for p, s, v, n in zip(pieces, scores, vectors.alone, is_near, strict=True)
+        ]
         return selection.telling(question, scored)
 
     def sides(self, question: str, chosen: Sequence[Chosen]) -> list[Side]:
