@@ -8,7 +8,7 @@ from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, chains, following, hops, limits, listing, person, prose, sections
+from . import blocks, chains, following, headings, hops, joining, limits, listing, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
 from .choosing import topics
@@ -38,12 +38,12 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
     state = (yield from limits.say(state, tools)) if state.version == 1 else state
     state = yield from _mark_open(state, tools)
     for question in (q for q in state.questions if q.is_open):
-        state = yield from sections.follow(state, tools, question)
+        state = yield from headings.follow(state, tools, question)
     for question in (q for q in state.questions if state.version == 1 and _wants_sections(state, q)):
         state = yield from missing(state, tools, question)
     state = yield from following.missing(state)
     for question in (q for q in state.questions if q.is_open and q.asked_in < state.version and not state.finished):
-        state = yield from sections.join(state, tools, question)  # by now it took the place of what it contradicts
+        state = yield from joining.join(state, tools, question)  # by now it took the place of what it contradicts
         if _wants_sections(state, question) and question.asked_in == 1:
             state = yield from again(state, tools, question)
     for question in (q for q in state.questions if q.is_open and q.asked_in == 1):

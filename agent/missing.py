@@ -15,7 +15,7 @@ from .draft import Block
 from .drafting import list_open, slot_of
 from .polar import Answer
 from .questions import claimed
-from .sections import cells, quotations, source_title
+from .quoting import cells, quotations, source_title
 from .selection import as_said, names_thing
 from .state import Event, Reader, ResearchState, Steps, SubQuestion, Tools
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from palimpsest.agent import blocks, choosing, missing, polar, sections, steps
+from palimpsest.agent import blocks, choosing, missing, polar, quoting, steps
 from palimpsest.agent.selection import Chosen, Sentence, sentences_of
 from palimpsest.agent.state import Budget, Query, ResearchState, SubQuestion, Tools
 from palimpsest.agent.thresholds import SHIPPED
 from palimpsest.retrieval.types import BlockKind, Hit
 
-from .test_sections import CREW, MORE_SALT, QUESTION, SALT, WIND, TopicReader, run
+from .lake import CREW, MORE_SALT, QUESTION, SALT, WIND, TopicReader, run
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage
 
 
@@ -140,7 +140,7 @@ def test_a_title_among_the_sentences_of_a_text_is_no_statement(text: str, kind: 
     """ "Tenant survey, summer 2023" stood in a report, and the caption of a picture was the first that it said in short."""
     held = passage(text, "What a salt cargo costs the town").model_copy(update={"kind": kind})
     state = run(TopicReader(), held, SALT, WIND, CREW)
-    assert (text in [b.text for b in sections.quotations(state)]) == kept
+    assert (text in [b.text for b in quoting.quotations(state)]) == kept
 
 
 def test_the_passages_of_several_queries_are_fused_by_rank() -> None:
@@ -157,10 +157,10 @@ def test_where_nothing_comes_near_that_is_said_first_and_little_is_quoted() -> N
     _, beside = finish(asked, Tools(ScriptedWriter({}), Shelf(*many), NUMBERS, TopicReader()))
     first = next(b for b in beside.draft.section(blocks.SHORT) if b.kind != "heading")
     assert first.text == missing.BESIDE
-    assert len(sections.quotations(beside)) == SHIPPED.least_chosen
+    assert len(quoting.quotations(beside)) == SHIPPED.least_chosen
     near = run(TopicReader(), *many)
     assert near.draft.block("nearest") is None
-    assert len(sections.quotations(near)) > SHIPPED.least_chosen
+    assert len(quoting.quotations(near)) > SHIPPED.least_chosen
 
 
 def test_a_run_that_kept_topics_is_read() -> None:
@@ -202,7 +202,7 @@ def test_where_nothing_likely_comes_near_what_does_is_quoted() -> None:
     asked = ResearchState(question="How do they hunt, in salt or wind, and what crew sees them?", budget=Budget())
     eels = passage("Eels hunt at night. Eels eat crabs.", "Notes")
     _, state = finish(asked, Tools(ScriptedWriter({}), Shelf(SALT, WIND, CREW, eels), NUMBERS, Near()))
-    assert [b.text for b in sections.quotations(state)] == ["Eels hunt at night.", "Eels eat crabs."]
+    assert [b.text for b in quoting.quotations(state)] == ["Eels hunt at night.", "Eels eat crabs."]
     assert state.draft.block("nearest") is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from palimpsest.agent.limits import senses
 from palimpsest.agent.state import ResearchState, Tools
 
-from .test_sections import CREW, SALT, WIND, TopicReader, run
+from .lake import CREW, SALT, WIND, TopicReader, run
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
 
 LAKE = passage("Orta is a lake. Barges cross Orta with salt.", "Orta (lake)", "2024")

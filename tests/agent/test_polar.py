@@ -16,7 +16,7 @@ from palimpsest.agent.steering import Steering
 from palimpsest.agent.writer import ModelWriter
 from palimpsest.retrieval.types import Passage
 
-from .test_sections import TopicReader
+from .lake import TopicReader
 from .world import NUMBERS, ScriptedWriter, Shelf, drained, finish, passage, report
 
 YES, NO = Verdict(supports=0.95, refutes=0.02, silent=0.03), Verdict(supports=0.02, refutes=0.95, silent=0.03)

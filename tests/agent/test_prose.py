@@ -16,7 +16,7 @@ from palimpsest.agent.state import Budget, Event, Piece, ProseError, ResearchSta
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec
 from palimpsest.retrieval.types import Passage
 
-from .test_sections import CREW, QUESTION, SALT, WIND, TopicReader
+from .lake import CREW, QUESTION, SALT, WIND, TopicReader
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage
 
 TOWER = passage("The tower of Orta was built by Pietro Canale in 1901, before two ferries came.", "Tower", "2024")

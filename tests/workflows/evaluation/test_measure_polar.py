@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from palimpsest.workflows.evaluation.measure_polar import BOTH, Worth, questions, told, worth
+from tests.agent.lake import TopicReader
 from tests.agent.test_polar import NUMBERS, YES, Verdicts
-from tests.agent.test_sections import TopicReader
 
 ROW = {
     "pmid": "7",

@@ -21,8 +21,8 @@ from palimpsest.workflows.errors import ResearchError
 from palimpsest.workflows.serving import chat_writer
 from palimpsest.workflows.serving.chat_writer import ChatWriter, words_between
 
+from ...agent.lake import QUESTION, TopicReader
 from ...agent.test_prose import GOOD, TOWER, quoted
-from ...agent.test_sections import QUESTION, TopicReader
 from ...agent.world import NUMBERS, ScriptedWriter, Shelf, finish, passage
 
 SALT = passage("Salt cargo pays Pietro Canale about 12 lire on the lake.", "Salt", "2024")
