@@ -23,7 +23,7 @@ from .computing import Relation
 from .denials import denials
 from .evidence_text import content, sentences_of
 from .figures import Figure, agree, date_places, figures
-from .lookups import RELATIONS
+from .matching import RELATIONS
 from .numbers import Numbers
 from .premises import share
 from .questions import claimed

@@ -19,12 +19,12 @@ from palimpsest.retrieval.types import Hit
 from . import balance, blocks, describing, forms, outline, polar
 from .asking import asks_for_change
 from .choosing import choice, found, topics
+from .comparing import compared
 from .dependents import quoted_place, rested_on, standing_without, where, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, replace_quotation, revised
 from .frames import Slot, Token
 from .in_short import IN_SHORT, best_short, is_side
-from .lookups import compared
 from .quoting import (
     NO_LONGER,
     cells,

@@ -24,6 +24,7 @@ from palimpsest.agent import (
     evidence_text,
     figures,
     lookups,
+    matching,
     outline,
     prose,
     sections,
@@ -456,7 +457,7 @@ def test_a_threshold_without_an_origin_is_refused() -> None:
 
 
 class Meant:
-    tokens = tuple(lookups.tokens_of("what height is it"))
+    tokens = tuple(matching.tokens_of("what height is it"))
 
     def rest(self) -> str:
         return "height"
@@ -483,7 +484,7 @@ def pin_columns(held: RecordWeights) -> None:
 def pin_cells(held: RecordWeights) -> None:
     """Of a column as likely as the next the cell decides, read with a probability over which its weight and least value come out."""
     held_table = table("Name,Room,Desk\nAda,4,9\nBo,5,8", "Staff")
-    meant = lookups.understood("Where is Ada?", held_table)
+    meant = matching.understood("Where is Ada?", held_table)
     chosen = lookups.choose(
         meant, "Where is Ada?", ["Room"], record_weights().columns, lambda _, names: [0.5] * len(names)
     )

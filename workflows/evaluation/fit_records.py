@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.agent.asking import plain_question
-from palimpsest.agent.lookups import FUNCTION_WORDS, ColumnWeights, Meant, RecordWeights, choose, forms, tokens_of
+from palimpsest.agent.asking import FUNCTION_WORDS, plain_question
+from palimpsest.agent.lookups import ColumnWeights, RecordWeights, choose
+from palimpsest.agent.matching import Meant, forms, tokens_of
 from palimpsest.agent.wording import LinearText
 from palimpsest.dlm_core.training.examples import read_rows
 

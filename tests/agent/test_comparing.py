@@ -1,0 +1,81 @@
+"""Things told apart by the rows of a table: by all its columns, or by those that name what is asked."""
+
+from __future__ import annotations
+
+from palimpsest.agent.comparing import compared
+
+from .test_lookups import table
+
+MILLS = "Mill,Owner,Toll (crowns),Height (m)\nElm mill,Kesk,30,12\nAsh,Kesk,,9\nOak,Orta,41,7\nOak,Orta,42,8"
+
+
+def side_by_side(things: tuple[str, ...], *attributes: str, held: str = MILLS) -> dict[tuple[str, str], str]:
+    question = f"Compare {' and '.join(things)} mill by {' and '.join(attributes)}."
+    return {
+        place: piece.text for place, piece in compared(question, things, attributes, [table(held, "Mills")]).items()
+    }
+
+
+def test_things_are_compared_by_the_columns_of_the_table_that_has_a_row_for_each() -> None:
+    found = side_by_side(("elm", "Ash"))
+    assert found == {
+        ("elm", "Owner"): "Kesk",
+        ("elm", "Toll (crowns)"): "30",
+        ("elm", "Height (m)"): "12",
+        ("Ash", "Owner"): "Kesk",
+        ("Ash", "Height (m)"): "9",
+    }
+    assert side_by_side(("Elm mill", "Oak")) == {}  # two rows are called Oak
+    assert side_by_side(("Elm mill", "Kesk")) == {}  # two mills are of Kesk
+    assert side_by_side(("Elm mill", "Birch")) == {}
+    assert side_by_side(()) == {}
+
+
+def test_a_part_of_its_name_tells_a_row_where_no_other_has_that_part() -> None:
+    """ "Compare air-source and ground-source": the table calls them heat pumps, and its rows stood whole in every cell."""
+    held = "System,Cost (crowns),Noise outdoors\nair-source heat pump,11400,yes\nground-source heat pump,22000,none"
+    held += "\ndistrict heating,8900,none\nair-source dryer,700,none"
+    things, cost = ("ground-source", "district heating"), "cost"
+    found = compared("Compare ground-source and district heating by cost.", things, (cost,), [table(held, "Heat")])
+    assert {place: piece.text for place, piece in found.items()} == {
+        ("ground-source", cost): "Cost (crowns): 22000",
+        ("district heating", cost): "Cost (crowns): 8900",
+    }
+    things = ("air-source", "ground-source")
+    assert compared("Compare air-source and ground-source.", things, (), [table(held)]) == {}  # two are air-source
+    long = held.replace("ground-source heat pump", "no ground-source heat pump of any kind was bought")
+    assert (
+        compared(
+            "Compare ground-source and district heating.", ("ground-source", "district heating"), (), [table(long)]
+        )
+        == {}
+    )
+
+
+def test_of_a_table_without_some_of_the_things_the_rows_of_the_others_stand() -> None:
+    """ "Compare weir removal and nature-like bypasses": the only table of passes had a bypass, and its row of the report was empty."""
+    found = side_by_side(("Elm mills", "birches"), "height", held=MILLS)
+    assert found == {("Elm mills", "height"): "Height (m): 12"}
+    assert side_by_side(("Oak", "Birch"), "height") == {}  # two rows are called Oak
+    assert side_by_side(("Elm", "Birch"), "height", held=MILLS.replace("Elm mill", "Elm mill by the sea")) == {}
+    kinds = "Site,Kind,Toll\nSelm,stone passes,3\nOrta,wooden pass,4"
+    assert side_by_side(("stone pass", "ferries"), "toll", held=kinds) == {("stone pass", "toll"): "Toll: 3"}
+
+
+def test_none_is_said_of_what_is_compared() -> None:
+    found = side_by_side(("Elm mill", "Ash"), "noise", held="Mill,Noise at night\nElm mill,none\nAsh,58 dB\nOak,n/a")
+    assert list(found.values()) == ["Noise at night: none", "Noise at night: 58 dB"]
+    assert side_by_side(("Ash", "Oak"), "noise", held="Mill,Noise\nOak,n/a\nAsh,58 dB") == {
+        ("Ash", "noise"): "Noise: 58 dB"
+    }
+
+
+def test_an_attribute_is_compared_by_the_column_that_names_it() -> None:
+    """With its column ahead: the question does not name the unit."""
+    found = side_by_side(("Elm mill", "Ash"), "height of the mill", "age")
+    assert found == {
+        ("Elm mill", "height of the mill"): "Height (m): 12",
+        ("Ash", "height of the mill"): "Height (m): 9",
+    }
+    both = "Mill,Toll 2023,Toll 2024\nElm mill,30,31\nAsh,20,21"
+    assert side_by_side(("Elm mill", "Ash"), "toll", held=both) == {}  # it is not clear which
