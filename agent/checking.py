@@ -4,46 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-from palimpsest.dlm_core.kinds import typed_spans
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Cell, Passage
 
-from . import blocks, prose, reopening
-from .denials import denied
+from . import blocks
+from .dependent_answers import answers_from, follow_answers
 from .dependents import apart, bared, quoted_place
-from .draft import Block, Kind, Span, Support
-from .drafting import (
-    believed_answers,
-    list_open,
-    put_answer,
-    quote_of,
-    refer,
-    replace_quotation,
-    revised,
-    sentence_parts,
-    slot_of,
-    standing_quotation,
-)
-from .evidence_text import (
-    content,
-    form,
-    overlap,
-    same_answer,
-    says_the_same,
-    sentence_at,
-    sentences_within,
-    slice_of,
-    tidy,
-    whole_figure,
-    within_kind,
-)
+from .draft import Block
+from .drafting import quote_of, refer, revised, sentence_parts, slot_of, standing_quotation
+from .evidence_text import says_the_same, sentence_at, sentences_within, slice_of
 from .hypotheses import Edge, Hypothesis, Relation
-from .numbers import Numbers
-from .questions import resolved
-from .rivals import Rival, find_rival, in_turn, measures_alike, same_subject, takes_precedence, why
+from .refilling import differs, fill, refill, replace_words
+from .rivals import Rival, find_rival, in_turn, measures_alike, same_subject, support_of, takes_precedence, why
 from .standing import supporting
-from .state import Candidate, Conflict, Event, Filled, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
-from .steps import hypothesis, verdict_edge
+from .state import Conflict, Event, Filled, ResearchState, Revision, Steps, SubQuestion, Tools
 from .tabling import IN_RECORDS
 from .watching import at
 from .wording import leans
@@ -55,7 +29,7 @@ NOT_REOPENED = "Kept: what stood; here nothing is opened for a contradiction."
 
 def check(state: ResearchState, tools: Tools) -> Steps:
     """Refill what a person opened, then hold every claim against evidence it has not been held against."""
-    state = yield from _refill(state, tools)
+    state = yield from refill(state, tools)
     done: set[str] = set()
     while waiting := [h.id for h in state.graph.hypotheses if h.kind == "claim" and h.id not in done]:
         claim = waiting[0]  # what stays of a quotation of which a part lost is a claim of its own, and held too
@@ -161,11 +135,11 @@ def _leaning_on(block: Block, own: Passage) -> str:
 def _disputed(tools: Tools, block: Block, rival: Rival, leaning_on: str = "") -> bool:
     """Whether the model, asked to fill the differing places from the rival sentence, reads other words there."""
     shown, words = slice_of(rival.passage, rival.start, rival.end), block.words
-    fills = _fills(tools, block, [[n] for n in rival.holes], [shown], "contradicted")
+    fills = fill(tools, block, [[n] for n in rival.holes], [shown], "contradicted")
     read = [
         f
         for (f,), n in zip(fills, rival.holes, strict=True)
-        if _differs(f, words[n])
+        if differs(f, words[n])
         and measures_alike(words, n, rival.text, f.text)
         and same_subject(words, n, rival.text, f.text, tools.numbers, leaning_on)
     ]
@@ -174,40 +148,6 @@ def _disputed(tools: Tools, block: Block, rival: Rival, leaning_on: str = "") ->
     writer = at(tools, block.id, [[f"{block.id}.verdict"]], "verdict")
     verdict = writer.verdicts([(block.text, rival.text)])[0]
     return verdict.supports < tools.numbers.supported
-
-
-def _fills(
-    tools: Tools, block: Block, openings: Sequence[Sequence[int]], passages: Sequence[Passage], reason: str
-) -> list[list[Filled]]:
-    """What the model fills into places of a sentence, for each group that is opened together."""
-    words = block.words
-    pieces = [(s.text, s.kind) for s in words]
-    writer = at(tools, block.id, [[words[n].id for n in holes] for holes in openings], reason)
-    filled = writer.fill([(form(pieces, holes), passages) for holes in openings])
-    held = {p.id: p for p in passages}
-    return [
-        [_whole(within_kind(f, words[n].kind), words[n].kind, held) for f, n in zip(fills, holes, strict=True)]
-        for fills, holes in zip(filled, openings, strict=True)
-    ]
-
-
-def _whole(filled: Filled, kind: Kind, held: dict[str, Passage]) -> Filled:
-    """What was filled into a figure's place with its unit: a place holds both, and they change together."""
-    if filled.passage is None or kind != "NUMBER":
-        return filled
-    read = Candidate(
-        text=filled.text, passage=filled.passage, start=filled.start, end=filled.end, probability=filled.probability
-    )
-    whole = whole_figure(read, held[filled.passage])
-    return filled.model_copy(update={"text": whole.text, "start": whole.start, "end": whole.end})
-
-
-def _differs(filled: Filled, span: Span) -> bool:
-    if filled.passage is None or content(filled.text) == content(span.text):
-        return False
-    if same_answer(filled.text, span.text):
-        return False  # "B200" beside "B200 GPU" is no other thing
-    return any(kind.name == span.kind for _, _, kind in typed_spans(filled.text))
 
 
 def _corroborate(state: ResearchState, claim: Hypothesis, block: Block, rival: Rival) -> ResearchState:
@@ -221,17 +161,13 @@ def _corroborate(state: ResearchState, claim: Hypothesis, block: Block, rival: R
     cited = block.span("citation")
     if state.version > 1 or cited is None:
         return state
-    more = cited.model_copy(update={"support": (*cited.support, _support(rival))})
+    more = cited.model_copy(update={"support": (*cited.support, support_of(rival))})
     return refer(state, rival.passage).model_copy(update={"draft": state.draft.replace([more])})
-
-
-def _support(rival: Rival) -> Support:
-    return Support(passage=rival.passage.id, quote=rival.text, start=rival.start, end=rival.end)
 
 
 def _note(state: ResearchState, claim: Hypothesis, rival: Rival, taken: bool, reason: str) -> Events:
     """Keep the disagreement itself: it is shown in the report, whoever wins."""
-    own, other = rival.own or claim.support[0], _support(rival)
+    own, other = rival.own or claim.support[0], support_of(rival)
     kept, lost = (other, own) if taken else (own, other)
     known = {frozenset((c.kept.quote, c.other.quote)) for c in state.conflicts}
     edge = Edge(source=rival.passage.id, relation=Relation.REFUTES, target=claim.id)
@@ -258,9 +194,9 @@ def _revise_claim(
 
     Nothing changes when the rival sentence does not answer a question that rests on the claim, or supports the new words less.
     """
-    if block.kind == "quotation" and (other := standing_quotation(state, _support(rival), block)):
+    if block.kind == "quotation" and (other := standing_quotation(state, support_of(rival), block)):
         return (yield from _yield_to(state, tools, claim, block, sentence_block, rival, other))
-    answers = _answers(state, tools, block, rival)
+    answers = answers_from(state, tools, block, rival)
     if any(answer is None for answer in answers.values()):
         return (
             yield from _note(
@@ -279,7 +215,7 @@ def _revise_claim(
     )
     filled = [] if block.kind == "quotation" else _refilled(tools, block, rival)
     parted, part = _parted(state, block, sentence_block)
-    changed = _changed(parted, part, rival, filled)
+    changed = replace_words(parted, part, rival, filled)
     after = changed.draft.block(block.id)
     assert after is not None, "a changed block stays"
     writer = at(tools, block.id, [[f"{block.id}.verdict"]] * 2, "verdict")
@@ -296,12 +232,12 @@ def _revise_claim(
         )
     own, as_of = state.passage(claim.support[0].passage), _question(state, claim).as_of
     noted = yield from _note(parted, claim, rival, True, why(own, rival.passage, as_of, taken=True))
-    changed = _changed(noted, part, rival, filled)
+    changed = replace_words(noted, part, rival, filled)
     revisions = _revisions(block, part, rival, filled, state.version, before, now)
     for revision in revisions:
         yield revised(revision)
     changed = changed.model_copy(update={"revisions": (*changed.revisions, *revisions)})
-    return (yield from _follow_answers(changed, answers, tools.reopens))
+    return (yield from follow_answers(changed, answers, tools.reopens))
 
 
 def _yield_to(
@@ -317,7 +253,7 @@ def _yield_to(
 
     An answer that rests on it is read in the other sentence; where that one gives none, both stay.
     """
-    answers = _answers(state, tools, block, rival)
+    answers = answers_from(state, tools, block, rival)
     if any(answer is None for answer in answers.values()) or _rests_pinned(state, block):
         reason = "Kept: what an answer rests on; the other stands in the report too."
         return (yield from _note(state, claim, rival, False, reason))
@@ -336,7 +272,7 @@ def _yield_to(
     )  # fmt: skip
     yield revised(revision)
     state = state.model_copy(update={"revisions": (*state.revisions, revision)})
-    state = yield from _follow_answers(state, answers, tools.reopens)
+    state = yield from follow_answers(state, answers, tools.reopens)
     return state.model_copy(update={"draft": state.draft.swap([block.id, *(b.id for b in bare)], [])})
 
 
@@ -356,32 +292,13 @@ def _rests_pinned(state: ResearchState, block: Block) -> bool:
     return any(slot_of(state, q).status == "pinned" for q in resting)
 
 
-def _answers(state: ResearchState, tools: Tools, block: Block, rival: Rival) -> dict[str, Hypothesis | None]:
-    """What the rival sentence answers to each sub-question that rests on a claim, by id; None where it gives no answer."""
-    resting = [q for q in state.facts if (quoted := quote_of(state, q)) and quoted.id == block.id]
-    found: dict[str, Hypothesis | None] = {}
-    for question in (q for q in resting if slot_of(state, q).status != "pinned"):
-        text = resolved(
-            question, {**believed_answers(state, tools.numbers), **{q: h.text for q, h in found.items() if h}}
-        )
-        found[question.id] = _ask_again(state, tools, question, text, rival) if text else None
-    return found
-
-
-def _changed(state: ResearchState, block: Block, rival: Rival, filled: Sequence[Filled]) -> ResearchState:
-    """The state with the rival's whole sentence in the place of a quotation, or with the places of a statement filled so."""
-    if block.kind == "quotation":
-        return replace_quotation(state, block, rival.passage, rival.start, rival.end)
-    return _fill_places(state, block, rival, filled) if filled else state
-
-
 def _refilled(tools: Tools, block: Block, rival: Rival) -> list[Filled]:
     """The contradicted places denoised together, or one by one where together fails; empty when some place cannot be filled."""
     shown, words = slice_of(rival.passage, rival.start, rival.end), block.words
-    together, *alone = _fills(tools, block, [rival.holes, *([n] for n in rival.holes)], [shown], "contradicted")
+    together, *alone = fill(tools, block, [rival.holes, *([n] for n in rival.holes)], [shown], "contradicted")
     for filled in (together, [f[0] for f in alone]):
         texts = {f.text for f in filled}
-        if len(texts) == len(filled) and all(_differs(f, words[n]) for f, n in zip(filled, rival.holes, strict=True)):
+        if len(texts) == len(filled) and all(differs(f, words[n]) for f, n in zip(filled, rival.holes, strict=True)):
             return filled
     return []
 
@@ -402,174 +319,3 @@ def _revisions(
     cited = tuple(s.id for s in block.spans if s.role == "citation")
     places = [(block.words[n], f) for n, f in zip(rival.holes, filled, strict=True)]
     return [entry(place.id, (place.id, *cited), place.text, f.text, f.steps) for place, f in places]
-
-
-def _fill_places(state: ResearchState, block: Block, rival: Rival, filled: Sequence[Filled]) -> ResearchState:
-    """A statement with its opened places filled from the rival's passage; it cites both sources, each for its own words."""
-    state = refer(state, rival.passage)
-    changed = [
-        block.words[n].model_copy(
-            update={
-                "text": f.text,
-                "status": "filled",
-                "confidence": f.probability,
-                "support": (Support(passage=rival.passage.id, quote=f.text, start=f.start, end=f.end),),
-            }
-        )
-        for f, n in zip(filled, rival.holes, strict=True)
-    ]
-    cited = block.span("citation")
-    if cited is not None:
-        changed.append(cited.model_copy(update={"support": (_support(rival), *cited.support)}))
-    draft = state.draft.replace(changed)
-    after = draft.block(block.id)
-    assert after is not None, "a filled block stays"
-    node = state.graph.get(block.about)
-    node = node.model_copy(update={"text": after.text, "support": (_support(rival), *node.support)})
-    return state.model_copy(update={"draft": draft, "graph": state.graph.put(node)})
-
-
-def _follow_answers(state: ResearchState, answers: dict[str, Hypothesis | None], reopens: frozenset[Reason]) -> Events:
-    """Write what the new sentence answers, where it is another answer; what rests on such an answer is asked again."""
-    for question in [q for q in state.facts if q.id in answers]:
-        answer, place = answers[question.id], slot_of(state, question)
-        assert answer is not None, "claims are kept whose questions the new sentence does not answer"
-        rivals = state.graph.answers(question.id)
-        doubted = state.graph.get(place.hypothesis).probability if place.hypothesis else None
-        stale = [h.model_copy(update={"status": "refuted"}) for h in rivals if h.id != answer.id]
-        edges = [Edge(source=answer.id, relation=Relation.REFUTES, target=h.id) for h in stale]
-        state = state.model_copy(update={"graph": state.graph.put(answer, *stale).link(*edges)})
-        reason: Reason = "dependent" if content(answer.text) == content(place.text) else "contradicted"
-        state = yield from put_answer(state, question, answer, reason, doubted, follows="dependent" in reopens)
-    return state
-
-
-def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: str, rival: Rival) -> Hypothesis | None:
-    """The answer that the rival sentence gives to a sub-question; None when it gives none."""
-    shown = slice_of(rival.passage, rival.start, rival.end)
-    writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "dependent")
-    answers = [tidy(c, shown, text) for c in writer.answers(text, question.kind, [shown], 1)]
-    found = max(answers, key=lambda c: c.probability, default=None)
-    if found is None or denied(tools.writer, tools.numbers, text, [(found, shown)]):
-        return None
-    if found.probability < tools.numbers.disputed and not _is_near(state, tools.numbers, question, found):
-        return None
-    answer = _known(state, hypothesis(state, tools.numbers, question, found))
-    verdict = tools.writer.verdicts([(f"{text} {answer.text}", shown.text)])[0]
-    weight = verdict_edge(found.passage, answer, verdict, tools.numbers).weight
-    return answer.model_copy(update={"belief": answer.belief + weight})
-
-
-def _known(state: ResearchState, answer: Hypothesis) -> Hypothesis:
-    """An answer that was read in this passage before is the same one, and whoever else says it still does."""
-    (read,) = answer.support
-    for known in state.graph.answers(answer.question):
-        others = [s for s in known.support if s.passage != read.passage]
-        if same_answer(known.text, answer.text) and len(others) < len(known.support):
-            return answer.model_copy(update={"id": known.id, "support": (read, *others)})
-    return answer
-
-
-def _is_near(state: ResearchState, numbers: Numbers, question: SubQuestion, found: Candidate) -> bool:
-    """Whether this answer was weighed with all others, and is believed so nearly as the written one that it would not give way."""
-    written, weighed = slot_of(state, question).hypothesis, state.graph.answers(question.id)
-    same = [h for h in weighed if h.text == found.text and any(s.passage == found.passage for s in h.support)]
-    return written is not None and any(h.belief + numbers.margin >= state.graph.get(written).belief for h in same)
-
-
-def _refill(state: ResearchState, tools: Tools) -> Events:
-    """Places that a person opened, and with new evidence those still open, are denoised from what is held on them."""
-    for block in [b for b in state.draft.blocks if b.kind in ("quotation", "statement", "prose")]:
-        waiting = ("open", "unestablished") if state.fresh else ("open",)
-        holes = [n for n, s in enumerate(block.words) if s.status in waiting]
-        if not holes:
-            continue
-        if block.kind == "quotation" and block.words[holes[0]].status == "open":
-            state, block, holes = _only_typed(state, block, holes)
-        if block.kind == "prose" and any(prose.is_written(block.words[n]) for n in holes):
-            state = yield from prose.settle(state, tools, block)
-            continue
-        wanted = content(block.text)
-        own = state.passage(state.graph.get(block.about).support[0].passage)
-        others = sorted((p for p in state.firm if p.id != own.id), key=lambda p: -overlap(wanted, p.text))[:2]
-        opened = any(block.words[n].status == "open" for n in holes)
-        (filled,) = _fills(tools, block, [holes], [own, *others], "person" if opened else "new evidence")
-        state = yield from _settle(state, tools, block, holes, filled)
-    return (yield from reopening.settle(state, tools))
-
-
-def _only_typed(state: ResearchState, block: Block, holes: Sequence[int]) -> tuple[ResearchState, Block, list[int]]:
-    """Of a quotation opened whole its names and figures are asked again; no source is asked for the words between them."""
-    typed = [n for n in holes if block.words[n].kind != "TEXT"]
-    if not typed:
-        return state, block, list(holes)
-    between = [block.words[n].model_copy(update={"status": "filled"}) for n in holes if n not in typed]
-    state = state.model_copy(update={"draft": state.draft.replace(between)})
-    after = state.draft.block(block.id)
-    assert after is not None, "only a status changed"
-    return state, after, typed
-
-
-def _settle(state: ResearchState, tools: Tools, block: Block, holes: Sequence[int], filled: Sequence[Filled]) -> Events:
-    """A quotation stands, gives way whole to the sentence in which its places were read, or falls; a statement's places change."""
-    if any(s.status == "pinned" for s in block.spans):  # whole sentences change, and words of this one may not
-        stays = [block.words[n].model_copy(update={"status": "filled"}) for n in holes]
-        return state.model_copy(update={"draft": state.draft.replace(stays)})
-    read = [f for f in filled if f.passage is not None]
-    reason: Reason = "person" if any(block.words[n].status == "open" for n in holes) else "new evidence"
-    if len(read) < len(filled):
-        return (yield from _withdraw(state, block, reason))
-    passage = state.passage(read[0].passage or "")
-    start, end = sentence_at(passage, read[0].start, read[0].end)
-    rival = Rival(passage, start, end, slice_of(passage, start, end).text, tuple(holes))
-    standing = all(f.text == block.words[n].text for f, n in zip(filled, holes, strict=True))
-    if standing:
-        settled = [block.words[n].model_copy(update={"status": "filled"}) for n in holes]
-        answers: dict[str, Hypothesis | None] = {}
-        changed = state.model_copy(update={"draft": state.draft.replace(settled)})
-        spans, old = tuple(block.words[n].id for n in holes), ", ".join(block.words[n].text for n in holes)
-        new = old
-    else:
-        answers = _answers(state, tools, block, rival)
-        if any(answer is None for answer in answers.values()):
-            return (yield from _withdraw(state, block, reason))
-        changed = _changed(state, block, rival, filled)
-        after = changed.draft.block(block.id)
-        assert after is not None, "a settled block stays"
-        spans, old, new = tuple(s.id for s in block.spans), block.text, after.text
-    changed, listed = blocks.take_back(changed, block.id)
-    revision = Revision(
-        version=state.version, span=block.words[holes[0]].id, reopened=(*spans, *listed), old=old, new=new,
-        reason=reason, evidence=passage.id, after=min(f.probability for f in filled), steps=max(f.steps for f in filled),
-    )  # fmt: skip
-    yield revised(revision)
-    changed = changed.model_copy(update={"revisions": (*changed.revisions, revision)})
-    return (yield from _follow_answers(changed, answers, tools.reopens))
-
-
-def _withdraw(state: ResearchState, block: Block, reason: Reason) -> Events:
-    """A quotation or statement whose opened places nothing fills falls, and is listed with the words that stood there."""
-    if all(s.status == "unestablished" for s in block.words):
-        return state
-    fallen = [s.model_copy(update={"status": "unestablished"}) for s in block.spans]
-    state = _open_answers(state.model_copy(update={"draft": state.draft.replace(fallen)}), block)
-    text = f"“{block.text}”: nothing that is held fills what was opened in it."
-    yield Event(step="check", kind="unestablished", text=text, data={"block": block.id})
-    revision = Revision(
-        version=state.version, span=block.words[0].id, reopened=tuple(s.id for s in block.spans), old=block.text, new="",
-        reason=reason, evidence=None,
-    )  # fmt: skip
-    state = state.model_copy(update={"revisions": (*state.revisions, revision)})
-    return list_open(state, block.id, text)
-
-
-def _open_answers(state: ResearchState, block: Block) -> ResearchState:
-    """Open the answers that rest on a fallen block; as it was doubted, so is what was read in it."""
-    for question in state.facts:
-        place, quoted = slot_of(state, question), quote_of(state, question)
-        if quoted is None or quoted.id != block.id or place.status != "filled" or place.hypothesis is None:
-            continue
-        doubted = state.graph.get(place.hypothesis).model_copy(update={"status": "refuted"})
-        opened = place.model_copy(update={"status": "open"})
-        state = state.model_copy(update={"graph": state.graph.put(doubted), "draft": state.draft.replace([opened])})
-    return state

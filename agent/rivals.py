@@ -31,6 +31,11 @@ class Rival(NamedTuple):
     own: Support | None = None
 
 
+def support_of(rival: Rival) -> Support:
+    """The sentence of a rival as what a claim rests on."""
+    return Support(passage=rival.passage.id, quote=rival.text, start=rival.start, end=rival.end)
+
+
 def find_rival(words: Sequence[Span], passage: Passage, numbers: Numbers) -> Rival | None:
     """The passage's sentence that speaks of the claim's subject, and the places in which it differs; None when none does.
 
