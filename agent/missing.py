@@ -125,8 +125,8 @@ def _is_spoken_of(thing: str, question: SubQuestion, texts: Sequence[str]) -> bo
 def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read: Sequence[Passage]) -> list[str]:
     """Things that the question names, of whose own words few stand in some form in what is quoted, and nothing there comes near.
 
-    What the question would be the same without, as "understanding" in "what is the understanding of", is none, nor what most sources
-    that were `read` are about, as the museum in notes of a museum.
+    What the question would be the same without, as "understanding" in "what is the understanding of", is none, but where all that is
+    quoted is nearer to the question without it; nor is what most sources that were `read` are about, as the museum in notes of one.
     """
     asked = question.text
     told = (*question.things, *question.attributes)  # a table says of these what it lacks
@@ -149,7 +149,15 @@ def _uncovered(reader: Reader, question: SubQuestion, texts: Sequence[str], read
     # Of two names the one may say the other: without antibiotics a question on gut bacteria is nearly the same, without both it is not.
     others = combinations([piece for piece in far if piece not in topics], 2)
     topics += [piece for pair in others if reader.is_topic(asked, *pair) for piece in pair]
+    topics += [piece for piece in _of_what(asked, far) if reader.is_apart(asked, piece, texts)]
     return [piece for piece in far if piece in topics][:MOST_NAMED]
+
+
+def _of_what(question: str, names: Sequence[str]) -> list[str]:
+    """The names without those that say what is asked for: "benefits" in "What are the benefits of"."""
+    places = speech.asked_for(question)
+    starts = {question[a:b]: a for a, b in speech.names(question)}
+    return [name for name in names if not any(start <= starts[name] < end for start, end in places)]
 
 
 def _unreported(state: ResearchState, reader: Reader, question: SubQuestion) -> dict[str, str]:

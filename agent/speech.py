@@ -93,6 +93,23 @@ def names(text: str) -> list[tuple[int, int]]:
 _OF_A_NAME = frozenset(("AJ", "CR", "NN", "NP", "OR", "UN"))
 
 
+def asked_for(text: str) -> list[tuple[int, int]]:
+    """Where a question says what it asks for, not of what: "the benefits" in "What are the benefits of it", "gains" in "What gains"."""
+    found = list(_TOKENS.finditer(text))
+    named = tags(tuple(match.group() for match in found))
+    places: list[tuple[int, int]] = []
+    for number, match in enumerate(found[:-1]):
+        if match.group().casefold() in ("what", "which"):
+            is_copula = named[number + 1][:2] == "VB"
+            first = number + 2 if is_copula else number + 1
+            behind = (
+                n for n in range(first, len(found)) if named[n].startswith(("PR", "V")) or found[n].group() == "?"
+            )
+            last = next(behind, len(found))
+            places += [(found[first].start(), found[last - 1].end())] if last > first else []
+    return places
+
+
 def definite(text: str) -> tuple[int, int] | None:
     """Where the first "the mill by the lake" of a text stands: from its article to what ends its phrase, a verb, a mark or "and"."""
     found = list(_TOKENS.finditer(text))

@@ -373,6 +373,10 @@ class Reader(Protocol):
     def is_topic(self, question: str, *names: str) -> bool:
         """Whether a question without these names asks about something else, by as much for each of them as one must move it alone."""
 
+    def is_apart(self, question: str, name: str, texts: Sequence[str]) -> bool:
+        """Whether what is quoted lies nearer to the question without this name: it speaks of the rest alone."""
+        ...
+
     def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
         """Whether each quotation tells what was meant to be done, or how, and so nothing yet."""
 

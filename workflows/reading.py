@@ -30,6 +30,7 @@ from palimpsest.retrieval.types import Hit, Passage, Source
 
 AIM = "aim"  # the label of what was meant to be done, of the classifier that tells the parts of an abstract
 REMEMBERED = 20_000  # vectors, 30 MB
+NEAREST = 5  # texts whose mean nearness to a question is looked at with and without one of its names
 FORMS: dict[asking.AskedKind, Form] = {
     "fact": "open", "yes-no": "balance", "effect": "balance", "comparison": "comparison", "list": "list", "open": "open",
 }  # fmt: skip
@@ -171,10 +172,8 @@ class SelectingReader:
         scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
         near = vectors.titled @ vectors.asked[0]
         scores -= self._unlikely(pieces) + _far(near)
-        is_near = near >= thresholds.SHIPPED.near
-        scored = [
-            Scored(p, float(s), v, bool(n)) for p, s, v, n in zip(pieces, scores, vectors.alone, is_near, strict=True)
-        ]
+        rows = zip(pieces, scores, vectors.alone, _is_near(near), strict=True)
+        scored = [Scored(piece, float(score), vector, bool(held)) for piece, score, vector, held in rows]
         return selection.telling(question, scored)
 
     def sides(self, question: str, chosen: Sequence[Chosen]) -> list[Side]:
@@ -275,6 +274,14 @@ class SelectingReader:
         whole, rest = self.vectors([question, bare])
         return 1.0 - float(whole @ rest) >= len(names) * thresholds.SHIPPED.topic
 
+    def is_apart(self, question: str, name: str, texts: Sequence[str]) -> bool:
+        """Whether the NEAREST texts are nearer to the question without this name: they speak of the rest alone."""
+        if not texts:
+            return False
+        near = self.vectors(texts) @ self.vectors([question, question.replace(name, "")]).T
+        whole, rest = np.sort(near, axis=0)[-NEAREST:].mean(axis=0)
+        return float(rest - whole) >= thresholds.SHIPPED.apart
+
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
         """Sources near to the question that tell of a study which is planned, the nearest first."""
         pieces = selection.sentences_of(found, sentences)
@@ -338,6 +345,11 @@ class SelectingReader:
 def _far(near: NDArray[np.float32]) -> NDArray[np.float64]:
     """[n], log-odds that sentences lose for how little `near` [n] they are to the question, with the title of their source ahead."""
     return np.where(near < thresholds.SHIPPED.far, thresholds.SHIPPED.far_cost, 0.0)
+
+
+def _is_near(near: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """[n], whether sentences are so near to the question, under their titles, that a less likely one is quoted too."""
+    return near >= thresholds.SHIPPED.near
 
 
 def _quotable(sentence: Sentence) -> Sequence[Sentence]:

@@ -67,6 +67,9 @@ class TopicReader:
     def is_topic(self, question: str, *names: str) -> bool:
         return not any("understanding" in name for name in names)
 
+    def is_apart(self, question: str, name: str, texts: Sequence[str]) -> bool:
+        return False
+
     def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
         return [c.text.startswith("We mean to") for c in chosen]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from palimpsest.agent import (
@@ -145,3 +147,29 @@ def test_what_most_sources_that_were_read_are_about_is_not_missing() -> None:
 def test_a_question_that_nothing_answers_says_so() -> None:
     state = run(TopicReader(), passage("Bread rises.", "Kitchen"))
     assert "Nothing that was found answers this; searched:" in report(state)
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        ("How does the lake change eels?", True),
+        ("What eels are in the lake?", False),
+        ("What are the eels of the lake?", False),
+        ("How does the lake change salt?", False),
+    ],
+)
+def test_what_all_that_is_quoted_leaves_out_is_missing(question: str, named: bool) -> None:
+    """Not what the question asks for, and not what is quoted; its own name need not change what the question is about."""
+
+    class Apart(TopicReader):
+        def is_near(self, words: str, texts: Sequence[str]) -> bool:
+            return "eels" not in words
+
+        def is_topic(self, question: str, *names: str) -> bool:
+            return False
+
+        def is_apart(self, question: str, name: str, texts: Sequence[str]) -> bool:
+            return name in ("eels", "salt")
+
+    asked = SubQuestion(id="q1", text=question, asked=question, form="open")
+    assert (missing._uncovered(Apart(), asked, [SALT.text, WIND.text], [SALT, WIND]) == ["eels"]) == named

@@ -50,3 +50,18 @@ def test_no_model_of_the_working_folder_is_read(tmp_path: Path, monkeypatch: pyt
     speech._tagger.cache_clear()
     speech.tags.cache_clear()
     assert speech.tags(("Salt", "pays", "."))[1] == "VVZ"
+
+
+@pytest.mark.parametrize(
+    ("question", "asked_for"),
+    [
+        ("What are the benefits and drawbacks of solar panels?", ["the benefits and drawbacks"]),
+        ("What gains, limits and guarantees are reported?", ["gains, limits and guarantees"]),
+        ("What concentrations of lead have been measured, and which towns have them?", ["concentrations", "towns"]),
+        ("What is known about otters?", []),
+        ("How do otters find fish?", []),
+        ("What", []),
+    ],
+)
+def test_what_a_question_asks_for_is_told_from_what_it_is_about(question: str, asked_for: list[str]) -> None:
+    assert [question[a:b] for a, b in speech.asked_for(question)] == asked_for

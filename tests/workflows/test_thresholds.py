@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ from palimpsest.agent import (
     drafting,
     evidence_text,
     figures,
+    in_short,
     lookups,
     matching,
     outline,
     prose,
-    sections,
     selection,
     steps,
     thresholds,
@@ -133,8 +134,9 @@ def scored(*probabilities: float) -> list[Scored]:
     return [Scored(chosen(h, 0).sentences[0], odds(p), v) for h, p, v in zip(held, probabilities, axes, strict=True)]
 
 
-def taken(stop: float, *probabilities: float) -> int:
-    return len(selection.select(scored(*probabilities), 4_000, stop))
+def taken(stop: float, *probabilities: float, is_near: bool = False) -> int:
+    held = [replace(s, is_near=is_near) for s in scored(*probabilities)]
+    return len(selection.select(held, 4_000, stop))
 
 
 def turned(cosine: float) -> np.ndarray:
@@ -196,6 +198,11 @@ def pin_how_many_are_taken() -> None:
     assert taken(0.5, 0.8, 0.8, 0.8, 0.8, 0.41, 0.37, 0.35) == 6  # half of the mean of five is .361
     assert taken(1.0, 0.9, 0.01, 0.01, 0.01, 0.01) == 3
     decides(taken(0.0, *[0.2] * 3, 0.041) == 4, taken(0.0, *[0.2] * 3, 0.039) == 4)
+    assert list(reading._is_near(np.array([0.51, 0.49], dtype=np.float32))) == [True, False]
+    decides(
+        taken(0.0, *[0.2] * 3, 0.021, is_near=True) == 4,
+        taken(0.0, *[0.2] * 3, 0.019, is_near=True) == 4,
+    )
 
 
 def pin_what_was_meant_to_be_done() -> None:
@@ -255,7 +262,7 @@ def pin_what_stands_in_short() -> None:
             rated = (Chosen(c.sentences, w) for c, w in zip(pieces, worth, strict=True))
             parts.append(outline.Section("", tuple(rated)))
         asked = SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="open")
-        short = sections._in_short(
+        short = in_short.best_short(
             reader(parts=Wording("states", describing.RESULT, describing.METHOD, reading.AIM)), asked, parts, []
         )
         return "Statement 1" in " ".join(c.text for c in short)
@@ -330,6 +337,17 @@ def pin_what_comes_near() -> None:
     decides(held.is_topic("barge far=0.10", "barge"), held.is_topic("barge far=0.09", "barge"))
     decides(
         held.is_topic("wide barge far=0.20", "wide", "barge"), held.is_topic("wide barge far=0.18", "wide", "barge")
+    )
+
+    class Apart:
+        def embed(self, texts: Sequence[str]) -> np.ndarray:
+            return np.stack([turned(said("with" if "barge" in text else "bare", text) or 1.0) for text in texts])
+
+    lines = ["The lake is wide."] * 5
+    beside = SelectingReader(Apart(), report_weights())
+    decides(
+        beside.is_apart("barge with=0.500 bare=0.521", "barge", lines),
+        beside.is_apart("barge with=0.500 bare=0.519", "barge", lines),
     )
 
     def cells(first: str, second: str) -> set[str]:
@@ -643,7 +661,7 @@ ARITHMETIC = {  # floats of the agent that decide nothing which was fitted or se
         0.001: "finite log-odds", 0.999: "the same",
     },
     "outline.py": {1e-9: "no division by zero"},
-    "sections.py": {1e-9: "no division by zero"},
+    "quoting.py": {1e-9: "no division by zero"},
     "describing.py": {
         1e-9: "no division by zero", 0.5: "of a count, as in BM25",
         10.0: "scale of a feature, which its weight undoes", 200.0: "scale of a feature, which its weight undoes",
