@@ -145,11 +145,13 @@ def dates_a_text(words: str) -> bool:
 
 def _date_under_title(words: str) -> str | None:
     """The date that words under a title give, "" for none; None where they are too long to stand there, or tell something."""
+    if len(words) > _MASTHEAD_CHARACTERS:
+        return None
     is_ended = words.rstrip("*_ ")[-1:] in (".", "!", "?")
     pieces = _ENDED.split(words.strip()) if is_ended else [words]
     dates = [date for piece in pieces for date in _dates_of(piece, is_ended)]
     tells = is_ended and (not dates or any(len(piece.split()) >= _SHORT_SENTENCE for piece in pieces))
-    return None if tells or len(words) > _MASTHEAD_CHARACTERS else dates[-1] if dates else ""
+    return None if tells else dates[-1] if dates else ""
 
 
 def _dates_of(piece: str, is_sentence: bool) -> list[str]:

@@ -14,7 +14,7 @@ from .structure import Dated, Extracted, one_line
 _YAML_FENCE = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TOML_FENCE = re.compile(r"\A\+\+\+[ \t]*\n(.*?)\n\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
 _ENTRY = re.compile(r"([^\W\d_][\w-]{0,40}):(?:[ \t]+(.*))?")
-_OF_ENTRY = re.compile(r"[ \t]|-(?:[ \t]|$)|#|$")  # how a line begins that is no entry of its own: indented, of a list, a remark
+_OF_ENTRY = re.compile(r"[ \t]|-(?:[ \t]|$)|#|$")  # opens a line that is no entry: indented, of a list, a remark
 _MOST_FRONT_MATTER = 100_000
 _DATE_KEYS = ("updated", "last_updated", "lastmod", "modified", "date", "published", "created", "datum", "fecha")
 

@@ -65,7 +65,7 @@ def _headed(text: str) -> tuple[list[str], str]:
 
 def _dates_a_title(lines: list[str]) -> bool:
     """Whether a paragraph goes with the title above it: lines that no mark ends, one of which dates the text."""
-    return all(map(_is_title, lines)) and any(dates_a_text(line) for line in lines)
+    return len(lines) <= _MOST_AHEAD and all(map(_is_title, lines)) and any(dates_a_text(line) for line in lines)
 
 
 def _is_field(line: str) -> bool:
@@ -98,8 +98,7 @@ def _named(head: list[str]) -> str:
     """What a text is called: its title, with the lines under one in capitals that go on in capitals, and the line that says what kind
     of paper it is: "TOLLEN HARBOUR BOARD – Minutes of 3 May 2023".
     """
-    goes_on = takewhile(lambda line: line.isupper() and not dates_a_text(line), head)  # none where the title is in small letters
-    named = list(goes_on) or head[:1]
+    named = list(takewhile(lambda line: line.isupper() and not dates_a_text(line), head)) or head[:1]
     kind = next((line for line in head[len(named) :][:1] if opens_with_a_kind(line) and not _is_field(line)), "")
     return " – ".join([*named, kind] if kind else named)
 
@@ -145,7 +144,7 @@ def _paragraphs(text: str) -> Iterator[list[str]]:
 def _subheaded(paragraphs: Sequence[list[str]]) -> set[int]:
     """The numbers of the paragraphs that open with a printed heading, where a text has several; of one that is all heading too."""
     found = set()
-    for number, (lines, following) in enumerate(zip(paragraphs, [*paragraphs[1:], []], strict=True)):
+    for number, (lines, following) in enumerate(pairwise([*paragraphs, []])):
         below = lines[1:] or following
         is_of_title = number < MASTHEAD and dates_a_text(" ".join(lines))
         if not is_of_title and _is_subhead(lines[0], below) and (len(lines) == 1 or _breaks_early(lines)):
@@ -159,7 +158,7 @@ def _is_subhead(line: str, below: list[str]) -> bool:
     words = item.group(2) if item and item.group(1) else line
     if line[:1].isspace() or not _is_title(words) or not words[:1].isupper() or _PAIR.fullmatch(line):
         return False
-    is_whole = (words[-1].isalnum() or words[-1] in "\"”’)") and words.split()[-1].casefold() not in _GO_ON
+    is_whole = (words[-1].isalnum() or words[-1] in '"”’)') and words.split()[-1].casefold() not in _GO_ON
     is_listed = bool(below) and all(_ITEM.fullmatch(other) or other[:1].isspace() for other in below)
     return is_whole and (not item if is_listed else _is_running(below))
 
@@ -174,7 +173,8 @@ def _is_running(lines: list[str]) -> bool:
 
 def _breaks_early(lines: list[str]) -> bool:
     """Whether the first line ends where the next word would have found room, or above a list: nothing but its end ended it."""
-    return _ITEM.fullmatch(lines[1]) is not None or len(lines[0]) + 1 + len(lines[1].split()[0]) <= max(map(len, lines[1:]))
+    with_next = len(lines[0]) + 1 + len(lines[1].split()[0])
+    return _ITEM.fullmatch(lines[1]) is not None or with_next <= max(map(len, lines[1:]))
 
 
 def _write_paragraph(writer: Writer, lines: list[str], page: int | None) -> None:

@@ -38,7 +38,7 @@ def test_front_matter_that_is_no_yaml_is_read_line_by_line(tmp_path: Path) -> No
     assert found.text == "Sundials\n\nThey need the sun."
     assert (found.source.title, found.source.authors) == ("Sundials: how to read one", ("Ines Vale", "Tom Reed"))
     assert (found.source.date, found.source.date_from) == ("2023-05-08", "front matter")
-    quoted = "---\n# of the clockmaker\ntitle: \"Clocks\" and: dials\n\ndate: 2023-05-08\n---\nThey need none."
+    quoted = '---\n# of the clockmaker\ntitle: "Clocks" and: dials\n\ndate: 2023-05-08\n---\nThey need none.'
     found = load(write(tmp_path, "b.md", quoted))
     assert (found.text, found.source.title) == ("They need none.", '"Clocks" and: dials')
 

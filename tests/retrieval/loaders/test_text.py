@@ -132,7 +132,7 @@ HEADS = {
         "2022-07-03",
     ),
     "LATE FEES\nDATE: 3 JULY 2022": ("LATE FEES", "2022-07-03"),
-    "\"I read at night. Only then.\"\nA talk with Ana Quist, reader\n\nTollen Quarterly, Summer 2022\nWords: Tom Berg": (
+    '"I read at night. Only then."\nA talk with Ana Quist, reader\n\nTollen Quarterly, Summer 2022\nWords: Tom Berg': (
         '"I read at night. Only then."',
         "2022",
     ),
@@ -159,13 +159,13 @@ def test_a_memo_is_called_by_its_subject(tmp_path: Path) -> None:
 
 
 SUBHEADED = (
-    "Lending in Tollen\n\nWho borrows most\nChildren borrow most. Men borrow least.\n\n2. Fees: late books\nA late book costs 2 euros.\n\n"
-    "What we lend\n- books\n- maps\n\nHow sure we are\n\nThe counts are of one year."
+    "Lending in Tollen\n\nWho borrows most\nChildren borrow most. Men borrow least.\n\n2. Fees: late books\n"
+    "A late book costs 2 euros.\n\nWhat we lend\n- books\n- maps\n\nHow sure we are\n\nThe counts are of one year."
 )
 
 
 def test_printed_lines_above_paragraphs_head_them(tmp_path: Path) -> None:
-    """"Who borrows most" was quoted as a finding."""
+    """ "Who borrows most" was quoted as a finding."""
     found = load(write(tmp_path, "a.txt", SUBHEADED))
     heads = ["Lending in Tollen", "Who borrows most", "2. Fees: late books", "What we lend", "How sure we are"]
     assert lines(found, "heading") == heads
