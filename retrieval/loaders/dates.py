@@ -49,7 +49,7 @@ _NAMED_YEAR = re.compile(
     rf"\b(?:\w*(?:{_KINDS}))\b(?:\s+\w{{1,20}}){{0,6}}?(?:\s*[,(:–—-]\s*|\s+)(?:(?:of|for|für|du|de|del|van)\s+)?((?:19|20)\d\d)\)?\W*$",
     re.IGNORECASE,
 )
-_OPENS_WITH_A_KIND = re.compile(rf"(?!edition|issue)(?:[^\W\d_]+\s)?(?:{_KINDS})\b", re.IGNORECASE)
+_OPENS_WITH_A_KIND = re.compile(rf"(?!(?:edition|issue|an?|the)\b)(?:[^\W\d_]+\s)?(?:{_KINDS})\b", re.IGNORECASE)
 _ALONE = re.compile(rf"\W{{0,3}}(?:[^\W\d_]+,\s*(?:den\s|le\s|the\s|il\s|a\s)?)?({DATE})\W{{0,3}}", re.IGNORECASE)
 YEAR = len("2024")
 _SEASON = re.compile(r"\b(?:spring|summer|autumn|fall|winter),?\s((?:19|20)\d\d)\W*$", re.IGNORECASE)
@@ -187,9 +187,15 @@ def date_in_name(stem: str) -> list[Dated]:
     return [Dated(match.group(1), "metadata")] if match else []
 
 
-def opens_with_a_kind(line: str) -> bool:
-    """Whether a line opens by saying what kind of paper it heads: "Minutes, 3 May 2023", "Annual report of the harbour"."""
-    return _OPENS_WITH_A_KIND.match(line) is not None
+def named_kind(line: str) -> str:
+    """What kind of paper a line says at its opening that it heads, up to its date, else to its first mark; "" where it says none.
+
+    Of "Minutes, 3 May 2023, Guildhall" it is the minutes of that day.
+    """
+    if not _OPENS_WITH_A_KIND.match(line):
+        return ""
+    date = _DATED.search(line)
+    return line[: date.end()] if date else re.split("[,;]", line, maxsplit=1)[0]
 
 
 def _own_date(line: str, is_title: bool) -> str:

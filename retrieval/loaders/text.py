@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise, takewhile
 
-from .dates import MASTHEAD, dates_a_text, opens_with_a_kind
+from .dates import MASTHEAD, dates_a_text, named_kind
 from .encoding import decode
 from .front_matter import front_matter
 from .limits import Limits
@@ -99,7 +99,7 @@ def _named(head: list[str]) -> str:
     of paper it is: "TOLLEN HARBOUR BOARD – Minutes of 3 May 2023".
     """
     named = list(takewhile(lambda line: line.isupper() and not dates_a_text(line), head)) or head[:1]
-    kind = next((line for line in head[len(named) :][:1] if opens_with_a_kind(line) and not _is_field(line)), "")
+    kind = "".join(named_kind(line) for line in head[len(named) :][:1] if not _is_field(line))
     return " – ".join([*named, kind] if kind else named)
 
 
