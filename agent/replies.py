@@ -1,6 +1,7 @@
 """Replies: sentences that say something only beside the question they answer: "No. Trout like ponds.", "The miller, by noon."
 
-The question is the sentence before, or the heading that a passage opens under. What leans on a reply is a part of it.
+The question is the sentence before, or the heading that a passage opens under. What leans on a reply is a part of it. A heading that
+does not ask may be gone on from too: "move the ship" below "Do not".
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ def replied_to(passage: Passage, places: Places, start: int) -> str | None:
     text, asked = _text(passage, places[number]), _asked(passage, places, number)
     is_reply = REPLY.match(text) or (asked and not speech.is_clause(text))
     return asked if is_reply else None
+
+
+def goes_on_from(passage: Passage, places: Places, start: int, end: int) -> str:
+    """The heading that the words [start, end) go on from: in small letters, as "move the ship" below "Do not", or because all that they do
+    is name something: "Lorries, 37 %" below "What bothers people"; "" where none is needed.
+    """
+    number = _number(places, start)
+    text, opens = _text(passage, places[number]), number == 0 and passage.before is None
+    is_cut = text[:1].islower() or (opens and places[number][1] >= end and not speech.is_clause(text))
+    return passage.path[-1] if is_cut and passage.path and passage.kind in ("paragraph", "item") else ""
 
 
 def is_for_another(passage: Passage, places: Places, start: int, claim: str) -> bool:

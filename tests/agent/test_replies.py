@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from palimpsest.agent.replies import is_for_another, replied_to
+from palimpsest.agent.replies import goes_on_from, is_for_another, replied_to
 from palimpsest.agent.selection import Chosen, Sentence, quoted_with, standing
 from palimpsest.retrieval.types import Passage, Source
 
@@ -58,6 +58,27 @@ def test_a_reply_whose_question_is_not_known_is_not_quoted(held: Passage, asked:
     """ "No. Trout like ponds." stood in a report below another question."""
     for number in range(len(held.sentences)):
         assert bool(quoted_with(sentence(held, number), split)) == (asked != "")
+
+
+@pytest.mark.parametrize(
+    ("held", "number", "end", "heading"),
+    [
+        (passage("moor at the mole", "feed the pike", path=("Do not",)), 1, 1, "Do not"),
+        (passage("Barges and mud, 37 %.", path=("What bothers anglers",)), 0, 0, "What bothers anglers"),
+        (
+            passage("Barges.", "They bother 37 % of anglers.", path=("Findings",)),
+            0,
+            1,
+            "",
+        ),  # a heading run into its paragraph
+        (passage("Barges bother anglers.", path=("Findings",)), 0, 0, ""),
+        (passage("Barges and mud, 37 %.", path=("What bothers anglers",), before="s-1"), 0, 0, ""),
+        (passage("moor at the mole"), 0, 0, ""),
+    ],
+)
+def test_what_goes_on_from_a_heading_is_told_with_it(held: Passage, number: int, end: int, heading: str) -> None:
+    """ "use the crane" stood in a report: it was the first of a list below "Do not"."""
+    assert goes_on_from(held, held.sentences, held.sentences[number][0], held.sentences[end][1]) == heading
 
 
 def test_what_replies_to_another_question_is_told_from_what_does_not() -> None:

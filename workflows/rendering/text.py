@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.evidence_text import sentences_of
-from palimpsest.agent.replies import replied_to
+from palimpsest.agent.replies import goes_on_from, replied_to
 from palimpsest.agent.state import ResearchState, Revision
 from palimpsest.agent.wording import speaks_of_itself
 from palimpsest.retrieval.types import Source
@@ -81,23 +81,27 @@ def title_of(source: Source) -> str:
 
 
 def speaker(state: ResearchState, block: Block) -> str:
-    """What a quotation needs beside its words: the question that it replies to, or whose words it is, where it says "we" or "this
-    study" and not whose: the title of its source, once in a section; else "".
+    """What a quotation needs beside its words: the question that it replies to or the heading that it goes on from, or whose words it
+    is, where it says "we" or "this study" and not whose: the title of its source, once in a section; else "".
     """
-    if question := _replying(state, block):
-        return f"in reply to “{question}”"
+    if heading := _headed(state, block):
+        return heading
     title = _speaking(state, block)
     before = takewhile(lambda b: b.id != block.id, (b for b in state.draft.blocks if b.section == block.section))
     return title if title and all(_speaking(state, b) != title for b in before) else ""
 
 
-def _replying(state: ResearchState, block: Block) -> str:
-    """The question that a quotation opens with a reply to, and does not hold."""
+def _headed(state: ResearchState, block: Block) -> str:
+    """The question that a quotation opens with a reply to, or the heading that it goes on from."""
     cited = _quoted(block)
     if cited is None:
         return ""
     passage = state.passage(cited.passage)
-    return replied_to(passage, sentences_of(passage), cited.start) or ""
+    places = sentences_of(passage)
+    if question := replied_to(passage, places, cited.start):
+        return f"in reply to “{question}”"
+    heading = goes_on_from(passage, places, cited.start, cited.end)
+    return f"under “{heading}”" if heading else ""
 
 
 def _speaking(state: ResearchState, block: Block) -> str:

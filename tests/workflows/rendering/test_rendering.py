@@ -221,4 +221,6 @@ def test_a_reply_is_shown_with_the_heading_that_asks() -> None:
     replying = report_with(free.model_copy(update=asked), free.text)
     assert "[1] – in reply to “Do I have \\*to\\* pay?”" in markdown.render(replying, {})
     assert "in reply to “Do I have *to* pay?”" in html.render(replying, "0")
+    listed = passage("cross at night", "The ferry").model_copy(update={"path": ("Do not",)})
+    assert "cross at night [1] – under “Do not”" in markdown.render(report_with(listed, listed.text), {})
     assert "in reply to" not in markdown.render(report_with(daily.model_copy(update=asked), daily.text), {})
