@@ -23,17 +23,17 @@ def replied_to(passage: Passage, places: Places, start: int) -> str | None:
     """The question that the sentence at `start` replies to; "" of a reply whose question is not known, None of what is no reply."""
     number = _number(places, start)
     text, asked = _text(passage, places[number]), _asked(passage, places, number)
-    is_reply = REPLY.match(text) or (asked and not speech.is_clause(text))
+    is_reply = REPLY.match(text) or (asked and not _has_verb(text))
     return asked if is_reply else None
 
 
 def goes_on_from(passage: Passage, places: Places, start: int, end: int) -> str:
-    """The heading that the words [start, end) go on from: in small letters, as "move the ship" below "Do not", or because all that they do
-    is name something: "Lorries, 37 %" below "What bothers people"; "" where none is needed.
+    """The heading that the words [start, end) go on from: in small letters, as "move the ship" below "Do not", or because all that they
+    do is name something: "Lorries, 37 %" below "What bothers people"; "" where none is needed.
     """
     number = _number(places, start)
     text, opens = _text(passage, places[number]), number == 0 and passage.before is None
-    is_cut = text[:1].islower() or (opens and places[number][1] >= end and not speech.is_clause(text))
+    is_cut = text[:1].islower() or (opens and places[number][1] >= end and not _has_verb(text))
     return passage.path[-1] if is_cut and passage.path and passage.kind in ("paragraph", "item") else ""
 
 
@@ -43,10 +43,21 @@ def is_for_another(passage: Passage, places: Places, start: int, claim: str) -> 
     A reply is to the same where its question has no word beside those of the claim and of the title of its source.
     """
     number = _number(places, start)
-    while number and replied_to(passage, places, places[number][0]) is None and leans(_text(passage, places[number])):
+    while number and replied_to(passage, places, places[number][0]) is None and _goes_on(passage, places, number):
         number -= 1
     asked = replied_to(passage, places, places[number][0])
     return asked is not None and not (_said(asked) and _said(asked) <= _said(f"{claim} {passage.source.title}"))
+
+
+def _goes_on(passage: Passage, places: Places, number: int) -> bool:
+    """Whether a sentence leans on the one before it, or tells more of its "No."."""
+    before = _text(passage, places[number - 1])
+    return leans(_text(passage, places[number])) or bool(REPLY.match(before) and len(words(before)) == 1)
+
+
+def _has_verb(text: str) -> bool:
+    """Whether a word is a verb; the tagger takes "connected" in "ships connected on 78 % of days" for a participle."""
+    return not (speech.FINITE | speech.PARTICIPLES).isdisjoint(speech.tags(speech.tokens(text)))
 
 
 def _said(text: str) -> set[str]:

@@ -72,6 +72,7 @@ def test_a_reply_whose_question_is_not_known_is_not_quoted(held: Passage, asked:
             "",
         ),  # a heading run into its paragraph
         (passage("Barges bother anglers.", path=("Findings",)), 0, 0, ""),
+        (passage("Barges moored on 78 % of days.", path=("Findings",)), 0, 0, ""),
         (passage("Barges and mud, 37 %.", path=("What bothers anglers",), before="s-1"), 0, 0, ""),
         (passage("moor at the mole"), 0, 0, ""),
     ],
@@ -89,5 +90,12 @@ def test_what_replies_to_another_question_is_told_from_what_does_not() -> None:
 
     assert for_another("does the pond harm pike.") == [True, True, False]  # what leans on the reply is a part of it
     assert for_another("does the pond of Orta harm trout.") == [False, False, False]
+    parted = passage("No.", "Trout like ponds.", NO[1], "Pike do not.", path=(HARM,))
+    assert [is_for_another(parted, parted.sentences, start, "does it harm pike.") for start, _ in parted.sentences] == [
+        True,
+        True,
+        True,
+        False,
+    ]
     unknown = passage(*NO)
     assert is_for_another(unknown, unknown.sentences, 0, "does the pond harm trout.")
