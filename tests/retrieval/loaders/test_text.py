@@ -182,13 +182,21 @@ def test_printed_lines_above_paragraphs_head_them(tmp_path: Path) -> None:
     assert found.blocks[2].path == ("Lending in Tollen", "Who borrows most")
 
 
-WRAPPED = "The toll on lent books was first asked of\nReaders from other towns and of those who came by the ferry.\n\n"
+def test_lines_that_date_a_text_head_nothing(tmp_path: Path) -> None:
+    series = "Tollen Library, leaflet 4\nFirst issued May 2013. Revised, March 2019."
+    head = f"TALES FOR CHILDREN\nA guide to reading aloud for all who have them\n\n{series}"
+    found = load(write(tmp_path, "a.txt", f"{head}\n\n{SUBHEADED}"))
+    assert found.source.date == "2019-03"
+    assert "Tollen Library, leaflet 4" not in lines(found, "heading")
+
+
+WRAPPED = "The toll on lent books was first paid in silver by many\nReaders from other towns and of those who came by the ferry.\n\n"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "Who borrows most\nChildren borrow most.\n\nMen borrow least.",  # one alone is no way of setting headings
+        "Who borrows most\nChildren borrow most, and men least.\n\nNobody pays.",  # one alone is no way of setting headings
         WRAPPED + WRAPPED,
         "Ana Quist\nHarbour Road 4\nOpen daily.\n\nTom Berg\nQuay 7\nOpen on Mondays.",
         "Do I pay?\nNo. Books are free.\n\nMay I come?\nYes. All may come.",
