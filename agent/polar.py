@@ -1,8 +1,9 @@
 """Questions to be answered by yes or no: such a question is a claim, and sentences that speak of it say it or contradict it.
 
-Only a sentence that names all that the question names and holds enough of its words is judged, by the model's verdict slot; the number
-from which it decides is the model's own (`Numbers.says`). What is asked with a bound ("more than 1,000") is judged with each figure of
-a sentence in the bound's place, and arithmetic decides. "Are X and Y both mills?" is a claim of each, and holds where both hold.
+Only a sentence that names all that the question names, holds enough of its words and replies to no other question is judged, by the
+model's verdict slot; the number from which it decides is the model's own (`Numbers.says`). What is asked with a bound ("more than
+1,000") is judged with each figure of a sentence in the bound's place, and arithmetic decides. "Are X and Y both mills?" is a claim of
+each, and holds where both hold.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .matching import RELATIONS
 from .numbers import Numbers
 from .premises import share
 from .questions import claimed
+from .replies import is_for_another
 from .selection import Sentence, Where, place_of, shares_words
 from .standing import counted
 from .state import Side, Writer
@@ -71,7 +73,7 @@ def judged(
     for number, claim in enumerate(claims(question) if numbers.says else []):
         limit = bound(claim)
         words = f"{claim[: limit.start]}{claim[limit.end :]}" if limit else claim
-        spoken = [s for p in passages for s in _sentences(p) if _is_about(words, s, numbers)]
+        spoken = [s for p in passages for s in _sentences(p, claim) if _is_about(words, s, numbers)]
         if limit:
             found += _bounded(writer, numbers, number, claim, limit, spoken)
         else:
@@ -206,9 +208,11 @@ def _is_outweighed(claim: str, sentence: Sentence, others: Sequence[Sentence]) -
     return any(share(claim, other.text) > held for other in same)
 
 
-def _sentences(passage: Passage) -> list[Sentence]:
+def _sentences(passage: Passage, claim: str) -> list[Sentence]:
+    """The sentences of a passage that may decide: no replies to another question."""
     places = [] if passage.kind == "byline" else sentences_of(passage)
-    return [Sentence(passage, start, end, rank=1) for start, end in places]
+    own = [place for place in places if not is_for_another(passage, places, place[0], claim)]
+    return [Sentence(passage, start, end, rank=1) for start, end in own]
 
 
 def _is_about(claim: str, sentence: Sentence, numbers: Numbers) -> bool:

@@ -16,6 +16,7 @@ from .denials import denials
 from .evidence_text import content, sentences_of, slice_of
 from .numbers import Numbers
 from .questions import granted
+from .replies import is_for_another
 from .state import Writer
 
 
@@ -25,7 +26,8 @@ def contradiction(writer: Writer, numbers: Numbers, question: str, passages: Seq
     One that says the contrary is refuting, one that denies it says it without its words of denial.
     """
     claim = granted(question) if numbers.premise else ""
-    spoken = [s for p in passages for s in _sentences(p) if _is_about(question, claim, s, numbers)] if claim else []
+    read = [s for p in passages for s in _sentences(p, claim)] if claim else []
+    spoken = [s for s in read if _is_about(question, claim, s, numbers)]
     if not spoken:
         return None
     texts = [s.text for s in spoken]
@@ -37,8 +39,11 @@ def contradiction(writer: Writer, numbers: Numbers, question: str, passages: Seq
     return max(against, key=lambda held: held[0])[1] if against else None
 
 
-def _sentences(passage: Passage) -> list[Passage]:
-    return [slice_of(passage, start, end) for start, end in sentences_of(passage)]
+def _sentences(passage: Passage, claim: str) -> list[Passage]:
+    """The sentences of a passage without replies to another question."""
+    places = sentences_of(passage)
+    own = (place for place in places if not is_for_another(passage, places, place[0], claim))
+    return [slice_of(passage, start, end) for start, end in own]
 
 
 def _is_about(question: str, claim: str, sentence: Passage, numbers: Numbers) -> bool:

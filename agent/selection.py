@@ -25,6 +25,7 @@ from palimpsest.retrieval.types import Hit, Passage
 
 from . import speech, thresholds
 from .asking import FUNCTION_WORDS
+from .replies import replied_to
 from .wording import asks, denies, leans, opens_with_another, opens_with_this, takes_up
 
 Matrix = NDArray[np.float64]
@@ -366,13 +367,14 @@ REACH = 2  # sentences that may be taken before one that leans on them
 
 
 def quoted_with(sentence: Sentence, split: Split) -> Sequence[Sentence]:
-    """A sentence with those before it that it leans on; none where it states nothing: it asks, or speaks of somebody whom nothing that
-    can be quoted with it names, or of a "this" that the passage before speaks of.
+    """A sentence with those before it that it leans on; none where it states nothing: it asks, replies to a question that is not known,
+    or speaks of somebody whom nothing that can be quoted with it names, or of a "this" that the passage before speaks of.
     """
     found = standing(Chosen((sentence,), 0.0), split).sentences
+    is_torn = replied_to(found[0].passage, _places(found[0].passage, split), found[0].start) == ""
     is_cut = found[0].passage.before is not None and found[0].start == found[0].passage.start
     is_nobodys = (len(found) == 1 and opens_with_another(sentence.text)) or (is_cut and opens_with_this(found[0].text))
-    return () if is_nobodys or asks(sentence.text) else found
+    return () if is_nobodys or is_torn or asks(sentence.text) else found
 
 
 def standing(chosen: Chosen, split: Split) -> Chosen:
@@ -383,7 +385,8 @@ def standing(chosen: Chosen, split: Split) -> Chosen:
         if not earlier:
             break
         before = Sentence(first.passage, *earlier[-1], rank=first.rank)
-        if asks(first.text) or not (_needs(first, before) or heads_paragraph(before)):
+        replies = replied_to(first.passage, _places(first.passage, split), first.start)
+        if asks(first.text) or not (replies or _needs(first, before) or heads_paragraph(before)):
             break  # a question heads what follows it
         chosen = Chosen((before, *chosen.sentences), chosen.score, chosen.also)
     return chosen

@@ -49,6 +49,7 @@ _NAMED_YEAR = re.compile(
     rf"\b(?:\w*(?:{_KINDS}))\b(?:\s+\w{{1,20}}){{0,6}}?(?:\s*[,(:–—-]\s*|\s+)(?:(?:of|for|für|du|de|del|van)\s+)?((?:19|20)\d\d)\)?\W*$",
     re.IGNORECASE,
 )
+_OPENS_WITH_A_KIND = re.compile(rf"(?!(?:edition|issue|an?|the)\b)(?:[^\W\d_]+\s)?(?:{_KINDS})\b", re.IGNORECASE)
 _ALONE = re.compile(rf"\W{{0,3}}(?:[^\W\d_]+,\s*(?:den\s|le\s|the\s|il\s|a\s)?)?({DATE})\W{{0,3}}", re.IGNORECASE)
 YEAR = len("2024")
 _SEASON = re.compile(r"\b(?:spring|summer|autumn|fall|winter),?\s((?:19|20)\d\d)\W*$", re.IGNORECASE)
@@ -67,7 +68,7 @@ _ENDED = re.compile(r"(?<=[^\W\d_]{2}[.!?])\s+|(?<=\d{4}[.!?])\s+")
 _TELLS = frozenset(
     "the a an it its he she they we i this that these those there our my in on at".split()
 )  # open a sentence
-_MASTHEAD, _MASTHEAD_CHARACTERS, _SHORT_SENTENCE = 3, 250, 12  # blocks under the title, characters, words
+MASTHEAD, _MASTHEAD_CHARACTERS, _SHORT_SENTENCE = 4, 250, 12  # blocks under the title, characters, words
 
 
 def choose(dates: Iterable[Dated], today: datetime.date | None = None) -> tuple[str | None, DateOrigin]:
@@ -128,18 +129,29 @@ def masthead(blocks: Sequence[Piece], text: str) -> tuple[list[Piece], str]:
     has dates of its own.
     """
     found: list[tuple[Piece, str]] = []
-    for block in blocks[1 : 1 + _MASTHEAD] if blocks and blocks[0].kind == "heading" else ():
-        words = text[block.start : block.end]
-        if block.kind != "paragraph" or len(words) > _MASTHEAD_CHARACTERS:
+    for block in blocks[1 : 1 + MASTHEAD] if blocks and blocks[0].kind == "heading" else ():
+        date = _date_under_title(text[block.start : block.end]) if block.kind in ("paragraph", "byline") else None
+        if date is None:
             break
-        is_ended = words.rstrip("*_ ")[-1:] in (".", "!", "?")
-        pieces = _ENDED.split(words.strip()) if is_ended else [words]
-        dates = [date for piece in pieces for date in _dates_of(piece, is_ended)]
-        if is_ended and (not dates or any(len(piece.split()) >= _SHORT_SENTENCE for piece in pieces)):
-            break
-        found.append((block, dates[-1] if dates else ""))
+        found.append((block, date))
     last = max((n for n, (_, date) in enumerate(found, 1) if date), default=0)
     return [block for block, _ in found[:last]], found[last - 1][1] if last else ""
+
+
+def dates_a_text(words: str) -> bool:
+    """Whether words may stand under a title and give the date of the text."""
+    return bool(_date_under_title(words.strip()))
+
+
+def _date_under_title(words: str) -> str | None:
+    """The date that words under a title give, "" for none; None where they are too long to stand there, or tell something."""
+    if len(words) > _MASTHEAD_CHARACTERS:
+        return None
+    is_ended = words.rstrip("*_ ")[-1:] in (".", "!", "?")
+    pieces = _ENDED.split(words.strip()) if is_ended else [words]
+    dates = [date for piece in pieces for date in _dates_of(piece, is_ended)]
+    tells = is_ended and (not dates or any(len(piece.split()) >= _SHORT_SENTENCE for piece in pieces))
+    return None if tells else dates[-1] if dates else ""
 
 
 def _dates_of(piece: str, is_sentence: bool) -> list[str]:
@@ -173,6 +185,17 @@ def date_in_name(stem: str) -> list[Dated]:
     """2024-11-02 in a file's name; the person who named it said so."""
     match = _IN_NAME.search(stem)
     return [Dated(match.group(1), "metadata")] if match else []
+
+
+def named_kind(line: str) -> str:
+    """What kind of paper a line says at its opening that it heads, up to its date, else to its first mark; "" where it says none.
+
+    Of "Minutes, 3 May 2023, Guildhall" it is the minutes of that day.
+    """
+    if not _OPENS_WITH_A_KIND.match(line):
+        return ""
+    date = _DATED.search(line)
+    return line[: date.end()] if date else re.split("[,;]", line, maxsplit=1)[0]
 
 
 def _own_date(line: str, is_title: bool) -> str:

@@ -13,6 +13,8 @@ from .structure import Dated, Extracted, one_line
 
 _YAML_FENCE = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TOML_FENCE = re.compile(r"\A\+\+\+[ \t]*\n(.*?)\n\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
+_ENTRY = re.compile(r"([^\W\d_][\w-]{0,40}):(?:[ \t]+(.*))?")
+_OF_ENTRY = re.compile(r"[ \t]|-(?:[ \t]|$)|#|$")  # opens a line that is no entry: indented, of a list, a remark
 _MOST_FRONT_MATTER = 100_000
 _DATE_KEYS = ("updated", "last_updated", "lastmod", "modified", "date", "published", "created", "datum", "fecha")
 
@@ -22,6 +24,7 @@ def front_matter(text: str) -> tuple[Extracted, str]:
     for fence, read in ((_YAML_FENCE, _yaml), (_TOML_FENCE, _toml)):
         match = fence.match(text[:_MOST_FRONT_MATTER])
         fields = read(match.group(1)) if match else None
+        fields = _entries(match.group(1)) if match and fields is None and read is _yaml else fields
         if match and fields is not None:
             return _described(fields), text[match.end() :].lstrip("\n")
     return Extracted(""), text
@@ -35,6 +38,26 @@ def _yaml(text: str) -> Mapping[str, Any] | None:
     except (yaml.YAMLError, ValueError, RecursionError, TypeError):
         return None
     return found if isinstance(found, dict) and all(isinstance(key, str) for key in found) else None
+
+
+def _entries(text: str) -> Mapping[str, Any] | None:
+    """The entries of front matter that is no YAML as a whole, each by itself; one that is none is read as it is written:
+    "title: Locks: a guide". None where a line is no "key: value" and belongs to none.
+    """
+    entries: list[list[str]] = []
+    for line in text.split("\n"):
+        if _ENTRY.fullmatch(line):
+            entries.append([line])
+        elif not _OF_ENTRY.match(line) or (not entries and line.strip()[:1] not in ("", "#")):
+            return None
+        elif entries:
+            entries[-1].append(line)
+    found: dict[str, Any] = {}
+    for first, *others in entries:
+        entry = _ENTRY.fullmatch(first)
+        assert entry, "only such lines begin one"
+        found |= _yaml("\n".join([first, *others])) or {entry.group(1): entry.group(2) or ""}
+    return found or None
 
 
 def _loader() -> Any:

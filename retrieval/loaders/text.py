@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, takewhile
 
+from .dates import MASTHEAD, dates_a_text, named_kind
 from .encoding import decode
 from .front_matter import front_matter
 from .limits import Limits
@@ -23,6 +24,10 @@ _LONGEST_TITLE = 120
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _GO_ON = frozenset("the a an of in on at and or for from to with by".split())  # what ends no title
 _MOST_AHEAD = 5  # lines of a title and what stands with it
+_SUBJECTS = frozenset("subject re betreff objet asunto oggetto assunto betreft onderwerp emne ämne".split())
+_SENT = frozenset("to from an von à de para a da aan van til fra till från".split())
+_TOP = 10  # blocks among which the fields of a letter stand
+_LEAST_SUBHEADS = 2  # one printed line above a paragraph may be anything; two are a way of setting headings
 _LEAST_CAPITALS = 5  # letters of a heading in capitals
 _LONGEST_LINE = 2_000  # longer ones are read as running text only
 _SENTENCE_END = re.compile(r"[.!?:;…][\"'”’)\]]*$")
@@ -32,36 +37,70 @@ def load_text(data: bytes, name: str, limits: Limits) -> Extracted:
     decoded = decode(data, name)
     front, body = front_matter(decoded.text)
     writer = Writer(limits)
-    title, rest = _titled(body)
-    write_text(writer, rest, title=title)
+    head, rest = _headed(body)
+    write_text(writer, rest, head=head)
     done = writer.finish()
-    return replace(front, text=done.text, blocks=done.blocks, unread=(*decoded.unread, *done.unread))
+    title = front.title or _subject(done) or _named(head)
+    return replace(front, title=title, text=done.text, blocks=done.blocks, unread=(*decoded.unread, *done.unread))
 
 
-def _titled(text: str) -> tuple[str, str]:
-    """The title of a text and its rest: a first line that no mark ends, by itself or above lines that say who, where and when, ahead of
-    paragraphs that marks end; "" for none.
+def _headed(text: str) -> tuple[list[str], str]:
+    """The lines that a text opens with and its rest: its title, by itself or above lines that say who, where and when, ahead of
+    paragraphs that marks end; none where it has no title.
     """
     found = list(_paragraphs(text))
-    if len(found) < 2 or len(found[0]) > _MOST_AHEAD:
-        return "", text
-    first, *others = (line.strip() for line in found[0])
-    ends = any(_SENTENCE_END.search(lines[-1][-4:]) for lines in found[1:])
+    count = 2 if len(found) > 1 and _dates_a_title(found[1]) else 1
+    lines = [line.strip() for paragraph in found[:count] for line in paragraph]
+    ends = any(_SENTENCE_END.search(paragraph[-1][-4:]) for paragraph in found[count:])
+    if not ends or sum(not _is_field(line) for line in lines) > _MOST_AHEAD:
+        return [], text
+    first, *others = lines
     is_alone = not others and not _PAIR.fullmatch(first)
-    if not ends or not all(map(_is_title, [first, *others])) or not (is_alone or _are_of_a_title(first, others)):
-        return "", text
-    return first, text.partition(first)[2]
+    is_one = is_alone or (bool(others) and not _is_field(first) and _are_of_a_title(first, others))
+    is_quoted = bool(others) and first[0] in "\"'“‘«" and first[-1] in "\"'”’»" and len(first) <= _LONGEST_TITLE
+    if not (_is_title(first) or is_quoted) or not is_one:
+        return [], text
+    return lines, "\n\n".join("\n".join(paragraph) for paragraph in found[count:])
+
+
+def _dates_a_title(lines: list[str]) -> bool:
+    """Whether a paragraph goes with the title above it: lines that no mark ends, one of which dates the text."""
+    return len(lines) <= _MOST_AHEAD and all(map(_is_title, lines)) and any(dates_a_text(line) for line in lines)
+
+
+def _is_field(line: str) -> bool:
+    """Whether a line is "key: value"; in capitals it is a title with its subtitle."""
+    return bool(_PAIR.fullmatch(line)) and not line.isupper()
 
 
 def _are_of_a_title(title: str, lines: list[str]) -> bool:
     """Whether lines under a title say who, where and when: one has a year or opens with "by", and none goes on from the title."""
     is_cut = title.split()[-1].casefold() in _GO_ON
     is_said = any(_YEAR.search(line) or line.casefold().startswith("by ") for line in lines)
+    plain = [line for line in lines if not _is_field(line)]
     return (
         is_said
         and not is_cut
-        and not any(_PAIR.fullmatch(line) or line[:1].islower() for line in lines if line[:3] != "by ")
+        and all(map(_is_title, plain))
+        and not any(line[:1].islower() for line in plain if line[:3] != "by ")
     )
+
+
+def _subject(read: Extracted) -> str:
+    """What a letter or memo is about, by the fields at its top; "" of any other text."""
+    cells = [(name, read.text[start:end]) for block in read.blocks[:_TOP] for name, start, end in block.cells]
+    fields = {name.casefold(): value for name, value in cells}
+    is_letter = not _SENT.isdisjoint(fields)
+    return next((value for name, value in fields.items() if is_letter and name in _SUBJECTS), "")
+
+
+def _named(head: list[str]) -> str:
+    """What a text is called: its title, with the lines under one in capitals that go on in capitals, and the line that says what kind
+    of paper it is: "TOLLEN HARBOUR BOARD – Minutes of 3 May 2023".
+    """
+    named = list(takewhile(lambda line: line.isupper() and not dates_a_text(line), head)) or head[:1]
+    kind = "".join(named_kind(line) for line in head[len(named) :][:1] if not _is_field(line))
+    return " – ".join([*named, kind] if kind else named)
 
 
 def _is_title(line: str) -> bool:
@@ -69,21 +108,73 @@ def _is_title(line: str) -> bool:
     return is_one and not (_GAPS.search(line) or _ITEM.fullmatch(line))
 
 
-def write_text(writer: Writer, text: str, page: int | None = None, title: str = "") -> None:
-    """The paragraphs of plain text as blocks, its title ahead where it has one."""
+def write_text(writer: Writer, text: str, page: int | None = None, head: Sequence[str] = ()) -> None:
+    """The paragraphs of plain text as blocks, the lines of its title ahead where it has one."""
     try:
-        if title:
-            writer.heading(title, 1)
-        for lines in _paragraphs(text):
-            _write_paragraph(writer, lines, page)
+        _write_head(writer, head)
+        paragraphs = list(_paragraphs(text))
+        headed = _subheaded(paragraphs)
+        for number, lines in enumerate(paragraphs):
+            if number in headed:
+                writer.heading(lines[0], 2, page=page)
+            _write_paragraph(writer, lines[number in headed :], page)
     except TooMuch as limit:
         writer.say(f"Not all of it is read: {limit}")
+
+
+def _write_head(writer: Writer, head: Sequence[str]) -> None:
+    """The title and each line under it, which says who, where and when; fields where all of them are."""
+    for title in head[:1]:
+        writer.heading(title, 1)
+    others = list(head[1:])
+    for line in others:
+        match = _PAIR.fullmatch(line) if all(map(_is_field, others)) else None
+        if match:
+            writer.field(*match.groups())
+        else:
+            writer.add("byline", line)
 
 
 def _paragraphs(text: str) -> Iterator[list[str]]:
     for has_words, lines in groupby(text.split("\n"), key=lambda line: bool(line.strip())):
         if has_words:
             yield [line.rstrip() for line in lines]
+
+
+def _subheaded(paragraphs: Sequence[list[str]]) -> set[int]:
+    """The numbers of the paragraphs that open with a printed heading, where a text has several; of one that is all heading too."""
+    found = set()
+    for number, (lines, following) in enumerate(pairwise([*paragraphs, []])):
+        below = lines[1:] or following
+        is_of_title = number < MASTHEAD and dates_a_text(" ".join(lines))
+        if not is_of_title and _is_subhead(lines[0], below) and (len(lines) == 1 or _breaks_early(lines)):
+            found.add(number)
+    return found if len(found) >= _LEAST_SUBHEADS else set()
+
+
+def _is_subhead(line: str, below: list[str]) -> bool:
+    """Whether a line heads what stands below it: a few words, or a number and some, that no mark ends, above running text or a list."""
+    item = _ITEM.fullmatch(line)
+    words = item.group(2) if item and item.group(1) else line
+    if line[:1].isspace() or not _is_title(words) or not words[:1].isupper() or _PAIR.fullmatch(line):
+        return False
+    is_whole = (words[-1].isalnum() or words[-1] in '"”’)') and words.split()[-1].casefold() not in _GO_ON
+    is_listed = bool(below) and all(_ITEM.fullmatch(other) or other[:1].isspace() for other in below)
+    return is_whole and (not item if is_listed else _is_running(below))
+
+
+def _is_running(lines: list[str]) -> bool:
+    """Whether lines are running text: each of them ends with a mark, or they are wrapped and the last one does."""
+    if not lines or lines[0][:1].isspace() or lines[0][:1].islower() or _are_pairs(lines) or _aligned(lines):
+        return False
+    ended = [bool(_SENTENCE_END.search(line[-4:])) for line in lines]
+    return all(ended) or (ended[-1] and _is_wrapped(lines))
+
+
+def _breaks_early(lines: list[str]) -> bool:
+    """Whether the first line ends where the next word would have found room, or above a list: nothing but its end ended it."""
+    with_next = len(lines[0]) + 1 + len(lines[1].split()[0])
+    return _ITEM.fullmatch(lines[1]) is not None or with_next <= max(map(len, lines[1:]))
 
 
 def _write_paragraph(writer: Writer, lines: list[str], page: int | None) -> None:

@@ -209,5 +209,5 @@ def test_where_nothing_likely_comes_near_what_does_is_quoted() -> None:
 def test_a_byline_is_quoted_nowhere() -> None:
     line = passage("Published by the salt board of Tollen on 3 May 2020.", "Salt").model_copy(update={"kind": "byline"})
     assert sentences_of([Hit(passage=line, score=1.0)], lambda text: [(0, len(text))]) == []
-    assert polar._sentences(line) == []
-    assert polar._sentences(line.model_copy(update={"kind": "paragraph"})) != []
+    assert polar._sentences(line, "") == []
+    assert polar._sentences(line.model_copy(update={"kind": "paragraph"}), "") != []

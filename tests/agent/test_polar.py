@@ -106,6 +106,17 @@ def test_a_sentence_about_something_else_decides_nothing() -> None:
     assert "It reads as yes: one source says it" in report(run(other, aim, tolls, question=asked, says=says))
 
 
+def test_a_reply_to_another_question_decides_nothing() -> None:
+    """ "No. … But the toll …" below "Do I have to pay?" was read as a no to whether the toll falls."""
+    words = "No. All cross freely. But the Selm viaduct is built of brick."
+    cut = ((0, 21), (22, len(words)))
+    held = passage(words, "Selm viaduct").model_copy(update={"sentences": cut, "path": ("Do I have to pay?",)})
+    says = {"is built of brick.": NO}
+    assert "reads as" not in report(run(held, says=says))
+    own = held.model_copy(update={"path": ("Is the viaduct built of brick?",)})
+    assert "It reads as no" in report(run(own, says=says))
+
+
 def test_what_nothing_decides_is_said_to_be_open() -> None:
     shown = report(run(OTHER, passage("The Selm viaduct carries salt.", "Trade")))
     assert "No one sentence that was read settles whether it is so" in shown

@@ -104,3 +104,11 @@ def test_a_model_whose_verdicts_were_not_measured_is_not_asked() -> None:
     writer = ScriptedWriter({})
     assert contradiction(writer, NUMBERS.model_copy(update={"premise": 0.0}), ASKED, [OPENED]) is None
     assert writer.history == []
+
+
+def test_a_reply_to_another_question_contradicts_nothing() -> None:
+    text = "No. But the Orta mill did close late in 1990."
+    held = passage(text, "Orta mill")
+    for heading, kept in (("May I visit?", False), ("Did the Orta mill close in 1990?", True)):
+        under = held.model_copy(update={"path": (heading,), "sentences": ((0, 3), (4, len(text)))})
+        assert bool(contradiction(Doubter({}), NUMBERS, ASKED, [under])) is kept

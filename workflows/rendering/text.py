@@ -7,6 +7,8 @@ from collections.abc import Callable
 from itertools import takewhile
 
 from palimpsest.agent.draft import Block, Span, Support
+from palimpsest.agent.evidence_text import sentences_of
+from palimpsest.agent.replies import goes_on_from, replied_to
 from palimpsest.agent.state import ResearchState, Revision
 from palimpsest.agent.wording import speaks_of_itself
 from palimpsest.retrieval.types import Source
@@ -79,21 +81,42 @@ def title_of(source: Source) -> str:
 
 
 def speaker(state: ResearchState, block: Block) -> str:
-    """Whose words a quotation is, where it says "we" or "this study" and not whose: the title of its source; else "".
-
-    Once in a section is enough.
+    """What a quotation needs beside its words: the question that it replies to or the heading that it goes on from, or whose words it
+    is, where it says "we" or "this study" and not whose: the title of its source, once in a section; else "".
     """
+    if heading := _headed(state, block):
+        return heading
     title = _speaking(state, block)
     before = takewhile(lambda b: b.id != block.id, (b for b in state.draft.blocks if b.section == block.section))
     return title if title and all(_speaking(state, b) != title for b in before) else ""
 
 
-def _speaking(state: ResearchState, block: Block) -> str:
-    cited = block.span("citation")
-    if block.kind != "quotation" or cited is None or not cited.support or not is_established(block):
+def _headed(state: ResearchState, block: Block) -> str:
+    """The question that a quotation opens with a reply to, or the heading that it goes on from."""
+    cited = _quoted(block)
+    if cited is None:
         return ""
-    said, title = shown(block), state.passage(cited.support[0].passage).source.title
+    passage = state.passage(cited.passage)
+    places = sentences_of(passage)
+    if question := replied_to(passage, places, cited.start):
+        return f"in reply to “{question}”"
+    heading = goes_on_from(passage, places, cited.start, cited.end)
+    return f"under “{heading}”" if heading else ""
+
+
+def _speaking(state: ResearchState, block: Block) -> str:
+    cited = _quoted(block)
+    if cited is None:
+        return ""
+    said, title = shown(block), state.passage(cited.passage).source.title
     return "" if not speaks_of_itself(said) or title.casefold() in said.casefold() else title
+
+
+def _quoted(block: Block) -> Support | None:
+    """The place that the words of a quotation are of; None of anything else."""
+    cited = block.span("citation")
+    is_quoted = block.kind == "quotation" and cited is not None and cited.support and is_established(block)
+    return cited.support[0] if cited and is_quoted else None
 
 
 def by_person(block: Block) -> list[str]:

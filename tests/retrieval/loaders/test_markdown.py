@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from palimpsest.retrieval.loaders import load
 from tests.retrieval.loaders.makers import kinds, lines, reasons, records, write
 
@@ -27,6 +29,30 @@ def test_front_matter_of_other_makes(tmp_path: Path) -> None:
     assert (toml.text, toml.source.title, toml.source.date) == ("Dogs bark.", "Dogs", "2024-05-06")
     many = load(write(tmp_path, "c.md", "---\ntitle: 'A: b'\nauthor:\n  name: x\n  - y\n---\nText."))
     assert "Text." in many.text, "front matter that is no YAML harms nothing"
+
+
+def test_front_matter_that_is_no_yaml_is_read_line_by_line(tmp_path: Path) -> None:
+    """A colon in a title made of the whole front matter a heading, and lost the date."""
+    head = "---\ntitle: Sundials: how to read one\nauthor:\n  - Ines Vale\n  - Tom Reed\ndate: 2023-05-08\nby: @reed\n---\n\n"
+    found = load(write(tmp_path, "a.md", head + "# Sundials\n\nThey need the sun.\n"))
+    assert found.text == "Sundials\n\nThey need the sun."
+    assert (found.source.title, found.source.authors) == ("Sundials: how to read one", ("Ines Vale", "Tom Reed"))
+    assert (found.source.date, found.source.date_from) == ("2023-05-08", "front matter")
+    quoted = '---\n# of the clockmaker\ntitle: "Clocks" and: dials\n\ndate: 2023-05-08\n---\nThey need none.'
+    found = load(write(tmp_path, "b.md", quoted))
+    assert (found.text, found.source.title) == ("They need none.", '"Clocks" and: dials')
+
+
+@pytest.mark.parametrize("title", ["[Draft] Dials", "*Dials* of stone", "'Dials' and clocks", "%dials", "Dials: a: b"])
+def test_values_that_are_no_yaml_are_read_as_written(tmp_path: Path, title: str) -> None:
+    found = load(write(tmp_path, "a.md", f"---\ntitle: {title}\ndate: 2023-05-08\n---\nThey need the sun."))
+    assert (found.text, found.source.date) == ("They need the sun.", "2023-05-08")
+    assert found.source.title == title
+
+
+def test_prose_between_rules_is_no_front_matter(tmp_path: Path) -> None:
+    text = "---\nDials: stone: old\nThey need the sun.\n---\n\nClocks do not."
+    assert "They need the sun." in load(write(tmp_path, "a.md", text)).text
 
 
 def test_front_matter_may_not_name_a_file_as_its_address(tmp_path: Path) -> None:

@@ -117,3 +117,93 @@ def test_a_line_of_capitals_heads_what_follows_it(tmp_path: Path) -> None:
 def test_capitals_that_go_on_or_name_a_field_head_nothing(tmp_path: Path, text: str) -> None:
     found = load(write(tmp_path, "a.txt", f"The mole is long.\n\n{text}\n\nIt is old."))
     assert "heading" not in [b.kind for b in found.blocks]
+
+
+MINUTES = "TOLLEN TOWN COUNCIL\nLIBRARIES COMMITTEE\nMinutes, 16 November 2021, Guildhall, Room 2"
+HEADS = {
+    MINUTES: ("TOLLEN TOWN COUNCIL – LIBRARIES COMMITTEE – Minutes, 16 November 2021", "2021-11-16"),
+    "TOLLEN LIBRARY\nMinutes of 3 May 2022": ("TOLLEN LIBRARY – Minutes of 3 May 2022", "2022-05-03"),
+    "TOLLEN LIBRARY\nLENDING: A GUIDE FOR READERS\nEdition of May 2022": (
+        "TOLLEN LIBRARY – LENDING: A GUIDE FOR READERS",
+        "2022-05",
+    ),
+    "TOLLEN LIBRARY\nMinutes of the 31st meeting, held in the Guildhall\nMonday 2 May 2022": (
+        "TOLLEN LIBRARY – Minutes of the 31st meeting",
+        "2022-05-02",
+    ),
+    "PAGEWATCH\nThe newsletter of the Tollen readers\nMay 2022": ("PAGEWATCH", "2022-05"),  # what describes a title
+    "LATE FEES IN SIX BRANCHES: A SUMMARY\nTollen Library\nDate: 3 July 2022": (
+        "LATE FEES IN SIX BRANCHES: A SUMMARY",
+        "2022-07-03",
+    ),
+    "LATE FEES\nDATE: 3 JULY 2022": ("LATE FEES", "2022-07-03"),
+    '"I read at night. Only then."\nA talk with Ana Quist, reader\n\nTollen Quarterly, Summer 2022\nWords: Tom Berg': (
+        '"I read at night. Only then."',
+        "2022",
+    ),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_text_is_called_by_what_it_is_and_dated_by_its_head(tmp_path: Path, head: str) -> None:
+    """Minutes were called by the name of the council, and those of the second line in capitals had no date."""
+    found = load(write(tmp_path, "a.txt", f"{head}\n\nReaders borrowed 400 books. They liked it."))
+    assert (found.source.title, found.source.date) == HEADS[head]
+    assert kinds(found)[0] == "heading"
+    assert set(kinds(found)[1:-1]) == {"byline"}
+    assert lines(found, "paragraph") == ["Readers borrowed 400 books. They liked it."]
+
+
+def test_a_memo_is_called_by_its_subject(tmp_path: Path) -> None:
+    memo = "MEMO\nFrom: Tom Berg\nTo: Ana Quist\nDate: 9 May 2022\nSubject: Late fees\n\n1. Fees rose. They fell later."
+    found = load(write(tmp_path, "a.txt", memo))
+    assert (found.source.title, found.source.date) == ("Late fees", "2022-05-09")
+    assert kinds(found) == ["heading", *["field"] * 4, "item"]
+    lesson = "Teacher: Ana Quist\nSubject: Reading\n\nShe reads aloud. Children listen."
+    assert load(write(tmp_path, "b.txt", lesson)).source.title == "b", "what a sheet calls a subject is no letter's"
+
+
+SUBHEADED = (
+    "Lending in Tollen\n\nWho borrows most\nChildren borrow most. Men borrow least.\n\n2. Fees: late books\n"
+    "A late book costs 2 euros.\n\nWhat we lend\n- books\n- maps\n\nHow sure we are\n\nThe counts are of one year."
+)
+
+
+def test_printed_lines_above_paragraphs_head_them(tmp_path: Path) -> None:
+    """ "Who borrows most" was quoted as a finding."""
+    found = load(write(tmp_path, "a.txt", SUBHEADED))
+    heads = ["Lending in Tollen", "Who borrows most", "2. Fees: late books", "What we lend", "How sure we are"]
+    assert lines(found, "heading") == heads
+    assert lines(found, "paragraph") == [
+        "Children borrow most. Men borrow least.",
+        "A late book costs 2 euros.",
+        "The counts are of one year.",
+    ]
+    assert found.blocks[2].path == ("Lending in Tollen", "Who borrows most")
+
+
+def test_lines_that_date_a_text_head_nothing(tmp_path: Path) -> None:
+    series = "Tollen Library, leaflet 4\nFirst issued May 2013. Revised, March 2019."
+    head = f"TALES FOR CHILDREN\nA guide to reading aloud for all who have them\n\n{series}"
+    found = load(write(tmp_path, "a.txt", f"{head}\n\n{SUBHEADED}"))
+    assert found.source.date == "2019-03"
+    assert "Tollen Library, leaflet 4" not in lines(found, "heading")
+
+
+WRAPPED = "The toll on lent books was first paid in silver by many\nReaders from other towns and of those who came by the ferry.\n\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who borrows most\nChildren borrow most, and men least.\n\nNobody pays.",  # one alone is no way of setting headings
+        WRAPPED + WRAPPED,
+        "Ana Quist\nHarbour Road 4\nOpen daily.\n\nTom Berg\nQuay 7\nOpen on Mondays.",
+        "Do I pay?\nNo. Books are free.\n\nMay I come?\nYes. All may come.",
+        "Milk\nEggs\n\nBread\nSalt",
+        "1. Milk\n2. Eggs are sold out.\n\n1. Bread\n2. Salt is dear.",
+        "who borrows most\nChildren do.\n\nwho borrows least\nMen do.",
+    ],
+)
+def test_other_lines_head_nothing(tmp_path: Path, text: str) -> None:
+    assert "heading" not in kinds(load(write(tmp_path, "a.txt", f"The library is old.\n\n{text}")))

@@ -212,3 +212,15 @@ def test_whose_words_a_we_is_is_said_once_in_a_section() -> None:
         block = Block(id=f"c{number}", kind="quotation", section=section, spans=(words, cited))
         state = state.model_copy(update={"draft": Draft(blocks=(*state.draft.blocks, block))})
     assert [speaker(state, b) for b in state.draft.blocks] == ["The barge study", "", "The barge study"]
+
+
+def test_a_reply_is_shown_with_the_heading_that_asks() -> None:
+    """ "No. Crossing is free." says nothing by itself."""
+    asked = {"path": ("Crossing", "Do I have *to* pay?")}
+    free, daily = passage("No. Crossing is free.", "The ferry"), passage("Barges cross daily.", "The ferry")
+    replying = report_with(free.model_copy(update=asked), free.text)
+    assert "[1] – in reply to “Do I have \\*to\\* pay?”" in markdown.render(replying, {})
+    assert "in reply to “Do I have *to* pay?”" in html.render(replying, "0")
+    listed = passage("cross at night", "The ferry").model_copy(update={"path": ("Do not",)})
+    assert "cross at night [1] – under “Do not”" in markdown.render(report_with(listed, listed.text), {})
+    assert "in reply to" not in markdown.render(report_with(daily.model_copy(update=asked), daily.text), {})
