@@ -66,12 +66,11 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Scored:
-    """A sentence, the score by which it is chosen, its vector of length 1, and whether, under its title, it is near to the question."""
+    """A sentence, the score by which it is chosen, and its vector of length 1."""
 
     sentence: Sentence
     score: float
     vector: Vectors
-    is_near: bool = False
 
 
 @dataclass(frozen=True)
@@ -227,8 +226,9 @@ def select(
 
 def _likely(candidates: Sequence[Scored], stop: float) -> list[Scored]:
     """Those that are worth their characters, likeliest first: a few at least."""
-    share, few = _share(candidates, stop), thresholds.SHIPPED.least_chosen
-    return [c for n, c in enumerate(_ordered(candidates)) if n < few or _probability(c) >= max(share, _least(c))]
+    least = _least(candidates, stop)
+    few = thresholds.SHIPPED.least_chosen
+    return [c for n, c in enumerate(_ordered(candidates)) if n < few or _probability(c) >= least]
 
 
 def _worth(candidate: Scored, thrift: float) -> float:
@@ -271,15 +271,13 @@ def _ordered(candidates: Sequence[Scored]) -> list[Scored]:
     return sorted(candidates, key=lambda c: (-c.score, c.sentence.passage.id, c.sentence.start))
 
 
-def _share(candidates: Sequence[Scored], stop: float) -> float:
-    """The probability below which a sentence is not worth its characters, beside the best."""
+def _least(candidates: Sequence[Scored], stop: float) -> float:
+    """The probability below which a sentence is not worth its characters: where the best are not likely either, a share of theirs
+    would take all that was read.
+    """
     best = _ordered(candidates)[: thresholds.SHIPPED.best]
-    return stop * float(np.mean([_probability(c) for c in best])) if best else 0.0
-
-
-def _least(candidate: Scored) -> float:
-    """The probability below which it is left out however unlikely the best are: a share of theirs would take all that was read."""
-    return thresholds.SHIPPED.least_near if candidate.is_near else thresholds.SHIPPED.least_likely
+    share = stop * float(np.mean([_probability(c) for c in best])) if best else 0.0
+    return max(share, thresholds.SHIPPED.least_likely)
 
 
 def _probability(candidate: Scored) -> float:

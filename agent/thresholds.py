@@ -39,8 +39,6 @@ class Thresholds(Frozen):
     least_likely: float = Field(
         ge=0, le=1
     )  # probability below which a sentence is left out, however unlikely the best are
-    near: float = Field(ge=0, le=1)  # cosine with the question, from which a sentence under its title is near to it
-    least_near: float = Field(ge=0, le=1)  # the same probability of such a sentence
     least_chosen: int = Field(ge=0)  # sentences taken however unlikely they are
     alike: float = Field(
         ge=0, le=1

@@ -170,10 +170,8 @@ class SelectingReader:
         vectors = describing.embedded(question, pieces, self.vectors)
         table = describing.described(question, pieces, vectors, self._fitted.parts)
         scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
-        near = vectors.titled @ vectors.asked[0]
-        scores -= self._unlikely(pieces) + _far(near)
-        rows = zip(pieces, scores, vectors.alone, _is_near(near), strict=True)
-        scored = [Scored(piece, float(score), vector, bool(held)) for piece, score, vector, held in rows]
+        scores -= self._unlikely(pieces) + _far(vectors.titled @ vectors.asked[0])
+        scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
         return selection.telling(question, scored)
 
     def sides(self, question: str, chosen: Sequence[Chosen]) -> list[Side]:
@@ -345,11 +343,6 @@ class SelectingReader:
 def _far(near: NDArray[np.float32]) -> NDArray[np.float64]:
     """[n], log-odds that sentences lose for how little `near` [n] they are to the question, with the title of their source ahead."""
     return np.where(near < thresholds.SHIPPED.far, thresholds.SHIPPED.far_cost, 0.0)
-
-
-def _is_near(near: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """[n], whether sentences are so near to the question, under their titles, that a less likely one is quoted too."""
-    return near >= thresholds.SHIPPED.near
 
 
 def _quotable(sentence: Sentence) -> Sequence[Sentence]:

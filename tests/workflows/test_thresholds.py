@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +133,8 @@ def scored(*probabilities: float) -> list[Scored]:
     return [Scored(chosen(h, 0).sentences[0], odds(p), v) for h, p, v in zip(held, probabilities, axes, strict=True)]
 
 
-def taken(stop: float, *probabilities: float, is_near: bool = False) -> int:
-    held = [replace(s, is_near=is_near) for s in scored(*probabilities)]
-    return len(selection.select(held, 4_000, stop))
+def taken(stop: float, *probabilities: float) -> int:
+    return len(selection.select(scored(*probabilities), 4_000, stop))
 
 
 def turned(cosine: float) -> np.ndarray:
@@ -198,11 +196,6 @@ def pin_how_many_are_taken() -> None:
     assert taken(0.5, 0.8, 0.8, 0.8, 0.8, 0.41, 0.37, 0.35) == 6  # half of the mean of five is .361
     assert taken(1.0, 0.9, 0.01, 0.01, 0.01, 0.01) == 3
     decides(taken(0.0, *[0.2] * 3, 0.041) == 4, taken(0.0, *[0.2] * 3, 0.039) == 4)
-    assert list(reading._is_near(np.array([0.51, 0.49], dtype=np.float32))) == [True, False]
-    decides(
-        taken(0.0, *[0.2] * 3, 0.021, is_near=True) == 4,
-        taken(0.0, *[0.2] * 3, 0.019, is_near=True) == 4,
-    )
 
 
 def pin_what_was_meant_to_be_done() -> None:
