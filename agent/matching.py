@@ -110,6 +110,13 @@ def form(word: str) -> str:
     return plain[:-1] if len(plain) > 3 and plain.endswith("s") and not plain.endswith("ss") else plain
 
 
+def numbers_of(word: str) -> tuple[str, ...]:
+    """One and several of what a word names, casefolded, the longest first; the S of "AIDS" is its own."""
+    one = word.casefold() if word.endswith("S") else form(word)
+    several = f"{one[:-1]}ies" if one.endswith("y") else f"{one}es"
+    return (*(w for w in (several, f"{one}s") if form(w) == form(one)), one)
+
+
 def forms(text: str) -> list[str]:
     return [t.form for t in tokens_of(text)]
 

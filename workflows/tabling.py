@@ -45,6 +45,9 @@ class TableReader:
     ) -> Reading | Undecided | None:
         return lookups.read(question, operation, tables, self._fitted.columns, self._near, self._off, is_aside)
 
+    def column(self, words: str, columns: Sequence[str]) -> str:
+        return lookups.meant_column(words, columns, self._fitted.columns, self._near)
+
     def _near(self, question: str, names: Sequence[str]) -> list[float]:
         vectors = self._corpus.embed([question, *names])
         return [float(vectors[0] @ row) for row in vectors[1:]]
