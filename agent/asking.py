@@ -417,13 +417,22 @@ def asks_several(question: str) -> bool:
 
 def asks_for_change(question: str) -> bool:
     """Whether a question asks how something became another: "how has it changed", "how did it evolve"; not "what does it change"."""
+    return bool(_changes(question))
+
+
+def what_changed(question: str) -> str:
+    """Of what a question asks how it changed, "the use of the ferry", casefolded; "" where it asks for no change or names nothing."""
+    clause = next(iter(_changes(question)), [])
+    behind = clause[1 + next((n for n, token in enumerate(clause) if token in _PERFECT), 0) :]
+    return " ".join(takewhile(lambda token: token not in _BECOMING, behind))
+
+
+def _changes(question: str) -> list[list[str]]:
+    """The clauses behind "how" and "what" that ask how something became another, in casefolded words."""
     tokens = [token.casefold() for token in speech.tokens(question)]
     asks = (n for n, token in enumerate(tokens) if token in ("how", "what"))
-    return any(
-        not _PERFECT.isdisjoint(clause[:2]) and not _BECOMING.isdisjoint(clause)
-        for n in asks
-        if (clause := list(takewhile(lambda token: token not in _ENDS_CLAUSE, tokens[n + 1 :])))
-    )
+    clauses = (list(takewhile(lambda token: token not in _ENDS_CLAUSE, tokens[n + 1 :])) for n in asks)
+    return [c for c in clauses if not _PERFECT.isdisjoint(c[:2]) and not _BECOMING.isdisjoint(c)]
 
 
 _PERFECT = frozenset("has have had did".split())

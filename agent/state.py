@@ -409,8 +409,8 @@ class Prose(Protocol):
 
 
 class Records(Protocol):
-    """What reads tables: the operation that a question asks for, the tables of passages, what they answer, how that is believed, and
-    the column that words surely mean ("" where none is clear).
+    """What reads tables: the operation that a question asks for, the tables of passages, all those of the documents beside them, what
+    they answer, how that is believed, and the column that words surely mean ("" where none is clear).
     """
 
     belief: float
@@ -418,6 +418,8 @@ class Records(Protocol):
     def operation(self, question: str) -> Operation: ...
 
     def tables(self, passages: Sequence[Passage]) -> list[Table]: ...
+
+    def tables_beside(self, passages: Sequence[Passage]) -> list[Table]: ...
 
     def read(
         self, question: str, operation: Operation, tables: Sequence[Table], is_aside: bool = False

@@ -78,6 +78,9 @@ class Thresholds(Frozen):
     near_plan: float = Field(ge=0, le=1)  # cosine from which a planned study is one of what is asked
     near_part: float = Field(ge=0, le=1)  # cosine from which something quoted speaks of a part of the question
     topic: float = Field(ge=0, le=1)  # how far a question moves, in cosine, without words that are what it is about
+    plain: float = Field(
+        ge=0, le=1
+    )  # below which a question is the same without a word: that tells little of what changed
     near_cell: float = Field(ge=0, le=1)  # mean of two cosines from which a sentence fills a cell of a table
     shared_cell: float = Field(ge=0, le=1)  # how much nearer a sentence may be to another attribute of the same thing
 

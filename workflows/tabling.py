@@ -21,6 +21,8 @@ class Holds(Protocol):
 
     def tables(self, passages: Sequence[Passage]) -> list[Table]: ...
 
+    def tables_beside(self, passages: Sequence[Passage]) -> list[Table]: ...
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
@@ -39,6 +41,9 @@ class TableReader:
 
     def tables(self, passages: Sequence[Passage]) -> list[Table]:
         return self._corpus.tables(passages)
+
+    def tables_beside(self, passages: Sequence[Passage]) -> list[Table]:
+        return self._corpus.tables_beside(passages)
 
     def read(
         self, question: str, operation: Operation, tables: Sequence[Table], is_aside: bool = False

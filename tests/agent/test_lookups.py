@@ -257,6 +257,7 @@ KILNS = "Kiln,Built,Cost (crowns),Fuel (kg),Height (m)\nEast kiln,1998,4100,310,
         ("What height in metres has the brick East kiln?", "12"),  # what comes right ahead of a name only describes it
         ("How much does the East kiln swallow?", "310"),  # words of its own ask for the column
         ("How much does the East kiln burn in winter?", "310"),
+        ("What is the East kiln appetite?", "310"),  # the only word there is to ask with
         ("What did the East kiln workshop cost?", ""),
         ("What did the roof of the East kiln cost?", ""),
         ("What does East kiln insurance cost?", ""),
@@ -266,6 +267,6 @@ KILNS = "Kiln,Built,Cost (crowns),Fuel (kg),Height (m)\nEast kiln,1998,4100,310,
 )
 def test_a_cell_answers_nothing_that_is_asked_of_something_else(question: str, right: str) -> None:
     """What a landing cost was once answered by the fare of its ferry: "landing" stood nowhere in the table."""
-    near = Near(swallow={"Fuel (kg)": 0.9, "Fuel": 0.9}, winter={"Fuel": 0.9})
+    near = Near(swallow={"Fuel (kg)": 0.9, "Fuel": 0.9}, winter={"Fuel": 0.9}, appetite={"Fuel": 0.9})
     found = read(question, "value", [table(KILNS, "Pottery")], WEIGHTS, near)
     assert (found.text if isinstance(found, Reading) else "") == right
