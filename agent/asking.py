@@ -45,6 +45,7 @@ _BEFORE_BARE = frozenset("do does did can could will would should may might must
 _BEFORE_NOUN = frozenset(("AT", "DP", "PR"))  # how the tags of what no verb follows begin
 _ASIDE = regex.compile(r"\([^()]*\)")
 _ASKING = frozenset("why how what which who whom whose when where".split())
+_ARTICLES = frozenset("a an the".split())
 _COORDINATORS = frozenset("and or versus vs nor".split())
 FUNCTION_WORDS = frozenset(  # the closed classes of English that no name of a thing begins or ends with
     """a an the this that these those each every both either neither some any no all which what who whom whose how why when where
@@ -190,7 +191,7 @@ def _lists(question: str) -> list[list[Thing]]:
     """The coordinations whose names are nouns, without the verbs beside them."""
     question = _without_asides(question)
     tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
-    tags = _with_main_verb(tokens, speech.tags(tuple(token.text for token in tokens)))
+    tags = tags_of([token.text for token in tokens])
     found: list[list[Thing]] = []
     for group in coordinations(question):
         rows = [[n for n, t in enumerate(tokens) if t.start >= name.start and t.end <= name.end] for name in group]
@@ -202,18 +203,21 @@ def _lists(question: str) -> list[list[Thing]]:
     return found
 
 
-def _with_main_verb(tokens: Sequence[Thing], tags: Sequence[str]) -> list[str]:
-    """The tags, with a verb where "how do A and B speed up C" must have one and the tagger saw none: the likeliest."""
+def tags_of(words: Sequence[str]) -> list[str]:
+    """The tags of a question's words, with a verb where "how do A and B speed up C" must have one and the tagger saw none: the
+    likeliest.
+    """
+    tags = speech.tags(tuple(words))
     found = list(tags)
-    for at, token in enumerate(tokens):
-        if token.text.lower() not in _BEFORE_BARE:
+    for at, word in enumerate(words):
+        if word.lower() not in _BEFORE_BARE:
             continue
-        end = next((n for n in range(at, len(tokens)) if tokens[n].text in ("?", ";")), len(tokens))
+        end = next((n for n in range(at, len(words)) if words[n] in ("?", ";")), len(words))
         if not speech.BARE.isdisjoint(tags[at + 1 : end]):
             continue
         may_be = [n for n in range(at + 2, end) if tags[n - 1][:2] not in _BEFORE_NOUN]
-        best = max(may_be, key=lambda n: speech.as_verb(tokens[n].text), default=None)
-        if best is not None and speech.as_verb(tokens[best].text) > -math.inf:
+        best = max(may_be, key=lambda n: speech.as_verb(words[n]), default=None)
+        if best is not None and speech.as_verb(words[best]) > -math.inf:
             found[best] = "VVI"
             found[best - 1] = "NN1" if found[best - 1][:2] == "AJ" else found[best - 1]  # "decoding" ahead of its verb
     return found
@@ -239,16 +243,12 @@ def _noun_phrase(row: Sequence[int], tags: Sequence[str], is_first: bool, is_las
         row = row[max((n for n, at in enumerate(row[:-1], 1) if _is_verb(tags[at])), default=0) :]
     if is_last:
         row = list(takewhile(lambda at: not _is_verb(tags[at]), row))
-        row = row[: max((n for n, at in enumerate(row, 1) if _is_noun(tags[at])), default=0)]
-    return row if row and _is_noun(tags[row[-1]]) else []
+        row = row[: max((n for n, at in enumerate(row, 1) if speech.is_noun(tags[at])), default=0)]
+    return row if row and speech.is_noun(tags[row[-1]]) else []
 
 
 def _is_verb(tag: str) -> bool:
     return tag in speech.FINITE or tag in ("VVI", "VVN")
-
-
-def _is_noun(tag: str) -> bool:
-    return tag[:2] in speech.NOUNS or tag == "VVG"  # "grammar and learning"
 
 
 _JOINING = frozenset(("PU", "CJ", "AT", "DP", "PR"))  # how the tags of what may stand between two names of a list begin
@@ -300,14 +300,21 @@ def _before(tokens: Sequence[Thing], at: int) -> list[list[Thing]]:
     runs = [_run(tokens, at, -1)]
     while runs[0]:
         at -= len(runs[0]) + _skipped(tokens, at, runs[0])
+        has_article = at >= 0 and tokens[at].text.lower() in _ARTICLES
+        at -= has_article
         if at < 0 or tokens[at].text != ",":
             break
         run = _run(tokens, at - 1, -1)
-        if not run:
+        if not run or (has_article and not _ends_in_noun(run)):
             break
         runs.insert(0, run)
         at -= 1
     return [run for run in runs if run]
+
+
+def _ends_in_noun(run: Sequence[Thing]) -> bool:
+    """Whether a run names something: "older" does not, ahead of ", the mill or the barn"."""
+    return speech.is_noun(speech.tags(tuple(token.text for token in run))[-1])
 
 
 def _skipped(tokens: Sequence[Thing], at: int, run: Sequence[Thing]) -> int:
@@ -410,13 +417,22 @@ def asks_several(question: str) -> bool:
 
 def asks_for_change(question: str) -> bool:
     """Whether a question asks how something became another: "how has it changed", "how did it evolve"; not "what does it change"."""
+    return bool(_changes(question))
+
+
+def what_changed(question: str) -> str:
+    """Of what a question asks how it changed, "the use of the ferry", casefolded; "" where it asks for no change or names nothing."""
+    clause = next(iter(_changes(question)), [])
+    behind = clause[1 + next((n for n, token in enumerate(clause) if token in _PERFECT), 0) :]
+    return " ".join(takewhile(lambda token: token not in _BECOMING, behind))
+
+
+def _changes(question: str) -> list[list[str]]:
+    """The clauses behind "how" and "what" that ask how something became another, in casefolded words."""
     tokens = [token.casefold() for token in speech.tokens(question)]
     asks = (n for n, token in enumerate(tokens) if token in ("how", "what"))
-    return any(
-        not _PERFECT.isdisjoint(clause[:2]) and not _BECOMING.isdisjoint(clause)
-        for n in asks
-        if (clause := list(takewhile(lambda token: token not in _ENDS_CLAUSE, tokens[n + 1 :])))
-    )
+    clauses = (list(takewhile(lambda token: token not in _ENDS_CLAUSE, tokens[n + 1 :])) for n in asks)
+    return [c for c in clauses if not _PERFECT.isdisjoint(c[:2]) and not _BECOMING.isdisjoint(c)]
 
 
 _PERFECT = frozenset("has have had did".split())

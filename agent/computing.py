@@ -22,7 +22,9 @@ Content = Literal["figure", "date", "words"]
 
 MOST_ROWS = 20_000  # of a table that is computed over: each is cited
 BLANK = frozenset({"", "-", "–", "—", "n/a", "na", "null", "none", "nan", ".", "…", "?", "tbd"})
-_YEAR = re.compile(r"(?:1[5-9]|20|21)\d\d")
+_YEAR = re.compile(  # a school or financial year is the one it begins in; what stands in brackets behind it is a note
+    r"(?:FY ?)?((?:1[5-9]|20|21)\d\d)(?:[/–-](?:\d\d)?\d\d)?(?: ?\([^()]*\))?"
+)
 _ISO = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
 _MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])")
 _NUMBER = re.compile(r"\d[\d.,’'\u00a0\u202f]*\d|\d")
@@ -67,11 +69,11 @@ def content_of(cells: Sequence[str]) -> Content:
     filled = [cell.strip() for cell in cells if cell.strip().lower() not in BLANK]
     if not filled:
         return "words"
-    if all(_YEAR.fullmatch(cell) or _ISO.fullmatch(cell) for cell in filled):
+    if all(_ISO.fullmatch(cell) or _YEAR.fullmatch(cell) for cell in filled):
         return "date"
     if sum(_figure(cell) is not None for cell in filled) >= thresholds.SHIPPED.mostly * len(filled):
         return "figure"
-    return "date" if all(_date(cell) for cell in filled[:50]) else "words"
+    return "date" if all(date_of(cell) for cell in filled[:50]) else "words"
 
 
 def dimension_of(column: str, cells: Sequence[str]) -> str:
@@ -131,12 +133,12 @@ def _days(text: str) -> int:
     text = text.strip()
     if month := _MONTH.fullmatch(text):
         return calendar.monthrange(int(month[1]), int(month[2]))[1] - 1
-    return 365 if _YEAR.fullmatch(text) else 0
+    return 365 if _year(text) else 0
 
 
 def _amount(text: str) -> float | None:
-    if _date(text):
-        return _date(text)
+    if date_of(text):
+        return date_of(text)
     figure = _figure(text)
     return figure.low if figure else None
 
@@ -154,11 +156,17 @@ def _figure(cell: str) -> figures.Figure | None:
     return figure if len(left.strip(" *†‡()~≈+.")) <= 6 else None
 
 
-def _date(cell: str) -> float | None:
+def _year(cell: str) -> str:
+    """The year that a cell is, or begins with: of "2020/21" 2020; "" for what is none. "2011-12" is a month, of the same year."""
+    found = None if _MONTH.fullmatch(cell) else _YEAR.fullmatch(cell)
+    return found[1] if found else ""
+
+
+def date_of(cell: str) -> float | None:
     """Days (a year counts from its first) by which dates can be compared; None for what is no date, or one in two readings."""
     cell = cell.strip()
-    if _YEAR.fullmatch(cell):
-        return float(cell) * 366
+    if year := _year(cell):
+        return float(year) * 366
     if not any(map(str.isdigit, cell)) or len(cell) > 30:
         return None
     from dateutil import parser
@@ -185,7 +193,7 @@ def _frame(rows: Sequence[Row], column: str, dates: bool) -> pandas.DataFrame:
     units = set()
     for index, cell in ((n, cell) for n, row in enumerate(rows) if (cell := row.get(column))):
         figure = None if dates else _figure(cell.text)
-        amount = _date(cell.text) if dates else figure.low if figure else None
+        amount = date_of(cell.text) if dates else figure.low if figure else None
         if amount is not None:
             found.append((index, amount, cell.text))
             units.add((figure.unit, figure.dimension) if figure else ("", ""))

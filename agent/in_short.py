@@ -11,8 +11,9 @@ from palimpsest.retrieval.types import Passage
 from . import forms, outline, thresholds
 from .choosing import comes_near
 from .numbers import probability
-from .selection import Chosen, leans, part_of, place_of, remaining
+from .selection import Chosen, Sentence, leans, part_of, place_of, remaining
 from .state import Reader, SubQuestion
+from .tabling import IN_RECORDS
 from .wording import takes_up
 
 Pieces = Callable[[Sequence[Chosen]], list[Chosen]]  # the quotations of a section to what of them may stand in short
@@ -84,7 +85,7 @@ def whole_quotations(chosen: Sequence[Chosen]) -> list[Chosen]:
     """The short quotations that lean on no other, nor another on them."""
     joined = outline.leads(chosen)
     bound = {*joined, *joined.values()}
-    return [c for n, c in enumerate(chosen) if n not in bound and not leans(c.text) and _is_told(c.text)]
+    return [c for n, c in enumerate(chosen) if n not in bound and not leans(c.text) and _is_told(c)]
 
 
 def single_sentences(chosen: Sequence[Chosen]) -> list[Chosen]:
@@ -97,10 +98,13 @@ def single_sentences(chosen: Sequence[Chosen]) -> list[Chosen]:
         needs = [number in before or leans(piece.sentences[0].text), *leaning]
         needed = [*leaning, number in after]
         for sentence, *is_part in zip(piece.sentences, needs, needed, strict=True):
-            if not any(is_part) and _is_told(sentence.text):
+            if not any(is_part) and _is_told(sentence):
                 alone.append(replace(part_of(piece, [sentence]), score=sentence.score))
     return alone
 
 
-def _is_told(text: str) -> bool:
-    return is_brief(text) and not text.rstrip().endswith(NOTHING_SAID)
+def _is_told(piece: Chosen | Sentence) -> bool:
+    """Whether it is a short statement: a question is none, nor the record of a row, whose heading tells what it is of."""
+    passage = piece.passage if isinstance(piece, Sentence) else piece.sentences[0].passage
+    is_statement = passage.kind not in IN_RECORDS and not piece.text.rstrip().endswith(NOTHING_SAID)
+    return is_brief(piece.text) and is_statement

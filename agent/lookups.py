@@ -13,6 +13,7 @@ from palimpsest.retrieval.records import ITEM, NUMBER, Field, Row, Table
 from palimpsest.retrieval.types import Frozen
 
 from . import figures
+from .accounting import accounts, beside, has_strangers, is_of_another
 from .asking import FUNCTION_WORDS
 from .computing import (
     BLANK,
@@ -97,20 +98,13 @@ def read(
     found = [one for table in tables if (one := _read_one(question, operation, table, weights, near, off)) is not None]
     readings = [one for one in found if isinstance(one, Reading)]
     if is_aside:
-        readings = [one for one in readings if one.computation or _accounts(question, one)]
+        readings = [
+            one for one in readings if one.computation or accounts(question, one.table, [c.name for c in one.cells])
+        ]
     if not readings:
         is_silent = is_aside and operation in ("value", "list", "difference")
         return None if is_silent else next((one for one in found if isinstance(one, Undecided)), None)
     return _agreed(readings)
-
-
-def _accounts(question: str, reading: Reading) -> bool:
-    """Whether a table holds every word of a question that carries meaning: "Why did nitrate fall at Kelso?" asks for no nitrate."""
-    if ITEM in reading.table.columns:
-        return True  # an entry that is asked for by its number accounts for its words itself
-    own = {stem for cell in reading.cells for stem in tokens(cell.name)}
-    left = understood(question, reading.table).left()
-    return all(own.issuperset(tokens(t.text)) for t in left)
 
 
 def _agreed(readings: Sequence[Reading]) -> Reading | Undecided:
@@ -191,6 +185,12 @@ def choose(
     powers = [math.exp(score - top) for score in scores]
     whole = sum(powers) + math.exp(weights.none - top)
     return sorted(((power / whole, column) for power, column in zip(powers, columns, strict=True)), reverse=True)
+
+
+def meant_column(words: str, columns: Sequence[str], weights: ColumnWeights, near: Nearness) -> str:
+    """The column that these words surely mean: "cut in noise" the "Noise reduction (dB)"; "" where none is clear."""
+    found = choose(Meant(tokens_of(words)), words, columns, weights, near)
+    return found[0][1] if _is_clear(found, weights) else ""
 
 
 def _shared(column: str, asked: set[str]) -> float:
@@ -292,7 +292,7 @@ def _value(
         column = _read_off(meant, question, fitting, table, weights, near, off) if off and len(rows) == 1 else ""
         if not column:
             raise
-    if _strangers(meant, column, table):
+    if has_strangers(meant, column, table) or is_of_another(meant, column, table, rows):
         return None
     cells = [cell for row in rows if (cell := row.get(column)) and cell.text.lower() not in BLANK]
     texts = {cell.text for cell in cells}
@@ -310,12 +310,6 @@ def _value(
                                  title=table.name), table)  # fmt: skip
     rivals = ", ".join(sorted(texts)[:4])
     return Undecided(table, f"in the table “{table.name}” {len(rows)} rows are meant (“{column}”: {rivals})")
-
-
-def _strangers(meant: Meant, column: str, table: Table) -> bool:
-    """Whether a name or figure of the question stands nowhere in what was found."""
-    own = set(forms(column))
-    return any(t.is_name and t.form not in own for t in meant.left())
 
 
 def _ordered(table: Table) -> bool:
@@ -338,7 +332,7 @@ def _computed(
         amounts = [c for c in amounts if kinds[c] == "date"]
     is_plain = len(amounts) == 1 and _plain_order(meant, operation)
     column = amounts[0] if is_plain else _one(meant, question, amounts, table, weights, near)
-    if _strangers(meant, column, table):
+    if has_strangers(meant, column, table):
         return None
     named = ""
     if operation in ("most", "least", "first", "last"):
@@ -372,8 +366,7 @@ def _rowwise(operation: Operation, meant: Meant, table: Table, words: Sequence[s
     """All rows that are meant, listed or counted; every word that could narrow them down must be accounted for."""
     named = [c for c in words if c in meant.named]
     bound = (*named, *meant.values, *(c.column for c in meant.conditions))
-    own = {stem for column in bound for stem in tokens(column)}  # "operate" is said of an "Operator"
-    left = [t.text for t in meant.left() if not own.issuperset(tokens(t.text))]
+    left = [t.text for t in beside(meant.left(), {stem for column in bound for stem in tokens(column)})]
     if left:
         why = f"it is not clear what “{' '.join(left)}” means among its columns ({', '.join(table.columns)})"
         return Undecided(table, f"in the table “{table.name}” {why}") if meant.values else None

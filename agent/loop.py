@@ -8,7 +8,7 @@ from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, chains, following, headings, hops, joining, limits, listing, person, prose, sections
+from . import blocks, chains, changing, following, headings, hops, joining, limits, listing, person, prose, sections
 from .budget import may_read, timed
 from .checking import check
 from .choosing import topics
@@ -28,6 +28,7 @@ def revise(state: ResearchState, tools: Tools) -> Steps:
     state = yield from write_answers(state, tools)
     for question in (q for q in state.questions if state.version == 1 and _wants_sections(state, q)):
         state = yield from listing.write(state, tools, question)
+        state = yield from changing.write(state, tools, question)
         state = yield from sections.write(state, tools, question)
         yield state
     return (yield from following.write(state, tools))

@@ -20,7 +20,7 @@ YEAR = len("2026")  # what is no longer names no month
 _NUMERIC_DATE = regex.compile(r"\d+[./]\d+[./]\d+")  # it has two readings
 LONG_NAME = 4  # words of a cell that a part of them may name
 LONGEST_NAME = 10  # words of a cell that are looked for in a question
-_OPERATION_WORDS = frozenset(
+OPERATION_WORDS = frozenset(
     """list all every each many much number count total sum combined together altogether average mean highest lowest largest smallest
     biggest most least fewest greatest maximum minimum max min best worst first last earliest latest oldest newest youngest longest
     shortest tallest cheapest dearest heaviest lightest fastest slowest recent recently difference more fewer less higher lower
@@ -82,8 +82,8 @@ def understood(question: str, table: Table) -> Meant:
     meant = Meant(tokens_of(question))
     _name_columns(meant, table)
     _name_dates(meant, question, table)
+    _set_conditions(meant, question, table)  # "since 2020" names no row of 2020
     _name_values(meant, table)
-    _set_conditions(meant, question, table)
     _surnames(meant, table)
     around = set(forms(table.about))
     meant.used |= {n for n, t in enumerate(meant.tokens) if t.form in around}
@@ -110,12 +110,19 @@ def form(word: str) -> str:
     return plain[:-1] if len(plain) > 3 and plain.endswith("s") and not plain.endswith("ss") else plain
 
 
+def numbers_of(word: str) -> tuple[str, ...]:
+    """One and several of what a word names, casefolded, the longest first; the S of "AIDS" is its own."""
+    one = word.casefold() if word.endswith("S") else form(word)
+    several = f"{one[:-1]}ies" if one.endswith("y") else f"{one}es"
+    return (*(w for w in (several, f"{one}s") if form(w) == form(one)), one)
+
+
 def forms(text: str) -> list[str]:
     return [t.form for t in tokens_of(text)]
 
 
 def _is_empty(word: str) -> bool:
-    return word in FUNCTION_WORDS or word in _OPERATION_WORDS or word in _ADDS_NOTHING or word in _ORDINALS
+    return word in FUNCTION_WORDS or word in OPERATION_WORDS or word in _ADDS_NOTHING or word in _ORDINALS
 
 
 def _name_columns(meant: Meant, table: Table) -> None:

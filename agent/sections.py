@@ -13,7 +13,6 @@ import numpy as np
 import regex  # type: ignore[import-untyped]
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
-from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit
 
 from . import balance, blocks, describing, forms, outline, polar
@@ -68,27 +67,26 @@ def write(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
         return state
     if not quotations(state):
         said = balance.verdict(tools, question, chosen, decisive)
-        tables = tools.records.tables([h.passage for h in hits]) if tools.records else []
-        return (yield from _begin(state, reader, question, hits, chosen, lead, said, tables))
+        return (yield from _begin(state, tools, reader, question, hits, chosen, lead, said))
     return (yield from _grow(state, tools, question, hits, chosen, lead))
 
 
 def _begin(
     state: ResearchState,
+    tools: Tools,
     reader: Reader,
     question: SubQuestion,
     hits: Sequence[Hit],
     chosen: Sequence[Chosen],
     lead: Sequence[Chosen],
     said: polar.Answer,
-    tables: Sequence[Table],
 ) -> Steps:
     """The outline first, then its sections, then *In short*: what was `said` of a balance, the quotations that lead, and the best of
     what no section needs. A comparison has its table ahead: of the rows of a table of a source where one has all that is compared.
     """
     chosen = remaining(not_standing(state, chosen), [where(s.support[0]) for s in cells(state)])
     if question.form == "comparison":
-        state, used = _compared(state, reader, question, hits, chosen, tables)
+        state, used = _compared(state, tools, reader, question, hits, chosen)
         chosen = remaining(chosen, [place_of(c) for c in used])
     lead = [c for c in lead if c in chosen] or _defining(question, chosen)
     chosen = remaining(chosen, [place_of(c) for c in lead])
@@ -128,14 +126,18 @@ def _begin(
 
 def _compared(
     state: ResearchState,
+    tools: Tools,
     reader: Reader,
     question: SubQuestion,
     hits: Sequence[Hit],
     chosen: Sequence[Chosen],
-    tables: Sequence[Table],
 ) -> tuple[ResearchState, list[Chosen]]:
     """The table of a comparison, and what its cells quote."""
-    rows = compared(question.text, question.things, question.attributes, tables)
+    records = tools.records
+    rows: dict[tuple[str, str], Chosen] = {}
+    if records:
+        tables = records.tables([h.passage for h in hits])
+        rows = compared(question.text, question.things, question.attributes, tables, records.column)
     columns = question.attributes or tuple(dict.fromkeys(column for _, column in rows))
     return forms.table(state, reader, question, columns, hits, chosen, rows)
 

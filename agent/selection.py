@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import dropwhile, groupby
 from operator import itemgetter
 
@@ -25,6 +26,7 @@ from palimpsest.retrieval.types import Hit, Passage
 
 from . import speech, thresholds
 from .asking import FUNCTION_WORDS
+from .matching import numbers_of
 from .replies import replied_to
 from .wording import asks, denies, leans, opens_with_another, opens_with_this, takes_up
 
@@ -408,13 +410,16 @@ def speaks_of(thing: str, sentence: Sentence, others: Sequence[str]) -> bool:
     return not elsewhere and names_thing(sentence.passage.source.title, thing)
 
 
-LEAST_PLURAL = 3  # letters of a name up to which an s at its end is its own
-
-
 def names_thing(text: str, thing: str) -> bool:
-    """Whether a text names it, one or several of its kind."""
-    one = thing[:-1] if thing.endswith("s") and len(thing) > LEAST_PLURAL else thing
-    return regex.search(rf"(?<![\w-]){regex.escape(one)}s?(?!\w)", text, regex.IGNORECASE) is not None
+    """Whether a text names it, one or several of its kind, as rows of tables are found by their names."""
+    return _naming(thing).search(text) is not None
+
+
+@lru_cache(maxsize=1024)
+def _naming(thing: str) -> regex.Pattern:
+    *ahead, last = thing.rpartition(" ")
+    kinds = "|".join(map(regex.escape, numbers_of(last)))
+    return regex.compile(rf"(?<![\w-]){regex.escape(''.join(ahead))}(?:{kinds})(?!\w)", regex.IGNORECASE)
 
 
 def as_said(thing: str, text: str, others: Sequence[str]) -> str:

@@ -74,6 +74,11 @@ def is_clause(text: str) -> bool:
     return not FINITE.isdisjoint(tags(tokens(text)))
 
 
+def is_noun(tag: str) -> bool:
+    """Whether a tag is of a word that may name something; "learning" may: "grammar and learning"."""
+    return tag[:2] in NOUNS or tag == "VVG"
+
+
 def is_past(text: str) -> bool:
     """Whether the first finite verb of a text tells of the past; a participle where no verb is finite is one that was not known."""
     verbs = [tag for tag in tags(tokens(text)) if tag in FINITE or tag in PARTICIPLES]

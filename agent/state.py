@@ -413,7 +413,9 @@ class Prose(Protocol):
 
 
 class Records(Protocol):
-    """What reads tables: the operation that a question asks for, the tables of passages, what they answer, and how that is believed."""
+    """What reads tables: the operation that a question asks for, the tables of passages, all those of the documents beside them, what
+    they answer, how that is believed, and the column that words surely mean ("" where none is clear).
+    """
 
     belief: float
 
@@ -421,9 +423,13 @@ class Records(Protocol):
 
     def tables(self, passages: Sequence[Passage]) -> list[Table]: ...
 
+    def tables_beside(self, passages: Sequence[Passage]) -> list[Table]: ...
+
     def read(
         self, question: str, operation: Operation, tables: Sequence[Table], is_aside: bool = False
     ) -> Reading | Undecided | None: ...
+
+    def column(self, words: str, columns: Sequence[str]) -> str: ...
 
 
 Fits = Callable[

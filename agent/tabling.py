@@ -51,7 +51,11 @@ def _is_same(state: ResearchState, known: Hypothesis, found: Reading) -> bool:
 def _hold(state: ResearchState, question: SubQuestion, text: str, found: Reading) -> ResearchState:
     """The state that holds the passages a reading rests on: of a computation the whole table, so that it can be done again."""
     used = {row.passage for row in found.rows} | {cell.passage for cell in found.cells}
-    wanted = found.table.passages if found.computation else [p for p in found.table.passages if p.id in used]
+    return hold(state, question, text, [p for p in found.table.passages if found.computation or p.id in used])
+
+
+def hold(state: ResearchState, question: SubQuestion, text: str, wanted: Sequence[Passage]) -> ResearchState:
+    """The state that holds these passages, found with their table and read for a question."""
     held = {p.id for p in state.evidence}
     more = tuple(p for p in wanted if p.id not in held)
     finds = tuple(Find(passage=p.id, query=text, rank=UNRANKED, score=0.0) for p in more)

@@ -79,6 +79,9 @@ class Thresholds(Frozen):
     apart: float = Field(
         ge=0, le=1
     )  # how much nearer, in cosine, what is quoted lies to a question without what it leaves out
+    plain: float = Field(
+        ge=0, le=1
+    )  # below which a question is the same without a word: that tells little of what changed
     near_cell: float = Field(ge=0, le=1)  # mean of two cosines from which a sentence fills a cell of a table
     shared_cell: float = Field(ge=0, le=1)  # how much nearer a sentence may be to another attribute of the same thing
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import pairwise
 from typing import Any
 
-from palimpsest.agent import listing, prose, tabling
-from palimpsest.agent.draft import COPIED, Block, Span, Support, moved
+from palimpsest.agent import prose, tabling
+from palimpsest.agent.draft import COPIED, Block, Span, moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.state import ResearchState
@@ -19,6 +19,7 @@ from palimpsest.retrieval.records import is_cell
 from palimpsest.retrieval.types import Passage
 
 from . import export, seal
+from .audit_tables import table_problems
 from .errors import USAGE, ResearchError
 from .runs import Record, Run, Version
 
@@ -223,7 +224,7 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
     if block.kind == "statement" and any(s.kind == "COMPUTED" for s in block.words):
         return tabling.problems(state, block)
     if block.kind == "table":
-        return _table_problems(block, state)
+        return table_problems(block, state)
     if block.kind == "statement":
         return [*_statement_problems(block), *_edited_problems(block)]
     return _answer_problems(block, state) if block.kind == "answer" else []
@@ -295,54 +296,6 @@ def _edited_problems(block: Block) -> list[str]:
     if len(own) == len(said) and all(words in (None, source) for words, source in zip(own, said, strict=True)):
         return []
     return [f"statement {block.id} is not the sentence that it cites, but for a person's words: {block.text[:60]!r}"]
-
-
-def _table_problems(block: Block, state: ResearchState) -> list[str]:
-    """The rows of a table are the things that were compared, its columns what was asked of them or words of the evidence."""
-    cells = {s.id: s for s in block.spans}
-    rows = [[cells[name] for name in row if name in cells] for row in block.rows]
-    question = next((q for q in state.questions if q.id == block.about), None)
-    if not rows or question is None or [s.id for row in rows for s in row] != list(cells):
-        return [f"table {block.id} is not made of its cells"]
-    if question.form == "list":
-        return _list_problems(block, rows)
-    (corner, *columns), *others = rows
-    problems = [] if tuple(row[0].text for row in others) == question.things else [f"table {block.id} has other rows"]
-    asked = {name[:1].upper() + name[1:] for name in question.attributes}
-    strange = [s.text for s in columns if s.text not in asked and (asked or not _stands(s.text, state))]
-    problems += [f"table {block.id} has a column {name!r} that nobody asked for" for name in strange]
-    fixed = [corner, *columns, *(row[0] for row in others)]
-    inner = [s for row in others for s in row[1:]]
-    if corner.text.strip() or any(s.kind != "FIXED" for s in fixed) or any(s.kind not in COPIED for s in inner):
-        problems.append(
-            f"table {block.id} holds words of the program's where a source's belong, or the other way round"
-        )
-    return problems
-
-
-def _list_problems(block: Block, rows: Sequence[Sequence[Span]]) -> list[str]:
-    """The head of a list is the program's, and each entry stands in the sentence beside it."""
-    head, *entries = rows
-    if tuple(s.text for s in head) != listing.HEADER or any(s.kind != "FIXED" for s in head):
-        return [f"table {block.id} has another head than a list"]
-    problems = []
-    for row in entries:
-        places = [s.support[0] for s in row if s.kind in COPIED and s.support]
-        if len(row) != 2 or len(places) != 2 or not _is_within(*places):
-            problems.append(
-                f"table {block.id} has an entry {row[0].text[:40]!r} that the sentence beside it does not hold"
-            )
-    return problems
-
-
-def _is_within(inner: Support, outer: Support) -> bool:
-    return inner.passage == outer.passage and outer.start <= inner.start and inner.end <= outer.end
-
-
-def _stands(words: str, state: ResearchState) -> bool:
-    """Whether words stand in the evidence or in a title of it, whatever their case."""
-    texts = (text for p in state.passages for text in (p.text, p.source.title))
-    return any(" ".join(words.casefold().split()) in " ".join(text.casefold().split()) for text in texts)
 
 
 def _person_problems(block: Block, written: Set[Edit]) -> list[str]:

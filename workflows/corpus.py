@@ -246,12 +246,14 @@ class Corpus:
 
     def tables(self, passages: Sequence[Passage]) -> list[Table]:
         """The tables, forms and numbered lists that these passages are a part of, whole."""
-        found: list[Table] = []
-        for source in dict.fromkeys(p.source.id for p in passages if p.kind in TABLED):
-            pieces = [p for p in passages if p.source.id == source]
-            named = {p.id for p in pieces}
-            found += [t for t in self._tables_of(source, pieces) if named & {p.id for p in t.passages}]
-        return found
+        named = {p.id for p in passages}
+        tabled = [p for p in passages if p.kind in TABLED]
+        return [t for t in self.tables_beside(tabled) if named & {p.id for p in t.passages}]
+
+    def tables_beside(self, passages: Sequence[Passage]) -> list[Table]:
+        """All tables, forms and numbered lists of the documents that these passages are of."""
+        sources = dict.fromkeys(p.source.id for p in passages)
+        return [t for s in sources for t in self._tables_of(s, [p for p in passages if p.source.id == s])]
 
     def _tables_of(self, source: str, pieces: Sequence[Passage]) -> list[Table]:
         """The tables of a document; of one that the index does not hold only where these passages are the whole of it.

@@ -21,6 +21,8 @@ class Holds(Protocol):
 
     def tables(self, passages: Sequence[Passage]) -> list[Table]: ...
 
+    def tables_beside(self, passages: Sequence[Passage]) -> list[Table]: ...
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
@@ -40,10 +42,16 @@ class TableReader:
     def tables(self, passages: Sequence[Passage]) -> list[Table]:
         return self._corpus.tables(passages)
 
+    def tables_beside(self, passages: Sequence[Passage]) -> list[Table]:
+        return self._corpus.tables_beside(passages)
+
     def read(
         self, question: str, operation: Operation, tables: Sequence[Table], is_aside: bool = False
     ) -> Reading | Undecided | None:
         return lookups.read(question, operation, tables, self._fitted.columns, self._near, self._off, is_aside)
+
+    def column(self, words: str, columns: Sequence[str]) -> str:
+        return lookups.meant_column(words, columns, self._fitted.columns, self._near)
 
     def _near(self, question: str, names: Sequence[str]) -> list[float]:
         vectors = self._corpus.embed([question, *names])

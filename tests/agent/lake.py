@@ -99,6 +99,12 @@ class NoTables:
     def tables(self, passages: Sequence[Passage]) -> list[Table]:
         return []
 
+    def tables_beside(self, passages: Sequence[Passage]) -> list[Table]:
+        return []
+
+    def column(self, words: str, columns: Sequence[str]) -> str:
+        return ""
+
     def read(self, *asked: object) -> None:
         return None
 

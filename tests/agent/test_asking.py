@@ -17,6 +17,7 @@ from palimpsest.agent.asking import (
     of_each,
     parts,
     plain_question,
+    what_changed,
 )
 from palimpsest.agent.wording import LinearText, buckets, words
 
@@ -232,3 +233,29 @@ def test_a_question_is_asked_of_each_topic_alone() -> None:
         "water quality": "How do tides affect water quality in bays?",
     }
     assert of_each("Why did the lake freeze?") == {}
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("Compare brick kilns, a tunnel kiln and an open clamp in fuel.", ["brick kilns", "tunnel kiln", "open clamp"]),
+        ("How do the otter, a mink and the heron differ?", ["otter", "mink", "heron"]),
+        ("Which is older, the mill or the barn?", ["mill", "barn"]),
+    ],
+)
+def test_an_article_parts_no_names_of_a_list(question: str, names: list[str]) -> None:
+    """Of "on-floor kilns, a tunnel kiln and …" the first was dropped: an article stood behind its comma."""
+    assert [thing.text for thing in coordinations(question)[0]] == names
+
+
+@pytest.mark.parametrize(
+    ("question", "subject"),
+    [
+        ("How has the use of the Selm ferry changed since 2021?", "the use of the selm ferry"),
+        ("Why is it dear, and how did the toll evolve?", "the toll"),
+        ("What has changed since 2021?", ""),
+        ("What does the ferry change?", ""),
+    ],
+)
+def test_what_changed_stands_ahead_of_the_verb(question: str, subject: str) -> None:
+    assert what_changed(question) == subject

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from palimpsest.agent.comparing import compared
+from collections.abc import Sequence
+
+from palimpsest.agent.comparing import Means, compared
 
 from .test_lookups import table
 
 MILLS = "Mill,Owner,Toll (crowns),Height (m)\nElm mill,Kesk,30,12\nAsh,Kesk,,9\nOak,Orta,41,7\nOak,Orta,42,8"
 
 
-def side_by_side(things: tuple[str, ...], *attributes: str, held: str = MILLS) -> dict[tuple[str, str], str]:
+def by_name_alone(words: str, columns: Sequence[str]) -> str:
+    return ""
+
+
+def side_by_side(
+    things: tuple[str, ...], *attributes: str, held: str = MILLS, means: Means = by_name_alone
+) -> dict[tuple[str, str], str]:
     question = f"Compare {' and '.join(things)} mill by {' and '.join(attributes)}."
-    return {
-        place: piece.text for place, piece in compared(question, things, attributes, [table(held, "Mills")]).items()
-    }
+    found = compared(question, things, attributes, [table(held, "Mills")], means)
+    return {place: piece.text for place, piece in found.items()}
 
 
 def test_things_are_compared_by_the_columns_of_the_table_that_has_a_row_for_each() -> None:
@@ -36,17 +43,25 @@ def test_a_part_of_its_name_tells_a_row_where_no_other_has_that_part() -> None:
     held = "System,Cost (crowns),Noise outdoors\nair-source heat pump,11400,yes\nground-source heat pump,22000,none"
     held += "\ndistrict heating,8900,none\nair-source dryer,700,none"
     things, cost = ("ground-source", "district heating"), "cost"
-    found = compared("Compare ground-source and district heating by cost.", things, (cost,), [table(held, "Heat")])
+    found = compared(
+        "Compare ground-source and district heating by cost.", things, (cost,), [table(held, "Heat")], by_name_alone
+    )
     assert {place: piece.text for place, piece in found.items()} == {
         ("ground-source", cost): "Cost (crowns): 22000",
         ("district heating", cost): "Cost (crowns): 8900",
     }
     things = ("air-source", "ground-source")
-    assert compared("Compare air-source and ground-source.", things, (), [table(held)]) == {}  # two are air-source
+    assert (
+        compared("Compare air-source and ground-source.", things, (), [table(held)], by_name_alone) == {}
+    )  # two are air-source
     long = held.replace("ground-source heat pump", "no ground-source heat pump of any kind was bought")
     assert (
         compared(
-            "Compare ground-source and district heating.", ("ground-source", "district heating"), (), [table(long)]
+            "Compare ground-source and district heating.",
+            ("ground-source", "district heating"),
+            (),
+            [table(long)],
+            by_name_alone,
         )
         == {}
     )
@@ -79,3 +94,22 @@ def test_an_attribute_is_compared_by_the_column_that_names_it() -> None:
     }
     both = "Mill,Toll 2023,Toll 2024\nElm mill,30,31\nAsh,20,21"
     assert side_by_side(("Elm mill", "Ash"), "toll", held=both) == {}  # it is not clear which
+
+
+def test_an_attribute_that_no_column_names_has_the_column_that_it_surely_means() -> None:
+    """ "Cut in noise" found nothing in a table with "Quieter by (dB)", and the column stood empty."""
+    held = "Mill,Quieter by (dB),Toll\nElm mill,4,30\nAsh,9,20"
+    meant = {"cut in noise": "Quieter by (dB)", "hush": "Quieter by (dB)", "fee": "Toll"}
+
+    def means(words: str, columns: Sequence[str]) -> str:
+        assert "Mill" not in columns, "what the rows are called is no attribute of theirs"
+        return meant.get(words, "")
+
+    found = side_by_side(("Elm mill", "Ash"), "cut in noise", "height", held=held, means=means)
+    assert found == {
+        ("Elm mill", "cut in noise"): "Quieter by (dB): 4",
+        ("Ash", "cut in noise"): "Quieter by (dB): 9",
+    }
+    assert side_by_side(("Elm mill", "Ash"), "cut in noise", "hush", held=held, means=means) == {}  # which one is it?
+    named = side_by_side(("Elm mill", "Ash"), "toll", "fee", held=held, means=means)
+    assert {attribute for _, attribute in named} == {"toll"}  # a column that is named is not meant by other words

@@ -11,7 +11,9 @@ from palimpsest.agent.computing import (
     Operation,
     compute,
     content_of,
+    date_of,
     dimension_of,
+    meets,
 )
 from palimpsest.retrieval.records import Table
 
@@ -79,3 +81,14 @@ def test_a_month_is_the_same_on_every_day_that_it_is_read() -> None:
     dated = table("Event,Day\nFair,2024-05-02\nRace,2024-05\nFeast,2024-06", "Events")
     asked = Computation(table=dated.id, operation="first", column="Day", named="Event", title="Events")
     assert compute(asked, dated).text == "Race"
+
+
+def test_school_and_financial_years_are_years() -> None:
+    """ "Since 2020" once left 2020/21 out."""
+    years = ["2019/20", "2020-21", "2021–22", "FY2022", "2023/2024", "2024 (to June)"]
+    assert content_of(years) == "date"
+    held = table("Season,Guests\n" + "\n".join(f"{year},{n}" for n, year in enumerate(years)), "Inn")
+    since = Condition(column="Season", relation="from", values=("2020",))
+    assert [row.fields[0].text for row in held.rows if meets(row, since)] == years[1:]
+    assert date_of("2020-11") != date_of("2020-21")  # a month is none
+    assert content_of(["12/13", "14/15"]) != "date"

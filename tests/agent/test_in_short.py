@@ -146,3 +146,16 @@ def test_where_nothing_short_comes_near_the_best_quotation_is_said_in_short() ->
     assert said.text == long.text
     unlikely = [pieces[0], sentences_with(long, -9.0), pieces[2]]
     assert in_short.best_short(Near(), OPEN, [outline.Section("Salt", tuple(unlikely))], [])[0].text != long.text
+
+
+def test_the_record_of_a_row_is_no_statement_in_short() -> None:
+    """ "School year: 2021/22; Take-up: 58 %; Lunches a day: …" stood first under what is said in short."""
+    rows = SALT.model_copy(update={"kind": "row"})
+    part = outline.Section(
+        "Salt", (sentences_with(rows, 3.0, 2.9), sentences_with(MORE_SALT, 1.0), sentences_with(WIND, 0.9, 0.8))
+    )
+    told = [c.text for c in in_short.best_short(TopicReader(), OPEN, [part], [])]
+    assert told
+    assert not [text for text in told if text in rows.text]
+    plain = outline.Section("Salt", (sentences_with(SALT, 3.0, 2.9), *part.chosen[1:]))
+    assert [c.text for c in in_short.best_short(TopicReader(), OPEN, [plain], []) if c.text in SALT.text]

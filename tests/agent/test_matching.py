@@ -68,3 +68,11 @@ def test_a_word_is_compared_without_the_s_of_a_plural() -> None:
         "cache",
         "size",
     ]
+
+
+def test_a_bound_names_no_row_of_its_own_year() -> None:
+    """ "Since 2020" meant the row of 2020 alone."""
+    held = table("Year,Guests\n2019,3\n2020,4\n2021,5", "Inn")
+    found = ask("How many guests in total came since 2020?", "total", held)
+    assert isinstance(found, Reading)
+    assert found.text == "9"

@@ -152,10 +152,10 @@ def test_a_question_that_nothing_answers_says_so() -> None:
 @pytest.mark.parametrize(
     ("question", "named"),
     [
-        ("How does the lake change eels?", True),
+        ("What do barges do to eels?", True),
         ("What eels are in the lake?", False),
         ("What are the eels of the lake?", False),
-        ("How does the lake change salt?", False),
+        ("What do barges do to salt?", False),
     ],
 )
 def test_what_all_that_is_quoted_leaves_out_is_missing(question: str, named: bool) -> None:

@@ -519,6 +519,10 @@ def test_of_a_table_the_rows_that_a_question_names_stand() -> None:
         ("LLaDA", "d3LLM-LLaDA-8B is fast.", False),
         ("AIDS", "First aid was given.", False),
         ("gas", "They go.", False),
+        ("ferries", "The old ferry sank.", True),
+        ("glass kiln", "Two glass kilns burn.", True),
+        ("press", "Both presses run.", True),
+        ("glass", "A glas house.", False),
     ],
 )
 def test_a_text_names_one_or_several_of_a_kind(thing: str, text: str, expected: bool) -> None:

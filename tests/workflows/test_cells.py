@@ -35,6 +35,9 @@ class Corpus:
     def tables(self, passages: Sequence[Passage]) -> list[Table]:
         raise AssertionError("the tables are given")
 
+    def tables_beside(self, passages: Sequence[Passage]) -> list[Table]:
+        raise AssertionError("the tables are given")
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._embedder.embed(texts)
 

@@ -21,8 +21,10 @@ from palimpsest.workflows import audit, research, seal
 from palimpsest.workflows.audit import verify
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
+from tests.agent.test_changing import asked
 from tests.agent.test_hops import Hopping, answered
 from tests.agent.test_listing import CORVO, MARISA, NAMED, listed
+from tests.agent.test_lookups import table
 from tests.agent.world import ScriptedWriter
 from tests.workflows import scripted
 
@@ -121,6 +123,42 @@ def test_a_fixed_cell_that_nobody_asked_for_is_found(
     assert audit._block_problems(swapped, state)
 
 
+@pytest.mark.parametrize(
+    ("text", "question", "place", "change"),
+    [
+        ("Year,Toll,Guests\n2019,4,30\n2020,5,41", "How have toll and guests changed?", "table.0.1", {"text": "Fare"}),
+        (
+            "Year,Toll,Guests\n2019,4,30\n2020,5,41",
+            "How have toll and guests changed?",
+            "table.0.1",
+            {"text": "Guests"},
+        ),
+        ("Year,Toll,Guests\n2019,4,30\n2020,5,41", "How have toll and guests changed?", "table.1.1", {"kind": "FIXED"}),
+        ("Pier,2019,2020\nElm,4,30\nOak,5,41", "How have elm and oak changed?", "table.1.0", {"text": "2020"}),
+    ],
+)
+def test_a_table_over_time_under_other_names_is_found(
+    text: str, question: str, place: str, change: dict[str, Any]
+) -> None:
+    state = asked(question, table(text, "Inn"))
+    block = state.draft.block("table")
+    assert block is not None
+    assert audit._block_problems(block, state) == []
+    forged = tuple(s.model_copy(update=change) if s.id == place else s for s in block.spans)
+    assert audit._block_problems(block.model_copy(update={"spans": forged}), state)
+
+
+def test_cells_of_two_rows_in_one_are_found() -> None:
+    state = asked("How have toll and guests changed?", table("Year,Toll,Guests\n2019,4,30\n2020,5,41", "Inn"))
+    block = state.draft.block("table")
+    assert block is not None
+    held = {s.id: s for s in block.spans}
+    turned = {"table.1.2": "table.2.2", "table.2.2": "table.1.2"}
+    spans = tuple(held[turned.get(s.id, s.id)].model_copy(update={"id": s.id}) for s in block.spans)
+    problems = audit._block_problems(block.model_copy(update={"spans": spans}), state)
+    assert any("of several records" in problem for problem in problems)
+
+
 def edited(words: list[str], person: int) -> Block:
     quote = "The barge Marisa does not reach 12 knots on Lake Orta."
     support = Support(passage="p", quote=quote, start=0, end=len(quote))
@@ -200,12 +238,12 @@ def rechain(run: Run) -> None:
 def test_a_list_of_another_head_or_with_an_entry_of_another_sentence_is_found() -> None:
     state = listed(ScriptedWriter(NAMED), MARISA, CORVO)
     block = state.draft.section("table")[-1]
-    assert audit._table_problems(block, state) == []
+    assert audit.table_problems(block, state) == []
     head, entry, said = (block.spans[n] for n in (0, 2, 5))
 
     def problems(changed: Span) -> list[str]:
         spans = tuple(changed if s.id == changed.id else s for s in block.spans)
-        return audit._table_problems(block.model_copy(update={"spans": spans}), state)
+        return audit.table_problems(block.model_copy(update={"spans": spans}), state)
 
     assert problems(head.model_copy(update={"text": "Proven"})) == ["table table has another head than a list"]
     (stolen,) = problems(entry.model_copy(update={"support": said.support}))

@@ -18,6 +18,7 @@ import pytest
 
 from palimpsest.agent import (
     asking,
+    changing,
     computing,
     describing,
     drafting,
@@ -331,6 +332,7 @@ def pin_what_comes_near() -> None:
     decides(
         held.is_topic("wide barge far=0.20", "wide", "barge"), held.is_topic("wide barge far=0.18", "wide", "barge")
     )
+    decides(changing._is_plain(held, "barge far=0.049", "barge"), changing._is_plain(held, "barge far=0.051", "barge"))
 
     class Apart:
         def embed(self, texts: Sequence[str]) -> np.ndarray:
