@@ -190,7 +190,7 @@ def _lists(question: str) -> list[list[Thing]]:
     """The coordinations whose names are nouns, without the verbs beside them."""
     question = _without_asides(question)
     tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
-    tags = _with_main_verb(tokens, speech.tags(tuple(token.text for token in tokens)))
+    tags = with_main_verb(tokens, speech.tags(tuple(token.text for token in tokens)))
     found: list[list[Thing]] = []
     for group in coordinations(question):
         rows = [[n for n, t in enumerate(tokens) if t.start >= name.start and t.end <= name.end] for name in group]
@@ -202,7 +202,7 @@ def _lists(question: str) -> list[list[Thing]]:
     return found
 
 
-def _with_main_verb(tokens: Sequence[Thing], tags: Sequence[str]) -> list[str]:
+def with_main_verb(tokens: Sequence[Thing], tags: Sequence[str]) -> list[str]:
     """The tags, with a verb where "how do A and B speed up C" must have one and the tagger saw none: the likeliest."""
     found = list(tags)
     for at, token in enumerate(tokens):
