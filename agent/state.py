@@ -150,7 +150,8 @@ MOST_PASSAGES = 5  # times as many passages are read where they are short
 class Budget(Frozen):
     """Limits of a run. `rounds` of search; `passages` read a query; `claims` a sub-question; `seconds` of wall clock, 0 for none.
 
-    `reading` passages are read of an open question, of short ones as many more as make the same text; `characters` are quoted.
+    `reading` passages are read of an open question; of short ones, of any question, as many more as make the same text; `characters`
+    are quoted.
     """
 
     rounds: int = 3
@@ -160,19 +161,24 @@ class Budget(Frozen):
     characters: int = 4000
     seconds: float = 0.0
 
-    def fills(self, lengths: Sequence[int]) -> int:
-        """How many passages of these `lengths` in characters, in their order, are read of an open question."""
-        before = accumulate(lengths, initial=0)
-        enough = self.reading * PASSAGE_CHARACTERS
-        short = sum(total < enough for total in before) if lengths else 0
-        return min(len(lengths), max(self.reading, min(short, self.reading * MOST_PASSAGES)))
+    def fills(self, lengths: Sequence[int], count: int = 0) -> int:
+        """How many passages of these `lengths` in characters, in their order, are read where `count` of full length are.
 
-    def asked_for(self, lengths: Sequence[int]) -> int:
-        """How many passages to ask for in all where the first `reading` of an open question have these `lengths` in characters."""
-        if len(lengths) < self.reading:
+        0 are those of an open question.
+        """
+        count = count or self.reading
+        before = accumulate(lengths, initial=0)
+        enough = count * PASSAGE_CHARACTERS
+        short = sum(total < enough for total in before) if lengths else 0
+        return min(len(lengths), max(count, min(short, count * MOST_PASSAGES)))
+
+    def asked_for(self, lengths: Sequence[int], count: int = 0) -> int:
+        """How many passages to ask for in all where the first `count` have these `lengths` in characters; 0 as in `fills`."""
+        count = count or self.reading
+        if len(lengths) < count:
             return len(lengths)
         typical = max(sum(lengths) // len(lengths), 1)
-        return self.fills([typical] * self.reading * MOST_PASSAGES)
+        return self.fills([typical] * count * MOST_PASSAGES, count)
 
 
 class ResearchState(Frozen):
@@ -427,6 +433,9 @@ Fits = Callable[
 ]  # a question and answers: whether each is of the kind that is asked for
 
 
+Asks = Callable[[str], Kind]  # a question: the kind of place that its answer fills
+
+
 def anything(question: str, answers: Sequence[str]) -> list[bool]:
     """Where nothing tells kinds of answers apart every answer fits."""
     return [True] * len(answers)
@@ -439,7 +448,8 @@ class Tools:
     Without a `reader` every question is asked for one answer; without somebody to write `prose`, quotations stand; without `records`
     tables are read like prose. `watch` looks on; `stop` tells whether a person wants the report now. `foreign` names the language of
     a text where the model does not read it ("" where it does). What is written
-    in prose is judged by `judge`, or by the writer itself. What is read as an answer `fits` where it is of the kind that is asked for.
+    in prose is judged by `judge`, or by the writer itself. What is read as an answer `fits` where it is of the kind that is asked for,
+    which `asks` tells where the question words do not.
     What stands is opened again only for reasons that `reopens` names: the measurement of what each is worth leaves one out.
     """
 
@@ -455,6 +465,7 @@ class Tools:
     foreign: Callable[[str], str] = lambda text: ""
     judge: Judge | None = None
     fits: Fits = anything
+    asks: Asks | None = None
 
 
 Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps

@@ -19,6 +19,7 @@ from .evidence_text import content, names_several, overlap, same_answer, sentenc
 from .figures import is_other_measure
 from .hypotheses import Edge, Hypothesis, Relation, Rivalry
 from .numbers import Numbers, log_odds
+from .planned import asks_what_came, planned_ones
 from .questions import alternatives, resolved, subquestions
 from .standing import supporting
 from .state import (
@@ -62,7 +63,7 @@ def plan(state: ResearchState, tools: Tools) -> Steps:
     language = tools.foreign(state.question)
     plan_of = _quoting if language and tools.reader else tools.reader.plan if tools.reader else subquestions
     planned = plans.questions(state.plan, plan_of) if state.plan else plan_of(state.question)
-    questions = tuple(_with_operations(planned[:PARTS], tools))
+    questions = tuple(_with_kind(q, tools) for q in _with_operations(planned[:PARTS], tools))
     state = state.model_copy(update={"questions": questions})
     state = state.model_copy(update={"draft": blocks.skeleton(state)})
     if len(planned) > PARTS:
@@ -86,6 +87,13 @@ def plan(state: ResearchState, tools: Tools) -> Steps:
 def _quoting(question: str) -> list[SubQuestion]:
     """A question that is not taken apart: its report quotes what was found."""
     return [SubQuestion(id="q1", text=question, asked=question, form="open")]
+
+
+def _with_kind(question: SubQuestion, tools: Tools) -> SubQuestion:
+    """A question for one answer with the kind of place that this fills."""
+    if tools.asks is None or question.is_open or question.kind != "TEXT":
+        return question
+    return question.model_copy(update={"kind": tools.asks(question.asked)})
 
 
 def _with_operations(questions: Sequence[SubQuestion], tools: Tools) -> list[SubQuestion]:
@@ -159,11 +167,11 @@ def search(state: ResearchState, tools: Tools) -> Steps:
 
 
 def _searched(state: ResearchState, tools: Tools, query: Query) -> Found:
-    """What a query finds; of an open question more is asked for where the passages found are short."""
-    if not any(q.id == query.question and q.is_open for q in state.questions):
-        return tools.search([query.text], state.budget.passages)
-    found = tools.search([query.text], state.budget.reading)
-    wanted = state.budget.asked_for([len(h.passage.text) for h in found.hits])
+    """What a query finds; more is asked for where the passages found are short."""
+    is_open = any(q.id == query.question and q.is_open for q in state.questions)
+    count = state.budget.reading if is_open else state.budget.passages
+    found = tools.search([query.text], count)
+    wanted = state.budget.asked_for([len(h.passage.text) for h in found.hits], count)
     if wanted <= len(found.hits):
         return found
     more = tools.search([query.text], wanted)
@@ -222,7 +230,9 @@ def _seconded(state: ResearchState, tools: Tools, question: SubQuestion, text: s
 
 def unread(state: ResearchState, question: SubQuestion) -> list[Passage]:
     """What is held and not yet read for a question; of what an open question found only what stands as near as a fact's own finds."""
-    far = {f.passage for f in state.finds} - {f.passage for f in state.finds if f.rank <= state.budget.passages}
+    own = {q.text for q in state.queries for fact in state.facts if q.question == fact.id}
+    near = {f.passage for f in state.finds if f.rank <= state.budget.passages or f.query in own}
+    far = {f.passage for f in state.finds} - near
     return [p for p in state.firm if f"{question.id}/{p.id}" not in state.read and p.id not in far]
 
 
@@ -282,6 +292,7 @@ def _admitted(
     tidied = [c for c, is_fit in zip(tidied, fits, strict=True) if is_fit]
     candidates = [c for c in tidied if _is_news(c, text, tools.numbers) and not _is_other(state, c, text)]
     candidates = [c for c in candidates if question.operation != "list" or names_several(c.text)]
+    state, candidates = _come_true(state, tools.numbers, question, text, candidates)
     return _not_denied(state, tools, question, text, candidates)
 
 
@@ -322,18 +333,38 @@ def _not_denied(
 ) -> tuple[ResearchState, list[Candidate]]:
     """The candidates that their own sentences do not deny; the likeliest of the others is kept as a note with its sentence."""
     found = denied(tools.writer, tools.numbers, text, [(c, state.passage(c.passage)) for c in candidates])
+    return _noted(state, tools.numbers, question, found, "denies {}"), _without(candidates, found)
+
+
+def _come_true(
+    state: ResearchState, numbers: Numbers, question: SubQuestion, text: str, candidates: Sequence[Candidate]
+) -> tuple[ResearchState, list[Candidate]]:
+    """The candidates that their own sentences do not tell as planned, where a figure or date of what came is asked for; a note too."""
+    is_asked = question.kind == "NUMBER" and asks_what_came(text)
+    found = planned_ones([(c, state.passage(c.passage)) for c in candidates]) if is_asked else []
+    return _noted(state, numbers, question, found, "gives {} as planned or expected"), _without(candidates, found)
+
+
+def _without(candidates: Sequence[Candidate], found: Sequence[tuple[Candidate, str]]) -> list[Candidate]:
     gone = [c for c, _ in found]
-    if found:
-        worst, said = max(found, key=lambda f: f[0].probability)
-        passage = state.passage(worst.passage)
-        start, end = sentence_at(passage, worst.start, worst.end)
-        support = Support(passage=passage.id, quote=said, start=start, end=end)
-        text = f"“{passage.source.title}” denies “{worst.text}”: “{said}”"
-        note = Note(question=question.id, text=text, support=support)
-        least = thresholds.SHIPPED.tentative if question.tentative else tools.numbers.agreeing
-        if worst.probability >= least and note not in state.notes:
-            state = state.model_copy(update={"notes": (*state.notes, note)})
-    return state, [c for c in candidates if c not in gone]
+    return [c for c in candidates if c not in gone]
+
+
+def _noted(
+    state: ResearchState, numbers: Numbers, question: SubQuestion, found: Sequence[tuple[Candidate, str]], says: str
+) -> ResearchState:
+    """The state with a note of the likeliest of readings that are no answers, where it is likely: what its sentence `says` of it."""
+    if not found:
+        return state
+    worst, said = max(found, key=lambda f: f[0].probability)
+    passage = state.passage(worst.passage)
+    start, end = sentence_at(passage, worst.start, worst.end)
+    support = Support(passage=passage.id, quote=said, start=start, end=end)
+    of_it = says.format(f"“{worst.text}”")
+    note = Note(question=question.id, text=f"“{passage.source.title}” {of_it}: “{said}”", support=support)
+    least = thresholds.SHIPPED.tentative if question.tentative else numbers.agreeing
+    is_new = worst.probability >= least and note not in state.notes
+    return state.model_copy(update={"notes": (*state.notes, note)}) if is_new else state
 
 
 def _hypothesise(

@@ -9,7 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from palimpsest.agent.answer_kinds import PERSON, PLACE, THING, AnswerKinds, fitting, is_named
+from palimpsest.agent.answer_kinds import (
+    AMOUNT,
+    PERSON,
+    PLACE,
+    THING,
+    asking_kind,
+    fitting,
+    holds_figure,
+    is_named,
+)
 from palimpsest.agent.state import ResearchState
 from palimpsest.agent.wording import LinearText
 from palimpsest.workflows.calibration import answer_kinds
@@ -56,10 +65,72 @@ def test_what_is_less_likely_of_the_kind_than_the_number_is_none_of_it(question:
     for share, fit in ((low * 1.05, True), (low * 0.95, False)):
         offsets = [math.log(share if label == kind else 1 - share) for label in (kind, THING)]
         words = LinearText(labels=(kind, THING), offsets=tuple(offsets), weights=((0,), (0,)))
-        fitted = AnswerKinds(words=words, least=answer_kinds().least, measured={})
+        fitted = answer_kinds().model_copy(update={"words": words})
         assert list(
             fitting(fitted, lambda texts: np.zeros((len(texts), 1), dtype=np.float32))(question, ["of oak"])
         ) == [fit]
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("Quay 9", False),
+        ("12 MVA", True),
+        ("the barge", False),
+        ("six locks", True),
+        ("the second lock", True),
+        ("March 1974", True),
+    ],
+)
+def test_a_figure_in_a_name_is_none(text: str, holds: bool) -> None:
+    assert holds_figure(text) is holds
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("What is the capacity of the reservoir?", "NUMBER"),
+        ("What is the throughput of the lock?", "NUMBER"),
+        ("What was the attendance of the match?", "NUMBER"),
+        ("What is the price of a ticket?", "NUMBER"),
+        ("What is the frequency of the trains?", "NUMBER"),
+        ("How many locks are there?", "NUMBER"),
+        ("What is the name of the reservoir?", "TEXT"),
+        ("Which firm runs the ferry?", "TEXT"),
+        ("What caused the fire?", "TEXT"),
+        ("Who set the record for attendance?", "TEXT"),
+        ("Where is the highest rate paid?", "TEXT"),
+    ],
+)
+def test_what_asks_for_a_figure_is_told_by_all_of_its_words(question: str, kind: str) -> None:
+    assert asking_kind(answer_kinds(), open_embedder().embed)(question) == kind
+
+
+def test_a_question_for_a_figure_is_answered_by_none_without_one() -> None:
+    """ "What is the capacity of the grid?" was answered by a place."""
+    fits = fitting(answer_kinds(), open_embedder().embed)
+    assert fits("What is the capacity of the reservoir?", ["Quay 9", "40 million litres", "a pipe"]) == [
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(("times", "kind"), [(1.02, "NUMBER"), (0.98, "TEXT")])
+def test_a_figure_is_asked_for_from_the_probability_on(times: float, kind: str) -> None:
+    share = answer_kinds().amount * times
+    offsets = [math.log(share), math.log(1 - share)]
+    words = LinearText(labels=(AMOUNT, THING), offsets=tuple(offsets), weights=((0,), (0,)))
+    fitted = answer_kinds().model_copy(update={"asked": words})
+    assert asking_kind(fitted, lambda texts: np.zeros((len(texts), 1), dtype=np.float32))("What is it?") == kind
+
+
+def test_the_kind_that_is_asked_for_is_that_of_the_slot() -> None:
+    held = passage("The reservoir of Orta holds 40 million litres.", "Water")
+    given = tools(ScriptedWriter({"capacity": r"(40 million litres)"}), Shelf(held))
+    asked = replace(given, asks=asking_kind(answer_kinds(), open_embedder().embed))
+    states = [finish(ResearchState(question="What is the capacity of the reservoir?"), t)[1] for t in (given, asked)]
+    assert [state.questions[0].kind for state in states] == ["TEXT", "NUMBER"]
 
 
 def test_what_does_not_fit_is_no_answer() -> None:

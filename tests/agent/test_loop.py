@@ -348,3 +348,15 @@ def test_of_what_an_open_question_found_a_fact_reads_the_nearest_and_what_a_pers
         far,
         brought,
     ]
+
+
+def test_of_short_passages_as_many_more_are_read_for_an_answer_as_make_the_same_text() -> None:
+    """Lines and captions once stood in the places of the eight passages that are read, and the answer behind them was not seen."""
+    lines = [passage(f"The mill of Orta, line {n}.", f"Line {n}") for n in range(12)]
+    said = passage("Ada Lorne has managed the mill of Orta since 1919.", "Portrait")
+    writer = ScriptedWriter({"manages": r"(Ada Lorne)"})
+    _, state = research("Who manages the mill of Orta?", writer, Shelf(*lines, said))
+    assert state.draft.span("q1.answer").text == "Ada Lorne"
+    long = [passage(f"The mill of Orta, page {n}. " + "It is old and grey. " * 30, f"Page {n}") for n in range(12)]
+    _, state = research("Who manages the mill of Orta?", writer, Shelf(*long, said))
+    assert state.draft.span("q1.answer").text == ""
