@@ -17,9 +17,8 @@ from palimpsest.retrieval.types import Frozen
 
 from . import speech
 from .asking import FUNCTION_WORDS, plain_question
-from .draft import Kind
 from .questions import asked_kind, first_asked
-from .state import Asks, Fits, anything
+from .state import Fits, anything
 from .wording import LinearText
 
 PERSON, PLACE, AMOUNT, THING = "person", "place", "amount", "thing"
@@ -43,24 +42,9 @@ class AnswerKinds(Frozen):
     measured: dict[str, float]
 
 
-def asking_kind(fitted: AnswerKinds, vectors: Vectors) -> Asks:
-    """What kind of place a question's answer fills, by its question words or, where they tell nothing, by all of it."""
-
-    def asks(question: str) -> Kind:
-        if asked_kind(question) == "NUMBER" or first_asked(question) in TOLD:
-            return asked_kind(question)
-        plain = [plain_question(question)]
-        found = fitted.asked.probabilities(plain, vectors(plain))[0][fitted.asked.labels.index(AMOUNT)]
-        return "NUMBER" if found >= fitted.amount else "TEXT"
-
-    return asks
-
-
 def fitting(fitted: AnswerKinds, vectors: Vectors) -> Fits:
-    asks = asking_kind(fitted, vectors)
-
     def fits(question: str, answers: Sequence[str]) -> list[bool]:
-        if asked_kind(question) != "NUMBER" and asks(question) == "NUMBER":
+        if asks_for_figure(fitted, vectors, question):
             return [holds_figure(text) for text in answers]
         kind = ASKED.get(first_asked(question), "")
         plain = [text for text in answers if not is_named(text)]
@@ -71,6 +55,15 @@ def fitting(fitted: AnswerKinds, vectors: Vectors) -> Fits:
         return [text not in strange for text in answers]
 
     return fits
+
+
+def asks_for_figure(fitted: AnswerKinds, vectors: Vectors, question: str) -> bool:
+    """Whether all of a question asks for a figure, where no question word tells what it asks for."""
+    if asked_kind(question) == "NUMBER" or first_asked(question) in TOLD:
+        return False
+    plain = [plain_question(question)]
+    found = fitted.asked.probabilities(plain, vectors(plain))[0][fitted.asked.labels.index(AMOUNT)]
+    return bool(found >= fitted.amount)
 
 
 def holds_figure(text: str) -> bool:

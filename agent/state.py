@@ -433,9 +433,6 @@ Fits = Callable[
 ]  # a question and answers: whether each is of the kind that is asked for
 
 
-Asks = Callable[[str], Kind]  # a question: the kind of place that its answer fills
-
-
 def anything(question: str, answers: Sequence[str]) -> list[bool]:
     """Where nothing tells kinds of answers apart every answer fits."""
     return [True] * len(answers)
@@ -448,8 +445,7 @@ class Tools:
     Without a `reader` every question is asked for one answer; without somebody to write `prose`, quotations stand; without `records`
     tables are read like prose. `watch` looks on; `stop` tells whether a person wants the report now. `foreign` names the language of
     a text where the model does not read it ("" where it does). What is written
-    in prose is judged by `judge`, or by the writer itself. What is read as an answer `fits` where it is of the kind that is asked for,
-    which `asks` tells where the question words do not.
+    in prose is judged by `judge`, or by the writer itself. What is read as an answer `fits` where it is of the kind that is asked for.
     What stands is opened again only for reasons that `reopens` names: the measurement of what each is worth leaves one out.
     """
 
@@ -465,7 +461,6 @@ class Tools:
     foreign: Callable[[str], str] = lambda text: ""
     judge: Judge | None = None
     fits: Fits = anything
-    asks: Asks | None = None
 
 
 Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps

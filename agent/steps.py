@@ -10,6 +10,7 @@ from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Failure, Found, Passage
 
 from . import blocks, following, hops, plans, thresholds
+from .answer_kinds import holds_figure
 from .choosing import first_queries
 from .dates import in_force
 from .denials import denied
@@ -63,7 +64,7 @@ def plan(state: ResearchState, tools: Tools) -> Steps:
     language = tools.foreign(state.question)
     plan_of = _quoting if language and tools.reader else tools.reader.plan if tools.reader else subquestions
     planned = plans.questions(state.plan, plan_of) if state.plan else plan_of(state.question)
-    questions = tuple(_with_kind(q, tools) for q in _with_operations(planned[:PARTS], tools))
+    questions = tuple(_with_operations(planned[:PARTS], tools))
     state = state.model_copy(update={"questions": questions})
     state = state.model_copy(update={"draft": blocks.skeleton(state)})
     if len(planned) > PARTS:
@@ -87,13 +88,6 @@ def plan(state: ResearchState, tools: Tools) -> Steps:
 def _quoting(question: str) -> list[SubQuestion]:
     """A question that is not taken apart: its report quotes what was found."""
     return [SubQuestion(id="q1", text=question, asked=question, form="open")]
-
-
-def _with_kind(question: SubQuestion, tools: Tools) -> SubQuestion:
-    """A question for one answer with the kind of place that this fills."""
-    if tools.asks is None or question.is_open or question.kind != "TEXT":
-        return question
-    return question.model_copy(update={"kind": tools.asks(question.asked)})
 
 
 def _with_operations(questions: Sequence[SubQuestion], tools: Tools) -> list[SubQuestion]:
@@ -340,8 +334,8 @@ def _come_true(
     state: ResearchState, numbers: Numbers, question: SubQuestion, text: str, candidates: Sequence[Candidate]
 ) -> tuple[ResearchState, list[Candidate]]:
     """The candidates that their own sentences do not tell as planned, where a figure or date of what came is asked for; a note too."""
-    is_asked = question.kind == "NUMBER" and asks_what_came(text)
-    found = planned_ones([(c, state.passage(c.passage)) for c in candidates]) if is_asked else []
+    told = [(c, state.passage(c.passage)) for c in candidates if holds_figure(c.text)]
+    found = planned_ones(told) if asks_what_came(text) else []
     return _noted(state, numbers, question, found, "gives {} as planned or expected"), _without(candidates, found)
 
 

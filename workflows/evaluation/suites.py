@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from palimpsest.agent import blocks, hops, polar
-from palimpsest.agent.answer_kinds import asking_kind, fitting
+from palimpsest.agent.answer_kinds import fitting
 from palimpsest.agent.draft import Kind, Span
 from palimpsest.agent.loop import run
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers, odds
 from palimpsest.agent.questions import claimed
 from palimpsest.agent.state import (
-    Asks,
     Budget,
     Candidate,
     Event,
@@ -131,7 +130,7 @@ def evaluate(
     """
     documents, questions = suite.documents(data, pages), sample(suite.questions(data), limit, seed)
     reader = SelectingReader(embedder, report_weights())
-    fits, asks = fitting(answer_kinds(), reader.vectors), asking_kind(answer_kinds(), reader.vectors)
+    fits = fitting(answer_kinds(), reader.vectors)
     with Index.open(index_folder, embedder) as index:
         yield from fill(index, documents)
         searcher = HybridSearcher(index)
@@ -144,7 +143,6 @@ def evaluate(
                 numbers,
                 reader,
                 fits,
-                asks,
             )
 
 
@@ -174,14 +172,13 @@ def answer(
     numbers: Numbers = UNCALIBRATED,
     reader: Reader | None = None,
     fits: Fits = anything,
-    asks: Asks | None = None,
 ) -> Row:
     """Run the plain loop on a question and compare its report with the gold answers.
 
     What is answered by yes or no has no words of a source for an answer: it is planned and read with the `reader`.
     """
     counted, start = Counted(writer), time.monotonic()
-    tools = Tools(counted, search, numbers, reader if claimed(question.text) else None, fits=fits, asks=asks)
+    tools = Tools(counted, search, numbers, reader if claimed(question.text) else None, fits=fits)
     state = last(run(ResearchState(question=question.text, budget=budget), tools))
     return score(question, state, numbers, counted.canvases, time.monotonic() - start)
 
