@@ -66,6 +66,11 @@ def asks_for_figure(fitted: AnswerKinds, vectors: Vectors, question: str) -> boo
     return bool(found >= fitted.amount)
 
 
+def names_nobody(question: str, answer: str) -> bool:
+    """Whether an answer to "who" is a group of people without a name, "the crew": somebody named may be found behind it."""
+    return ASKED.get(first_asked(question)) == PERSON and not is_named(answer)
+
+
 def holds_figure(text: str) -> bool:
     """Whether words hold a figure, in digits or words, that is no part of a name: "16 MVA", "a third"; not "Berth 9"."""
     names = [(start, end) for start, end, kind in typed_spans(text) if kind is MaskKind.ENTITY]

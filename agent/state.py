@@ -150,8 +150,7 @@ MOST_PASSAGES = 5  # times as many passages are read where they are short
 class Budget(Frozen):
     """Limits of a run. `rounds` of search; `passages` read a query; `claims` a sub-question; `seconds` of wall clock, 0 for none.
 
-    `reading` passages are read of an open question; of short ones, of any question, as many more as make the same text; `characters`
-    are quoted.
+    `reading` passages are read of an open question, of short ones as many more as make the same text; `characters` are quoted.
     """
 
     rounds: int = 3
@@ -161,24 +160,19 @@ class Budget(Frozen):
     characters: int = 4000
     seconds: float = 0.0
 
-    def fills(self, lengths: Sequence[int], count: int = 0) -> int:
-        """How many passages of these `lengths` in characters, in their order, are read where `count` of full length are.
-
-        0 are those of an open question.
-        """
-        count = count or self.reading
+    def fills(self, lengths: Sequence[int]) -> int:
+        """How many passages of these `lengths` in characters, in their order, are read of an open question."""
         before = accumulate(lengths, initial=0)
-        enough = count * PASSAGE_CHARACTERS
+        enough = self.reading * PASSAGE_CHARACTERS
         short = sum(total < enough for total in before) if lengths else 0
-        return min(len(lengths), max(count, min(short, count * MOST_PASSAGES)))
+        return min(len(lengths), max(self.reading, min(short, self.reading * MOST_PASSAGES)))
 
-    def asked_for(self, lengths: Sequence[int], count: int = 0) -> int:
-        """How many passages to ask for in all where the first `count` have these `lengths` in characters; 0 as in `fills`."""
-        count = count or self.reading
-        if len(lengths) < count:
+    def asked_for(self, lengths: Sequence[int]) -> int:
+        """How many passages to ask for in all where the first `reading` of an open question have these `lengths` in characters."""
+        if len(lengths) < self.reading:
             return len(lengths)
         typical = max(sum(lengths) // len(lengths), 1)
-        return self.fills([typical] * count * MOST_PASSAGES, count)
+        return self.fills([typical] * self.reading * MOST_PASSAGES)
 
 
 class ResearchState(Frozen):

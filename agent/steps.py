@@ -10,7 +10,7 @@ from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Failure, Found, Passage
 
 from . import blocks, following, hops, plans, thresholds
-from .answer_kinds import holds_figure
+from .answer_kinds import holds_figure, names_nobody
 from .choosing import first_queries
 from .dates import in_force
 from .denials import denied
@@ -161,11 +161,11 @@ def search(state: ResearchState, tools: Tools) -> Steps:
 
 
 def _searched(state: ResearchState, tools: Tools, query: Query) -> Found:
-    """What a query finds; more is asked for where the passages found are short."""
-    is_open = any(q.id == query.question and q.is_open for q in state.questions)
-    count = state.budget.reading if is_open else state.budget.passages
-    found = tools.search([query.text], count)
-    wanted = state.budget.asked_for([len(h.passage.text) for h in found.hits], count)
+    """What a query finds; of an open question more is asked for where the passages found are short."""
+    if not any(q.id == query.question and q.is_open for q in state.questions):
+        return tools.search([query.text], state.budget.passages)
+    found = tools.search([query.text], state.budget.reading)
+    wanted = state.budget.asked_for([len(h.passage.text) for h in found.hits])
     if wanted <= len(found.hits):
         return found
     more = tools.search([query.text], wanted)
@@ -224,9 +224,7 @@ def _seconded(state: ResearchState, tools: Tools, question: SubQuestion, text: s
 
 def unread(state: ResearchState, question: SubQuestion) -> list[Passage]:
     """What is held and not yet read for a question; of what an open question found only what stands as near as a fact's own finds."""
-    own = {q.text for q in state.queries for fact in state.facts if q.question == fact.id}
-    near = {f.passage for f in state.finds if f.rank <= state.budget.passages or f.query in own}
-    far = {f.passage for f in state.finds} - near
+    far = {f.passage for f in state.finds} - {f.passage for f in state.finds if f.rank <= state.budget.passages}
     return [p for p in state.firm if f"{question.id}/{p.id}" not in state.read and p.id not in far]
 
 
@@ -272,7 +270,8 @@ def read(
             data={"from": before.id, "to": best.id},
         )
     leads_on = several and state.round == 1
-    if not question.by_record and (leads_on or best is None or best.probability < tools.numbers.unsure):
+    is_unsure = best is None or best.probability < tools.numbers.unsure or names_nobody(text, best.text)
+    if not question.by_record and (leads_on or is_unsure):
         state = _bridge(state, tools, question, text)
     return state
 
