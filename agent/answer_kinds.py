@@ -1,6 +1,8 @@
-"""Of what kind the words of an answer are: "who" is answered by a person or a group of them, "where" by a place.
+"""Of what kind the words of an answer are: "who" is answered by a person or a group of them, "where" by a place, "what is the
+capacity" by a figure.
 
-A name may be of anything that nobody heard of, and fits. Other words are told by a classifier of answers, by wording and meaning.
+A name may be of anything that nobody heard of, and fits a person or a place. Other words are told by a classifier of answers, by
+wording and meaning; which questions ask for a figure, where no question word tells, by one of questions.
 """
 
 from __future__ import annotations
@@ -10,28 +12,40 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Frozen
 
 from . import speech
-from .asking import FUNCTION_WORDS
-from .questions import first_asked
+from .asking import FUNCTION_WORDS, plain_question
+from .questions import asked_kind, first_asked
 from .state import Fits, anything
 from .wording import LinearText
 
 PERSON, PLACE, AMOUNT, THING = "person", "place", "amount", "thing"
 ASKED = {"who": PERSON, "whom": PERSON, "where": PLACE}
+TOLD = frozenset((*ASKED, "whose", "why"))  # question words that ask for no figure
+_FIGURE_TAGS = frozenset(("CR", "OR"))  # how the tags of numbers in words begin: "six", "second"
+
+Vectors = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 class AnswerKinds(Frozen):
-    """Fitted: `words` tells the kinds of answers apart; what is of a kind with less than its `least` probability is none of it."""
+    """Fitted: `words` tells the kinds of answers apart; what is of a kind with less than its `least` probability is none of it.
+
+    `asked` tells questions that ask for a figure from those for a THING, and is believed from the probability `amount` on.
+    """
 
     words: LinearText
     least: dict[str, float]
+    asked: LinearText
+    amount: float
     measured: dict[str, float]
 
 
-def fitting(fitted: AnswerKinds, vectors: Callable[[Sequence[str]], NDArray[np.float32]]) -> Fits:
+def fitting(fitted: AnswerKinds, vectors: Vectors) -> Fits:
     def fits(question: str, answers: Sequence[str]) -> list[bool]:
+        if asks_for_figure(fitted, vectors, question):
+            return [holds_figure(text) for text in answers]
         kind = ASKED.get(first_asked(question), "")
         plain = [text for text in answers if not is_named(text)]
         if not kind or not plain:
@@ -41,6 +55,27 @@ def fitting(fitted: AnswerKinds, vectors: Callable[[Sequence[str]], NDArray[np.f
         return [text not in strange for text in answers]
 
     return fits
+
+
+def asks_for_figure(fitted: AnswerKinds, vectors: Vectors, question: str) -> bool:
+    """Whether all of a question asks for a figure, where no question word tells what it asks for."""
+    if asked_kind(question) == "NUMBER" or first_asked(question) in TOLD:
+        return False
+    plain = [plain_question(question)]
+    found = fitted.asked.probabilities(plain, vectors(plain))[0][fitted.asked.labels.index(AMOUNT)]
+    return bool(found >= fitted.amount)
+
+
+def names_nobody(question: str, answer: str) -> bool:
+    """Whether an answer to "who" is a group of people without a name, "the crew": somebody named may be found behind it."""
+    return ASKED.get(first_asked(question)) == PERSON and not is_named(answer)
+
+
+def holds_figure(text: str) -> bool:
+    """Whether words hold a figure, in digits or words, that is no part of a name: "16 MVA", "a third"; not "Berth 9"."""
+    names = [(start, end) for start, end, kind in typed_spans(text) if kind is MaskKind.ENTITY]
+    rest = "".join(" " if any(s <= n < e for s, e in names) else letter for n, letter in enumerate(text))
+    return any(map(str.isdigit, rest)) or any(tag[:2] in _FIGURE_TAGS for tag in speech.tags(speech.tokens(rest)))
 
 
 def is_named(text: str) -> bool:

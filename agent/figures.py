@@ -13,7 +13,7 @@ import regex  # type: ignore[import-untyped]
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 
-from . import thresholds
+from . import speech, thresholds
 
 Dimension = str  # "length", "time", "money", … as in _DIMENSIONS; "" for a bare number
 
@@ -191,7 +191,11 @@ def asked_dimensions(question: str) -> frozenset[Dimension]:
 
 
 def is_other_measure(question: str, text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] is a figure of another dimension than the question asks for, or a date where a number is asked for."""
+    """Whether text[start:end] is a figure of another dimension than the question asks for, a date where a number is asked for, or a
+    number where a time is.
+    """
+    if _WHEN.match(question):
+        return _is_no_time(text, start, end)
     asked = _HOW.search(question)
     if asked is None:
         return False
@@ -205,6 +209,37 @@ def is_other_measure(question: str, text: str, start: int, end: int) -> bool:
         )
     wanted = _ASKED.get(how)
     return wanted is not None and any(f.dimension not in wanted and "[" not in f.dimension for f in measures)
+
+
+_WHEN = regex.compile(
+    r"\W*(?:since |until |by )?when\s+(?:is|are|was|were|did|does|do|can|will|has|have|had|should|would)\b",
+    regex.IGNORECASE,
+)
+_YEARS = range(100, 2200)  # a number of three or four digits may be a year
+_AHEAD_OF_TIME = regex.compile(r"\b(?:AD|at|aged?|age of|c\.|circa|top)$", regex.IGNORECASE)
+_BEHIND_TIME = regex.compile(
+    r"(?:st|nd|rd|th|s)\b|\s?(?:AD|BCE?|CE|[ap]\.?m\b|o['’]clock)|[:.]\d\d|\W{1,3}(?:to|and)?\s?\d"
+)
+
+
+def _is_no_time(text: str, start: int, end: int) -> bool:
+    """Whether text[start:end] begins with a figure and none there may be of a time: "11" of "the other 11", "340 tonnes"."""
+    if dated(text, start, end):
+        return False
+    found = [f for f in figures(text) if f.start < end and start < f.end]
+    leads = bool(found) and not any(map(str.isalpha, text[start : found[0].start]))
+    return leads and not any(_may_be_time(text, f) for f in found)
+
+
+def _may_be_time(text: str, figure: Figure) -> bool:
+    if figure.unit:
+        return figure.dimension == "time"
+    is_year = figure.low in _YEARS and regex.fullmatch(r"\d+(?:\D{1,5}\d+)?", figure.text)
+    ahead = text[: figure.start].rstrip()
+    is_numbered = (
+        speech.tags(speech.tokens(ahead)[-2:])[-1:] in (("NN1",), ("NN2",)) and ahead[-1:].isalpha()
+    )  # "season 8"
+    return bool(is_year or is_numbered or _AHEAD_OF_TIME.search(ahead) or _BEHIND_TIME.match(text, figure.end))
 
 
 def date_places(text: str) -> list[tuple[int, int]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 
-from . import speech
+from . import asking, speech
 from .asking import FUNCTION_WORDS
 from .dates import asked_date
 from .draft import Kind
@@ -50,8 +51,10 @@ def subquestions(question: str) -> list[SubQuestion]:
     pieces = (listed for joint in _JOINT.split(question) for listed in _listed(joint))
     parts = [p for p in (p.strip(" ,?;") for p in pieces) if p] or [question.rstrip("?") or question]
     whole = _date_of_all(question, parts)
+    spoken = _with_doings(parts)
+    parts = [part for part, _ in spoken]
     found: list[SubQuestion] = []
-    for number, part in enumerate(parts):
+    for number, (part, is_full) in enumerate(spoken):
         before = found[-1] if found else None
         if _is_bare(part) and before and _unasked(before.text):
             text, asked = (f"{part} {_unasked(words)}" for words in (before.text, before.asked))
@@ -59,7 +62,7 @@ def subquestions(question: str) -> list[SubQuestion]:
         else:
             rest = next(filter(None, map(_unasked, parts[number + 1 :])), "") if _is_bare(part) and not before else ""
             part = f"{part} {rest}".strip()
-            text, needs = _resolve(part, before.id, before.text) if before else (part, False)
+            text, needs = _resolve(part, before.id, before.text) if before and not is_full else (part, False)
             depends = (before.id,) if before and needs else ()
             asked = part if needs else text
         found.append(
@@ -73,6 +76,52 @@ def subquestions(question: str) -> list[SubQuestion]:
             )
         )
     return found
+
+
+def _with_doings(parts: Sequence[str]) -> list[tuple[str, bool]]:
+    """The parts, each with whether nothing in it stands for anything else.
+
+    Behind a question for how something is done what "it" takes is said in full. Where nothing tells what "it" is, the part stays with
+    the one ahead.
+    """
+    found: list[tuple[str, bool]] = []
+    for part in parts:
+        earlier = found[-1][0] if found else ""
+        is_it = (
+            _IT.search(part) is not None
+            and not _PRONOUN.search(earlier)
+            and first_asked(earlier) in _NO_THING - _PERSONS
+        )
+        if is_it and (said := _taken(part, earlier)):
+            found.append((said, True))
+        elif is_it and not _thing(earlier):
+            found[-1] = (f"{earlier}, and {part[0].lower()}{part[1:]}", found[-1][1])
+        else:
+            found.append((part, False))
+    return found
+
+
+def _taken(part: str, earlier: str) -> str:
+    """ "How long does it take" with what an `earlier` part asks about: "... take a ship to moor"; "" where nothing is done there."""
+    words = part.casefold().split()
+    doing = _doing(earlier) if first_asked(earlier) == "how" and words[-2:-1] == ["it"] and words[-1] in _TAKE else ""
+    return f"{part} {doing}" if doing else ""
+
+
+def _doing(question: str) -> str:
+    """Of "how does a ship moor at the quay" that which is done: "a ship to moor at the quay", "the cable to be laid"; "" of others."""
+    tokens = [asking.Thing(m.group(), *m.span()) for m in re.finditer(r"\S+", question)]
+    tags = asking.tags_of([token.text for token in tokens])
+    at = next((n for n, token in enumerate(tokens) if token.text.casefold() in _AUXILIARIES), len(tokens))
+    is_passive = tags[at : at + 1] != [] and tags[at].startswith("VB")
+    verbs = speech.PARTICIPLES | speech.PAST if is_passive else speech.BARE
+    verb = next((n for n in range(at + 2, len(tokens)) if tags[n] in verbs), len(tokens))
+    doer, done = (" ".join(token.text for token in side) for side in (tokens[at + 1 : verb], tokens[verb:]))
+    return f"{doer} {'to be' if is_passive else 'to'} {done}" if done else ""
+
+
+_IT = re.compile(r"\bit\b", re.IGNORECASE)
+_TAKE = frozenset(("take", "takes", "took"))
 
 
 def _listed(part: str) -> list[str]:
@@ -167,14 +216,20 @@ def _meant(pronoun: str, earlier: str) -> str:
     return "" if person or of_a_thing or not names else earlier[slice(*names[-1])]
 
 
-_NO_THING = frozenset("who whom whose when where how why".split())  # what these ask for is no "it"
+_PERSONS = frozenset("who whom whose".split())
+_NO_THING = _PERSONS | frozenset("when where how why".split())  # what these ask for is no "it"
 
 
 def _thing(text: str) -> str:
-    """The first thing that a text names or speaks of as "the mill by the lake"; "" where it does neither."""
+    """The first thing that a text names or speaks of as "the mill by the lake"; "" where it does neither, and where another thing
+    stands ahead: of "how does a ship moor at Orta" nothing tells that "it" is Orta.
+    """
     places = [*_names(text), *filter(None, [speech.definite(text)])]
     start, end = min(places, key=lambda place: (place[0], -place[1]), default=(0, 0))
-    return text[start:end]
+    words = [match.span() for match in re.finditer(r"[^\W_]+", text)]
+    opens = next((last for first, last in words if text[first:last].casefold() in _AUXILIARIES), 0)
+    ahead = [last for first, last in speech.names(text) if opens <= first and last <= start]
+    return "" if opens and ahead else text[start:end]
 
 
 def _names(text: str) -> list[tuple[int, int]]:

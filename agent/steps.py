@@ -10,6 +10,7 @@ from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Failure, Found, Passage
 
 from . import blocks, following, hops, plans, thresholds
+from .answer_kinds import holds_figure, names_nobody
 from .choosing import first_queries
 from .dates import in_force
 from .denials import denied
@@ -19,6 +20,7 @@ from .evidence_text import content, names_several, overlap, same_answer, sentenc
 from .figures import is_other_measure
 from .hypotheses import Edge, Hypothesis, Relation, Rivalry
 from .numbers import Numbers, log_odds
+from .planned import asks_what_came, planned_ones
 from .questions import alternatives, resolved, subquestions
 from .standing import supporting
 from .state import (
@@ -268,7 +270,8 @@ def read(
             data={"from": before.id, "to": best.id},
         )
     leads_on = several and state.round == 1
-    if not question.by_record and (leads_on or best is None or best.probability < tools.numbers.unsure):
+    is_unsure = best is None or best.probability < tools.numbers.unsure or names_nobody(text, best.text)
+    if not question.by_record and (leads_on or is_unsure):
         state = _bridge(state, tools, question, text)
     return state
 
@@ -282,6 +285,7 @@ def _admitted(
     tidied = [c for c, is_fit in zip(tidied, fits, strict=True) if is_fit]
     candidates = [c for c in tidied if _is_news(c, text, tools.numbers) and not _is_other(state, c, text)]
     candidates = [c for c in candidates if question.operation != "list" or names_several(c.text)]
+    state, candidates = _come_true(state, tools.numbers, question, text, candidates)
     return _not_denied(state, tools, question, text, candidates)
 
 
@@ -322,18 +326,38 @@ def _not_denied(
 ) -> tuple[ResearchState, list[Candidate]]:
     """The candidates that their own sentences do not deny; the likeliest of the others is kept as a note with its sentence."""
     found = denied(tools.writer, tools.numbers, text, [(c, state.passage(c.passage)) for c in candidates])
+    return _noted(state, tools.numbers, question, found, "denies {}"), _without(candidates, found)
+
+
+def _come_true(
+    state: ResearchState, numbers: Numbers, question: SubQuestion, text: str, candidates: Sequence[Candidate]
+) -> tuple[ResearchState, list[Candidate]]:
+    """The candidates that their own sentences do not tell as planned, where a figure or date of what came is asked for; a note too."""
+    told = [(c, state.passage(c.passage)) for c in candidates if holds_figure(c.text)]
+    found = planned_ones(told) if asks_what_came(text) else []
+    return _noted(state, numbers, question, found, "gives {} as planned or expected"), _without(candidates, found)
+
+
+def _without(candidates: Sequence[Candidate], found: Sequence[tuple[Candidate, str]]) -> list[Candidate]:
     gone = [c for c, _ in found]
-    if found:
-        worst, said = max(found, key=lambda f: f[0].probability)
-        passage = state.passage(worst.passage)
-        start, end = sentence_at(passage, worst.start, worst.end)
-        support = Support(passage=passage.id, quote=said, start=start, end=end)
-        text = f"“{passage.source.title}” denies “{worst.text}”: “{said}”"
-        note = Note(question=question.id, text=text, support=support)
-        least = thresholds.SHIPPED.tentative if question.tentative else tools.numbers.agreeing
-        if worst.probability >= least and note not in state.notes:
-            state = state.model_copy(update={"notes": (*state.notes, note)})
-    return state, [c for c in candidates if c not in gone]
+    return [c for c in candidates if c not in gone]
+
+
+def _noted(
+    state: ResearchState, numbers: Numbers, question: SubQuestion, found: Sequence[tuple[Candidate, str]], says: str
+) -> ResearchState:
+    """The state with a note of the likeliest of readings that are no answers, where it is likely: what its sentence `says` of it."""
+    if not found:
+        return state
+    worst, said = max(found, key=lambda f: f[0].probability)
+    passage = state.passage(worst.passage)
+    start, end = sentence_at(passage, worst.start, worst.end)
+    support = Support(passage=passage.id, quote=said, start=start, end=end)
+    of_it = says.format(f"“{worst.text}”")
+    note = Note(question=question.id, text=f"“{passage.source.title}” {of_it}: “{said}”", support=support)
+    least = thresholds.SHIPPED.tentative if question.tentative else numbers.agreeing
+    is_new = worst.probability >= least and note not in state.notes
+    return state.model_copy(update={"notes": (*state.notes, note)}) if is_new else state
 
 
 def _hypothesise(

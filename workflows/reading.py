@@ -121,8 +121,10 @@ class SelectingReader:
         """The probability that a clause does not ask for a fact; one that asks for a figure does."""
         if questions.asked_kind(clause) == "NUMBER":
             return 0.0
-        worded = 1.0 - self._classify(clause)["fact"]
-        is_unsure = thresholds.SHIPPED.maybe_open <= worded < thresholds.SHIPPED.surely_open
+        kinds = self._classify(clause)
+        worded = 1.0 - kinds["fact"]
+        asks_why = kinds.get("reason", 0.0) > kinds["fact"]  # the slot takes "what drove the cost up" for a fact
+        is_unsure = thresholds.SHIPPED.maybe_open <= worded < thresholds.SHIPPED.surely_open and not asks_why
         return 0.0 if is_unsure and self._is_fact(clause) else worded
 
     def _is_fact(self, clause: str) -> bool:

@@ -9,7 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from palimpsest.agent.answer_kinds import PERSON, PLACE, THING, AnswerKinds, fitting, is_named
+from palimpsest.agent.answer_kinds import (
+    AMOUNT,
+    PERSON,
+    PLACE,
+    THING,
+    asks_for_figure,
+    fitting,
+    holds_figure,
+    is_named,
+)
 from palimpsest.agent.state import ResearchState
 from palimpsest.agent.wording import LinearText
 from palimpsest.workflows.calibration import answer_kinds
@@ -56,10 +65,65 @@ def test_what_is_less_likely_of_the_kind_than_the_number_is_none_of_it(question:
     for share, fit in ((low * 1.05, True), (low * 0.95, False)):
         offsets = [math.log(share if label == kind else 1 - share) for label in (kind, THING)]
         words = LinearText(labels=(kind, THING), offsets=tuple(offsets), weights=((0,), (0,)))
-        fitted = AnswerKinds(words=words, least=answer_kinds().least, measured={})
+        fitted = answer_kinds().model_copy(update={"words": words})
         assert list(
             fitting(fitted, lambda texts: np.zeros((len(texts), 1), dtype=np.float32))(question, ["of oak"])
         ) == [fit]
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("Quay 9", False),
+        ("12 MVA", True),
+        ("the barge", False),
+        ("six locks", True),
+        ("the second lock", True),
+        ("March 1974", True),
+    ],
+)
+def test_a_figure_in_a_name_is_none(text: str, holds: bool) -> None:
+    assert holds_figure(text) is holds
+
+
+@pytest.mark.parametrize(
+    ("question", "is_figure"),
+    [
+        ("What is the capacity of the reservoir?", True),
+        ("What is the throughput of the lock?", True),
+        ("What was the attendance of the match?", True),
+        ("What is the price of a ticket?", True),
+        ("What is the frequency of the trains?", True),
+        ("What is the name of the reservoir?", False),
+        ("Which firm runs the ferry?", False),
+        ("What caused the fire?", False),
+        ("Who set the record for attendance?", False),
+        ("Where is the highest rate paid?", False),
+    ],
+)
+def test_what_asks_for_a_figure_is_told_by_all_of_its_words(question: str, is_figure: bool) -> None:
+    assert asks_for_figure(answer_kinds(), open_embedder().embed, question) is is_figure
+
+
+def test_a_question_for_a_figure_is_answered_by_none_without_one() -> None:
+    """ "What is the capacity of the grid?" was answered by a place."""
+    fits = fitting(answer_kinds(), open_embedder().embed)
+    assert fits("What is the capacity of the reservoir?", ["Quay 9", "40 million litres", "a pipe"]) == [
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(("times", "is_figure"), [(1.02, True), (0.98, False)])
+def test_a_figure_is_asked_for_from_the_probability_on(times: float, is_figure: bool) -> None:
+    share = answer_kinds().amount * times
+    offsets = [math.log(share), math.log(1 - share)]
+    words = LinearText(labels=(AMOUNT, THING), offsets=tuple(offsets), weights=((0,), (0,)))
+    fitted = answer_kinds().model_copy(update={"asked": words})
+    assert (
+        asks_for_figure(fitted, lambda texts: np.zeros((len(texts), 1), dtype=np.float32), "What is it?") is is_figure
+    )
 
 
 def test_what_does_not_fit_is_no_answer() -> None:

@@ -133,3 +133,24 @@ def test_a_figure_in_brackets_is_a_loss() -> None:
     assert loss is not None
     assert loss.low == -500
     assert single("(500 of 700)") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "is_other"),
+    [
+        ("From May the mill serves the other 11.", "11", True),
+        ("It lost 340 tonnes of grain.", "340 tonnes", True),
+        ("It opened on 9 May after a delay.", "9 May", False),
+        ("It opened in 1931.", "1931", False),
+        ("It ran from 1931 to 1950.", "1931 to 1950", False),
+        ("It was burnt in 44 BC.", "44", False),
+        ("It opens at 9.", "9", False),
+        ("It closed in season 8.", "8", False),
+        ("It closed after 20 minutes.", "20 minutes", False),
+        ("It closed in the Three Years War.", "the Three Years War", False),
+    ],
+)
+def test_when_is_answered_by_no_bare_number(text: str, words: str, is_other: bool) -> None:
+    start = text.index(words)
+    assert is_other_measure("When did the mill close?", text, start, start + len(words)) is is_other
+    assert not is_other_measure("When the mill closed, what was lost?", text, start, start + len(words))

@@ -86,6 +86,16 @@ def test_the_second_hop_asks_with_the_entity_that_the_first_found() -> None:
     assert "**Pietro Canale**" in report(state)
 
 
+@pytest.mark.parametrize(("who", "goes_on"), [("the crew", True), ("Ada Lorne", False)])
+def test_a_group_without_a_name_sends_the_search_over_a_bridge(who: str, goes_on: bool) -> None:
+    """ "Who manages it?" was answered by the readers of a newsletter, and the manager stood in the ninth passage."""
+    held = passage(f"The mill of Orta is managed by {who}, says Pietro.", "Mills")
+    writer = ScriptedWriter({"manages": r"managed by (the crew|Ada Lorne)"})
+    events, state = research("Who manages the mill of Orta?", writer, Shelf(held))
+    assert state.draft.span("q1.answer").text == who
+    assert any(e.kind == "searched" and e.data["reason"] == "bridge" for e in events) is goes_on
+
+
 def test_an_unsure_answer_sends_the_search_over_a_bridge() -> None:
     """Names the passages hold and the question does not become queries of the next round."""
     near = passage("The winner rowed for the club of Omegna.", "Race")

@@ -66,6 +66,36 @@ def test_what_a_pronoun_stands_for(question: str, second: str) -> None:
     ("question", "asked"),
     [
         (
+            "How does a barge moor at Orta, and how long does it take?",
+            ["How does a barge moor at Orta?", "How long does it take a barge to moor at Orta?"],
+        ),
+        (
+            "How is the cable laid, and how long does it take?",
+            ["How is the cable laid?", "How long does it take the cable to be laid?"],
+        ),
+        (
+            "How did Ada Lorne cross the Alps and how many days did it take?",
+            ["How did Ada Lorne cross the Alps?", "How many days did it take Ada Lorne to cross the Alps?"],
+        ),
+        ("How do barges moor at Orta, and what does it cost?", None),
+        ("Why do bees swarm in May? Is it dangerous?", ["Why do bees swarm in May, and is it dangerous?"]),
+        (
+            "How many knots does Marisa reach, and who built it?",
+            ["How many knots does Marisa reach?", "Who built Marisa?"],
+        ),
+    ],
+)
+def test_it_behind_a_doing_is_the_doing_or_the_question_stays_whole(question: str, asked: list[str] | None) -> None:
+    """ "How long does Orta take?" was once asked: a name that stands behind another thing is no "it"."""
+    found = subquestions(question)
+    assert [q.asked for q in found] == (asked or [question])
+    assert all(not q.depends_on for q in found)
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        (
             "Which engine is the fastest, how many tokens does it reach, and what makes engines fast?",
             ["Which engine is the fastest?", "How many tokens does {q1} reach?", "What makes engines fast?"],
         ),

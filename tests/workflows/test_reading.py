@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from palimpsest.agent import asking
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.types import Hit, Passage, Source
@@ -52,6 +53,17 @@ def test_each_part_of_a_question_is_a_fact_or_is_for_sections_by_itself() -> Non
     assert len({q.id for q in plan}) == len(plan)
     polar = reader.plan("Was the lock designed by Canale, and how does it work?")
     assert all(q.is_open for q in polar)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What caused the canal to leak?", "What caused the delay of the ferry?", "What drove the price up?"],
+)
+def test_what_asks_for_reasons_has_sections_though_the_slot_takes_it_for_a_fact(question: str) -> None:
+    sure = dict.fromkeys(asking.KINDS, 0.0) | {"fact": 1.0}
+    plan = SelectingReader(open_embedder(), report_weights(), lambda clause: sure).plan(question)
+    assert any(q.is_open for q in plan)
+    assert all(q.is_open or q.tentative for q in plan)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
-"""Fit what tells the kinds of answers: of a person, of a place, an amount or a date, another thing.
+"""Fit what tells the kinds of answers: of a person, of a place, an amount or a date, another thing; and what asks for an amount.
 
     python -m palimpsest.workflows.evaluation.fit_answers --train FOLDER --out answers.json
 
 The answers of squad_train.jsonl.gz, by the words that their questions ask with. One in five of its titles is held out: of these answers
 to "who" and to "where" a share of `LOST` may be called of another kind, which gives `least`. Those that hold a name never are.
+
+Questions whose first words do not tell are told apart by their answers: those that are a figure or a date, and those that hold none. Of
+those of the titles held out whose answers hold none a share of `LOST` may be taken to ask for an amount, which gives `amount`.
 """
 
 from __future__ import annotations
@@ -12,21 +15,38 @@ import argparse
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from palimpsest.agent.answer_kinds import AMOUNT, ASKED, PERSON, PLACE, THING, AnswerKinds, is_named
+from palimpsest.agent import figures
+from palimpsest.agent.answer_kinds import (
+    AMOUNT,
+    ASKED,
+    PERSON,
+    PLACE,
+    THING,
+    TOLD,
+    AnswerKinds,
+    Vectors,
+    holds_figure,
+    is_named,
+)
+from palimpsest.agent.asking import plain_question
 from palimpsest.agent.questions import asked_kind, first_asked
+from palimpsest.agent.wording import LinearText
+from palimpsest.dlm_core.kinds import MaskKind
+from palimpsest.dlm_core.kinds import kind_of as looks_like
 from palimpsest.dlm_core.training.examples import read_rows
 
 from ..corpus import open_embedder
 from .linear_fit import linear_text
 
 BUCKETS, COUNT, BATCH = 512, 3_000, 500
+ASKING = {AMOUNT: 3_000, THING: 9_000}  # questions of each kind that are fitted with
+HELD_ASKING = {AMOUNT: 1_500, THING: 3_500}  # and measured on, at most
 HELD = 5  # of so many titles one is held out
 LOST = 0.015
 THINGS = ("what", "which")
@@ -41,9 +61,7 @@ class Answer(NamedTuple):
 def answers(rows: Iterable[dict[str, Any]], count: int, seed: int) -> list[Answer]:
     """At most `count` answers of each kind to fit with, and all of the titles that are held out."""
     rows = [row for row in rows if row["answers"]]
-    titles = sorted({row["title"] for row in rows})
-    random.Random(seed).shuffle(titles)
-    held = set(titles[::HELD])
+    held = _held_out(rows, seed)
     random.Random(seed).shuffle(rows)
     found: list[Answer] = []
     taken: dict[str, int] = {}
@@ -63,13 +81,73 @@ def kind_of(question: str) -> str:
     return ASKED.get(word, THING if word in THINGS else "")
 
 
+class Question(NamedTuple):
+    """`holds` tells whether its answer holds a figure; the `kind` of one that holds it beside other words is ""."""
+
+    text: str
+    kind: str
+    holds: bool
+    is_held: bool
+
+
+def questions(rows: Iterable[dict[str, Any]], seed: int) -> list[Question]:
+    """Questions whose first words do not tell whether they ask for an amount, with what their answers tell of it."""
+    rows = [row for row in rows if row["answers"] and not _is_told(row["question"])]
+    held = _held_out(rows, seed)
+    random.Random(seed).shuffle(rows)
+    found: list[Question] = []
+    taken: Counter[tuple[str, bool]] = Counter()
+    for row in rows:
+        text, is_held = row["answers"][0]["text"].strip(), row["title"] in held
+        kind = AMOUNT if _is_amount(text) else THING
+        if taken[kind, is_held] < (HELD_ASKING if is_held else ASKING)[kind]:
+            taken[kind, is_held] += 1
+            holds = holds_figure(text)
+            label = kind if holds == (kind == AMOUNT) else ""
+            found.append(Question(plain_question(row["question"]), label, holds, is_held))
+    return found
+
+
+def _is_told(question: str) -> bool:
+    return asked_kind(question) == "NUMBER" or first_asked(question) in TOLD
+
+
+def _is_amount(answer: str) -> bool:
+    """Whether a figure leads an answer, or is all of it."""
+    one = figures.single(answer)
+    return looks_like(answer) is MaskKind.NUMBER or (one is not None and (one.start, one.end) == (0, len(answer)))
+
+
+def _held_out(rows: Iterable[dict[str, Any]], seed: int) -> set[str]:
+    titles = sorted({row["title"] for row in rows})
+    random.Random(seed).shuffle(titles)
+    return set(titles[::HELD])
+
+
+def fit_asked(found: Sequence[Question], embed: Vectors) -> tuple[LinearText, float, dict[str, float]]:
+    """What tells questions that ask for an amount, from which probability it is believed, and how it did on those held out."""
+    own = [q for q in found if q.kind and not q.is_held]
+    held = [q for q in found if q.is_held]
+    asked = linear_text([q.text for q in own], [q.kind for q in own], BUCKETS, embed([q.text for q in own]))
+    texts = [q.text for q in held]
+    shares = asked.probabilities(texts, embed(texts))[:, asked.labels.index(AMOUNT)]
+    holds, are = (np.array([test(q) for q in held]) for test in (lambda q: q.holds, lambda q: q.kind == AMOUNT))
+    from_ = math.ceil(1000 * float(np.quantile(shares[~holds], 1 - LOST))) / 1000
+    called = shares >= from_
+    measured = {
+        "thing_asks_amount": round(float(called[~holds].mean()), 3),
+        "amount_asks_amount": round(float(called[are].mean()), 3),
+    }
+    return asked, from_, measured
+
+
 def least(shares: Sequence[float], num_named: int) -> float:
     """Below it lie `LOST` of the answers of a kind, `num_named` with a name among them: `shares` of the kind have the others."""
     found = np.sort(np.array([*shares, *[1.0] * num_named]))[int(LOST * (len(shares) + num_named))]
     return math.floor(1000 * float(found)) / 1000
 
 
-def fit(found: Sequence[Answer], embed: Callable[[Sequence[str]], NDArray[np.float32]]) -> AnswerKinds:
+def fit(found: Sequence[Answer], asking: Sequence[Question], embed: Vectors) -> AnswerKinds:
     own = [answer for answer in found if not answer.is_held]
     held = [answer for answer in found if answer.is_held and not is_named(answer.text)]
     words = linear_text([a.text for a in own], [a.kind for a in own], BUCKETS, embed([a.text for a in own]))
@@ -87,7 +165,8 @@ def fit(found: Sequence[Answer], embed: Callable[[Sequence[str]], NDArray[np.flo
         f"{kind}_is_no_{asked}": round(float(np.mean([share < low[asked] for share in found])), 3)
         for (kind, asked), found in of.items()
     }
-    return AnswerKinds(words=words, least=low, measured=measured)
+    asked, amount, shown = fit_asked(asking, embed)
+    return AnswerKinds(words=words, least=low, asked=asked, amount=amount, measured={**measured, **shown})
 
 
 def main() -> None:
@@ -99,13 +178,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    found = answers(read_rows(chosen.train / "squad_train.jsonl.gz"), COUNT, chosen.seed)
+    rows = list(read_rows(chosen.train / "squad_train.jsonl.gz"))
+    found, asking = answers(rows, COUNT, chosen.seed), questions(rows, chosen.seed)
     embedder = open_embedder()
     fitted = fit(
-        found, lambda texts: np.vstack([embedder.embed(texts[n : n + BATCH]) for n in range(0, len(texts), BATCH)])
+        found,
+        asking,
+        lambda texts: np.vstack([embedder.embed(texts[n : n + BATCH]) for n in range(0, len(texts), BATCH)]),
     )
     chosen.out.write_text(fitted.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    print(f"least {fitted.least}; of answers without a name of titles held out, by kind and by the kind asked:")
+    print(
+        f"least {fitted.least}, amount from {fitted.amount}; of what titles held out ask, and answer without a name, by kind:"
+    )
     for name, share in fitted.measured.items():
         print(f"{name} {share}")
 

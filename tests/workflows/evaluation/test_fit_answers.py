@@ -42,6 +42,23 @@ def test_the_least_loses_a_share_of_all_named_ones_among_them() -> None:
     assert sum(share < fit_answers.least(shares, 900) for share in shares) == fit_answers.LOST * 1000
 
 
+def test_what_a_question_asks_for_is_told_by_its_answer_where_its_first_words_tell_nothing() -> None:
+    said = {
+        "What is its size?": "40 acres",
+        "What is its name?": "Orta",
+        "What holds it?": "a wall of 40 stones",
+        "How many are there?": "40",
+        "Who built it?": "40 men",
+    }
+    rows = [{"title": f"T{n}", "question": q, "answers": [{"text": a}]} for n, (q, a) in enumerate(said.items())]
+    found = {q.text: (q.kind, q.holds) for q in fit_answers.questions(rows, seed=0)}
+    assert found == {
+        "what is its size?": (AMOUNT, True),
+        "what is its name?": (THING, False),
+        "what holds it?": ("", True),  # neither fitted as one nor as the other
+    }
+
+
 def test_the_fit_measures_what_it_loses_and_finds() -> None:
     made = {PERSON: "crew", PLACE: "harbour", AMOUNT: "seven", THING: "oak"}
     found = [fit_answers.Answer(f"{word} {n}", kind, n % 2 == 0) for kind, word in made.items() for n in range(40)]
@@ -49,11 +66,18 @@ def test_the_fit_measures_what_it_loses_and_finds() -> None:
     def embed(texts: list[str]) -> np.ndarray:
         return np.array([[float(word in text) for word in made.values()] for text in texts], dtype=np.float32)
 
-    fitted = fit_answers.fit(found, embed)
+    asking = [
+        fit_answers.Question(f"what is the {word} {n}?", kind, word == "size", n % 2 == 0)
+        for word, kind in (("size", AMOUNT), ("name", THING))
+        for n in range(40)
+    ]
+    fitted = fit_answers.fit(found, asking, embed)
+    assert fitted.measured["amount_asks_amount"] == 1
+    assert fitted.measured["thing_asks_amount"] <= fit_answers.LOST + 0.05  # one of 20
     assert fitted.measured["person_is_no_person"] == fitted.measured["place_is_no_place"] == 0
     assert fitted.measured["amount_is_no_person"] == fitted.measured["thing_is_no_place"] == 1
 
 
 def test_the_shipped_weights_are_those_that_were_measured() -> None:
     digest = hashlib.sha256(answer_kinds().model_dump_json().encode()).hexdigest()
-    assert digest == "917bace6110dd1f871f39fc7a46a8597252c6a6f231c216a463dd4381aec53c5"
+    assert digest == "e108d8f4ecb7675d4305fb0bb586a8d382b48f652a9893f038744eba1937401b"
