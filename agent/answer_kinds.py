@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.types import Frozen
 
-from . import speech
+from . import figures, speech
 from .asking import FUNCTION_WORDS, plain_question
 from .questions import asked_kind, first_asked
 from .state import Fits, anything
@@ -45,7 +45,8 @@ class AnswerKinds(Frozen):
 def fitting(fitted: AnswerKinds, vectors: Vectors) -> Fits:
     def fits(question: str, answers: Sequence[str]) -> list[bool]:
         if asks_for_figure(fitted, vectors, question):
-            return [holds_figure(text) for text in answers]
+            is_timed = figures.speaks_of_time(question)
+            return [holds_figure(text if is_timed else figures.without_dates(text)) for text in answers]
         kind = ASKED.get(first_asked(question), "")
         plain = [text for text in answers if not is_named(text)]
         if not kind or not plain:

@@ -250,6 +250,18 @@ def date_places(text: str) -> list[tuple[int, int]]:
     return [(_day_before(text, s), e) for s, e in named] + [m.span() for m in _MONTH_DAY.finditer(text)]
 
 
+def without_dates(text: str) -> str:
+    """A text with blanks in the place of the dates that name a month."""
+    places = date_places(text)
+    return "".join(" " if any(s <= n < e for s, e in places) else letter for n, letter in enumerate(text))
+
+
+def speaks_of_time(text: str) -> bool:
+    """Whether a word is a date or a unit of time: "What was the date of the flood?"."""
+    units = {*_NAMES["time"].split(), "date"}
+    return any(word in units or word.removesuffix("s") in units for word in regex.findall(r"\p{L}+", text.casefold()))
+
+
 _MONTHS = "January February March April May June July August September October November December".split()
 _MONTH_DAY = regex.compile(
     rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?(?:{'|'.join(_MONTHS)})\b(?:,?\s+\d{{4}})?|\b\d{{4}}-\d\d-\d\d\b"

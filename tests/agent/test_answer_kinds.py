@@ -115,6 +115,15 @@ def test_a_question_for_a_figure_is_answered_by_none_without_one() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("question", "is_answer"),
+    [("What is the capacity of the reservoir?", False), ("What was the date of the flood at Orta?", True)],
+)
+def test_a_date_is_an_amount_only_of_what_asks_for_a_time(question: str, is_answer: bool) -> None:
+    """The date of the memo that told it was given as the capacity."""
+    assert fitting(answer_kinds(), open_embedder().embed)(question, ["9 February 2022"]) == [is_answer]
+
+
 @pytest.mark.parametrize(("times", "is_figure"), [(1.02, True), (0.98, False)])
 def test_a_figure_is_asked_for_from_the_probability_on(times: float, is_figure: bool) -> None:
     share = answer_kinds().amount * times
