@@ -23,16 +23,27 @@ MOST_NAMED = 5  # lines of one kind: what is beyond says no more
 
 
 BESIDE = "No source that was read speaks of this directly; what is quoted comes nearest to it."
+SILENT = "Nothing quoted here speaks of {}."
 
 
 def say_nearest(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
-    """Where nothing quoted comes near to what is asked, and no answer, verdict or table tells it, that stands ahead."""
+    """Where nothing quoted comes near to what is asked, or to a thing that it names, and no answer, verdict or table tells it, that
+    stands ahead: a reader wants it before what is quoted.
+    """
     is_told = any(slot_of(state, q).text for q in state.facts) or state.draft.block("verdict") is not None
+    quoted = [text for b in quotations(state) for text in (b.text, f"{source_title(state, b)}. {b.text}")]
     if tools.reader is None or is_told or cells(state):
         return state
-    quoted = [text for b in quotations(state) for text in (b.text, f"{source_title(state, b)}. {b.text}")]
     is_beside = bool(quoted) and not comes_near(tools.reader, question, quoted)
-    return (yield from balance.restated(state, "nearest", blocks.SHORT, Answer(BESIDE if is_beside else "", ())))
+    read = [hit.passage for hit in found(state, question)]
+    unspoken = _uncovered(tools.reader, question, quoted, read) if quoted and not is_beside else []
+    state = yield from balance.restated(state, "nearest", blocks.SHORT, Answer(BESIDE if is_beside else "", ()))
+    said = SILENT.format(_named(unspoken)) if unspoken else ""
+    return (yield from balance.restated(state, "silent", blocks.SHORT, Answer(said, ())))
+
+
+def _named(pieces: Sequence[str]) -> str:
+    return ", ".join(f"“{piece}”" for piece in pieces)
 
 
 def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Generator[Event, None, ResearchState]:
@@ -103,8 +114,7 @@ def _lacks(state: ResearchState, tools: Tools, question: SubQuestion) -> dict[st
     if reader is not None:
         read = [hit.passage for hit in found(state, question)]
         if unspoken := _uncovered(reader, question, [*texts, *titles], read):
-            named = ", ".join(f"“{piece}”" for piece in unspoken)
-            lacks[f"{own}words"] = f"Of the question's words, nothing quoted here uses {named}"
+            lacks[f"{own}words"] = f"Of the question's words, nothing quoted here uses {_named(unspoken)}"
         lacks |= {f"{own}{source}": why for source, why in _unreported(state, reader, question).items()}
     if question.form == "list":
         is_listed = state.draft.block(forms.TABLE) is not None

@@ -134,10 +134,13 @@ def test_what_is_missing_follows_what_a_later_version_quotes() -> None:
     asked = ResearchState(question="What shapes the salt trade and the price of herring?", budget=Budget())
     _, before = finish(asked, tools)
     assert "nothing quoted here uses" in report(before)
+    ahead, *_ = [b for b in before.draft.section(blocks.SHORT) if b.kind != "heading"]
+    assert ahead.text.startswith("Nothing quoted here speaks of") and "herring" in ahead.text
     fish = passage("The price of herring follows the salt crew.", "Herring", "2025")
     _, after = finish(amend(before, [fish]), tools)
     assert "herring" in "".join(b.text for b in quoting.quotations(after))
     assert all("herring" not in b.text for b in after.draft.section("open"))
+    assert "Nothing quoted here speaks of" not in report(after).split("## What was revised")[0]
     gone = next(r for r in after.revisions if "nothing quoted here uses" in r.old)
     assert gone.reason == "dependent"
     assert not moved(before.draft, after.draft, [s for r in after.revisions for s in r.reopened])
