@@ -31,12 +31,13 @@ def say_nearest(state: ResearchState, tools: Tools, question: SubQuestion) -> St
     stands ahead: a reader wants it before what is quoted.
     """
     is_told = any(slot_of(state, q).text for q in state.facts) or state.draft.block("verdict") is not None
-    quoted = [text for b in quotations(state) for text in (b.text, f"{source_title(state, b)}. {b.text}")]
+    texts, titles = [b.text for b in quotations(state)], [source_title(state, b) for b in quotations(state)]
+    quoted = [*texts, *(f"{title}. {text}" for title, text in zip(titles, texts, strict=True))]
     if tools.reader is None or is_told or cells(state):
         return state
     is_beside = bool(quoted) and not comes_near(tools.reader, question, quoted)
     read = [hit.passage for hit in found(state, question)]
-    unspoken = _uncovered(tools.reader, question, quoted, read) if quoted and not is_beside else []
+    unspoken = _uncovered(tools.reader, question, [*texts, *titles], read) if quoted and not is_beside else []
     state = yield from balance.restated(state, "nearest", blocks.SHORT, Answer(BESIDE if is_beside else "", ()))
     said = SILENT.format(_named(unspoken)) if unspoken else ""
     return (yield from balance.restated(state, "silent", blocks.SHORT, Answer(said, ())))
