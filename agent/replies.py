@@ -33,7 +33,7 @@ def goes_on_from(passage: Passage, places: Places, start: int, end: int) -> str:
     """
     number = _number(places, start)
     text, opens = _text(passage, places[number]), number == 0 and passage.before is None
-    is_cut = text[:1].islower() or (opens and places[number][1] >= end and not _has_verb(text))
+    is_cut = text.lstrip().partition(" ")[0].islower() or (opens and places[number][1] >= end and not _has_verb(text))
     return passage.path[-1] if is_cut and passage.path and passage.kind in ("paragraph", "item") else ""
 
 

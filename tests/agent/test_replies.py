@@ -75,6 +75,7 @@ def test_a_reply_whose_question_is_not_known_is_not_quoted(held: Passage, asked:
         (passage("Barges moored on 78 % of days.", path=("Findings",)), 0, 0, ""),
         (passage("Barges and mud, 37 %.", path=("What bothers anglers",), before="s-1"), 0, 0, ""),
         (passage("moor at the mole"), 0, 0, ""),
+        (passage("eMill grinds by day.", path=("Mills of Orta",)), 0, 0, ""),  # a name, not a piece
     ],
 )
 def test_what_goes_on_from_a_heading_is_told_with_it(held: Passage, number: int, end: int, heading: str) -> None:
