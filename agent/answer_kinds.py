@@ -75,7 +75,7 @@ def names_nobody(question: str, answer: str) -> bool:
 def holds_figure(text: str) -> bool:
     """Whether words hold a figure, in digits or words, that is no part of a name: "16 MVA", "a third"; not "Berth 9"."""
     names = [(start, end) for start, end, kind in typed_spans(text) if kind is MaskKind.ENTITY]
-    rest = "".join(" " if any(s <= n < e for s, e in names) else letter for n, letter in enumerate(text))
+    rest = figures.blanked(text, names)
     return any(map(str.isdigit, rest)) or any(tag[:2] in _FIGURE_TAGS for tag in speech.tags(speech.tokens(rest)))
 
 

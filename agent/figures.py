@@ -6,6 +6,7 @@ Where units end and how they convert is pint's; which words are units at all is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -252,7 +253,11 @@ def date_places(text: str) -> list[tuple[int, int]]:
 
 def without_dates(text: str) -> str:
     """A text with blanks in the place of the dates that name a month."""
-    places = date_places(text)
+    return blanked(text, date_places(text))
+
+
+def blanked(text: str, places: Sequence[tuple[int, int]]) -> str:
+    """A text with blanks in these places."""
     return "".join(" " if any(s <= n < e for s, e in places) else letter for n, letter in enumerate(text))
 
 

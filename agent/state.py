@@ -375,7 +375,6 @@ class Reader(Protocol):
 
     def is_apart(self, question: str, name: str, texts: Sequence[str]) -> bool:
         """Whether what is quoted lies nearer to the question without this name: it speaks of the rest alone."""
-        ...
 
     def aims(self, chosen: Sequence[Chosen], read: Sequence[Passage]) -> list[bool]:
         """Whether each quotation tells what was meant to be done, or how, and so nothing yet."""
