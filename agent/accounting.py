@@ -26,7 +26,7 @@ def beside(left: Sequence[Token], own: Set[str]) -> list[Token]:
     return [t for t in left if not set(tokens(t.text)) <= own]
 
 
-def has_strangers(meant: Meant, column: str, table: Table) -> bool:
+def has_strangers(meant: Meant, column: str) -> bool:
     """Whether a name or figure of the question stands nowhere in what was found."""
     own = set(forms(column))
     return any(t.is_name and t.form not in own for t in meant.left())

@@ -292,7 +292,7 @@ def _value(
         column = _read_off(meant, question, fitting, table, weights, near, off) if off and len(rows) == 1 else ""
         if not column:
             raise
-    if has_strangers(meant, column, table) or is_of_another(meant, column, table, rows):
+    if has_strangers(meant, column) or is_of_another(meant, column, table, rows):
         return None
     cells = [cell for row in rows if (cell := row.get(column)) and cell.text.lower() not in BLANK]
     texts = {cell.text for cell in cells}
@@ -332,7 +332,7 @@ def _computed(
         amounts = [c for c in amounts if kinds[c] == "date"]
     is_plain = len(amounts) == 1 and _plain_order(meant, operation)
     column = amounts[0] if is_plain else _one(meant, question, amounts, table, weights, near)
-    if has_strangers(meant, column, table):
+    if has_strangers(meant, column):
         return None
     named = ""
     if operation in ("most", "least", "first", "last"):
