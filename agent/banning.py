@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 from . import blocks
 from .draft import Block, Span, Support
 from .drafting import replace_quotation, revised, slot_of
 from .hypotheses import HypothesisGraph
-from .state import Event, ResearchState, Revision
-
-Events = Generator[Event, None, ResearchState]
+from .state import Event, Events, ResearchState, Revision
 
 
 def ban(state: ResearchState, source: str) -> Events:

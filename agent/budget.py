@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar, cast
 
@@ -17,6 +17,7 @@ from .draft import Kind
 from .state import (
     Candidate,
     Event,
+    Events,
     Filled,
     Judge,
     Piece,
@@ -160,7 +161,7 @@ def timed(name: str, step: Step, now: Callable[[], float] = time.monotonic) -> T
     step leaves is the last of these, or the state it was given.
     """
 
-    def run_step(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+    def run_step(state: ResearchState, tools: Tools) -> Events:
         start, spent, saved = now(), state.spent, state
         tools = _in_step(name, state, tools, start, now)
         running = step(state, tools)

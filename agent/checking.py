@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Cell, Passage
@@ -17,12 +17,11 @@ from .hypotheses import Edge, Hypothesis, Relation
 from .refilling import differs, fill, refill, replace_words
 from .rivals import Rival, find_rival, in_turn, measures_alike, same_subject, support_of, takes_precedence, why
 from .standing import supporting
-from .state import Conflict, Event, Filled, ResearchState, Revision, Steps, SubQuestion, Tools
+from .state import Conflict, Event, Events, Filled, ResearchState, Revision, Steps, SubQuestion, Tools
 from .tabling import IN_RECORDS
 from .watching import at
 from .wording import leans
 
-Events = Generator[Event, None, ResearchState]
 MOST_TURNS = 4  # times that one claim gives way in one check: the oldest of five sources that disagree
 NOT_REOPENED = "Kept: what stood; here nothing is opened for a contradiction."
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 from .denials import denied
 from .draft import Block
 from .drafting import believed_answers, put_answer, quote_of, slot_of
@@ -12,11 +10,9 @@ from .hypotheses import Edge, Hypothesis, Relation
 from .numbers import Numbers
 from .questions import resolved
 from .rivals import Rival
-from .state import Candidate, Event, Reason, ResearchState, SubQuestion, Tools
+from .state import Candidate, Events, Reason, ResearchState, SubQuestion, Tools
 from .steps import hypothesis, verdict_edge
 from .watching import at
-
-Events = Generator[Event, None, ResearchState]
 
 
 def answers_from(state: ResearchState, tools: Tools, block: Block, rival: Rival) -> dict[str, Hypothesis | None]:

@@ -6,7 +6,7 @@ nothing: that one says of whom it speaks. What stands ahead of the lost one stay
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 import regex  # type: ignore[import-untyped]
 
@@ -18,10 +18,9 @@ from .draft import Block, Support
 from .drafting import quote, revised, sentence_parts, slot_of
 from .evidence_text import says_the_same, sentences_within
 from .selection import Chosen, Sentence, Where, place_of, shares_words
-from .state import Event, Reason, ResearchState, Revision, Tools
+from .state import Event, Events, Reason, ResearchState, Revision, Tools
 from .wording import leans
 
-Events = Generator[Event, None, ResearchState]
 LOST = "what it goes on from lost to another source"
 
 

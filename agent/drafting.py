@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 
 from palimpsest.retrieval.types import Passage
 
@@ -15,7 +15,7 @@ from .numbers import Numbers
 from .questions import resolved
 from .rivals import takes_precedence
 from .standing import standing
-from .state import Event, Query, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
+from .state import Event, Events, Query, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
 from .tabling import is_verbatim, lay_under
 
 _LEANS = re.compile(
@@ -182,7 +182,7 @@ def put_answer(
     reason: Reason,
     before: float | None = None,
     follows: bool = True,
-) -> Generator[Event, None, ResearchState]:
+) -> Events:
     """Fill an answer slot; its quote follows. Where something stood, a revision says so, and what rests on it opens if it `follows`."""
     place, step = slot_of(state, question), "check" if reason == "contradicted" else "revise"
     if not place.text and not is_listed(state, question.id):
@@ -222,7 +222,7 @@ def put_answer(
 
 def give_up(
     state: ResearchState, question: SubQuestion, numbers: Numbers, why: str, cited: Support | None = None
-) -> Generator[Event, None, ResearchState]:
+) -> Events:
     """Say of an answer slot that nothing fills it; an answer that stood there falls with its quote, and a revision says so."""
     place, reason = slot_of(state, question), why_open(state, question, numbers)
     state, quoted = _unquote(state, question)
@@ -395,7 +395,7 @@ def _ask_about(state: ResearchState, block: Block) -> ResearchState:
     return ask(state, [Query(text=words, question=question.id, reason="check", slots=slots)])
 
 
-def _findings(state: ResearchState, numbers: Numbers, question: SubQuestion) -> Generator[Event, None, ResearchState]:
+def _findings(state: ResearchState, numbers: Numbers, question: SubQuestion) -> Events:
     """Add the sentences of held evidence that say most about the answer and the question, each once, a source at a time."""
     answer = best_answer(state, numbers, question)
     if answer is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 from palimpsest.retrieval.types import Hit, Passage
 
@@ -12,9 +12,8 @@ from .drafting import known_answers, list_open, quote, slot_of
 from .evidence_text import content, overlap
 from .questions import names_something, resolved, spoken_of, subquestions
 from .selection import place_of, remaining
-from .state import Event, Query, ResearchState, Steps, SubQuestion, Tools
+from .state import Event, Events, Query, ResearchState, Steps, SubQuestion, Tools
 
-Events = Generator[Event, None, ResearchState]
 QUOTED = 5  # sentences that answer an open follow-up
 ENOUGH = 2  # of them without which more is asked for
 CHARACTERS = 1500  # of sources that such an answer quotes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from .hypotheses import Hypothesis
 from .missing import again, missing, say_nearest
 from .numbers import Numbers, odds
 from .standing import disputes, independent, standing, supporting
-from .state import Event, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
+from .state import Event, Events, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
 from .steering import NOTHING, Steering
 from .steps import plan, search, weigh
 
@@ -86,7 +86,7 @@ def _unread(failure: Failure) -> str:
     return failure.message if failure.name in failure.message else f"{failure.name}: {failure.message}"
 
 
-def _mark_open(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+def _mark_open(state: ResearchState, tools: Tools) -> Events:
     """An answer that nothing filled says so in its place and in a section of its own."""
     for question in state.facts:
         place = slot_of(state, question)
@@ -134,7 +134,7 @@ def _incomplete(state: ResearchState) -> ResearchState:
     return list_open(state, "list", said)
 
 
-def _restate(state: ResearchState, numbers: Numbers) -> Generator[Event, None, ResearchState]:
+def _restate(state: ResearchState, numbers: Numbers) -> Events:
     """Answers say how they stand now; once a report is out, a change of that is a revision of its own."""
     for question in state.facts:
         place = slot_of(state, question)
@@ -215,7 +215,7 @@ def _was_cut(state: ResearchState) -> bool:
     return bool(state.cut) or (_wants_more(state) and not may_read(state))
 
 
-def run(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+def run(state: ResearchState, tools: Tools) -> Events:
     """The plain loop: yields every event and returns the finished state."""
     name = begin(state)
     while name != "end":
@@ -227,7 +227,7 @@ def run(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchSt
 QUICK = 10.0  # seconds that a stopped run may take to write what it knows
 
 
-def conclude(state: ResearchState, tools: Tools) -> Generator[Event, None, ResearchState]:
+def conclude(state: ResearchState, tools: Tools) -> Events:
     """A usable report of whatever is known, for a run that a person stopped: what is believed is written, the rest is named."""
     yield Event(step="finish", kind="stopped", text="stopped by a person; what was known by then is written down")
     budget, tools = state.budget, replace(tools, stop=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 from palimpsest.retrieval.lexical import tokens
@@ -17,7 +17,7 @@ from .polar import Answer
 from .questions import claimed
 from .quoting import cells, quotations, source_title
 from .selection import as_said, names_thing
-from .state import Event, Reader, ResearchState, Steps, SubQuestion, Tools
+from .state import Event, Events, Reader, ResearchState, Steps, SubQuestion, Tools
 
 MOST_NAMED = 5  # lines of one kind: what is beyond says no more
 
@@ -47,7 +47,7 @@ def _named(pieces: Sequence[str]) -> str:
     return ", ".join(f"“{piece}”" for piece in pieces)
 
 
-def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Generator[Event, None, ResearchState]:
+def missing(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     """Name what the report on an open question lacks."""
     asked = [_brief(q.text, question) for q in state.queries if q.question == question.id and q.asked]
     searched = f"{forms.SEARCHED}{'; '.join(asked)}" if asked else ""

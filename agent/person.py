@@ -10,10 +10,9 @@ from collections.abc import Generator, Sequence
 from . import banning, blocks, following
 from .draft import Block, Draft, Span
 from .drafting import follow, put_answer, quote_of, revised, sentence_parts, slot_of
-from .state import Event, Reason, ResearchState, Revision, Steps, Tools
+from .state import Event, Events, Reason, ResearchState, Revision, Steps, Tools
 from .steering import Edit, Steering
 
-Events = Generator[Event, None, ResearchState]
 SENTENCES = ("quotation", "statement", "prose")  # blocks that a person may write over as a whole
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -21,10 +21,9 @@ from .draft import Block, Kind, Span, Support
 from .drafting import quote_of, revised, sentence_parts
 from .evidence_text import slice_of
 from .frames import Slot, Token
-from .state import Event, Piece, Prose, ProseError, ResearchState, Revision, Tools, Verdict
+from .state import Event, Events, Piece, Prose, ProseError, ResearchState, Revision, Tools, Verdict
 from .watching import Seen
 
-Events = Generator[Event, None, ResearchState]
 REMASKED = 2  # times that what fails is opened again
 MOST = 24  # sentences of a report that are written: more is no report
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 from palimpsest.dlm_core.kinds import typed_spans
 from palimpsest.retrieval.types import Passage
@@ -14,10 +14,8 @@ from .drafting import list_open, refer, replace_quotation, revised
 from .evidence_text import content, form, overlap, same_answer, sentence_at, slice_of, whole_figure, within_kind
 from .hypotheses import Hypothesis
 from .rivals import Rival, support_of
-from .state import Candidate, Event, Filled, Reason, ResearchState, Revision, Tools
+from .state import Candidate, Event, Events, Filled, Reason, ResearchState, Revision, Tools
 from .watching import at
-
-Events = Generator[Event, None, ResearchState]
 
 
 def refill(state: ResearchState, tools: Tools) -> Events:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 from palimpsest.dlm_core.kinds import HEADING_QUESTION
 from palimpsest.retrieval.types import Passage
@@ -10,10 +10,9 @@ from palimpsest.retrieval.types import Passage
 from .draft import Block, Span, Support
 from .drafting import refer, revised
 from .evidence_text import content, overlap, within_kind
-from .state import Event, Filled, ResearchState, Revision, Tools
+from .state import Events, Filled, ResearchState, Revision, Tools
 from .watching import at
 
-Events = Generator[Event, None, ResearchState]
 SHOWN = 4  # passages on one canvas
 
 

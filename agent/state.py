@@ -466,6 +466,7 @@ class Tools:
     fits: Fits = anything
 
 
+Events = Generator[Event, None, ResearchState]  # what a step says while it works, and the state it ends in
 Steps = Generator[Event | ResearchState, None, ResearchState]  # a state among the events is what a cut step keeps
 Step = Callable[[ResearchState, Tools], Steps]
-TimedStep = Callable[[ResearchState, Tools], Generator[Event, None, ResearchState]]
+TimedStep = Callable[[ResearchState, Tools], Events]

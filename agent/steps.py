@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.copies import clusters
@@ -23,18 +23,7 @@ from .numbers import Numbers, log_odds
 from .planned import asks_what_came, planned_ones
 from .questions import alternatives, resolved, subquestions
 from .standing import supporting
-from .state import (
-    Candidate,
-    Event,
-    Find,
-    Note,
-    Query,
-    ResearchState,
-    Steps,
-    SubQuestion,
-    Tools,
-    Verdict,
-)
+from .state import Candidate, Event, Events, Find, Note, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
 from .tabling import IN_RECORDS, look_up
 from .watching import at
 
@@ -228,9 +217,7 @@ def unread(state: ResearchState, question: SubQuestion) -> list[Passage]:
     return [p for p in state.firm if f"{question.id}/{p.id}" not in state.read and p.id not in far]
 
 
-def read(
-    state: ResearchState, tools: Tools, question: SubQuestion, text: str, passages: Sequence[Passage]
-) -> Generator[Event, None, ResearchState]:
+def read(state: ResearchState, tools: Tools, question: SubQuestion, text: str, passages: Sequence[Passage]) -> Events:
     """Answers read in `passages` become hypotheses; verdicts and independent agreement move their belief."""
     if not passages:
         return state

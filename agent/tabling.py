@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from palimpsest.retrieval.records import Row, Table, tables
 from palimpsest.retrieval.types import Passage
@@ -12,7 +12,7 @@ from .computing import Computation, NotComputable, Outcome, compute
 from .draft import Block, Span, Support
 from .hypotheses import Edge, Hypothesis, Relation
 from .lookups import Reading, Undecided
-from .state import Event, Find, Note, ResearchState, SubQuestion, Tools
+from .state import Event, Events, Find, Note, ResearchState, SubQuestion, Tools
 
 UNRANKED = 10_000  # the rank of passages that came with their table and were not searched for
 IN_RECORDS = ("row",)  # kinds of passages that are read as records and in no other way
@@ -20,7 +20,7 @@ IN_RECORDS = ("row",)  # kinds of passages that are read as records and in no ot
 
 def look_up(
     state: ResearchState, tools: Tools, question: SubQuestion, text: str, passages: Sequence[Passage]
-) -> Generator[Event, None, ResearchState]:
+) -> Events:
     """What the tables among the passages answer becomes a rival answer; what is not clear is noted for the list of open things."""
     records = tools.records
     found = records.read(text, question.operation, records.tables(passages), question.by_record) if records else None
