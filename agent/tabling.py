@@ -21,7 +21,10 @@ IN_RECORDS = ("row",)  # kinds of passages that are read as records and in no ot
 def look_up(
     state: ResearchState, tools: Tools, question: SubQuestion, text: str, passages: Sequence[Passage]
 ) -> Events:
-    """What the tables among the passages answer becomes a rival answer; what is not clear is noted for the list of open things."""
+    """What the tables among the passages answer becomes a rival answer; what is not clear is noted for the list of open things.
+
+    A cell of another kind than what is asked for is no answer: the day of a memo is no capacity.
+    """
     records = tools.records
     found = records.read(text, question.operation, records.tables(passages), question.by_record) if records else None
     if records is None or found is None:
@@ -29,6 +32,8 @@ def look_up(
     if isinstance(found, Undecided):
         note = Note(question=question.id, text=f"{found.why[0].upper()}{found.why[1:]}.")
         return state if note in state.notes else state.model_copy(update={"notes": (*state.notes, note)})
+    if found.computation is None and tools.fits(text, [found.text]) == [False]:
+        return state
     state = _hold(state, question, text, found)
     if any(_is_same(state, h, found) for h in state.graph.answers(question.id)):
         return state
