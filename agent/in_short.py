@@ -16,7 +16,7 @@ from .state import Reader, SubQuestion
 from .tabling import IN_RECORDS
 from .wording import takes_up
 
-Pieces = Callable[[Sequence[Chosen]], list[Chosen]]  # the quotations of a section to what of them may stand in short
+Pieces = Callable[[Sequence[Chosen]], list[Chosen]]  # quotations to what of them may stand in short
 IN_SHORT, FEW = 4, 2  # statements ahead of the sections, and how many of them may be of one section
 NOTHING_SAID = ("?", ",", ";", ":")  # how a question ends, and a piece of a list
 
@@ -27,7 +27,8 @@ def best_short(
     """The best short statements, FEW of a section at most, that come near to the question and belong in the report not much less surely
     than its best sentence.
 
-    Where no short quotation does, sentences of longer ones, and where none of these does either, the best quotation as it stands.
+    Where no short quotation of a section does, sentences of its longer ones, and where none of all does, the best quotation as it
+    stands.
     """
     best = max((c.score for part in parts for c in part.chosen), default=0.0)
     least = thresholds.SHIPPED.short_share * probability(best)
@@ -35,22 +36,22 @@ def best_short(
     def likely(told: Sequence[Chosen]) -> list[Chosen]:
         return [c for c in told if probability(c.score) >= least and comes_near(reader, question, [c.text])]
 
-    told = _told(reader, parts, read, (whole_quotations, single_sentences))
-    if short := likely(told)[:IN_SHORT] or likely(_told(reader, parts, read, (single_sentences,)))[:FEW]:
+    if short := _told(reader, parts, read, likely)[:IN_SHORT]:
         return short
+    told = _told(reader, parts, read, list)
     if not told:  # no section can spare one
         return []
-    whole = [c for part in parts if not is_side(part) for c in part.chosen if not leans(c.text)]
+    whole = [c for part in parts if not is_side(part) for c in part.chosen if not leans(c.text) and not is_record(c)]
     found = [c for c, is_aim in zip(whole, reader.aims(whole, read), strict=True) if not is_aim]
     return likely(sorted(found, key=lambda c: -c.score))[:1] or told[:1]
 
 
-def _told(
-    reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage], kinds: Sequence[Pieces]
-) -> list[Chosen]:
+def _told(reader: Reader, parts: Sequence[outline.Section], read: Sequence[Passage], fit: Pieces) -> list[Chosen]:
     """Of a section that takes a side whole quotations alone: what is left of one may take none."""
-    found = ((part, (whole_quotations,) if is_side(part) else kinds) for part in parts)
-    return sorted((c for part, own in found for c in _telling(reader, part.chosen, read, own)), key=lambda c: -c.score)
+    kinds = (whole_quotations, single_sentences)
+    found = ((part, kinds[:1] if is_side(part) else kinds) for part in parts)
+    told = (c for part, own in found for c in _telling(reader, part.chosen, read, own, fit))
+    return sorted(told, key=lambda c: -c.score)
 
 
 def is_side(part: outline.Section) -> bool:
@@ -64,16 +65,16 @@ def is_brief(text: str) -> bool:
 
 
 def _telling(
-    reader: Reader, chosen: Sequence[Chosen], read: Sequence[Passage], kinds: Sequence[Pieces]
+    reader: Reader, chosen: Sequence[Chosen], read: Sequence[Passage], kinds: Sequence[Pieces], fit: Pieces
 ) -> list[Chosen]:
     """The best short statements of a section that stand alone and tell what is, not what was meant to be done, of the first of these
-    kinds of pieces that has any: whole quotations, for a sentence means most beside its own, or single ones. What is left of the
-    section is enough for one.
+    kinds of pieces that has any that are `fit`: whole quotations, for a sentence means most beside its own, or single ones. What is
+    left of the section is enough for one.
     """
     for pieces in (pieces_of(chosen) for pieces_of in kinds):
         told = [c for c, is_aim in zip(pieces, reader.aims(pieces, read), strict=True) if not is_aim]
         kept: list[Chosen] = []
-        for piece in sorted(told, key=lambda c: -c.score):
+        for piece in sorted(fit(told), key=lambda c: -c.score):
             if len(kept) < FEW and len(remaining(chosen, [place_of(c) for c in (*kept, piece)])) >= outline.PER_SECTION:
                 kept.append(piece)
         if kept:
@@ -105,6 +106,10 @@ def single_sentences(chosen: Sequence[Chosen]) -> list[Chosen]:
 
 def _is_told(piece: Chosen | Sentence) -> bool:
     """Whether it is a short statement: a question is none, nor the record of a row, whose heading tells what it is of."""
+    return is_brief(piece.text) and not is_record(piece) and not piece.text.rstrip().endswith(NOTHING_SAID)
+
+
+def is_record(piece: Chosen | Sentence) -> bool:
+    """Whether it is the record of a row."""
     passage = piece.passage if isinstance(piece, Sentence) else piece.sentences[0].passage
-    is_statement = passage.kind not in IN_RECORDS and not piece.text.rstrip().endswith(NOTHING_SAID)
-    return is_brief(piece.text) and is_statement
+    return passage.kind in IN_RECORDS

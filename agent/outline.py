@@ -153,6 +153,23 @@ def placed(chosen: Sequence[Chosen], vectors: Vectors, embed: Embed) -> Vectors:
     return scaled
 
 
+def as_one_table(chosen: Sequence[Chosen], vectors: Vectors) -> Vectors:
+    """[n, d] of length 1, where the rows of one table all lie in the middle of those chosen: they stand in one section."""
+    moved = vectors.copy()
+    for rows in _tables(chosen):
+        moved[rows] = _unit(vectors[rows].mean(axis=0))
+    return moved
+
+
+def _tables(chosen: Sequence[Chosen]) -> list[list[int]]:
+    """Which quotations are rows of one table, of several at least."""
+    tables: dict[tuple[str, int | None], list[int]] = {}
+    for row, passage in enumerate(c.sentences[0].passage for c in chosen):
+        if passage.kind in IN_RECORDS:
+            tables.setdefault((passage.source.id, passage.table), []).append(row)
+    return [rows for rows in tables.values() if len(rows) >= PER_SECTION]
+
+
 def by_topic(
     chosen: Sequence[Chosen], vectors: Vectors, topics: Sequence[str], embed: Embed, compared: bool = False
 ) -> list[Group]:
@@ -167,6 +184,8 @@ def by_topic(
     named = [_named(piece, topics, near[number], compared) for number, piece in enumerate(chosen)]
     for row, lead in sorted(leads(chosen).items(), key=lambda pair: chosen[pair[0]].start):
         named[row] = named[lead]
+    for row in (row for rows in _tables(chosen) for row in rows):
+        named[row] = None  # a table is of all that its rows are of
     most = len(chosen) * (1.0 if compared else thresholds.SHIPPED.most_of_topic)
     rows = {t: [n for n, own in enumerate(named) if own == t] for t in range(len(topics))}
     kept = {

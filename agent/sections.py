@@ -183,7 +183,7 @@ def _parted(
     """
     if not chosen:
         return []
-    vectors = reader.vectors([c.text for c in chosen])
+    vectors = outline.as_one_table(chosen, reader.vectors([c.text for c in chosen]))
     groups = [tuple(n for n, held in enumerate(sides) if held == side) for side in forms.SIDES]
     fixed = [
         outline.Group(group, heading)

@@ -274,12 +274,15 @@ def _ordered(candidates: Sequence[Scored]) -> list[Scored]:
 
 
 def _least(candidates: Sequence[Scored], stop: float) -> float:
-    """The probability below which a sentence is not worth its characters: where the best are not likely either, a share of theirs
-    would take all that was read.
+    """The probability below which a sentence is not worth its characters: in a folder of short notes on one topic none may be
+    likely, and a share of the best tells what belongs; where these hardly do, it would take all that was read.
     """
     best = _ordered(candidates)[: thresholds.SHIPPED.best]
-    share = stop * float(np.mean([_probability(c) for c in best])) if best else 0.0
-    return max(share, thresholds.SHIPPED.least_likely)
+    mean = float(np.mean([_probability(c) for c in best])) if best else 0.0
+    least = thresholds.SHIPPED.least_likely
+    if mean >= thresholds.SHIPPED.fair:
+        least = min(least, thresholds.SHIPPED.least_share * mean)
+    return max(stop * mean, least)
 
 
 def _probability(candidate: Scored) -> float:

@@ -39,6 +39,8 @@ class Thresholds(Frozen):
     least_likely: float = Field(
         ge=0, le=1
     )  # probability below which a sentence is left out, however unlikely the best are
+    least_share: float = Field(ge=0, le=1)  # of the mean of the best from which it is left in all the same
+    fair: float = Field(ge=0, le=1)  # mean probability of the best below which no share of it counts
     least_chosen: int = Field(ge=0)  # sentences taken however unlikely they are
     alike: float = Field(
         ge=0, le=1

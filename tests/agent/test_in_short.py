@@ -34,10 +34,7 @@ def test_what_takes_a_side_is_not_cut_for_what_stands_in_short() -> None:
 
     def told_of(heading: str) -> list[str]:
         part = outline.Section(heading, pieces)
-        return [
-            c.text
-            for c in in_short._told(TopicReader(), [part], [], (in_short.whole_quotations, in_short.single_sentences))
-        ]
+        return [c.text for c in in_short._told(TopicReader(), [part], [], list)]
 
     assert told_of(forms.SIDES["against"]) == []
     assert "Salt cargo does not pay on the lake." in told_of("Salt")
@@ -82,6 +79,15 @@ def test_where_all_that_is_sure_is_long_a_sentence_of_it_is_said_in_short() -> N
     salt = outline.Section("Salt", (long, sentences_with(WIND, -3.0, -3.0), sentences_with(CREW, -3.0, -3.0)))
     assert len(long.text) > SHIPPED.brief > len(said[0])
     assert [c.text for c in in_short.best_short(TopicReader(), OPEN, [salt], [])] == said[:2]
+
+
+def test_a_sentence_is_said_where_the_short_quotations_beside_it_hardly_belong() -> None:
+    """Why helpers leave stood in a long quotation; a short one beside it that hardly belonged kept it from what is said in short."""
+    said = [f"Salt of the {name} pays well on the lake{' and lasts' * 16}." for name in ("north", "south", "east")]
+    long = sentences_with(passage(" ".join(said), "Salt"), 3.0, 2.0, 1.0)
+    salt = outline.Section("Salt", (long, sentences_with(MORE_SALT, -3.0), sentences_with(CREW, -3.0, -3.0)))
+    wind = outline.Section("Wind", tuple(sentences_with(held, 1.0, 1.0) for held in (WIND, CREW, SALT)))
+    assert said[0] in [c.text for c in in_short.best_short(TopicReader(), OPEN, [salt, wind], [])]
 
 
 def test_what_is_hardly_of_the_report_is_not_said_in_short() -> None:

@@ -12,6 +12,7 @@ from palimpsest.agent.outline import (
     MOST_SECTIONS,
     PER_SECTION,
     Section,
+    as_one_table,
     by_topic,
     entitled,
     following,
@@ -115,6 +116,39 @@ def test_the_names_of_columns_head_no_section() -> None:
         pieces[n] = Chosen((Sentence(row, 0, sentence.end, 1),), pieces[n].score)
     found = sections(pieces, embed(TEXTS), "What is known of posts?", embed, unknown)
     assert [s.heading for s in found] == ["Price list", "Wood decay", "Dry weight"]
+
+
+def rows_of_one_table(texts: Sequence[str], *numbers: int) -> list[Chosen]:
+    """Quotations, those of these numbers rows of one table."""
+    pieces = [chosen(t, n) for n, t in enumerate(texts)]
+    for n in numbers:
+        (sentence,) = pieces[n].sentences
+        source = sentence.passage.source.model_copy(update={"id": "ledger"})
+        row = sentence.passage.model_copy(update={"kind": "row", "table": 1, "source": source})
+        pieces[n] = Chosen((Sentence(row, 0, sentence.end, 1),), pieces[n].score)
+    return pieces
+
+
+def test_rows_of_one_table_stand_in_one_section() -> None:
+    """Three rows of costs stood under "Software", "Contractor" and "Total spending"."""
+    pieces = rows_of_one_table(TEXTS, 0, 1)
+    vectors = as_one_table(pieces, embed(TEXTS))
+    assert np.allclose(vectors[0], vectors[1])
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0)
+    assert np.allclose(vectors[2:], embed(TEXTS)[2:])
+    (part,) = [part for part in parted(pieces, vectors) if pieces[0] in part.chosen]
+    assert pieces[1] in part.chosen
+    lone = rows_of_one_table(TEXTS, 0)
+    assert np.allclose(as_one_table(lone, embed(TEXTS)), embed(TEXTS))
+
+
+def test_rows_of_one_table_are_of_no_topic_alone() -> None:
+    texts = [*TEXTS, "A price was paid.", "The price fell."]
+    pieces = rows_of_one_table(texts, 0, 1)
+    groups = by_topic(pieces, embed(texts), ["weight", "price"], embed)
+    assert [g.rows for g in groups] == [(2, 5), (3, 6, 7)]
+    lone = by_topic(rows_of_one_table(texts, 0), embed(texts), ["weight", "price"], embed)
+    assert [g.rows for g in lone] == [(2, 5), (0, 3, 6, 7)]
 
 
 def under(piece: Chosen, title: str, *path: str, uri: str = "note:1") -> Chosen:

@@ -7,6 +7,7 @@ import streamlit as st
 from palimpsest.agent.blocks import Source
 from palimpsest.agent.draft import Block, Draft, Span
 from palimpsest.workflows import pictures
+from palimpsest.workflows.rendering.rows import quotation_of
 from palimpsest.workflows.runs import Run
 from palimpsest.workflows.watching import Watched
 
@@ -15,7 +16,7 @@ from .evidence import card
 from .header import LIVE
 from .look import KINDS
 from .markup import element, escape, text
-from .sheets import sheet
+from .sheets import chosen_by, sheet
 
 
 def show(run: Run, seen: Watched) -> str:
@@ -71,7 +72,9 @@ def _page(seen: Watched, block: Block, span: Span) -> None:
 
 
 def place(draft: Draft, span_id: str) -> tuple[Block, Span] | None:
-    """The block and the span of an id; None when the draft has none of that id."""
+    """The block and the span of an id, of a cell of quoted rows its quotation and what is chosen with it; None of no such id."""
+    quoted = draft.block(quotation_of(span_id))
+    span_id = chosen_by(quoted) if quoted else span_id
     for block in draft.blocks:
         for span in block.spans:
             if span.id == span_id:

@@ -9,6 +9,7 @@ from typing import Any
 from palimpsest.agent.draft import Block, Span, Support
 from palimpsest.agent.frames import Slot
 from palimpsest.agent.state import ResearchState
+from palimpsest.workflows.rendering.rows import laid_out
 from palimpsest.workflows.rendering.text import NOT_ESTABLISHED, WHY, is_listed, marks, speaker, title_of, visible
 
 from .look import KINDS
@@ -29,7 +30,7 @@ def sheet(
 
     One that is `still` is looked at only: nothing of it can be chosen.
     """
-    shown = blocks or state.draft.blocks
+    shown = blocks or laid_out(state, state.draft.blocks)
     view = _View(state, slots or {})
     found = [view.block(b) for b in shown if b.section not in LEFT_OUT]
     return {"blocks": found, "picked": picked, "busy": busy, "still": still}

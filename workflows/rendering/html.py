@@ -10,6 +10,7 @@ from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.types import Source
 
 from . import text
+from .rows import laid_out
 from .text import ended, is_established, is_listed, marks, numbers, source_of, title_of, visible
 
 _STYLE = (
@@ -33,7 +34,7 @@ def escape(words: str) -> str:
 def render(state: ResearchState, log: str) -> str:
     """A whole page; `log` is the head of the run's log."""
     parts, listed = [], ""
-    for block in state.draft.blocks:
+    for block in laid_out(state, state.draft.blocks):
         kind = "ul" if block.kind == "quotation" and is_listed(block) else _LISTED.get(block.kind, "")
         if kind != listed:
             parts += [f"</{listed}>"] * bool(listed) + [f"<{kind}>"] * bool(kind)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from palimpsest.agent.draft import Block
 from palimpsest.agent.state import ResearchState
 from palimpsest.retrieval.types import Source
 
 from . import text
+from .rows import laid_out
 from .text import ended, is_established, is_listed, marks, numbers, source_of, title_of, visible
 
 _MARKUP = re.compile(r"([\\`*\[\]<>~|]|(?<![^\W_])_|_(?![^\W_]))")  # within a word a low line marks nothing
@@ -34,11 +35,13 @@ def escape(words: str) -> str:
 
 def render(state: ResearchState, fields: dict[str, str]) -> str:
     """Front matter of plain strings, and every block in order."""
-    return front_matter(fields) + "".join(_block(state, b, after) for b, after in _pairs(state.draft.blocks))
+    return front_matter(fields) + "".join(
+        _block(state, b, after) for b, after in _pairs(laid_out(state, state.draft.blocks))
+    )
 
 
-def _pairs(blocks: tuple[Block, ...]) -> list[tuple[Block, Block | None]]:
-    return list(zip(blocks, (*blocks[1:], None), strict=True))
+def _pairs(blocks: Sequence[Block]) -> list[tuple[Block, Block | None]]:
+    return list(zip(blocks, [*blocks[1:], None], strict=True))
 
 
 def front_matter(fields: dict[str, str]) -> str:
@@ -54,7 +57,7 @@ def _quoted(value: str) -> str:
 def _block(state: ResearchState, block: Block, after: Block | None) -> str:
     """One block with the blank lines behind it: entries of a list stand close."""
     listed = block.kind in _LISTED or (block.kind == "quotation" and is_listed(block))
-    close = listed and after is not None and after.section == block.section and after.kind != "heading"
+    close = listed and after is not None and after.section == block.section and after.kind not in ("heading", "table")
     return _RENDER[block.kind](state, block) + _by_person(block) + ("\n" if close else "\n\n")
 
 

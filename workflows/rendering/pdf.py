@@ -6,6 +6,7 @@ from palimpsest.agent.draft import Block, Span
 from palimpsest.agent.state import ResearchState
 
 from . import text
+from .rows import laid_out
 from .text import is_established, is_listed, marks, numbers, source_of, title_of, visible
 
 _HEAD = """#set page(paper: "a4", margin: (x: 2.6cm, y: 2.4cm), numbering: "1")
@@ -23,7 +24,7 @@ def render(state: ResearchState, log: str) -> bytes:
     import typst
 
     document = f"#set document(title: {quote(state.question)}, keywords: ({quote('palimpsest-log ' + log)},))\n"
-    parts = [_RENDER[block.kind](state, block) for block in state.draft.blocks]
+    parts = [_RENDER[block.kind](state, block) for block in laid_out(state, state.draft.blocks)]
     made = typst.compile((_HEAD + document + "\n\n".join(parts) + "\n").encode(), format="pdf")
     assert isinstance(made, bytes), "one format gives one document"
     return made
