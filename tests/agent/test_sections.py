@@ -258,6 +258,7 @@ def test_of_a_table_that_is_compared_by_what_is_asked_only_its_cells_stand(attri
     )[1]
     copied = [support for s in quoting.cells(state) for support in s.support]
     assert all(state.passage(support.passage) in Tolls.held.passages for support in copied), "they are held"
+    assert len({p.id for p in state.evidence}) == len(state.evidence), "each once"
     rows = [Chosen((Sentence(p, a, b, 1),), 1.0) for p in (*Tolls.held.passages, SALT) for a, b in p.sentences]
     left = quoting.beside_cells(state, state.questions[0], rows)
     assert [c.text for c in left] == [SALT.text[a:b] for a, b in SALT.sentences]
