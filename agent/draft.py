@@ -5,7 +5,7 @@ A block holds words only. How it looks (bold, bullets, the sign of an open place
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from palimpsest.retrieval.types import Frozen
@@ -58,6 +58,13 @@ class Span(Frozen):
     def is_place(self) -> bool:
         """Whether it is a typed place of a sentence that holds words: a name or a figure."""
         return self.kind in ("ENTITY", "NUMBER") and self.status in ("filled", "pinned")
+
+
+def copied_words(pieces: Sequence[str]) -> str:
+    """What words copied from a place say; of pairs of places each value behind what names it there."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return "; ".join(f"{name}: {value}" for name, value in zip(pieces[::2], pieces[1::2], strict=True))
 
 
 class Block(Frozen):

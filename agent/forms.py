@@ -8,7 +8,7 @@ from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Hit
 
 from . import blocks
-from .draft import Block, Span, Support
+from .draft import Block, Span, Support, copied_words
 from .drafting import ask, list_open, refer
 from .selection import Chosen, overlapping
 from .standing import counted
@@ -22,6 +22,7 @@ SEVERAL = 2  # independent sources without which one side alone is no verdict
 COMPARED = (
     2  # things that a column which the question does not name must be told of: one alone is compared with nothing
 )
+Cell = tuple[Chosen, ...]  # a quotation, or pairs of what names a value in a table and the value
 CELL_CHARACTERS = 400  # what a reader still takes in between two rules of a table
 
 
@@ -54,15 +55,15 @@ def table(
     columns: Sequence[str],
     found: Sequence[Hit],
     chosen: Sequence[Chosen],
-    rows: Mapping[tuple[str, str], Chosen] | None = None,
+    rows: Mapping[tuple[str, str], Cell] | None = None,
 ) -> tuple[ResearchState, list[Chosen]]:
     """Things by attributes, each cell the sentence that says it or open; an open cell becomes a query. Also what the cells quote.
 
     A column that the question does not name stands only where it compares. A short quotation that was `chosen` fills its cell whole;
     what the `rows` of a source's table say goes before sentences.
     """
-    said = _whole(_of_prose(reader.cells(question.things, columns, found)), chosen) if question.attributes else {}
-    cells = {**said, **(rows or {})}
+    told = _whole(_of_prose(reader.cells(question.things, columns, found)), chosen) if question.attributes else {}
+    cells = {**{place: (held,) for place, held in told.items()}, **(rows or {})}
     if not question.attributes:
         columns = [c for c in columns if sum((thing, c) in cells for thing in question.things) >= COMPARED]
     used: list[Chosen] = []
@@ -73,8 +74,8 @@ def table(
         for column, attribute in enumerate(columns, 1):
             name, held = f"{TABLE}.{row}.{column}", cells.get((thing, attribute))
             if held is not None:
-                used.append(held)
-                state = refer(state, held.sentences[0].passage)
+                used += held
+                state = refer(state, held[0].sentences[0].passage)
             else:
                 words = f"{thing}: {attribute}"
                 state = ask(state, [Query(text=words, question=question.id, reason="outline", slots=(name,))])
@@ -123,7 +124,7 @@ def fill(
         if held is None or not is_free(held):
             continue
         state = refer(state, held.sentences[0].passage)
-        filled.append(_cell(name, held))
+        filled.append(_cell(name, (held,)))
     return state.model_copy(update={"draft": state.draft.replace(filled)}), filled
 
 
@@ -198,9 +199,9 @@ def _header(columns: Sequence[str]) -> list[Span]:
     return [_fixed(f"{TABLE}.0.{n}", name[:1].upper() + name[1:]) for n, name in enumerate(columns, 1)]
 
 
-def _cell(name: str, chosen: Chosen | None) -> Span:
-    """A sentence of one source, verbatim, or a place that waits for one."""
-    if chosen is None:
+def _cell(name: str, held: Cell | None) -> Span:
+    """What stands in one source, verbatim, or a place that waits for it."""
+    if held is None:
         return Span(id=name, text="", kind="TEXT", status="open")
-    whole = Support(passage=chosen.sentences[0].passage.id, quote=chosen.text, start=chosen.start, end=chosen.end)
-    return Span(id=name, text=chosen.text, kind="TEXT", status="filled", support=(whole,))
+    support = tuple(Support(passage=c.sentences[0].passage.id, quote=c.text, start=c.start, end=c.end) for c in held)
+    return Span(id=name, text=copied_words([c.text for c in held]), kind="TEXT", status="filled", support=support)

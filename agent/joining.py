@@ -8,12 +8,22 @@ from palimpsest.retrieval.types import Hit, Passage
 
 from . import balance, blocks, forms, thresholds
 from .choosing import choice, comes_near, found
-from .dependents import quoted_place, rested_on, standing_without, where, withdraw
+from .dependents import quoted_place, rested_on, standing_without, withdraw
 from .draft import Span
 from .drafting import revised
 from .in_short import FEW, IN_SHORT, single_sentences, whole_quotations
 from .numbers import probability
-from .quoting import NO_LONGER, cells, centres_of, is_free, not_standing, overlaps, put_quotation, quotations
+from .quoting import (
+    NO_LONGER,
+    beside_cells,
+    cells,
+    centres_of,
+    is_free,
+    not_standing,
+    overlaps,
+    put_quotation,
+    quotations,
+)
 from .sections import write
 from .selection import Chosen, place_of, remaining, shares_words, told_once
 from .state import Reader, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
@@ -39,7 +49,7 @@ def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:
     lead = balance.ahead(balance.decisive(tools, question, [h.passage for h in brought]), chosen)
     chosen = [*lead, *remaining(chosen, [place_of(c) for c in lead])]
     fresh = [c for c in not_standing(state, chosen) if c.sentences[0].passage.id in state.fresh]
-    fresh = standing_without(state, remaining(fresh, [where(s.support[0]) for s in cells(state)]))
+    fresh = standing_without(state, beside_cells(state, question, fresh))
     if not fresh:
         return state
     ahead = _short_of(state, tools.reader, question, fresh, lead, [h.passage for h in hits])

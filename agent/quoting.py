@@ -6,15 +6,17 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from palimpsest.retrieval.records import table_id
 from palimpsest.retrieval.types import Passage
 
 from . import blocks, forms
-from .dependents import quoted_place
+from .dependents import quoted_place, where
 from .draft import Block, Span, Support
 from .drafting import quote, refer, sentence_parts
 from .outline import Vectors
 from .selection import Chosen, Sentence, Where, place_of, remaining, shares_words
 from .state import Event, Reader, ResearchState, Steps, SubQuestion
+from .tabling import IN_RECORDS
 
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 
@@ -32,6 +34,17 @@ def cells(state: ResearchState) -> list[Span]:
     """The filled cells of the table of a comparison."""
     block = state.draft.block(forms.TABLE)
     return [s for s in block.spans if s.support] if block else []
+
+
+def beside_cells(state: ResearchState, question: SubQuestion, chosen: Sequence[Chosen]) -> list[Chosen]:
+    """Without what the cells of a comparison hold; where it names what things are compared by, the other records of the tables that
+    cells are of tell what is not asked.
+    """
+    copied = [support for span in cells(state) for support in span.support]
+    held = (state.passage(support.passage) for support in copied)
+    asked = {table_id(p) for p in held if p.kind in IN_RECORDS} if question.attributes else set()
+    passages = ((piece, piece.sentences[0].passage) for piece in remaining(chosen, list(map(where, copied))))
+    return [piece for piece, p in passages if p.kind not in IN_RECORDS or table_id(p) not in asked]
 
 
 def not_standing(state: ResearchState, chosen: Sequence[Chosen]) -> list[Chosen]:

@@ -19,14 +19,14 @@ from . import balance, blocks, describing, forms, outline, polar
 from .asking import asks_for_change
 from .choosing import choice, found, topics
 from .comparing import compared
-from .dependents import quoted_place, rested_on, standing_without, where, withdraw
+from .dependents import quoted_place, rested_on, standing_without, withdraw
 from .draft import Block, Span, Support
 from .drafting import ask, replace_quotation, revised
 from .frames import Slot, Token
 from .in_short import IN_SHORT, best_short, is_side
 from .quoting import (
     NO_LONGER,
-    cells,
+    beside_cells,
     centres_of,
     is_free,
     merge,
@@ -37,6 +37,7 @@ from .quoting import (
 )
 from .selection import Chosen, part_of, place_of, remaining
 from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
+from .tabling import hold
 from .wording import defines
 
 YEAR, UNDATED = regex.compile(r"(?<![\d.,])(?:1[5-9]|20)\d\d(?![\d.,]?\d)"), "9999"
@@ -84,10 +85,10 @@ def _begin(
     """The outline first, then its sections, then *In short*: what was `said` of a balance, the quotations that lead, and the best of
     what no section needs. A comparison has its table ahead: of the rows of a table of a source where one has all that is compared.
     """
-    chosen = remaining(not_standing(state, chosen), [where(s.support[0]) for s in cells(state)])
+    chosen = beside_cells(state, question, not_standing(state, chosen))
     if question.form == "comparison":
-        state, used = _compared(state, tools, reader, question, hits, chosen)
-        chosen = remaining(chosen, [place_of(c) for c in used])
+        state = _compared(state, tools, reader, question, hits, chosen)
+        chosen = beside_cells(state, question, chosen)
     lead = [c for c in lead if c in chosen] or _defining(question, chosen)
     chosen = remaining(chosen, [place_of(c) for c in lead])
     read = [hit.passage for hit in hits]
@@ -131,15 +132,16 @@ def _compared(
     question: SubQuestion,
     hits: Sequence[Hit],
     chosen: Sequence[Chosen],
-) -> tuple[ResearchState, list[Chosen]]:
-    """The table of a comparison, and what its cells quote."""
+) -> ResearchState:
+    """The table of a comparison; what its cells quote is held."""
     records = tools.records
-    rows: dict[tuple[str, str], Chosen] = {}
+    rows: dict[tuple[str, str], forms.Cell] = {}
     if records:
         tables = records.tables([h.passage for h in hits])
         rows = compared(question.text, question.things, question.attributes, tables, records.column)
     columns = question.attributes or tuple(dict.fromkeys(column for _, column in rows))
-    return forms.table(state, reader, question, columns, hits, chosen, rows)
+    state, used = forms.table(state, reader, question, columns, hits, chosen, rows)
+    return hold(state, question, question.text, [c.sentences[0].passage for c in used])
 
 
 def _without(parts: Sequence[outline.Section], short: Sequence[Chosen]) -> list[outline.Section]:
@@ -227,7 +229,7 @@ def _grow(
         state, filled = forms.fill(state, reader, question, hits, lambda piece: is_free(before, piece))
         for span in filled:
             yield Event(step="revise", kind="wrote", text=span.text, data={"span": span.id, "text": span.text})
-    fresh = remaining(not_standing(state, wanted), [where(s.support[0]) for s in cells(state)])
+    fresh = beside_cells(state, question, not_standing(state, wanted))
     fresh = standing_without(state, fresh)  # what lost does not come back
     stale = [b for b in quotations(state) if not any(overlaps(c, quoted_place(b)) for c in wanted)]
     stale = [b for b in stale if not rested_on(state) & {s.id for s in b.spans}]

@@ -40,6 +40,7 @@ MANY_CLAUSES = 8  # of a question that are held against sentences; each is an em
 _PLAIN_WORD = regex.compile(r"\w+(?:[.,]\d+)*")
 _CLAUSE_END = regex.compile(r"(?<=[,:;?.])\s+")
 FEW_ROWS = 3  # of a table none of whose rows a question names
+_TITLE_PARTS = regex.compile(r"\s+[–—-]\s+|[:;,()\[\]|]")
 LEAST_CHARACTERS = 25  # what is shorter states nothing: a heading, a label
 MANY_LABEL_WORDS = 4
 MANY_CHARACTERS = 700  # what is longer is no sentence but a block that could not be parted
@@ -405,12 +406,29 @@ def heads_paragraph(sentence: Sentence) -> bool:
     return bool(opens and goes_on and is_few) and not speech.is_clause(sentence.text)
 
 
-def speaks_of(thing: str, sentence: Sentence, others: Sequence[str]) -> bool:
-    """Whether a sentence names a thing, or stands in a source whose title names it and names none of the others itself."""
+def speaks_of(thing: str, sentence: Sentence, others: Sequence[str], told: str) -> bool:
+    """Whether a sentence names a thing, or names none of the others and stands under words about the thing.
+
+    Of what stands above it the nearest that names any of them counts, where that names the thing alone. A title that holds the word
+    may be of something else, "The Quill and the Keyboard" of no software: it is the thing's name, or the text of its source, `told`,
+    speaks of the thing too.
+    """
     if names_thing(sentence.text, thing):
         return True
-    elsewhere = any(names_thing(sentence.text, other) for other in others)
-    return not elsewhere and names_thing(sentence.passage.source.title, thing)
+    apart = [other for other in others if not names_thing(thing, other)]
+    if any(names_thing(sentence.text, other) for other in apart):
+        return False
+    heads = (*reversed(sentence.passage.path), sentence.passage.source.title)
+    nearest = next((h for h in heads if any(names_thing(h, one) for one in (thing, *apart))), "")
+    is_alone = names_thing(nearest, thing) and not any(names_thing(nearest, other) for other in apart)
+    return is_alone and (_is_its_name(nearest, thing) or names_thing(told, thing))
+
+
+def _is_its_name(title: str, thing: str) -> bool:
+    """Whether a title, or what stands ahead of or behind a mark in it, has no words but the thing's."""
+    wanted = set(tokens(thing))
+    pieces = (set(tokens(piece)) - FUNCTION_WORDS for piece in _TITLE_PARTS.split(title))
+    return any(piece and piece <= wanted for piece in pieces)
 
 
 def names_thing(text: str, thing: str) -> bool:

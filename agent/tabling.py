@@ -62,7 +62,7 @@ def _hold(state: ResearchState, question: SubQuestion, text: str, found: Reading
 def hold(state: ResearchState, question: SubQuestion, text: str, wanted: Sequence[Passage]) -> ResearchState:
     """The state that holds these passages, found with their table and read for a question."""
     held = {p.id for p in state.evidence}
-    more = tuple(p for p in wanted if p.id not in held)
+    more = tuple({p.id: p for p in wanted if p.id not in held}.values())
     finds = tuple(Find(passage=p.id, query=text, rank=UNRANKED, score=0.0) for p in more)
     read = tuple(f"{question.id}/{p.id}" for p in more)
     return state.model_copy(

@@ -38,7 +38,8 @@ class Row:
 class Table:
     """Rows of the same columns. `about` are the words around it: its source's title, headings and captions.
 
-    A form is a table of one row; a numbered list one of the columns NUMBER and ITEM.
+    A form is a table of one row; a numbered list one of the columns NUMBER and ITEM. `heads` are the cells that name the columns of a
+    table that was turned.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Table:
     passages: tuple[Passage, ...]
     about: str = ""
     is_form: bool = False
+    heads: tuple[Field, ...] = ()
 
     @property
     def name(self) -> str:
@@ -106,6 +108,28 @@ def _form(pieces: Sequence[Passage]) -> Table:
 def _field(passage: Passage, cell: Cell) -> Field:
     text = passage.text[cell.start - passage.start : cell.end - passage.start]
     return Field(cell.name, text, passage.id, cell.start, cell.end)
+
+
+def turned(table: Table) -> Table | None:
+    """A table with its columns as rows and its rows as columns; None where its first column does not tell the rows apart."""
+    first, *others = table.columns or ("",)
+    heads = [cell for row in table.rows if (cell := row.get(first))]
+    if not others or len({cell.text for cell in heads}) < len(table.rows):
+        return None
+    rows: list[Row] = []
+    for column in others:
+        held = [(head, cell) for head, row in zip(heads, table.rows, strict=True) if (cell := row.get(column))]
+        name = name_of(held[0][1])._replace(name=first)
+        fields = (name, *(cell._replace(name=head.text) for head, cell in held))
+        rows.append(Row(len(rows) + 1, name.passage, name.start, held[-1][1].end, fields))
+    columns = (first, *(head.text for head in heads))
+    return replace(table, columns=columns, rows=tuple(rows), heads=tuple(heads))
+
+
+def name_of(cell: Field) -> Field:
+    """The name of a column where it stands ahead of a cell in a record."""
+    end = cell.start - len(": ")
+    return Field("", cell.name, cell.passage, end - len(cell.name), end)
 
 
 def is_cell(text: str, cell: Cell) -> bool:

@@ -19,7 +19,7 @@ from palimpsest.retrieval.records import is_cell
 from palimpsest.retrieval.types import Passage
 
 from . import export, seal
-from .audit_tables import table_problems
+from .audit_tables import in_pairs, table_problems
 from .errors import USAGE, ResearchError
 from .runs import Record, Run, Version
 
@@ -339,6 +339,6 @@ def _span_problems(span: Span, state: ResearchState, texts: dict[str, str], writ
     if span.status in ("filled", "pinned") and copied:
         if not span.support:
             problems.append(f"span {span.id} ({span.text[:40]!r}) has no source")
-        elif span.support[0].quote != span.text:
+        elif span.text not in (span.support[0].quote, in_pairs(span)):
             problems.append(f"span {span.id} says {span.text[:40]!r}, its source {span.support[0].quote[:40]!r}")
     return problems

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from palimpsest.agent import listing
-from palimpsest.agent.draft import COPIED, Block, Span, Support
+from palimpsest.agent.draft import COPIED, Block, Span, Support, copied_words
+from palimpsest.agent.matching import forms
 from palimpsest.agent.state import ResearchState
 
 
@@ -27,11 +28,50 @@ def table_problems(block: Block, state: ResearchState) -> list[str]:
     problems += [f"table {block.id} has a column {name!r} that nobody asked for" for name in strange]
     fixed = [corner, *columns, *(row[0] for row in others)]
     inner = [s for row in others for s in row[1:]]
+    problems += [p for row in others for s in row[1:] for p in _pair_problems(block, s, row[0].text, state)]
     if corner.text.strip() or any(s.kind != "FIXED" for s in fixed) or any(s.kind not in COPIED for s in inner):
         problems.append(
             f"table {block.id} holds words of the program's where a source's belong, or the other way round"
         )
     return problems
+
+
+def in_pairs(span: Span) -> str:
+    """What a cell of several values says; "" of what does not copy pairs of a name and a value."""
+    quotes = [s.quote for s in span.support]
+    return copied_words(quotes) if quotes and len(quotes) % 2 == 0 else ""
+
+
+def _pair_problems(block: Block, span: Span, thing: str, state: ResearchState) -> list[str]:
+    """Of several values in a cell each stands in one record of a source with what names it: its column, in a record of the thing, or
+    a cell of the record, in a column that is called as the thing is.
+    """
+    pairs = list(zip(span.support[::2], span.support[1::2], strict=False)) if span.text == in_pairs(span) else []
+    return [
+        f"table {block.id} has a cell {span.text[:40]!r} whose {name.quote[:40]!r} does not name {value.quote[:40]!r}"
+        for name, value in pairs
+        if not _is_named(name, value, thing, state)
+    ]
+
+
+def _is_named(name: Support, value: Support, thing: str, state: ResearchState) -> bool:
+    column, record = _name_in_record(value, state), _record_of(value, state)
+    if record is None or name.passage != value.passage or _record_of(name, state) != record:
+        return False
+    wanted = set(forms(thing))
+    if (name.quote, name.end + len(": ")) == (column, value.start):
+        return any(wanted <= set(forms(text)) for text in _cells_in(record, value.passage, state))
+    return wanted <= set(forms(column)) and bool(_name_in_record(name, state))
+
+
+def _cells_in(record: tuple[int, int], passage: str, state: ResearchState) -> list[str]:
+    """The cells of a record."""
+    held = next(p for p in state.passages if p.id == passage)
+    return [
+        held.text[cell.start - held.start : cell.end - held.start]
+        for cell in held.cells
+        if record[0] <= cell.start and cell.end <= record[1]
+    ]
 
 
 def _list_problems(block: Block, rows: Sequence[Sequence[Span]]) -> list[str]:

@@ -238,8 +238,16 @@ class SelectingReader:
         ) / 2
         spoken = "\n".join(describing.titled(p) for p in pieces)
         said = {thing: selection.as_said(thing, spoken, things) for thing in things}
+        texts: dict[str, list[str]] = {}
+        for p in pieces:
+            texts.setdefault(p.passage.source.id, []).append(p.text)
+        spoken_in = {source: "\n".join(own) for source, own in texts.items()}
+        others = list(said.values())
         about = np.array(
-            [[selection.speaks_of(said[thing], p, list(said.values())) for p in pieces] for thing, _ in names]
+            [
+                [selection.speaks_of(said[thing], p, others, spoken_in[p.passage.source.id]) for p in pieces]
+                for thing, _ in names
+            ]
         )
         rival = near.reshape(len(things), len(attributes), -1).max(
             axis=1

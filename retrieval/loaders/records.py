@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .encoding import decode
 from .limits import Limits
+from .names import as_words
 from .structure import Extracted, TooMuch, Writer, broken, one_line, unnamed
+from .tables import figure_columns
 
 _LONG = 400  # letters of a value that is text to read rather than a field
 
@@ -76,8 +78,9 @@ def _write(writer: Writer, value: Any, keys: tuple[str, ...], level: int) -> Non
 
 
 def _object(writer: Writer, value: dict[str, Any], keys: tuple[str, ...], level: int) -> None:
-    for key, held in value.items():
-        if isinstance(held, dict | list) and not _is_plain_list(held):
+    names = _as_words(value, [{key: shown_value(held) for key, held in value.items() if _is_shown(held)}])
+    for key, held in zip(names, value.values(), strict=True):
+        if not _is_shown(held):
             writer.heading(key, min(level, 9))
             _write(writer, held, (*keys, key), level + 1)
         elif len(text := shown_value(held)) > _LONG:
@@ -89,13 +92,21 @@ def _object(writer: Writer, value: dict[str, Any], keys: tuple[str, ...], level:
 def _table(writer: Writer, rows: list[dict[str, Any]], level: int) -> None:
     """One record a row; objects within it flattened ("address.city"), lists of objects told below it."""
     number = writer.begin_table()
-    for index, row in enumerate(rows, start=1):
-        pairs = list(_flat(row, "", writer.limits.nesting - level))
-        short = [(name, text) for name, text in pairs if len(text) <= _LONG]
+    told = [list(_flat(row, "", writer.limits.nesting - level)) for row in rows]
+    keys = list(dict.fromkeys(name for pairs in told for name, _ in pairs))
+    names = dict(zip(keys, _as_words(keys, list(map(dict, told))), strict=True))
+    for index, pairs in enumerate(told, start=1):
+        short = [(names[name], text) for name, text in pairs if len(text) <= _LONG]
         writer.row([name or unnamed(1) for name, _ in short], [text for _, text in short], table=number, row=index)
         for _, text in pairs:
             if len(text) > _LONG:
                 writer.add("paragraph", text, table=number, row=index)
+
+
+def _as_words(keys: Iterable[str], told: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """Keys as words, by what the records hold under them."""
+    named = list(keys)
+    return as_words(named, figure_columns([[values.get(key, "") for key in named] for values in told]))
 
 
 def _flat(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
@@ -109,6 +120,11 @@ def _flat(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
             yield from _flat(entry, f"{name}.{number}", depth - 1)
     else:
         yield name, shown_value(value)
+
+
+def _is_shown(value: Any) -> bool:
+    """Whether a value is written as one text."""
+    return not isinstance(value, dict | list) or _is_plain_list(value)
 
 
 def _is_plain_list(value: Any) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from .names import as_words
 from .structure import Box, Writer, one_line, unnamed
 
 Grid = list[list[str]]
@@ -97,7 +98,7 @@ def understood(grid: Grid, *, header_rows: int | None = None, headers_expected: 
     rows = tuple(tuple(row) for row in body[header_rows:] if tuple(row) not in header)
     if not rows:  # a header without rows still says what it says
         return Table(tuple(titles), tuple(unnamed(n + 1) for n in range(len(names))), tuple(header), notes=tuple(notes))
-    return Table(tuple(titles), names, rows, notes=tuple(notes))
+    return Table(tuple(titles), as_words(names, figure_columns(rows)), rows, notes=tuple(notes))
 
 
 def trimmed(grid: Sequence[Sequence[str]]) -> Grid:
@@ -203,7 +204,7 @@ def _is_name_like(cell: str) -> bool:
     return _is_year(cell) or (not _is_figure(cell) and len(cell) <= 120)
 
 
-def _figure_columns(body: Grid) -> list[int]:
+def figure_columns(body: Sequence[Sequence[str]]) -> list[int]:
     """Columns that hold figures, blanks aside."""
     found = []
     for column in range(len(body[0]) if body else 0):
@@ -217,7 +218,7 @@ def _has_header(grid: Grid) -> bool:
     """The first row names the columns of the others, as far as figures can tell."""
     if len(grid) < 2:
         return False
-    figures = _figure_columns(grid[1:])
+    figures = figure_columns(grid[1:])
     first = grid[0]
     if not all(_is_name_like(cell) for cell in first if cell):
         return False
@@ -234,14 +235,14 @@ def _num_header_rows(body: Grid, headers_expected: bool) -> int:
             return count
     if _has_header(body):
         return 1
-    if _figure_columns(body[1:]) and _figure_columns(body):
+    if figure_columns(body[1:]) and figure_columns(body):
         return 0  # figures from the first row on
     return int(len(body) > 1 and _is_header_of_words(body, headers_expected))
 
 
 def _are_joint_header(top: Grid, rest: Grid) -> bool:
     """Several rows name the columns together: the upper ones have gaps or spans, or the last one holds units."""
-    figures = _figure_columns(rest)
+    figures = figure_columns(rest)
     if not figures or any(not _is_name_like(cell) for row in top for cell in row if cell):
         return False
     if any(_is_lone_label(row) for row in top[1:]):

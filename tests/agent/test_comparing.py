@@ -1,10 +1,12 @@
-"""Things told apart by the rows of a table: by all its columns, or by those that name what is asked."""
+"""Things told apart by the rows of a table, or by its columns: by all that it tells of them, or by what names what is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from palimpsest.agent.comparing import Means, compared
+from palimpsest.agent.draft import copied_words
+from palimpsest.agent.forms import CELL_CHARACTERS, Cell
 
 from .test_lookups import table
 
@@ -15,12 +17,16 @@ def by_name_alone(words: str, columns: Sequence[str]) -> str:
     return ""
 
 
+def shown(found: dict[tuple[str, str], Cell]) -> dict[tuple[str, str], str]:
+    return {place: copied_words([piece.text for piece in cell]) for place, cell in found.items()}
+
+
 def side_by_side(
-    things: tuple[str, ...], *attributes: str, held: str = MILLS, means: Means = by_name_alone
+    things: tuple[str, ...], *attributes: str, held: str = MILLS, means: Means = by_name_alone, more: str = ""
 ) -> dict[tuple[str, str], str]:
     question = f"Compare {' and '.join(things)} mill by {' and '.join(attributes)}."
-    found = compared(question, things, attributes, [table(held, "Mills")], means)
-    return {place: piece.text for place, piece in found.items()}
+    tables = [table(held, "Mills"), *([table(more, "Others")] if more else [])]
+    return shown(compared(question, things, attributes, tables, means))
 
 
 def test_things_are_compared_by_the_columns_of_the_table_that_has_a_row_for_each() -> None:
@@ -46,7 +52,7 @@ def test_a_part_of_its_name_tells_a_row_where_no_other_has_that_part() -> None:
     found = compared(
         "Compare ground-source and district heating by cost.", things, (cost,), [table(held, "Heat")], by_name_alone
     )
-    assert {place: piece.text for place, piece in found.items()} == {
+    assert shown(found) == {
         ("ground-source", cost): "Cost (crowns): 22000",
         ("district heating", cost): "Cost (crowns): 8900",
     }
@@ -92,8 +98,62 @@ def test_an_attribute_is_compared_by_the_column_that_names_it() -> None:
         ("Elm mill", "height of the mill"): "Height (m): 12",
         ("Ash", "height of the mill"): "Height (m): 9",
     }
-    both = "Mill,Toll 2023,Toll 2024\nElm mill,30,31\nAsh,20,21"
-    assert side_by_side(("Elm mill", "Ash"), "toll", held=both) == {}  # it is not clear which
+    narrow = "Mill,Day,Toll,Toll of boats\nElm mill,30,31,7\nAsh,20,21,8"
+    found = side_by_side(("Elm mill", "Ash"), "toll a day", held=narrow)
+    assert found == {}  # is it the day or the toll?
+    assert side_by_side(("Elm mill", "Ash"), "toll", held=narrow)["Ash", "toll"] == "Toll: 21"
+
+
+def test_what_several_columns_name_is_told_by_each_of_them() -> None:
+    both = "Mill,Toll 2023,Toll 2024\nElm mill,30,31\nAsh,20,\nOak,,"
+    found = side_by_side(("Elm mill", "Ash", "Oak"), "toll", held=both)
+    assert found == {
+        ("Elm mill", "toll"): "Toll 2023: 30; Toll 2024: 31",
+        ("Ash", "toll"): "Toll 2023: 20",
+    }
+    many = [f"Toll of the year {1800 + n}" for n in range(CELL_CHARACTERS // 20)]
+    wide = f"Mill,{','.join(many)}\nElm mill{',3' * len(many)}\nAsh{',4' * len(many)}"
+    assert side_by_side(("Elm mill", "Ash"), "toll", held=wide) == {}  # no cell that a reader takes in
+
+
+TURNED = "Measure,Elm mill,Ash\nWheel at high water,9 turns,7 turns\nWheel at low water,4 turns,5 turns\nToll,30,none\nStones,,two"
+
+
+def test_things_that_are_columns_are_compared_as_those_that_are_rows() -> None:
+    """ "Measure | Scriba 2 | Quill": the comparison found none of it, and its records stood raw in the report."""
+    found = side_by_side(("Elm mill", "Ash"), "wheel", "toll", "stones", held=TURNED)
+    assert found == {
+        ("Elm mill", "wheel"): "Wheel at high water: 9 turns; Wheel at low water: 4 turns",
+        ("Ash", "wheel"): "Wheel at high water: 7 turns; Wheel at low water: 5 turns",
+        ("Elm mill", "toll"): "Toll: 30",
+        ("Ash", "toll"): "Toll: none",
+        ("Ash", "stones"): "Stones: two",
+    }
+    bare = side_by_side(("Elm mill", "Ash"), held=TURNED)
+    assert bare["Ash", "Wheel at low water"] == "5 turns"
+    assert side_by_side(("Elm mill", "Birch"), "toll", held=TURNED) == {("Elm mill", "toll"): "Toll: 30"}
+    unclear = "Measure,Elm mill,Ash\nToll,30,40\nToll,31,41"
+    assert side_by_side(("Elm mill", "Ash"), "toll", held=unclear) == {}  # its rows are not told apart
+
+
+def test_every_piece_of_a_cell_stands_where_it_is_said_to_stand() -> None:
+    source = table(TURNED, "Mills")
+    found = compared("Compare Elm mill and Ash.", ("Elm mill", "Ash"), ("wheel",), [source], by_name_alone)
+    pieces = [piece for cell in found.values() for piece in cell]
+    assert len(pieces) == 8
+    assert all(piece.text == p.text[piece.start - p.start : piece.end - p.start]
+               for piece in pieces for p in source.passages if p.id == piece.sentences[0].passage.id)  # fmt: skip
+
+
+def test_what_the_first_table_does_not_tell_the_next_one_does() -> None:
+    more = "Name,Toll,Millers\nAsh,99,5\nElm mill,98,6"
+    found = side_by_side(("Elm mill", "Ash"), "toll", "millers", held=TURNED, more=more)
+    assert found == {
+        ("Elm mill", "toll"): "Toll: 30",
+        ("Ash", "toll"): "Toll: none",
+        ("Elm mill", "millers"): "Millers: 6",
+        ("Ash", "millers"): "Millers: 5",
+    }
 
 
 def test_an_attribute_that_no_column_names_has_the_column_that_it_surely_means() -> None:

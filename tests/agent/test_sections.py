@@ -18,7 +18,8 @@ from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.rivals import find_rival
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.state import Budget, Event, Form, ResearchState, SubQuestion, Tools
-from palimpsest.retrieval.types import Hit
+from palimpsest.retrieval.records import Table
+from palimpsest.retrieval.types import Hit, Passage
 
 from .lake import (
     CREW,
@@ -32,6 +33,7 @@ from .lake import (
     run,
     states,
 )
+from .test_lookups import table
 from .world import NUMBERS, ScriptedWriter, Shelf, finish, passage, report
 
 
@@ -200,7 +202,7 @@ def test_a_column_that_the_question_does_not_name_stands_only_where_it_compares(
         "Barges of Orta carry salt. Barges of Como carry salt. The crew of Orta sleeps on board.", "Barges", "2024"
     )
 
-    places = [Chosen((Sentence(both, a, b, 1),), 1.0) for a, b in both.sentences]
+    places = [(Chosen((Sentence(both, a, b, 1),), 1.0),) for a, b in both.sentences]
     rows = dict(zip([("orta", "cargo"), ("como", "cargo"), ("orta", "crew")], places, strict=True))
     asked = SubQuestion(id="q1", text=QUESTION, asked=QUESTION, form="comparison", things=("orta", "como"))
     state, used = forms.table(ResearchState(question=QUESTION), TopicReader(), asked, ("cargo", "crew"), [], [], rows)
@@ -235,6 +237,34 @@ def test_no_row_of_a_table_is_a_cell() -> None:
         forms.fill(grown, reader, state.questions[0], [Hit(passage=row, score=1.0, rank=1)], lambda piece: True)[1]
         == []
     )
+
+
+class Tolls(NoTables):
+    """A table that the search found no row of."""
+
+    held = table("Cargo,Salt,Wind\nLake toll,30,12\nCrews,4,6", "Tolls")
+
+    def tables(self, passages: Sequence[Passage]) -> list[Table]:
+        return [self.held]
+
+
+@pytest.mark.parametrize("attributes", [("lake toll",), ()])
+def test_of_a_table_that_is_compared_by_what_is_asked_only_its_cells_stand(attributes: tuple[str, ...]) -> None:
+    """ "Measure: Seconds per page; …" stood in short beside the table, in a comparison of error rates."""
+    reader = TopicReader(things=("salt", "wind"), form="comparison", attributes=attributes)
+    state = finish(
+        ResearchState(question="Compare salt and wind."),
+        Tools(ScriptedWriter({}), Shelf(SALT, WIND), NUMBERS, reader, records=Tolls()),
+    )[1]
+    copied = [support for s in quoting.cells(state) for support in s.support]
+    assert all(state.passage(support.passage) in Tolls.held.passages for support in copied), "they are held"
+    assert len({p.id for p in state.evidence}) == len(state.evidence), "each once"
+    rows = [Chosen((Sentence(p, a, b, 1),), 1.0) for p in (*Tolls.held.passages, SALT) for a, b in p.sentences]
+    left = quoting.beside_cells(state, state.questions[0], rows)
+    assert [c.text for c in left] == [SALT.text[a:b] for a, b in SALT.sentences]
+    first = state.draft.replace([s.model_copy(update={"support": ()}) for s in quoting.cells(state) if s.id[-1] != "1"])
+    left = quoting.beside_cells(state.model_copy(update={"draft": first}), state.questions[0], rows)
+    assert any("Crews" in c.text for c in left) == (not attributes)
 
 
 def test_a_short_quotation_fills_its_cell_whole_and_no_other_loses_by_it() -> None:

@@ -471,12 +471,37 @@ def test_a_thing_is_known_as_the_evidence_names_it() -> None:
 
 def test_a_sentence_speaks_of_the_thing_that_it_names_or_that_its_title_names_alone() -> None:
     (one,) = sentences(passage("e", "Proto-stars glow in the infrared alone."))
-    assert speaks_of("proto-stars", one, ("proto-stars", "stars"))
-    assert not speaks_of("stars", one, ("proto-stars", "stars"))
-    (two,) = sentences(passage("alder", "It lasts for centuries under water."))  # its title is "Note alder"
-    assert speaks_of("Alder", two, ("Alder", "Oak"))
+    assert speaks_of("proto-stars", one, ("proto-stars", "stars"), "")
+    assert not speaks_of("stars", one, ("proto-stars", "stars"), "")
+    assert under("Alder: a wood for piles")
+    assert not under("Alder and oak", told="Alder is cut in winter.")
     (three,) = sentences(passage("alder", "The wood of oak lasts for centuries."))
-    assert not speaks_of("Alder", three, ("Alder", "Oak"))
+    assert not speaks_of("Alder", three, ("Alder", "Oak"), "Alder is cut in winter.")
+    (four,) = sentences(titled("Mill wheels", "It turns slowly at low water."))
+    assert speaks_of("mill wheels", four, ("mill", "mill wheels"), "")  # what its own name holds is no other thing
+
+
+def titled(title: str, text: str, *path: str) -> Passage:
+    held = passage("alder", text)
+    return held.model_copy(update={"source": held.source.model_copy(update={"title": title}), "path": path})
+
+
+def under(title: str, *path: str, told: str = "") -> bool:
+    (found,) = sentences(titled(title, "It lasts for centuries under water.", *path))
+    return speaks_of("Alder", found, ("Alder", "Oak"), told)
+
+
+def test_a_title_that_only_holds_the_word_is_about_the_thing_where_its_text_speaks_of_it() -> None:
+    """Of "The Quill and the Keyboard", the newsletter, the price of a walk was told as that of the software Quill."""
+    assert not under("THE ALDER AND THE ANCHOR")
+    assert under("Piles of alder wood", told="Alder is cut in winter.")
+    assert not under("Piles of alder wood", told="It is cut in winter.")
+
+
+def test_of_several_headings_the_nearest_that_names_a_thing_counts() -> None:
+    assert under("Alder and oak", "Woods", "Alder")
+    assert under("Alder", "Where it grows")
+    assert not under("Alder", "The oak beside it")
 
 
 def rows(*names: str, table: int = 1) -> Passage:

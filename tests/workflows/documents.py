@@ -117,6 +117,16 @@ FOLDERS: dict[str, dict[str, Callable[[], bytes]]] = {
         "# Lakes of the Arven valley\n\n| Lake | Area (km²) | Depth (m) | Owner |\n|---|---|---|---|\n"
         "| Mirel | 4.2 | 31 | Parish of Tolm |\n"
         "| Oststad | 11.8 | 76 | State |\n| Pell | 0.9 | 12 | Parish of Tolm |\n\nThe lakes freeze from December on.\n")},
+    "ovens": {"test.md": text(
+        "# Ovens of the bakers' guild measured\n\n## Results\n\n| Measure | Vulcan 4 | Ember |\n|---|---|---|\n"
+        "| Heating time, one loaf | 12 min | 9 min |\n| Heating time, full oven | 31 min | 38 min |\n| Loaves at once | 96 | 60 |\n\n"
+        "The Vulcan 4 needs a stone floor.\n"),
+              "letter.md": text(
+        "# THE EMBER AND THE CRUMB\n\nLetter to the members of the guild\n\nThe heating of the hall takes a long time on Mondays. "
+        "The evening on bread prices costs members nothing.\n"),
+              "stock.csv": text(
+        "oven,price_eur,heat_loss_2023_pct,first_sold\nVulcan 4,18900,11.5,2019-04\nEmber,7400,17.2,2021-10\n"
+        "Hob 2,3100,24.9,2016-02\n")},
     "cold": {"log.txt": text(
         "The reading in the seed vault is -17.2 °C. The deficit of the winter was -4,1 Mio. CHF, after +0,7 Mio. CHF in summer.\n")},
     "crossing": {"a.md": text("---\ntitle: Guide A\ndate: 2015-05-01\n---\nThe walk to the Kettle rock takes 3 hours.\n"),
@@ -172,6 +182,8 @@ CASES = [
     Case("tea", "What is step 4 of making tea?", ("Steep for four minutes",)),
     Case("railway", "What is the fare of the Birch route?", ("7.10 euros",), ("3.40", "2.20")),
     Case("railway", "What is the distance of the route Cedar?", ("8 km",), ("31",)),
+    Case("ovens", "What is the price of the Ember?", ("7400",), ("18900",)),
+    Case("ovens", "What was the heat loss of the Hob 2 in 2023?", ("24.9",), ("2016", "3100")),
     Case("page", "What does the Blue room cost in the evening?", ("60 euros",), ("35", "150")),
     Case("page", "How many seats does the Loft have?", ("25",), ("40",)),
     Case("page", "Which hall has the most seats?", ("Great hall",)),

@@ -90,6 +90,30 @@ def test_rows_of_a_table_are_compared_by_its_columns(folder: Path) -> None:
     assert audit.verify(held) == []
 
 
+def test_columns_of_a_table_are_compared_by_its_rows_and_other_tables_tell_the_rest(folder: Path) -> None:
+    """The cells were once sentences of a letter whose title holds the word, and the table's own records stood raw in the report."""
+    held = run(folder, "ovens", "How do the Vulcan 4 and the Ember compare on heating time, price and heat loss?")
+    (block,) = [b for b in state_of(held).draft.blocks if b.kind == "table"]
+    spans = {s.id: s.text for s in block.spans}
+    assert [[spans[name] for name in row] for row in block.rows] == [
+        [" ", "Heating time", "Price", "Heat loss"],
+        [
+            "Vulcan 4",
+            "Heating time, one loaf: 12 min; Heating time, full oven: 31 min",
+            "price (EUR): 18900",
+            "heat loss 2023 (%): 11.5",
+        ],
+        [
+            "Ember",
+            "Heating time, one loaf: 9 min; Heating time, full oven: 38 min",
+            "price (EUR): 7400",
+            "heat loss 2023 (%): 17.2",
+        ],
+    ]
+    assert "Measure:" not in held.report.read_text(encoding="utf-8")
+    assert audit.verify(held) == []
+
+
 def test_a_question_that_nothing_speaks_of_is_told_so_ahead(folder: Path) -> None:
     held = run(folder, "tower", "How do orchestras tune their violins, and why does humidity matter?")
     said = [b.text for b in state_of(held).draft.blocks if b.kind == "statement"]

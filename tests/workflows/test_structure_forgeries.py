@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from palimpsest.agent import blocks
-from palimpsest.agent.draft import Block, Span, Support
+from palimpsest.agent import blocks, comparing, forms
+from palimpsest.agent.draft import Block, Span, Support, copied_words
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.state import ResearchState, SubQuestion
 from palimpsest.retrieval.chunks import passages
@@ -21,6 +21,7 @@ from palimpsest.workflows import audit, research, seal
 from palimpsest.workflows.audit import verify
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
+from tests.agent.lake import TopicReader
 from tests.agent.test_changing import asked
 from tests.agent.test_hops import Hopping, answered
 from tests.agent.test_listing import CORVO, MARISA, NAMED, listed
@@ -157,6 +158,54 @@ def test_cells_of_two_rows_in_one_are_found() -> None:
     spans = tuple(held[turned.get(s.id, s.id)].model_copy(update={"id": s.id}) for s in block.spans)
     problems = audit._block_problems(block.model_copy(update={"spans": spans}), state)
     assert any("of several records" in problem for problem in problems)
+
+
+TURNED = "Measure,Elm mill,Ash\nWheel at high water,9 turns,7 turns\nWheel at low water,4 turns,5 turns\nToll,30,none"
+
+
+def side_by_side(text: str, attribute: str) -> tuple[ResearchState, Block]:
+    held, asked_for = table(text, "Mills"), f"Compare Elm mill and Ash by {attribute}."
+    question = SubQuestion(
+        id="q1", text=asked_for, asked=asked_for, form="comparison", things=("Elm mill", "Ash"), attributes=(attribute,)
+    )
+    rows = comparing.compared(asked_for, question.things, (attribute,), [held], lambda words, columns: "")
+    state = ResearchState(question=asked_for, questions=(question,), evidence=held.passages)
+    state, _ = forms.table(state, TopicReader(), question, question.attributes, [], [], rows)
+    block = state.draft.block("table")
+    assert block is not None
+    return state, block
+
+
+def cell_problems(state: ResearchState, block: Block, **change: Any) -> list[str]:
+    """What is wrong with a table whose first cell is changed, as it is and by what its words rest on."""
+    cell = next(s for s in block.spans if s.id == "table.1.1").model_copy(update=change)
+    spans = tuple(cell if s.id == cell.id else s for s in block.spans)
+    texts = {p.source.id: p.text for p in state.passages}
+    problems = audit._span_problems(cell, state, texts, written=False)
+    return [*problems, *audit._block_problems(block.model_copy(update={"spans": spans}), state)]
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute"), [(TURNED, "wheel"), ("Mill,Toll 2023,Toll 2024\nElm mill,30,31\nAsh,20,21", "toll")]
+)
+def test_a_cell_of_several_values_says_them_under_their_own_names(text: str, attribute: str) -> None:
+    state, block = side_by_side(text, attribute)
+    cells = {s.id: s for s in block.spans}
+    one, two = cells["table.1.1"], cells["table.2.1"]
+    assert one.text.count("; ") == 1
+    assert cell_problems(state, block) == []
+    assert cell_problems(state, block, text=one.text.replace("; ", "; not "))
+    assert cell_problems(state, block, support=one.support[:2])
+    first, *others = one.support
+    crossed = (others[1], others[0], first, others[2])  # the name of the one value ahead of the other
+    assert cell_problems(state, block, support=crossed, text=copied_words([s.quote for s in crossed]))
+    assert cell_problems(state, block, support=two.support, text=two.text), "it is the cell of the other mill"
+
+
+def test_a_single_value_of_a_row_is_said_under_its_name() -> None:
+    state, block = side_by_side(TURNED, "toll")
+    assert [s.text for s in block.spans if s.support] == ["Toll: 30", "Toll: none"]
+    assert cell_problems(state, block) == []
 
 
 def edited(words: list[str], person: int) -> Block:
