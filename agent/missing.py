@@ -23,7 +23,7 @@ MOST_NAMED = 5  # lines of one kind: what is beyond says no more
 
 
 BESIDE = "No source that was read speaks of this directly; what is quoted comes nearest to it."
-SILENT = "Nothing quoted here speaks of {}."
+SILENT = "No quotation here speaks of {}."
 
 
 def say_nearest(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:

@@ -62,6 +62,7 @@ UNCHECKED = (
 )
 _CITED = re.compile(r"(?<!\\) \[(\d+)\]")
 _LISTED = re.compile(r"^(\d+)\. .*\(text SHA-256 [0-9a-f]{12}\)$", re.MULTILINE)
+_SAID = re.compile("“([^”]*)”")
 _LOG = re.compile(r'^log: "[0-9a-f]{64}"$', re.MULTILINE)
 
 
@@ -226,7 +227,8 @@ def _block_problems(block: Block, state: ResearchState) -> list[str]:
     if block.kind == "table":
         return table_problems(block, state)
     if block.kind == "statement":
-        return [*_statement_problems(block), *_edited_problems(block)]
+        asked = [state.question, *(q.text for q in state.questions)]
+        return [*_statement_problems(block, asked), *_edited_problems(block)]
     return _answer_problems(block, state) if block.kind == "answer" else []
 
 
@@ -269,12 +271,15 @@ def _answer_problems(block: Block, state: ResearchState) -> list[str]:
     return []
 
 
-def _statement_problems(block: Block) -> list[str]:
-    """Every name, figure and date in a sentence of the program's own stands in what the sentence cites."""
+def _statement_problems(block: Block, asked: Sequence[str] = ()) -> list[str]:
+    """Every name, figure and date in a sentence of the program's own stands in what the sentence cites, or is said back between
+    quotation marks from what was `asked`.
+    """
     cited = " ".join(s.quote for span in block.spans for s in span.support)
     problems = []
     for span in (s for s in block.words if not s.support and not s.person):
-        places = [span.text[a:b] for a, b, kind in typed_spans(span.text) if kind is not MaskKind.LOGIC]
+        own = _SAID.sub(lambda m: "“”" if any(m[1].casefold() in q.casefold() for q in asked) else m[0], span.text)
+        places = [own[a:b] for a, b, kind in typed_spans(own) if kind is not MaskKind.LOGIC]
         problems += [
             f"{place!r} in statement {block.id} stands in nothing that it cites"
             for place in places

@@ -154,7 +154,7 @@ def test_what_nothing_speaks_of_is_said_ahead_until_something_does() -> None:
     asked = ResearchState(question="What shapes the salt trade and the price of herring?", budget=Budget())
     _, before = finish(asked, tools)
     ahead = next(b for b in before.draft.section(blocks.SHORT) if b.kind != "heading")
-    assert ahead.text == "Nothing quoted here speaks of “price”, “herring”."
+    assert ahead.text == "No quotation here speaks of “price”, “herring”."
     fish = passage("The price of herring follows the salt crew.", "Herring", "2025")
     _, after = finish(amend(before, [fish]), tools)
     assert after.draft.block("silent") is None

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from palimpsest.agent import blocks, forms
+from palimpsest.agent import blocks, forms, missing
 from palimpsest.agent.state import ResearchState, Side
 from palimpsest.workflows import research, seal
-from palimpsest.workflows.audit import _statement_problems, compare, verify
+from palimpsest.workflows.audit import _block_problems, _statement_problems, compare, verify
 from palimpsest.workflows.changes import diff
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.errors import ResearchError
@@ -195,3 +195,19 @@ def test_a_verdict_names_nothing_that_it_would_have_to_cite(sides: tuple[Side, .
     said = forms.verdict(sides, [chosen(f"A barge of {n} masts.", n) for n in range(len(sides))])
     assert said
     assert _statement_problems(blocks.statement("verdict", blocks.SHORT, said)) == []
+
+
+@pytest.mark.parametrize(
+    ("thing", "problems"),
+    [
+        ("price", 0),
+        ("Orta Weir", 0),
+        ("orta weir in 2019", 0),
+        ("Selm", 1),
+    ],
+)
+def test_what_is_said_back_of_a_question_needs_no_source(thing: str, problems: int) -> None:
+    """ "Nothing quoted here speaks of …": "Nothing" was read as a name, and no report with that line verified."""
+    state = ResearchState(question="What is the price of fish at Orta Weir in 2019?")
+    said = blocks.statement("silent", blocks.SHORT, missing.SILENT.format(f"“{thing}”"))
+    assert len(_block_problems(said, state)) == problems
