@@ -160,7 +160,7 @@ def _restate(state: ResearchState, numbers: Numbers) -> Events:
         if place.status != "filled" or place.hypothesis is None:
             continue
         answer = state.graph.get(place.hypothesis)
-        now = _how(state, numbers, question, answer, place)
+        now = _how(state, numbers, answer, place)
         if now == shown.text:
             continue
         state = state.model_copy(update={"draft": state.draft.replace([shown.model_copy(update={"text": now})])})
@@ -177,10 +177,11 @@ def _restate(state: ResearchState, numbers: Numbers) -> Events:
     return state
 
 
-def _how(state: ResearchState, numbers: Numbers, question: SubQuestion, answer: Hypothesis, place: Span) -> str:
+def _how(state: ResearchState, numbers: Numbers, answer: Hypothesis, place: Span) -> str:
     """How an answer stands, what other sources say beside it, that it tells of what is yet to come, and that it is doubted where one
     source says it and its calibrated chance of being right is small.
     """
+    question = next(q for q in state.facts if q.id == answer.question)
     own = answer.support[0]
     is_coming = answer.computation is None and is_yet_to_come(question.text, state.passage(own.passage), own)
     said = [standing(state, answer), PLANNED * is_coming, beside.how(state, numbers, question)]
