@@ -203,10 +203,11 @@ def put_answer(
     state, listed = blocks.take_back(write_answer(state, question, answer), question.id)
     state, quoted = _requote(state, question, answer)
     state, chained = _unchain(state, question)
+    state, beside = _without_others(state, question)
     revision = Revision(
         version=state.version,
         span=place.id,
-        reopened=(place.id, f"{question.id}.cite", f"{question.id}.standing", *listed, *quoted, *chained),
+        reopened=(place.id, f"{question.id}.cite", f"{question.id}.standing", *listed, *quoted, *chained, *beside),
         old=place.text,
         new=answer.text,
         reason=reason,
@@ -330,9 +331,12 @@ def _unchain(state: ResearchState, question: SubQuestion) -> tuple[ResearchState
 
 
 def _without_others(state: ResearchState, question: SubQuestion) -> tuple[ResearchState, list[str]]:
-    """The draft without the sentences that give other figures beside an answer that falls, and the ids of the spans that went."""
-    section = state.draft.section(f"answer.{question.id}")
-    going = [b for b in section if b.id.startswith(blocks.beside_of(question))]
+    """The draft without the sentences that gave other figures beside an answer that fell, but the one that the answer now rests on, and
+    what a person pinned; and the ids of the spans that went.
+    """
+    rests = quote_of(state, question)
+    stand = [b for b in state.draft.section(f"answer.{question.id}") if b.id.startswith(blocks.beside_of(question))]
+    going = [b for b in stand if b != rests and not any(s.status == "pinned" for s in b.spans)]
     draft = state.draft.swap([b.id for b in going], [])
     return state.model_copy(update={"draft": draft}), [s.id for b in going for s in b.spans]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from palimpsest.agent import beside
-from palimpsest.agent.drafting import give_up
+from palimpsest.agent.drafting import give_up, put_answer
 from palimpsest.agent.figures import single
 from palimpsest.agent.state import ResearchState
 
@@ -98,6 +98,16 @@ def test_another_figure_goes_with_the_answer_that_it_stands_beside() -> None:
     _, after = drained(give_up(later, state.facts[0], NUMBERS, "Nothing is left."))
     assert quoted(after) == []
     assert spans <= set(after.revisions[-1].reopened)
+
+
+def test_an_answer_that_gives_way_leaves_only_the_sentence_that_the_new_one_rests_on() -> None:
+    state = told(COUNTED, "Visitors of Fenn saw 5,200 orchids.")
+    assert len(quoted(state)) == 2
+    other = next(h for h in state.graph.answers("q1") if h.text == "3,900")
+    later = state.model_copy(update={"version": 2})
+    _, after = drained(put_answer(later, state.facts[0], other, "ban"))
+    assert after.draft.span("q1.answer").text == "3,900"
+    assert quoted(after) == [COUNTED]
 
 
 @pytest.mark.parametrize(
