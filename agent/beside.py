@@ -23,6 +23,7 @@ from .standing import disputes
 from .state import Event, Events, ResearchState, SubQuestion, Tools
 
 MOST = 2  # figures that are named beside an answer
+TELLING = 3  # digits from which a figure without a unit is hardly met by chance, by hand: "four" is said of anything
 
 
 def write(state: ResearchState, tools: Tools) -> Events:
@@ -115,7 +116,9 @@ def _grain(figure: Figure) -> float:
 
 
 def _naming(passage: Passage, figure: Figure) -> tuple[int, int] | None:
-    """The sentence of a passage that names a figure; None where none does."""
+    """The sentence of a passage that names a figure; None where none does, or where any figure may stand there by chance."""
+    if not figure.unit and sum(map(str.isdigit, figure.text)) < TELLING:
+        return None
     for start, end in sentences_of(passage):
         said = figures(passage.text[start - passage.start : end - passage.start])
         if any(f.dimension in ("", figure.dimension) and is_rounded(figure, f) for f in said):

@@ -69,6 +69,17 @@ def test_a_figure_is_named_from_a_probability_on_and_from_a_lower_one_where_the_
     assert quoted(state) == [spoken]  # with the sentence that tells why
 
 
+def test_a_small_number_is_named_by_chance() -> None:
+    asked = "How many glasshouses does the garden at Fenn have?"
+    own = passage("The garden at Fenn has four glasshouses.", "Guide")
+    held = passage("In Fenn four roads meet. Some speak of seven glasshouses.", "Roads")
+    writer = ScriptedWriter({"glasshouses": r"(four|seven) glasshouses"}, {"four": 0.95, "seven": 0.3})
+    _, state = research(asked, writer, Shelf(own, held))
+    rival = next(h for h in state.graph.answers("q1") if h.text == "seven")
+    assert NUMBERS.established <= rival.probability < NUMBERS.beside
+    assert quoted(state) == []
+
+
 def test_the_answer_to_another_part_of_the_question_is_not_named() -> None:
     asked = "How many orchids does the glasshouse at Fenn hold, and how many ferns does it hold?"
     both = passage("Beside orchids Fenn grows 870 ferns in the glasshouse.", "Plants of Fenn")
