@@ -106,6 +106,11 @@ def hop_of(question: SubQuestion) -> str:
     return f"{question.id}.hop"
 
 
+def beside_of(question: SubQuestion) -> str:
+    """How the ids of the sentences begin that give other figures beside an answer."""
+    return f"{question.id}.beside."
+
+
 def whole_of(passage: Passage, words: Sequence[Part]) -> Support:
     """The support of a whole sentence, given its parts."""
     text = "".join(p.text for p in words)

@@ -203,10 +203,11 @@ def put_answer(
     state, listed = blocks.take_back(write_answer(state, question, answer), question.id)
     state, quoted = _requote(state, question, answer)
     state, chained = _unchain(state, question)
+    state, beside = _without_others(state, question)
     revision = Revision(
         version=state.version,
         span=place.id,
-        reopened=(place.id, f"{question.id}.cite", f"{question.id}.standing", *listed, *quoted, *chained),
+        reopened=(place.id, f"{question.id}.cite", f"{question.id}.standing", *listed, *quoted, *chained, *beside),
         old=place.text,
         new=answer.text,
         reason=reason,
@@ -227,6 +228,7 @@ def give_up(
     place, reason = slot_of(state, question), why_open(state, question, numbers)
     state, quoted = _unquote(state, question)
     state, chained = _unchain(state, question)
+    state, beside = _without_others(state, question)
     names = (place.id, f"{question.id}.cite", f"{question.id}.standing")
     empty = {"status": "unestablished", "text": "", "support": (), "confidence": None, "hypothesis": None}
     spans = [state.draft.span(name).model_copy(update=empty) for name in names]
@@ -238,7 +240,7 @@ def give_up(
     revision = Revision(
         version=state.version,
         span=place.id,
-        reopened=(*names, *quoted, *chained),
+        reopened=(*names, *quoted, *chained, *beside),
         old=place.text,
         new="",
         reason=reason,
@@ -326,6 +328,17 @@ def _unchain(state: ResearchState, question: SubQuestion) -> tuple[ResearchState
     draft = state.draft.swap([block.id], [])
     marked = [s.model_copy(update={"leads": False}) for b in draft.section(block.section) for s in b.spans if s.leads]
     return state.model_copy(update={"draft": draft.replace(marked)}), [s.id for s in block.spans]
+
+
+def _without_others(state: ResearchState, question: SubQuestion) -> tuple[ResearchState, list[str]]:
+    """The draft without the sentences that gave other figures beside an answer that fell, but the one that the answer now rests on, and
+    what a person pinned; and the ids of the spans that went.
+    """
+    rests = quote_of(state, question)
+    stand = [b for b in state.draft.section(f"answer.{question.id}") if b.id.startswith(blocks.beside_of(question))]
+    going = [b for b in stand if b != rests and not any(s.status == "pinned" for s in b.spans)]
+    draft = state.draft.swap([b.id for b in going], [])
+    return state.model_copy(update={"draft": draft}), [s.id for b in going for s in b.spans]
 
 
 def revised(revision: Revision, step: str = "check") -> Event:

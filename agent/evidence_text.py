@@ -17,6 +17,7 @@ from .wording import DENYING
 
 _LEAD = re.compile(r"(?:(?:is|are|was|were|been|by|of|and|or|that|which)\s+)+(?=\S)")
 _POSSESSIVE = ("", "'", "’")
+_PARAGRAPH = re.compile(r"\S(?:(?!\n[^\S\n]*\n).)*", re.DOTALL)
 _BRACKETED = re.compile(r"\[\d+(?:[,–-]\s?\d+)*\]")  # a source's own citation is no figure of what it says
 _WORD = re.compile(r"[^\W_]+(?:[-'’.,][^\W_]+)*")
 _STOP = frozenset(
@@ -55,6 +56,17 @@ def without_lead(candidate: Candidate) -> Candidate:
     return candidate.model_copy(update={"text": candidate.text[cut:], "start": candidate.start + cut})
 
 
+def within_paragraph(candidate: Candidate) -> Candidate:
+    """A candidate that goes on over a blank line, cut to its longest part: what stands in another paragraph is another statement."""
+    paragraphs = list(_PARAGRAPH.finditer(candidate.text))
+    if len(paragraphs) < 2:
+        return candidate
+    longest = max(paragraphs, key=lambda m: len(m.group()))
+    text = longest.group().rstrip(".;:, ")
+    start = candidate.start + longest.start()
+    return candidate.model_copy(update={"text": text, "start": start, "end": start + len(text)})
+
+
 def within_kind(filled: Filled, kind: Kind) -> Filled:
     """Words filled into a typed place, cut to the names or figures in them: the words around stand in the sentence already."""
     typed = _places(filled.text, kind)
@@ -90,8 +102,8 @@ def whole_figure(candidate: Candidate, passage: Passage, question: str = "") -> 
 
 
 def tidy(candidate: Candidate, passage: Passage, question: str) -> Candidate:
-    """A reading without the small words ahead of it, and with the whole of its figures."""
-    return whole_figure(without_lead(candidate), passage, question)
+    """A reading of one paragraph, without the small words ahead of it, and with the whole of its figures."""
+    return whole_figure(without_lead(within_paragraph(candidate)), passage, question)
 
 
 class Part(NamedTuple):

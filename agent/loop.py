@@ -8,7 +8,21 @@ from typing import Any
 
 from palimpsest.retrieval.types import Failure, Passage
 
-from . import blocks, chains, changing, following, headings, hops, joining, limits, listing, person, prose, sections
+from . import (
+    beside,
+    blocks,
+    chains,
+    changing,
+    following,
+    headings,
+    hops,
+    joining,
+    limits,
+    listing,
+    person,
+    prose,
+    sections,
+)
 from .budget import may_read, timed
 from .checking import check
 from .choosing import topics
@@ -17,10 +31,13 @@ from .drafting import give_up, is_listed, list_open, refer, revised, slot_of, wr
 from .hypotheses import Hypothesis
 from .missing import again, missing, say_nearest
 from .numbers import Numbers, odds
+from .planned import is_yet_to_come
 from .standing import disputes, independent, standing, supporting
 from .state import Event, Events, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
 from .steering import NOTHING, Steering
 from .steps import plan, search, weigh
+
+PLANNED = "told there as planned"
 
 
 def revise(state: ResearchState, tools: Tools) -> Steps:
@@ -49,6 +66,7 @@ def finish(state: ResearchState, tools: Tools) -> Steps:
             state = yield from again(state, tools, question)
     for question in (q for q in state.questions if q.is_open and q.asked_in == 1):
         state = yield from say_nearest(state, tools, question)
+    state = yield from beside.write(state, tools)
     if state.version == 1:
         state = yield from prose.write(state, tools)
     state = _incomplete(state)
@@ -160,8 +178,14 @@ def _restate(state: ResearchState, numbers: Numbers) -> Events:
 
 
 def _how(state: ResearchState, numbers: Numbers, answer: Hypothesis, place: Span) -> str:
-    """How an answer stands, and that it is doubted where one source says it and its calibrated chance of being right is small."""
-    words = standing(state, answer)
+    """How an answer stands, what other sources say beside it, that it tells of what is yet to come, and that it is doubted where one
+    source says it and its calibrated chance of being right is small.
+    """
+    question = next(q for q in state.facts if q.id == answer.question)
+    own = answer.support[0]
+    is_coming = answer.computation is None and is_yet_to_come(question.text, state.passage(own.passage), own)
+    said = [standing(state, answer), PLANNED * is_coming, beside.how(state, numbers, question)]
+    words = "; ".join(filter(None, said))
     if place.confidence is None or answer.computation is not None or independent(state, answer) > 1:
         return words
     chance = hops.chance(state, numbers, answer.question, odds(place.confidence))

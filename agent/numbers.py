@@ -47,6 +47,7 @@ class Numbers(Frozen):
     chain: float = 0.0  # gained, once, by an answer of a source that the passage of the most believed answer names
     margin: float = 0.0  # by which another answer must be believed more before a written one gives way
     established: float = 0.5  # the least probability with which an answer is written
+    beside: float = 0.5  # the least probability with which another source's figure is named beside an answer
     doubted: float = 0.0  # an answer with a smaller chance of being right is shown as one that the model is unsure of
     unsure: float = 0.5  # an answer believed less than this sends the search on over bridges
     least: float = 0.0  # the least probability with which a span becomes a rival answer

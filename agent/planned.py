@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
+from palimpsest.dlm_core.kinds import MaskKind, typed_spans
 from palimpsest.retrieval.lexical import tokens as stems
 from palimpsest.retrieval.types import Passage
 
 from . import speech
+from .dates import asked_date, is_later, iso
+from .draft import Support
 from .evidence_text import sentence_at
 from .state import Candidate
 
@@ -32,6 +35,7 @@ _ESTIMATED = _of("estimated says")  # of what is to be, where a verb without ten
 _LIKENED = frozenset(("as", "than"))  # "opened as planned in May", "later than planned"
 _TIMES = frozenset("in on by during since after before from".split())
 _UNTIL = frozenset("to until till for".split())
+_IS = frozenset(("VBZ", "VBB"))
 _MODALS = frozenset("will shall should might may".split())  # "would" and "could" also tell of what came later
 
 
@@ -45,11 +49,22 @@ def planned_ones(read: Sequence[tuple[Candidate, Passage]]) -> list[tuple[Candid
     """Those readings, each given with its passage, that their own sentences tell as planned, with that sentence."""
     found = []
     for candidate, passage in read:
-        start, end = sentence_at(passage, candidate.start, candidate.end)
-        said = passage.text[start - passage.start : end - passage.start]
-        if is_planned(said, candidate.start - start):
+        said, at = _sentence(passage, candidate.start, candidate.end)
+        if is_planned(said, at):
             found.append((candidate, said))
     return found
+
+
+def is_yet_to_come(question: str, passage: Passage, support: Support) -> bool:
+    """Whether a question for what is has an answer that its own source tells of a time to come: surely planned, and dated later."""
+    said, at = _sentence(passage, support.start, support.end)
+    return asks_what_is(question) and is_to_come(said, at, passage.source.date or "")
+
+
+def _sentence(passage: Passage, start: int, end: int) -> tuple[str, int]:
+    """The sentence that holds a place, and where in it that begins."""
+    first, last = sentence_at(passage, start, end)
+    return passage.text[first - passage.start : last - passage.start], start - first
 
 
 def is_planned(sentence: str, start: int) -> bool:
@@ -65,10 +80,22 @@ def is_planned(sentence: str, start: int) -> bool:
             return True
         if _governs(word.stem, lead, is_bare) and not _is_cause(words[n:]):
             return not (n and words[n - 1].text in _LIKENED)
+        if word.tag in _IS and words[n + 1 :] and words[n + 1].tag == "TO0":
+            return True  # "is to have"; what "was to" may have come
         if word.tag in speech.FINITE and word.tag != "VM0":
             return word.tag.startswith(("VB", "VH")) and _is_of_plan(words[:n])
         is_bare |= word.tag == "VVI" or word.text == "would"
     return False
+
+
+def is_to_come(sentence: str, start: int, said_on: str) -> bool:
+    """Whether what begins at `start` is told as planned, for a time later than the day on which a source says it: surely it is not yet.
+
+    "Members shall pay 20 euros" and "the crossing will take an hour" tell what is.
+    """
+    times = [sentence[s:e] for s, e, kind in typed_spans(sentence) if kind is MaskKind.NUMBER]
+    dates = [date for words in times if (date := iso(words))]
+    return bool(said_on) and any(is_later(date, said_on) for date in dates) and is_planned(sentence, start)
 
 
 def _ahead(sentence: str, start: int) -> list[_Word]:
@@ -114,5 +141,17 @@ def _begins_behind(words: Sequence[_Word], n: int) -> bool:
 
 def asks_what_came(question: str) -> bool:
     """Whether a question asks in the past tense for what came of something, and not for what was planned."""
+    return speech.is_past(question) and not _asks_for_plan(question)
+
+
+def asks_what_is(question: str) -> bool:
+    """Whether a question asks in the present tense for what is, at no time that it names, and not for what is planned."""
+    tags = speech.tags(speech.tokens(question))
+    is_present = speech.is_clause(question) and not speech.is_past(question)
+    is_coming = "TO0" in tags and not _IS.isdisjoint(tags)  # "how many is it to have"
+    return is_present and not asked_date(question) and not is_coming and not _asks_for_plan(question)
+
+
+def _asks_for_plan(question: str) -> bool:
     is_of_plan = not (_LATER | _MOVED | _MEANT | _FIGURES | _ESTIMATED).isdisjoint(stems(question))
-    return speech.is_past(question) and not is_of_plan and "VM0" not in speech.tags(speech.tokens(question))
+    return is_of_plan or "VM0" in speech.tags(speech.tokens(question))

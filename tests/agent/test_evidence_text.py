@@ -10,10 +10,13 @@ from palimpsest.agent.evidence_text import (
     parts,
     same_answer,
     superlatives,
+    tidy,
     within_kind,
     without_lead,
 )
 from palimpsest.agent.state import Candidate, Filled
+
+from .world import passage
 
 
 @given(st.text(alphabet="Ab1 .,-%$x", max_size=60), st.integers(0, 1000))
@@ -60,3 +63,19 @@ def test_a_place_takes_words_of_its_kind(text: str, kind: Kind, kept: str) -> No
     at = text.index(kept)
     cut = within_kind(filled, kind)
     assert (cut.text, cut.start, cut.end) == (kept, 7 + at, 7 + at + len(kept))
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("9\n\nOver 400 lamps", "Over 400 lamps"),
+        ("2.50 euros.\n\n3", "2.50 euros"),
+        ("St. Mary", "St. Mary"),
+        ("40\nlamps", "40\nlamps"),
+    ],
+)
+def test_a_reading_ends_with_its_paragraph(words: str, kept: str) -> None:
+    held = passage(f"Aged {words} hang there.")
+    read = Candidate(text=words, passage=held.id, start=5, end=5 + len(words), probability=0.9)
+    found = tidy(read, held, "How many lamps hang there?")
+    assert found.text == kept == held.text[found.start : found.end]

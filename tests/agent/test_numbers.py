@@ -9,7 +9,20 @@ from collections.abc import Callable
 
 import pytest
 
-from palimpsest.agent import blocks, checking, denials, drafting, hops, listing, loop, polar, premises, rivals, steps
+from palimpsest.agent import (
+    beside,
+    blocks,
+    checking,
+    denials,
+    drafting,
+    hops,
+    listing,
+    loop,
+    polar,
+    premises,
+    rivals,
+    steps,
+)
 from palimpsest.agent.draft import Block, Draft, Span, Support
 from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Edge, Hypothesis, HypothesisGraph, Relation
@@ -198,6 +211,27 @@ def pin_what_is_doubted(n: Numbers) -> None:
     agreeing = Edge(source=other.id, relation=Relation.SUPPORTS, target="q1.h1")
     found = state(ON_TOPIC, other).model_copy(update={"graph": found.graph.link(agreeing)})
     assert words(0.39) == "two independent sources"
+
+
+def pin_what_is_named_beside(n: Numbers) -> None:
+    """Another figure from .42 on; a passage that names the answer too from what is written on."""
+    other = passage("Of the Marisa they tell of 15 knots.", "News")
+    both = passage("Not 12 knots, they tell: Marisa made 15 knots.", "News")
+
+    def named(held: Passage, chance: float) -> bool:
+        found = state(ON_TOPIC, held)
+        read_ones = [answer(3.0), answer(log_odds(chance), "q1.h2")]
+        places = [(ON_TOPIC, "12 knots"), (held, "15 knots")]
+        rivals = [
+            h.model_copy(update={"text": text, "support": (Support(passage=p.id, quote=text, start=at, end=at + 8),)})
+            for h, (p, text) in zip(read_ones, places, strict=True)
+            for at in [p.text.index(text)]
+        ]
+        found = found.model_copy(update={"graph": found.graph.put(*rivals)})
+        return bool(beside.named(drafting.write_answer(found, asked(found), rivals[0]), n, asked(found)))
+
+    decides(named(other, 0.43), named(other, 0.41))
+    decides(named(both, 0.26), named(both, 0.24))
 
 
 def pin_what_is_read_together(n: Numbers) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from palimpsest.agent.planned import asks_what_came, is_planned
+from palimpsest.agent.planned import asks_what_came, asks_what_is, is_planned, is_to_come
 
 from .world import ScriptedWriter, Shelf, passage, report, research
 
@@ -19,6 +19,7 @@ PLANNED = [
     ("In 1998 it was estimated that the tunnel would cost 1.1 billion euros.", "1.1 billion"),
     ("The opening was postponed to September 2022.", "September 2022"),
     ("The budget for the dam was set at 40 million.", "40 million"),
+    ("Platform 3 is to have 120 lockers.", "120"),
 ]
 CAME = [
     ("The library at Corn Street, due to reopen in March 2019, opened its doors in November 2019.", "November 2019"),
@@ -33,6 +34,7 @@ CAME = [
     ("In May 1974 the pier was closed.", "1974"),
     ("An estimated 5,000 people died.", "5,000"),
     ("The cost of the forecast is 300 euros.", "300"),
+    ("The mill was to make 900 wheels in all.", "900"),
 ]
 
 
@@ -78,3 +80,40 @@ def test_what_was_planned_answers_a_question_for_the_plan() -> None:
     held = passage("The library at Corn Street, due to reopen in March 2019, is late.", "Minutes")
     _, state = research("When was the library at Corn Street due to reopen?", writer, Shelf(held))
     assert state.draft.span("q1.answer").text == "March 2019"
+
+
+def test_what_is_to_come_is_dated_later_than_its_source() -> None:
+    said = "Platform 3 is to have 120 lockers in the spring of 2031."
+    assert is_to_come(said, said.index("120"), "2029-06-01")
+    assert not is_to_come(said, said.index("120"), "2031-08-01")
+    assert not is_to_come(said, said.index("120"), "")
+    always = "From 2031 a locker costs 2 euros."
+    assert not is_to_come(always, always.index("2 euros"), "2029-06-01")
+    rule = "Nobody is to keep more than 120 lockers."
+    assert not is_to_come(rule, rule.index("120"), "2029-06-01")
+
+
+@pytest.mark.parametrize(
+    ("question", "is_asked"),
+    [
+        ("How many lockers does the station have?", True),
+        ("What is the number of lockers?", True),
+        ("How many lockers did the station have?", False),
+        ("How many lockers will the station have?", False),
+        ("How many lockers is the station to have?", False),
+        ("How many lockers are planned at the station?", False),
+        ("How many lockers does the station have in 2031?", False),
+    ],
+)
+def test_only_what_is_now_is_asked_about_in_the_present(question: str, is_asked: bool) -> None:
+    assert asks_what_is(question) is is_asked
+
+
+def test_an_answer_that_is_yet_to_come_says_so() -> None:
+    said = "Platform 3 at Hollen station is to have 120 lockers in the spring of 2031."
+    writer = ScriptedWriter({"lockers": r"(\d+) lockers"})
+    shelf = Shelf(passage(said, "Yearbook", "2029-06-01"))
+    _, state = research("How many lockers does Hollen station have?", writer, shelf)
+    assert "**120** [1] (one source; told there as planned)" in report(state)
+    _, state = research("How many lockers will Hollen station have?", writer, shelf)
+    assert "**120** [1] (one source)" in report(state)
