@@ -8,7 +8,6 @@ from palimpsest.retrieval.lexical import tokens
 from palimpsest.retrieval.records import ITEM, Row, Table
 
 from . import figures, speech
-from .asking import tags_of
 from .computing import dimension_of, values_of
 from .matching import Meant, Token, forms, understood
 
@@ -41,7 +40,7 @@ def is_of_another(meant: Meant, column: str, table: Table, rows: Sequence[Row]) 
     held = {stem for name in table.columns for stem in tokens(name)}
     held |= {stem for row in rows for cell in row.fields for stem in tokens(cell.text)}
     left = [t for t in beside(meant.left(), held) if not _measures(t, column, table)]
-    tags = tags_of([t.text for t in meant.tokens])
+    tags = speech.question_tags([t.text for t in meant.tokens])
     places = {n for n, t in enumerate(meant.tokens) if t in left and speech.is_noun(tags[n])}
     if column in meant.named:
         return any(not _introduces(n, meant) for n in places)

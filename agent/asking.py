@@ -8,7 +8,6 @@ the kind is open, no thing is named, and the question stays whole.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
@@ -41,8 +40,6 @@ _PIECE = regex.compile(r"\s*(?:[,;:?.](?=\s|$)|\b(?:and|or)\b)\s*")
 _COMPARING = frozenset("compare compares compared comparing differ differs differed better best worse worst".split())
 _TURNED = frozenset("do does did is are was were has have had can could will would".split())
 MAX_ATTRIBUTES, MAX_ATTRIBUTE_WORDS = 5, 7
-_BEFORE_BARE = frozenset("do does did can could will would should may might must".split())
-_BEFORE_NOUN = frozenset(("AT", "DP", "PR"))  # how the tags of what no verb follows begin
 _ASIDE = regex.compile(r"\([^()]*\)")
 _ASKING = frozenset("why how what which who whom whose when where".split())
 _ARTICLES = frozenset("a an the".split())
@@ -191,7 +188,7 @@ def _lists(question: str) -> list[list[Thing]]:
     """The coordinations whose names are nouns, without the verbs beside them."""
     question = _without_asides(question)
     tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
-    tags = tags_of([token.text for token in tokens])
+    tags = speech.question_tags([token.text for token in tokens])
     found: list[list[Thing]] = []
     for group in coordinations(question):
         rows = [[n for n, t in enumerate(tokens) if t.start >= name.start and t.end <= name.end] for name in group]
@@ -200,26 +197,6 @@ def _lists(question: str) -> list[list[Thing]]:
             if all(names) and len(names) > 1:
                 places = [(tokens[name[0]].start, tokens[name[-1]].end) for name in names]
                 found.append([Thing(question[start:end], start, end) for start, end in places])
-    return found
-
-
-def tags_of(words: Sequence[str]) -> list[str]:
-    """The tags of a question's words, with a verb where "how do A and B speed up C" must have one and the tagger saw none: the
-    likeliest.
-    """
-    tags = speech.tags(tuple(words))
-    found = list(tags)
-    for at, word in enumerate(words):
-        if word.lower() not in _BEFORE_BARE:
-            continue
-        end = next((n for n in range(at, len(words)) if words[n] in ("?", ";")), len(words))
-        if not speech.BARE.isdisjoint(tags[at + 1 : end]):
-            continue
-        may_be = [n for n in range(at + 2, end) if tags[n - 1][:2] not in _BEFORE_NOUN]
-        best = max(may_be, key=lambda n: speech.as_verb(words[n]), default=None)
-        if best is not None and speech.as_verb(words[best]) > -math.inf:
-            found[best] = "VVI"
-            found[best - 1] = "NN1" if found[best - 1][:2] == "AJ" else found[best - 1]  # "decoding" ahead of its verb
     return found
 
 
@@ -422,20 +399,32 @@ def asks_for_change(question: str) -> bool:
 
 def what_changed(question: str) -> str:
     """Of what a question asks how it changed, "the use of the ferry", casefolded; "" where it asks for no change or names nothing."""
-    clause = next(iter(_changes(question)), [])
-    behind = clause[1 + next((n for n, token in enumerate(clause) if token in _PERFECT), 0) :]
-    return " ".join(takewhile(lambda token: token not in _BECOMING, behind))
+    return next(iter(_changes(question)), "")
 
 
-def _changes(question: str) -> list[list[str]]:
-    """The clauses behind "how" and "what" that ask how something became another, in casefolded words."""
-    tokens = [token.casefold() for token in speech.tokens(question)]
-    asks = (n for n, token in enumerate(tokens) if token in ("how", "what"))
-    clauses = (list(takewhile(lambda token: token not in _ENDS_CLAUSE, tokens[n + 1 :])) for n in asks)
-    return [c for c in clauses if not _PERFECT.isdisjoint(c[:2]) and not _BECOMING.isdisjoint(c)]
+def _changes(question: str) -> list[str]:
+    """What stands between the auxiliary and the verb where a question asks, behind "how" or "what", how something became another."""
+    tokens = speech.tokens(question)
+    tags, words = speech.question_tags(tokens), [token.casefold() for token in tokens]
+    found: list[str] = []
+    for asks in (n for n, word in enumerate(words) if word in ("how", "what")):
+        clause = list(takewhile(lambda n: words[n] not in _ENDS_CLAUSE, range(asks + 1, len(words))))
+        has = next((n for n in clause[:2] if words[n] in _PERFECT), len(words))
+        verb = next((n for n in clause if n > has and words[n] in _BECOMING and _has_no_object(n, tags)), 0)
+        found += [" ".join(words[has + 1 : verb])] if verb else []
+    return found
+
+
+def _has_no_object(verb: int, tags: Sequence[str]) -> bool:
+    """Whether a word is a verb that is done to nothing: "did fares rise in May"; not "did the change help", "did it grow rye"."""
+    return tags[verb].startswith("VV") and not "".join(tags[verb + 1 : verb + 2]).startswith(_OPENS_OBJECT)
 
 
 _PERFECT = frozenset("has have had did".split())
-_BECOMING = frozenset("change changed evolve evolved shift shifted".split())
+_BECOMING = frozenset(
+    """change changed evolve evolved shift shifted develop developed rise rose risen fall fell fallen grow grew grown shrink shrank
+    shrunk increase increased decrease decreased decline declined drop dropped""".split()
+)
+_OPENS_OBJECT = ("AJ", "AT", "DP", "DT", "NN", "NP", "PN")  # how the tags of what an object begins with begin
 _ENDS_CLAUSE = frozenset(("?", ";", ",", "why", "how", "what"))
 _OF_NAMES = frozenset(("AT", "AJ", "CJ", "CR", "DT", "NN", "NP", "OR", "UN"))  # up to the end of what is asked for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
@@ -118,12 +118,14 @@ def _asked(subject: str, series: Series, reader: Reader, means: Means) -> tuple[
 def _named(
     subject: str, words: Sequence[str], names: Sequence[str], means: Means
 ) -> tuple[tuple[str, ...], Sequence[str]]:
-    """The names all of whose words the subject has, else the one that words mean; and which of the words neither accounts for.
+    """The names all of whose words the subject has, but for what they are counted per, else the one that words mean; and which of the
+    words neither accounts for.
 
     "Times" is accounted for by "Waiting" where "waiting times" means it; words that share none with what they mean are all it.
     """
-    said, own = set(tokens(subject)), {name: set(tokens(without_unit(name))) - FUNCTION_WORDS for name in names}
-    named = tuple(name for name, stems in own.items() if stems and stems <= said)
+    said, own = set(tokens(subject)), {name: _stems(without_unit(name)) for name in names}
+    counted = {name: _stems(without_unit(name).partition(" per ")[0]) for name in names}
+    named = _said_whole(own, said) or _said_whole(counted, said)
     if named:
         runs = (list(run) for is_joint, run in groupby(subject.split(), FUNCTION_WORDS.__contains__) if not is_joint)
         meant = {word for run in runs if means(" ".join(run), names) in named for word in run}
@@ -132,6 +134,15 @@ def _named(
     column = means(" ".join(words), names) if words else ""
     others = [w for w in words if not set(tokens(w)) <= own.get(column, set())]
     return ((column,), others if len(others) < len(words) else ()) if column else ((), words)
+
+
+def _stems(name: str) -> set[str]:
+    return set(tokens(name)) - FUNCTION_WORDS
+
+
+def _said_whole(own: Mapping[str, set[str]], said: set[str]) -> tuple[str, ...]:
+    """The names all of whose words are said."""
+    return tuple(name for name, stems in own.items() if stems and stems <= said)
 
 
 def _is_plain(reader: Reader, subject: str, word: str) -> bool:

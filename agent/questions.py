@@ -111,7 +111,7 @@ def _taken(part: str, earlier: str) -> str:
 def _doing(question: str) -> str:
     """Of "how does a ship moor at the quay" that which is done: "a ship to moor at the quay", "the cable to be laid"; "" of others."""
     tokens = [asking.Thing(m.group(), *m.span()) for m in re.finditer(r"\S+", question)]
-    tags = asking.tags_of([token.text for token in tokens])
+    tags = speech.question_tags([token.text for token in tokens])
     at = next((n for n, token in enumerate(tokens) if token.text.casefold() in _AUXILIARIES), len(tokens))
     is_passive = tags[at : at + 1] != [] and tags[at].startswith("VB")
     verbs = speech.PARTICIPLES | speech.PAST if is_passive else speech.BARE

@@ -44,6 +44,30 @@ def tags(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def question_tags(words: Sequence[str]) -> list[str]:
+    """The tags of a question's words, with a verb where "how do A and B speed up C" must have one and the tagger saw none: the
+    likeliest.
+    """
+    seen = tags(tuple(words))
+    found = list(seen)
+    for at, word in enumerate(words):
+        if word.lower() not in _BEFORE_BARE:
+            continue
+        end = next((n for n in range(at, len(words)) if words[n] in ("?", ";")), len(words))
+        if not BARE.isdisjoint(seen[at + 1 : end]):
+            continue
+        may_be = [n for n in range(at + 2, end) if seen[n - 1][:2] not in _BEFORE_NOUN]
+        best = max(may_be, key=lambda n: as_verb(words[n]), default=None)
+        if best is not None and as_verb(words[best]) > -math.inf:
+            found[best] = "VVI"
+            found[best - 1] = "NN1" if found[best - 1][:2] == "AJ" else found[best - 1]  # "decoding" ahead of its verb
+    return found
+
+
+_BEFORE_BARE = frozenset("do does did can could will would should may might must".split())
+_BEFORE_NOUN = frozenset(("AT", "DP", "PR"))  # how the tags of what no verb follows begin
+
+
 @lru_cache(maxsize=REMEMBERED)
 def as_verb(word: str) -> float:
     """How much likelier a word is the base form of a verb than something else, in log-odds; minus infinity where it is none."""
@@ -86,10 +110,10 @@ def is_past(text: str) -> bool:
     return finite in PAST if finite else bool(verbs)
 
 
-def names(text: str) -> list[tuple[int, int]]:
-    """Where the longest "old paper mill" of a text stand: nouns in a row with what describes them."""
-    found = list(_TOKENS.finditer(text))
-    tagged = zip(found, tags(tuple(match.group() for match in found)), strict=True)
+def names(question: str) -> list[tuple[int, int]]:
+    """Where the longest "old paper mill" of a question stand: nouns in a row with what describes them, without its verb behind them."""
+    found = list(_TOKENS.finditer(question))
+    tagged = zip(found, question_tags([match.group() for match in found]), strict=True)
     runs = [list(run) for is_of_name, run in groupby(tagged, lambda pair: pair[1][:2] in _OF_A_NAME) if is_of_name]
     ends = [max((n for n, (_, tag) in enumerate(run, 1) if tag[:2] in NOUNS), default=0) for run in runs]
     return [(run[0][0].start(), run[end - 1][0].end()) for run, end in zip(runs, ends, strict=True) if end]
@@ -101,7 +125,7 @@ _OF_A_NAME = frozenset(("AJ", "CR", "NN", "NP", "OR", "UN"))
 def asked_for(text: str) -> list[tuple[int, int]]:
     """Where a question says what it asks for, not of what: "the benefits" in "What are the benefits of it", "gains" in "What gains"."""
     found = list(_TOKENS.finditer(text))
-    named = tags(tuple(match.group() for match in found))
+    named = question_tags([match.group() for match in found])
     places: list[tuple[int, int]] = []
     for number, match in enumerate(found[:-1]):
         if match.group().casefold() in ("what", "which"):
@@ -118,7 +142,7 @@ def asked_for(text: str) -> list[tuple[int, int]]:
 def definite(text: str) -> tuple[int, int] | None:
     """Where the first "the mill by the lake" of a text stands: from its article to what ends its phrase, a verb, a mark or "and"."""
     found = list(_TOKENS.finditer(text))
-    named = tags(tuple(match.group() for match in found))
+    named = question_tags([match.group() for match in found])
     first = next((n for n, match in enumerate(found) if match.group().casefold() == "the"), None)
     if first is None:
         return None

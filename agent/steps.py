@@ -11,6 +11,7 @@ from palimpsest.retrieval.types import Failure, Found, Passage
 
 from . import blocks, following, hops, plans, thresholds
 from .answer_kinds import holds_figure, names_nobody
+from .asking import asks_several
 from .choosing import first_queries
 from .dates import in_force
 from .denials import denied
@@ -80,16 +81,18 @@ def _quoting(question: str) -> list[SubQuestion]:
 
 
 def _with_operations(questions: Sequence[SubQuestion], tools: Tools) -> list[SubQuestion]:
-    """The parts with what each asks to be done with rows; a question for sections alone is asked of tables beside them."""
-    if tools.records is None:
-        return list(questions)
-    planned = [q.model_copy(update={"operation": tools.records.operation(q.text)}) for q in questions]
-    lists = [q for q in planned if q.operation == "list" and not q.is_open]
+    """The parts with what each asks to be done with rows; a question for sections alone is asked of tables beside them.
+
+    What asks for several things has a list or sections beside the one answer that may be read.
+    """
+    records = tools.records
+    planned = [q.model_copy(update={"operation": records.operation(q.text)}) if records else q for q in questions]
+    lists = [q for q in planned if not q.is_open and (q.operation == "list" or asks_several(q.text))]
     if lists and not any(q.is_open for q in planned):  # what no table lists is quoted
         whole = {"id": _free_id(planned), "form": "list", "depends_on": ()}
         tentative = [q.model_copy(update={"tentative": True}) if q in lists else q for q in planned]
         return [*tentative, lists[0].model_copy(update=whole)]
-    if any(not q.is_open or q.form == "comparison" for q in planned):
+    if records is None or any(not q.is_open or q.form == "comparison" for q in planned):
         return planned  # what is compared has a table of its own
     asked = next((q for q in planned if q.operation != "value"), planned[0])
     fact = {

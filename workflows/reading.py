@@ -123,8 +123,8 @@ class SelectingReader:
             return 0.0
         kinds = self._classify(clause)
         worded = 1.0 - kinds["fact"]
-        asks_why = kinds.get("reason", 0.0) > kinds["fact"]  # the slot takes "what drove the cost up" for a fact
-        is_unsure = thresholds.SHIPPED.maybe_open <= worded < thresholds.SHIPPED.surely_open and not asks_why
+        likeliest = max(kinds, key=lambda kind: kinds[kind])  # the slot takes "what drove the cost up" for a fact
+        is_unsure = thresholds.SHIPPED.maybe_open <= worded and likeliest == "fact"
         return 0.0 if is_unsure and self._is_fact(clause) else worded
 
     def _is_fact(self, clause: str) -> bool:

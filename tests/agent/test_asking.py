@@ -159,6 +159,11 @@ def test_what_stands_behind_by_is_what_things_are_compared_by() -> None:
         ("How do tolls change the price of salt?", False),
         ("What did the toll cost, and which barges changed hands?", False),
         ("Who changed the toll?", False),
+        ("How did catches on the lake rise between 2005 and 2010?", True),
+        ("How has the mill developed?", True),
+        ("How did the millers develop the new stone?", False),
+        ("What did the change to steam mean for the crews?", False),
+        ("How did the fall of the tower hurt the trade?", False),
     ],
 )
 def test_a_question_may_ask_how_something_changed(question: str, is_asked: bool) -> None:

@@ -117,6 +117,14 @@ def test_a_table_tells_only_what_is_asked_about(question: str, head: str) -> Non
     assert next(iter(lines(question, table(FERRY, "Ferry of Selm"), near=near)), "") == head
 
 
+def test_a_column_is_named_without_what_it_is_counted_per() -> None:
+    """ "How did accidents change?" had no table where the column says "Accidents per 1,000 trips"."""
+    told = table("Year,Delays per 1000 trips,Toll per barge,Toll per raft\n2001,8,3,2\n2002,5,4,2", "Lock of Selm")
+    assert lines("How have delays changed?", told)[0] == "Year | Delays per 1000 trips"
+    assert lines("How did the toll change?", told)[0] == "Year | Toll per barge | Toll per raft"
+    assert lines("How did the toll per raft change?", told)[0] == "Year | Toll per raft"
+
+
 def test_words_beside_a_columns_own_must_tell_nothing() -> None:
     """ "Opinions on the toll" are not the toll, however near its column is."""
     near = Near(toll={"Bridge toll": 0.9})

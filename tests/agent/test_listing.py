@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from palimpsest.agent import listing
+from palimpsest.agent import steps as step
 from palimpsest.agent.state import Find, Query, ResearchState, SubQuestion
 from palimpsest.retrieval.types import Passage
 
@@ -61,3 +62,18 @@ def test_one_thing_is_no_list_and_a_question_for_one_answer_gets_none() -> None:
 def test_what_the_question_names_itself_is_no_entry() -> None:
     other = passage("They call it the barge Orta.", "Name")
     assert len(entries(listed(ScriptedWriter(NAMED), MARISA, CORVO, other))) == 2
+
+
+def test_what_asks_for_several_things_has_a_list_beside_one_answer() -> None:
+    """ "Which weirs let barges pass?" was answered by one weir and nothing else."""
+
+    def planned(question: str) -> list[tuple[str, bool]]:
+        steps = step.plan(ResearchState(question=question), tools(ScriptedWriter(NAMED), Shelf()))
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                return [(q.form, q.tentative) for q in stop.value.questions]
+
+    assert planned("Which weirs let barges pass?") == [("fact", True), ("list", False)]
+    assert planned("Which weir lets barges pass?") == [("fact", False)]

@@ -160,15 +160,15 @@ def pin_what_is_asked() -> None:
 
 
 def pin_where_the_slot_for_kinds_decides() -> None:
-    """Where the wording is unsure a sure slot makes it a fact; where the wording is sure the slot is not asked."""
+    """Where the wording leans to a fact and is unsure a sure slot makes it one; where it leans elsewhere the slot is not asked."""
 
     def asks_for_sections(openness: float, slot: float) -> bool:
         asked = reader(kinds=fact(1 - openness))
         sorted_by = SelectingReader(Nearness(), asked._fitted, lambda _: {"fact": slot})
         return any(q.is_open for q in sorted_by.plan("Who built the barge?"))
 
-    decides(asks_for_sections(0.6, 0.89), asks_for_sections(0.6, 0.91))
-    assert asks_for_sections(0.96, 0.99)
+    decides(asks_for_sections(0.4, 0.89), asks_for_sections(0.4, 0.91))
+    assert asks_for_sections(0.6, 0.99)
 
 
 def pin_the_kind_of_a_question() -> None:
@@ -572,7 +572,7 @@ def test_the_stop_of_a_report_changed_by_a_fifth_fails_a_test(factor: float) -> 
 
 WEIGHTS = {  # SHA-256 of the weights that the figures in the files belong to
     "parts": "cf03f2a6631a0b7e1170326c9727191fba3ea8054aabe63af196db9313e3c14c",
-    "kinds": "584748ed90d7ffc56e0c0264dc7376834d3b230e40ac0e639c6caa646562b61f",
+    "kinds": "3f0dd02f9344ecd3a6567f08039eecb4539ab338e332d829aa2a3b97bc6e7f87",
     "effects": "a2968aa55979788e96742e584ae21dbdac823aa80b212c74530756df4fccfb28",
     "limits": "69cb254ad46f8f87c1b3bfcf9a9c7ffe9081619d9e817a646176b1b668417ae2",
     "first": "aa2527258a85a765addfb0dfa56d3a4a6abfa1b6c507f0a448f8863e34fc3ef9",

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from palimpsest.agent import describing, selection, weighing
-from palimpsest.agent.asking import plain_question
 from palimpsest.agent.describing import CONCLUSION, FEATURES, METHOD, RESULT
 from palimpsest.agent.selection import Chosen, Matrix, Scored, Sentence, Vectors
 from palimpsest.agent.state import Budget
@@ -36,6 +35,7 @@ from palimpsest.retrieval.types import Hit, Searcher
 
 from ..corpus import default_folder, open_embedder
 from .fit_headings import whole_phrases
+from .fit_kinds import kind_rows, known_again, linear_kinds, names_in
 from .fit_limits import limits
 from .linear_fit import linear_text, logistic
 from .open_questions import OpenData, document_id, read_data, trial_numbers
@@ -96,115 +96,6 @@ def effect_rows(rows: Iterable[dict[str, Any]], kept_apart: set[str]) -> Iterato
     for row in rows:
         if str(row["pmcid"]).removeprefix("PMC") not in kept_apart:
             yield from ((quote, _EFFECTS[row["label"]]) for quote in row["evidence"] if row["label"] in _EFFECTS)
-
-
-# Kinds of questions
-
-_CATEGORIES = {
-    "DEBATE": "debate",
-    "EVIDENCE-BASED": "survey",
-    "INSTRUCTION": "how",
-    "REASON": "reason",
-    "COMPARISON": "compare",
-}
-NUM_OF_A_KIND, NUM_HOPS = 2_000, 1_200
-_MEDICAL = {"information": "survey", "outlook": "survey", "treatment": "how", "causes": "reason"}
-NUM_MEDICAL = 300  # of each: thousands of them have one wording
-
-
-NUM_FRAMED = 500  # of each kind in FRAMES
-FRAMES = {  # what the sets hold too few of, put around names of pages and of illnesses
-    "compare": (
-        "what is the difference between {a} and {b}", "how do {a} and {b} compare", "how do {a}, {b} and {c} compare in use",
-        "compare {a}, {b} and {c}", "compare {a} and {b}: what does each offer and at what cost", "{a} versus {b}",
-        "{a} or {b}: which is better and why", "how does {a} differ from {b}", "which works better, {a} or {b}",
-        "what sets {a} apart from {b}", "how do {a} and {b} differ as ways to reach {c}", "{a} vs {b}: how do they compare",
-    ),
-    "survey": (
-        "what is known about {a}", "what is the role of {a} in {b}", "what does research say about {a}",
-        "what are the trade-offs between {a} and {b} in {c}", "how has {a} changed over time", "describe {a} and its uses",
-        "what is the current state of {a}", "what are the benefits and shortcomings of {a}", "what is the function of {a}",
-        "give an overview of {a}", "what are the main approaches to {a}, and how well do they work", "how do {a} cope with {b}",
-        "what was the role of {a} in {b}", "what effects does {a} have on {b}", "how did {a} develop, and what is missing",
-    ),
-    "debate": (
-        "what are the arguments for and against {a}", "should {a} be banned", "is {a} worth its cost",
-        "what speaks for and against {a}", "does {a} help against {b}: what is the evidence on each side", "is {a} justified",
-        "how effective is {a} for {b}, and where do studies conflict", "is {a} really better than {b}", "does {a} improve {b}",
-    ),
-}  # fmt: skip
-
-
-def kind_rows(train: Path) -> list[tuple[str, str]]:
-    """Questions of people and their kinds, and framed ones, at most NUM_OF_A_KIND of each large set.
-
-    What a set says of no kind is left out.
-    """
-    labelled = read_rows(train / "question_types.jsonl.gz")
-    rows = [(row["question"], _CATEGORIES[row["category"]]) for row in labelled if row["category"] in _CATEGORIES]
-    rows += _some([(row["question"], "polar") for row in read_rows(train / "boolean_qa.jsonl.gz")])
-    rows += _some([(row["question"], "fact") for row in read_rows(train / "squad_train.jsonl.gz") if _is_fact(row)])
-    rows += _some([(row["question"], "fact") for row in read_rows(train / "qed_train.jsonl.gz") if _is_short(row)])
-    rows += _some([(r["question"], "fact") for r in read_rows(train / "multihop_qa.jsonl.gz") if _is_hop(r)], NUM_HOPS)
-    medical = random.Random(0).sample(read_rows(train / "medquad.jsonl.gz"), 15_000)
-    for name, kind in _MEDICAL.items():
-        rows += [(row["question"], kind) for row in medical if row["qtype"] == name][:NUM_MEDICAL]
-    return [(plain_question(question), kind) for question, kind in (*rows, *_framed(names_in(train)))]
-
-
-def names_in(train: Path) -> list[str]:
-    """Of pages and of illnesses, to be put into frames."""
-    medical = random.Random(0).sample(read_rows(train / "medquad.jsonl.gz"), 15_000)
-    pages = read_rows(train / "wikipedia_pages.jsonl.xz", 2_000)
-    return [*(row["title"] for row in pages), *(row["focus"] for row in medical[:500])]
-
-
-def _some(rows: list[tuple[str, str]], most: int = NUM_OF_A_KIND) -> list[tuple[str, str]]:
-    return random.Random(0).sample(rows, min(most, len(rows)))
-
-
-def _is_short(row: dict[str, Any]) -> bool:
-    """A search query with an answer of a few words, that does not ask why or how."""
-    return len(str(row["answers"][0]).split()) <= 4 and not _asks_why(row)
-
-
-def _is_hop(row: dict[str, Any]) -> bool:
-    """A question of several steps with an answer of a few words; yes and no are another kind."""
-    return row["answer"].lower() not in ("yes", "no") and len(row["answer"].split()) <= 5
-
-
-def _is_fact(row: dict[str, Any]) -> bool:
-    """Whether the answer is a short name or figure: "what is the role of" asks for more, whatever words were marked."""
-    answer = row["answers"][0]["text"]
-    return len(answer.split()) <= 4 and (answer[0].isupper() or answer[0].isdigit()) and not _asks_why(row)
-
-
-def _framed(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    rng = random.Random(0)
-    for kind, frames in FRAMES.items():
-        for _ in range(NUM_FRAMED):
-            a, b, c = rng.sample(names, 3)
-            yield rng.choice(frames).format(a=a, b=b, c=c), kind
-
-
-def _asks_why(row: dict[str, Any]) -> bool:
-    return bool(row["question"].lower().startswith(("why", "how do", "how did", "how can", "how is")))
-
-
-def held_out_accuracy(rows: Sequence[tuple[str, str]], vectors: Vectors, num_buckets: int) -> dict[str, float]:
-    """The share of each kind that is known again among the last fifth of the shuffled rows, by a model of the others."""
-    mixed = random.Random(1).sample(range(len(rows)), len(rows))
-    cut = len(mixed) * 4 // 5
-    model = _kinds([rows[n] for n in mixed[:cut]], vectors[mixed[:cut]], num_buckets)
-    guessed = model.probabilities([rows[n][0] for n in mixed[cut:]], vectors[mixed[cut:]]).argmax(axis=1)
-    right: dict[str, list[bool]] = {}
-    for n, guess in zip(mixed[cut:], guessed, strict=True):
-        right.setdefault(rows[n][1], []).append(model.labels[guess] == rows[n][1])
-    return {kind: round(sum(found) / len(found), 4) for kind, found in sorted(right.items())}
-
-
-def _kinds(rows: Sequence[tuple[str, str]], vectors: Vectors, num_buckets: int) -> LinearText:
-    return linear_text([q for q, _ in rows], [k for _, k in rows], num_buckets, vectors)
 
 
 # Candidates of the open questions
@@ -392,7 +283,7 @@ def weights(
     """Everything fitted, with the figures of cross-validation and of held-out rows."""
     data, kinds = read_data(open_folder), kind_rows(train)
     asked = embedder.embed([question for question, _ in kinds])
-    accuracies = {f"kind_{kind}": share for kind, share in held_out_accuracy(kinds, asked, KIND_BUCKETS).items()}
+    accuracies = known_again(kinds, asked)
     say(f"kinds of questions known again: {accuracies}")
     rows = list(part_rows(read_rows(train / "pmc_articles.jsonl.xz"), trial_numbers(data)))
     parts = linear_text([text for text, _ in rows], [label for _, label in rows], PART_BUCKETS)
@@ -401,13 +292,13 @@ def weights(
     phrases, wholeness = whole_phrases(train, trial_numbers(data))
     chosen, means = choice(data, indexes, embedder, parts)
     return ReportWeights(
-        parts=parts, kinds=_kinds(kinds, asked, KIND_BUCKETS), selection=chosen, effects=effects,
+        parts=parts, kinds=linear_kinds(kinds, asked), selection=chosen, effects=effects,
         limits=limits([question for question, _ in kinds], asked, names_in(train), embedder.embed), phrases=phrases,
         measured={**accuracies, **wholeness, **means}, origins=ORIGINS,
     )  # fmt: skip
 
 
-PART_BUCKETS, KIND_BUCKETS, EFFECT_BUCKETS = 4096, 2048, 1024
+PART_BUCKETS, EFFECT_BUCKETS = 4096, 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
