@@ -57,7 +57,8 @@ def question_tags(words: Sequence[str]) -> list[str]:
         if not BARE.isdisjoint(seen[at + 1 : end]):
             continue
         may_be = [n for n in range(at + 2, end) if seen[n - 1][:2] not in _BEFORE_NOUN]
-        best = max(may_be, key=lambda n: as_verb(words[n]), default=None)
+        has_subject = [n for n in may_be if any(is_noun(tag) for tag in seen[at + 1 : n])]  # "supervised" is none
+        best = max(has_subject or may_be, key=lambda n: as_verb(words[n]), default=None)
         if best is not None and as_verb(words[best]) > -math.inf:
             found[best] = "VVI"
             found[best - 1] = "NN1" if found[best - 1][:2] == "AJ" else found[best - 1]  # "decoding" ahead of its verb

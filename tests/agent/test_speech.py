@@ -39,6 +39,7 @@ def test_the_names_of_a_text_are_its_nouns_with_what_describes_them() -> None:
         ("How did accidents at the lock change between 1990 and 2005?", ["accidents", "lock"]),
         ("How did complaints about the smell decline?", ["complaints", "smell"]),
         ("How did the catch of eels in the river rise after 1990?", ["catch", "eels", "river"]),
+        ("How well does supervised exercise work for millers?", ["supervised exercise", "millers"]),
         ("Why did the price rise hurt millers?", ["price rise", "millers"]),
     ],
 )
