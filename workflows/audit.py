@@ -19,7 +19,7 @@ from palimpsest.retrieval.records import is_cell
 from palimpsest.retrieval.types import Passage
 
 from . import export, seal
-from .audit_tables import in_pairs, table_problems
+from .audit_tables import in_pairs, is_compared, table_problems
 from .errors import USAGE, ResearchError
 from .runs import Record, Run, Version
 
@@ -170,8 +170,10 @@ def _draft_problems(run: Run, states: Sequence[ResearchState], wishes: Sequence[
     problems += _order_problems(state.passages)
     problems += _chain_problems(state)
     for block in state.draft.blocks:
+        is_cell = is_compared(block, state)
         for span in block.spans:
-            problems += _span_problems(span, state, texts, written=block.kind == "prose" and prose.is_written(span))
+            is_written = block.kind == "prose" and prose.is_written(span)
+            problems += _span_problems(span, state, texts, is_written, is_cell)
         if not _is_kept(block, pinned):
             problems += _block_problems(block, state)
         problems += _person_problems(block, edits)
@@ -328,8 +330,12 @@ def _sources(run: Run, state: ResearchState) -> tuple[dict[str, str], list[str]]
     return texts, problems
 
 
-def _span_problems(span: Span, state: ResearchState, texts: dict[str, str], written: bool) -> list[str]:
-    """Whether what a span rests on stands in its source; words that are `written` rest on the anchors beside them."""
+def _span_problems(
+    span: Span, state: ResearchState, texts: dict[str, str], written: bool, is_cell: bool = False
+) -> list[str]:
+    """Whether what a span rests on stands in its source; words that are `written` rest on the anchors beside them, and the cell of a
+    comparison may say several values, each behind its name.
+    """
     problems = []
     held = {p.id: p for p in state.passages}
     for support in span.support:
@@ -344,6 +350,6 @@ def _span_problems(span: Span, state: ResearchState, texts: dict[str, str], writ
     if span.status in ("filled", "pinned") and copied:
         if not span.support:
             problems.append(f"span {span.id} ({span.text[:40]!r}) has no source")
-        elif span.text not in (span.support[0].quote, in_pairs(span)):
+        elif span.text != span.support[0].quote and not (is_cell and span.text and span.text == in_pairs(span)):
             problems.append(f"span {span.id} says {span.text[:40]!r}, its source {span.support[0].quote[:40]!r}")
     return problems

@@ -36,6 +36,11 @@ def table_problems(block: Block, state: ResearchState) -> list[str]:
     return problems
 
 
+def is_compared(block: Block, state: ResearchState) -> bool:
+    """Whether a block is the table of a comparison, whose cells alone may hold several values."""
+    return block.kind == "table" and any(q.id == block.about and q.form == "comparison" for q in state.questions)
+
+
 def in_pairs(span: Span) -> str:
     """What a cell of several values says; "" of what does not copy pairs of a name and a value."""
     quotes = [s.quote for s in span.support]

@@ -17,7 +17,7 @@ from palimpsest.agent.state import ResearchState, SubQuestion
 from palimpsest.retrieval.chunks import passages
 from palimpsest.retrieval.loaders import load
 from palimpsest.retrieval.types import Document, Passage
-from palimpsest.workflows import audit, research, seal
+from palimpsest.workflows import audit, audit_tables, research, seal
 from palimpsest.workflows.audit import verify
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
@@ -181,7 +181,7 @@ def cell_problems(state: ResearchState, block: Block, **change: Any) -> list[str
     cell = next(s for s in block.spans if s.id == "table.1.1").model_copy(update=change)
     spans = tuple(cell if s.id == cell.id else s for s in block.spans)
     texts = {p.source.id: p.text for p in state.passages}
-    problems = audit._span_problems(cell, state, texts, written=False)
+    problems = audit._span_problems(cell, state, texts, written=False, is_cell=True)
     return [*problems, *audit._block_problems(block.model_copy(update={"spans": spans}), state)]
 
 
@@ -200,6 +200,23 @@ def test_a_cell_of_several_values_says_them_under_their_own_names(text: str, att
     crossed = (others[1], others[0], first, others[2])  # the name of the one value ahead of the other
     assert cell_problems(state, block, support=crossed, text=copied_words([s.quote for s in crossed]))
     assert cell_problems(state, block, support=two.support, text=two.text), "it is the cell of the other mill"
+
+
+def test_pairs_are_said_by_cells_of_a_comparison_alone_and_no_cell_is_emptied() -> None:
+    state, block = side_by_side(TURNED, "wheel")
+    cell = next(s for s in block.spans if s.id == "table.1.1")
+    texts = {p.source.id: p.text for p in state.passages}
+    assert audit_tables.is_compared(block, state)
+    assert not audit_tables.is_compared(block.model_copy(update={"kind": "answer"}), state)
+    others = state.model_copy(
+        update={"questions": tuple(q.model_copy(update={"form": "list"}) for q in state.questions)}
+    )
+    assert not audit_tables.is_compared(block, others)
+    assert audit._span_problems(cell, state, texts, written=False, is_cell=True) == []
+    assert audit._span_problems(cell, state, texts, written=False)
+    for support in (cell.support, cell.support[:1]):
+        empty = cell.model_copy(update={"text": "", "support": support})
+        assert audit._span_problems(empty, state, texts, written=False, is_cell=True)
 
 
 def test_a_single_value_of_a_row_is_said_under_its_name() -> None:
