@@ -42,7 +42,7 @@ def compared(
             return _bare(rows, columns[:MOST_COMPARED], held)
         found = _cells_of(rows, _by_attribute(attributes, columns, means), table, held) | found
     for table in views if attributes and not whole else ():
-        pairs = _by_attribute(attributes, table.columns, means)
+        pairs = _by_attribute(attributes, [c for c in table.columns if not is_unnamed(c)], means)
         called = {t: [(f, row) for f, row in _rows_of(t, asked, table) if _is_called(row, f, asked)] for t in things}
         rows = {thing: named[0][1] for thing, named in called.items() if len(named) == 1}
         found = _cells_of(rows, pairs, table, held) | found

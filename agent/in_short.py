@@ -41,7 +41,7 @@ def best_short(
     told = _told(reader, parts, read, list)
     if not told:  # no section can spare one
         return []
-    whole = [c for part in parts if not is_side(part) for c in part.chosen if not leans(c.text) and not is_record(c)]
+    whole = [c for part in parts if not is_side(part) for c in part.chosen if not leans(c.text) and not _is_record(c)]
     found = [c for c, is_aim in zip(whole, reader.aims(whole, read), strict=True) if not is_aim]
     return likely(sorted(found, key=lambda c: -c.score))[:1] or told[:1]
 
@@ -106,10 +106,10 @@ def single_sentences(chosen: Sequence[Chosen]) -> list[Chosen]:
 
 def _is_told(piece: Chosen | Sentence) -> bool:
     """Whether it is a short statement: a question is none, nor the record of a row, whose heading tells what it is of."""
-    return is_brief(piece.text) and not is_record(piece) and not piece.text.rstrip().endswith(NOTHING_SAID)
+    return is_brief(piece.text) and not _is_record(piece) and not piece.text.rstrip().endswith(NOTHING_SAID)
 
 
-def is_record(piece: Chosen | Sentence) -> bool:
+def _is_record(piece: Chosen | Sentence) -> bool:
     """Whether it is the record of a row."""
     passage = piece.passage if isinstance(piece, Sentence) else piece.sentences[0].passage
     return passage.kind in IN_RECORDS

@@ -16,6 +16,7 @@ import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from palimpsest.retrieval.lexical import tokens
+from palimpsest.retrieval.records import table_id
 from palimpsest.retrieval.types import Passage
 
 from . import thresholds
@@ -163,10 +164,10 @@ def as_one_table(chosen: Sequence[Chosen], vectors: Vectors) -> Vectors:
 
 def _tables(chosen: Sequence[Chosen]) -> list[list[int]]:
     """Which quotations are rows of one table, of several at least."""
-    tables: dict[tuple[str, int | None], list[int]] = {}
+    tables: dict[str, list[int]] = {}
     for row, passage in enumerate(c.sentences[0].passage for c in chosen):
         if passage.kind in IN_RECORDS:
-            tables.setdefault((passage.source.id, passage.table), []).append(row)
+            tables.setdefault(table_id(passage), []).append(row)
     return [rows for rows in tables.values() if len(rows) >= PER_SECTION]
 
 

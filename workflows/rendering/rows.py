@@ -9,6 +9,7 @@ from typing import NamedTuple
 from palimpsest.agent.draft import Block, Span
 from palimpsest.agent.state import ResearchState
 from palimpsest.agent.tabling import IN_RECORDS
+from palimpsest.retrieval.records import table_id
 from palimpsest.retrieval.types import is_unnamed
 
 from .text import is_listed
@@ -20,7 +21,7 @@ CELL = "/cell/"  # between the id of a quotation and the number of its cell
 class Row(NamedTuple):
     """A quoted row: the table it is of, and the text of each of its cells by the name of its column."""
 
-    table: tuple[str, str, int | None]
+    table: str
     cells: dict[str, str]
 
 
@@ -58,7 +59,7 @@ def _row(state: ResearchState, block: Block) -> Row | None:
     cells = {c.name: passage.text[c.start - passage.start : c.end - passage.start] for c in held}
     if len(cells) < len(held) or not cells or any(map(is_unnamed, cells)):
         return None
-    return Row((block.section, passage.source.id, passage.table), cells)
+    return Row(table_id(passage), cells)
 
 
 def _table(quoted: Sequence[Block], rows: Sequence[dict[str, str]]) -> Block:
