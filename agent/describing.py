@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import regex  # type: ignore[import-untyped]
 
-from . import thresholds
+from . import late
 from .selection import Matrix, Sentence, Vectors
 from .wording import LinearText, words
 
@@ -25,9 +25,8 @@ MANY_CLAUSES = 8  # of a question that are held against sentences; each is an em
 _CLAUSE_END = regex.compile(r"(?<=[,:;?.])\s+")
 
 FEATURES = (
-    "cosine", "paragraph", "source", "centre", "before", "after", "agreement", "overlap", "paragraph_overlap",
-    "title_overlap", "density", "rank", "sources_share", "first", "last", "place", "alone", "length", "short", "figures",
-    "names", "asks", "contrast", "finding", "conclusion", "part", "depth", "titled", "titled_part", "titled_source",
+    "cosine", "source", "contrast", "part", "overlap", "paragraph_overlap", "title_overlap", "density", "rank", "sources_share",
+    "first", "last", "place", "depth", "length", "finding", "conclusion", *late.FEATURES,
 )  # fmt: skip
 
 
@@ -39,13 +38,13 @@ def asking(question: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Vectors of length 1: of the `asking` texts [m, d], the whole question first, of the sentences [n, d], and of the sentences
-    with the title of their source ahead of them [n, d].
+    """Vectors of length 1: of the `asking` texts [m, d], the whole question first, and of the sentences [n, d]; and how near these are
+    to the question word by word [n, len(late.FEATURES)].
     """
 
     asked: Vectors
     alone: Vectors
-    titled: Vectors
+    late: Matrix
 
 
 def titled(sentence: Sentence) -> str:
@@ -53,8 +52,11 @@ def titled(sentence: Sentence) -> str:
     return f"{sentence.passage.source.title}. {sentence.text}"
 
 
-def embedded(question: str, sentences: Sequence[Sentence], embed: Callable[[Sequence[str]], Vectors]) -> Embedded:
-    return Embedded(embed(asking(question)), embed([s.text for s in sentences]), embed(list(map(titled, sentences))))
+def embedded(
+    question: str, sentences: Sequence[Sentence], embed: Callable[[Sequence[str]], Vectors], words: late.WordsOf
+) -> Embedded:
+    alone = embed([s.text for s in sentences])
+    return Embedded(embed(asking(question)), alone, late.nearness(question, sentences, words))
 
 
 def described(question: str, sentences: Sequence[Sentence], vectors: Embedded, parts: LinearText) -> Matrix:
@@ -64,14 +66,10 @@ def described(question: str, sentences: Sequence[Sentence], vectors: Embedded, p
     """
     if not sentences:
         return np.zeros((0, len(FEATURES)))
-    sources = [s.passage.source.id for s in sentences]
-    near = (vectors.titled @ vectors.asked[0]).astype(np.float64)
     columns = {
         **_nearness(sentences, vectors.asked[0], vectors.alone),
         "part": (vectors.alone @ vectors.asked.T).max(axis=1).astype(np.float64),
-        "titled": near,
-        "titled_part": (vectors.titled @ vectors.asked.T).max(axis=1).astype(np.float64),
-        "titled_source": _group_best(sources, near),
+        **dict(zip(late.FEATURES, vectors.late.T, strict=True)),
         **_wording(question, sentences),
         **_shape(sentences),
         **_findings(sentences, parts),
@@ -80,22 +78,11 @@ def described(question: str, sentences: Sequence[Sentence], vectors: Embedded, p
 
 
 def _nearness(sentences: Sequence[Sentence], asked: Vectors, vectors: Vectors) -> dict[str, Matrix]:
-    """How near a sentence, its surroundings and its like in other sources are to the question, as cosines."""
+    """How near a sentence and its source come to the question, as cosines, and the sentence against its passage."""
     cosine = (vectors @ asked).astype(np.float64)
     paragraph = _group_cosine([s.passage.id for s in sentences], asked, vectors)
     source = _group_best([s.passage.source.id for s in sentences], paragraph)
-    weights = np.maximum(cosine, 0.0) ** thresholds.SHIPPED.centre_power
-    before, after = beside(sentences, cosine, cosine)
-    return {
-        "cosine": cosine,
-        "paragraph": paragraph,
-        "source": source,
-        "centre": vectors @ unit(weights @ vectors),
-        "before": before,
-        "after": after,
-        "agreement": _agreement(sentences, vectors),
-        "contrast": cosine - paragraph,
-    }
+    return {"cosine": cosine, "source": source, "contrast": cosine - paragraph}
 
 
 def unit(vector: Matrix) -> Matrix:
@@ -123,14 +110,6 @@ def beside(sentences: Sequence[Sentence], values: Matrix, edge: Matrix) -> tuple
         if sentences[one].passage.id == sentences[other].passage.id:
             before[other], after[one] = values[one], values[other]
     return before, after
-
-
-def _agreement(sentences: Sequence[Sentence], vectors: Vectors) -> Matrix:
-    """The mean cosine with the nearest sentences of other sources: what several tell is rarely beside the point."""
-    sources = np.array([s.passage.source.id for s in sentences])
-    alike = (vectors @ vectors.T).astype(np.float64)
-    alike[sources[:, None] == sources[None, :]] = 0.0
-    return np.sort(alike, axis=1)[:, -thresholds.SHIPPED.neighbours :].mean(axis=1)
 
 
 def _wording(question: str, sentences: Sequence[Sentence]) -> dict[str, Matrix]:
@@ -166,7 +145,6 @@ def _rarity(texts: Mapping[str, set[str]]) -> Callable[[str], float]:
 
 def _shape(sentences: Sequence[Sentence]) -> dict[str, Matrix]:
     """Where a sentence stands and what it is made of; nothing in it knows the words of a language."""
-    texts = [s.text for s in sentences]
     spans = {p.id: (p.start, max(p.end - p.start, 1)) for p in (s.passage for s in sentences)}
     shares = Counter(s.passage.source.id for s in sentences)
     starts = [s.start - spans[s.passage.id][0] for s in sentences]
@@ -179,12 +157,7 @@ def _shape(sentences: Sequence[Sentence]) -> dict[str, Matrix]:
         "first": np.array([float(start == 0) for start in starts]),
         "last": np.array(last, dtype=np.float64),
         "place": np.array(places),
-        "alone": np.array([float(start == 0 and end) for start, end in zip(starts, last, strict=True)]),
         "length": np.array([math.log(s.length) for s in sentences]),
-        "short": np.array([float(s.length < 60) for s in sentences]),
-        "figures": np.array([math.log1p(sum(map(_has_digit, t.split()))) for t in texts]),
-        "names": np.array([math.log1p(sum(w[0].isupper() for w in t.split()[1:])) for t in texts]),
-        "asks": np.array([float(t.rstrip().endswith("?")) for t in texts]),
     }
 
 
@@ -192,7 +165,3 @@ def _findings(sentences: Sequence[Sentence], parts: LinearText) -> dict[str, Mat
     """By its wording alone: does a sentence say what was found, and what that comes to?"""
     texts = [s.text for s in sentences]
     return {"finding": parts.log_odds(texts, RESULT, CONCLUSION), "conclusion": parts.log_odds(texts, CONCLUSION)}
-
-
-def _has_digit(word: str) -> bool:
-    return any(map(str.isdigit, word))

@@ -33,8 +33,6 @@ class Thresholds(Frozen):
     # Sentences chosen for a report
     meant: float = Field(ge=0, le=1)  # probability from which a sentence surely tells what was meant to be done, or how
     meant_cost: float = Field(ge=0)  # log-odds that it loses as a sentence of a report
-    far: float = Field(ge=0, le=1)  # cosine with the question, below which a sentence under its title is far from it
-    far_cost: float = Field(ge=0)  # log-odds that it loses
     best: int = Field(ge=1)  # sentences whose mean probability the others are held against when taking stops
     least_likely: float = Field(
         ge=0, le=1
@@ -55,12 +53,8 @@ class Thresholds(Frozen):
     short_share: float = Field(
         ge=0, le=1
     )  # of the probability of a report's best sentence, from which a statement stands there
-    centre_power: float = Field(
-        gt=0
-    )  # how strongly the centre of what was found leans to what is nearest to the question
     neighbour_power: float = Field(gt=0)  # how steeply a neighbour counts by its nearness
     neighbour_prior: float = Field(gt=0)  # how slowly neighbours make sure
-    neighbours: int = Field(ge=1)  # sentences of other sources that one is compared with for agreement
     agreeing: int = Field(ge=1)  # the same, of those that are likely themselves
 
     # Headings of sections

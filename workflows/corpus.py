@@ -23,7 +23,7 @@ from palimpsest.retrieval.loaders import asked_in
 from palimpsest.retrieval.records import Table, tables, tables_of
 from palimpsest.retrieval.remembered import Remembered
 from palimpsest.retrieval.search import fuse, search_all
-from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where
+from palimpsest.retrieval.types import Call, Document, Failure, Found, Hit, Passage, RetrievalError, Where, Words
 
 from .calibration import answer_kinds, numbers_of, record_weights, report_weights
 from .config import Config, default_folder
@@ -270,10 +270,17 @@ class Corpus:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors [len(texts), dim] of the index's own embedder; what earlier runs embedded is remembered beside the index."""
+        return self._embedder().embed(texts)
+
+    def words(self, texts: Sequence[str]) -> list[Words]:
+        """The words of each text in their context, by the index's own embedder."""
+        return self._embedder().words(texts)
+
+    def _embedder(self) -> Remembered:
         if self._remembered is None:
             index = self.open()
             self._remembered = Remembered(index.embedder, index.folder / SENTENCES)
-        return self._remembered.embed(texts)
+        return self._remembered
 
     def close(self) -> None:
         if self._remembered is not None:

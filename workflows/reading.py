@@ -26,10 +26,11 @@ from palimpsest.agent.selection import Chosen, Scored, Sentence
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.agent.weighing import NO_EFFECT, ReportWeights
 from palimpsest.retrieval.chunks import sentences
-from palimpsest.retrieval.types import Hit, Passage, Source
+from palimpsest.retrieval.types import Hit, Passage, Source, Words
 
 AIM = "aim"  # the label of what was meant to be done, of the classifier that tells the parts of an abstract
 REMEMBERED = 20_000  # vectors, 30 MB
+REMEMBERED_WORDS = 250  # passages, 40 MB
 NEAREST = 5  # texts whose mean nearness to a question is looked at with and without one of its names
 FORMS: dict[asking.AskedKind, Form] = {
     "fact": "open", "yes-no": "balance", "effect": "balance", "comparison": "comparison", "list": "list", "open": "open",
@@ -38,6 +39,7 @@ FORMS: dict[asking.AskedKind, Form] = {
 
 class Embeds(Protocol):
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+    def words(self, texts: Sequence[str]) -> list[Words]: ...
 
 
 def _asking_one(facts: Sequence[SubQuestion]) -> list[SubQuestion]:
@@ -71,6 +73,7 @@ class SelectingReader:
     def __init__(self, embedder: Embeds, fitted: ReportWeights, kinds: asking.Classify | None = None):
         self._embedder, self._fitted, self._kinds = embedder, fitted, kinds
         self._known: dict[str, NDArray[np.float32]] = {}
+        self._words: dict[str, Words] = {}
         self._classify = asking.by_wording(fitted.kinds, self.vectors if fitted.kinds.meaning else None)
 
     def plan(self, question: str) -> list[SubQuestion]:
@@ -169,10 +172,10 @@ class SelectingReader:
         pieces = selection.sentences_of(found, sentences)
         if not pieces:
             return []
-        vectors = describing.embedded(question, pieces, self.vectors)
+        vectors = describing.embedded(question, pieces, self.vectors, self.words)
         table = describing.described(question, pieces, vectors, self._fitted.parts)
         scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
-        scores -= self._unlikely(pieces) + _far(vectors.titled @ vectors.asked[0])
+        scores -= self._unlikely(pieces)
         scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
         return selection.telling(question, scored)
 
@@ -346,13 +349,17 @@ class SelectingReader:
             self._known.update(zip(fresh, self._embedder.embed(fresh), strict=True))
         return np.array([self._known[text] for text in texts], dtype=np.float32)
 
+    def words(self, texts: Sequence[str]) -> list[Words]:
+        """The words of each text; those of the passages that were read lately are remembered."""
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._words]
+        if len(self._words) + len(fresh) > REMEMBERED_WORDS:
+            self._words, fresh = {}, list(dict.fromkeys(texts))
+        if fresh:
+            self._words.update(zip(fresh, self._embedder.words(fresh), strict=True))
+        return [self._words[text] for text in texts]
+
     def wholeness(self, texts: Sequence[str]) -> dict[str, float]:
         return phrases.wholeness(texts, self._fitted.phrases) if self._fitted.phrases else {}
-
-
-def _far(near: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[n], log-odds that sentences lose for how little `near` [n] they are to the question, with the title of their source ahead."""
-    return np.where(near < thresholds.SHIPPED.far, thresholds.SHIPPED.far_cost, 0.0)
 
 
 def _quotable(sentence: Sentence) -> Sequence[Sentence]:

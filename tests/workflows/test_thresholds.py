@@ -211,10 +211,6 @@ def pin_what_was_meant_to_be_done() -> None:
     assert cost("Barges meant=0.95 to be mended rot.") == 0, "of another text only what it says of itself"
 
 
-def pin_what_is_far_from_the_question() -> None:
-    assert list(reading._far(np.array([0.41, 0.39], dtype=np.float32))) == [near(0.0), near(0.75)]
-
-
 def pin_what_says_the_same() -> None:
     def same(cosine: float) -> bool:
         one, other = scored(0.9, 0.9)
@@ -269,18 +265,9 @@ def pin_what_stands_in_short() -> None:
 
 
 def pin_features_of_the_fit() -> None:
-    found = [chosen(hit(f"Sentence number {n}."), 0).sentences[0] for n in range(5)]
-    two = np.array([[1, 0], [0.6, 0.8]], dtype=np.float32)
-    centre = describing._nearness(found[:2], two[0], two)["centre"][0]
-    lean = (1 + 0.6**4 * 0.6, 0.6**4 * 0.8)
-    assert centre == near(lean[0] / math.hypot(*lean))
     alike = np.array([[0, 0.5], [0.5, 0]])
     weight = 0.5**6
     assert weighing._likely_neighbours(alike, np.array([0.2, 0.8]))[0] == near(0.8 * weight / (weight + 0.3))
-    own = np.eye(5, dtype=np.float32)
-    for row, cosine in enumerate((0.9, 0.8, 0.7, 0.1), 1):
-        own[row] = (cosine, *(math.sqrt(1 - cosine**2) * own[row][1:]))
-    assert describing._agreement(found, own)[0] == near((0.9 + 0.8 + 0.7) / 3)
     row = np.zeros((7, 7))
     row[0] = (0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.1)
     sources = [str(n) for n in range(7)]
@@ -663,6 +650,7 @@ ARITHMETIC = {  # floats of the agent that decide nothing which was fitted or se
         1e-9: "no division by zero", 0.5: "of a count, as in BM25",
         10.0: "scale of a feature, which its weight undoes", 200.0: "scale of a feature, which its weight undoes",
     },
+    "late.py": {0.5: "of a count, as in BM25"},
     "weighing.py": {1e-6: "no division by zero", 10.0: "scale of a feature, which its weight undoes"},
     "wording.py": {100.0: "weights are stored in hundredths", 1e-3: "finite log-odds"},
 }  # fmt: skip

@@ -51,10 +51,6 @@ LEAST_PRECISION = 0.35
 LOSS = 0.005  # of vital recall that a later stop may cost: a twentieth of the width of its interval over 95 questions
 INNER_FOLDS = 5  # by which the first scores are made that the second weighing is fitted on
 SECOND_PENALTY = 300.0
-CHOSEN = (  # what also served collections that no weight had seen; the other features helped only where they were fitted
-    "cosine", "source", "centre", "density", "overlap", "paragraph_overlap", "title_overlap", "rank", "sources_share", "finding",
-    "conclusion", "part", "length", "contrast", "first", "last", "place", "depth", "titled", "titled_part", "titled_source",
-)  # fmt: skip
 
 
 # Sentences that state a finding
@@ -117,7 +113,7 @@ def pools(data: OpenData, index: Index, embedder: Embedder, parts: LinearText) -
     searcher, corpus, ids = HybridSearcher(index), data.corpus(), {d.source.id: document_id(d) for d in data.documents}
     for question in data.questions:
         found = selection.sentences_of(passages_read(searcher, question.question), split)
-        vectors = describing.embedded(question.question, found, embedder.embed)
+        vectors = describing.embedded(question.question, found, embedder.embed, embedder.words)
         table = describing.described(question.question, found, vectors, parts)
         right = [_is_right(question, corpus, ids[s.passage.source.id], s) for s in found]
         yield Pool(question, tuple(found), vectors.alone, table, np.array(right, dtype=np.float64))
@@ -266,7 +262,7 @@ def choice(
     with Index.open(indexes / "fit-selection", embedder) as index:
         index.add_documents(data.documents)
         pooled = list(pools(data, index, embedder, parts))
-    chosen, _, means = fitted(pooled, CHOSEN, data)
+    chosen, _, means = fitted(pooled, FEATURES, data)
     return chosen, means
 
 
