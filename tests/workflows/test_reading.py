@@ -11,7 +11,8 @@ import pytest
 from palimpsest.agent import asking
 from palimpsest.agent.selection import Chosen, Sentence
 from palimpsest.agent.wording import LinearText
-from palimpsest.retrieval.types import Hit, Passage, Source
+from palimpsest.retrieval.embed import HashEmbedder
+from palimpsest.retrieval.types import Hit, Passage, Source, Words
 from palimpsest.workflows.calibration import report_weights
 from palimpsest.workflows.corpus import open_embedder
 from palimpsest.workflows.reading import SelectingReader
@@ -22,6 +23,9 @@ class Alike:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         return np.ones((len(texts), 1), dtype=np.float32)
+
+    def words(self, texts: Sequence[str]) -> list[Words]:
+        return HashEmbedder().words(texts)
 
 
 def reader(openness: float) -> SelectingReader:

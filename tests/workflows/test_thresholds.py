@@ -42,7 +42,8 @@ from palimpsest.agent.state import Budget, SubQuestion, Tools
 from palimpsest.agent.thresholds import SHIPPED, Thresholds
 from palimpsest.agent.weighing import CONTEXT
 from palimpsest.agent.wording import LinearText
-from palimpsest.retrieval.types import Hit, Passage, Source
+from palimpsest.retrieval.embed import HashEmbedder
+from palimpsest.retrieval.types import Hit, Passage, Source, Words
 from palimpsest.workflows import reading
 from palimpsest.workflows.calibration import answer_kinds, record_weights, report_weights
 from palimpsest.workflows.reading import SelectingReader
@@ -98,6 +99,9 @@ class Nearness:
         }
         rows = [axes.get(t, (said("near", t), said("one", t), said("two", t))) for t in texts]
         return np.array(rows, dtype=np.float32)
+
+    def words(self, texts: Sequence[str]) -> list[Words]:
+        return HashEmbedder().words(texts)
 
 
 def reader(**changed: object) -> SelectingReader:
@@ -550,11 +554,11 @@ def test_the_numbers_of_the_tables_are_all_pinned_and_say_where_they_come_from()
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.2])
 def test_the_stop_of_a_report_changed_by_a_fifth_fails_a_test(factor: float) -> None:
     stop = report_weights().selection.stop * factor
-    kept = taken(stop, *[0.9] * 5, 0.073) == 6  # .08 times .9 is .072
-    left = taken(stop, *[0.9] * 5, 0.071) == 5
+    kept = taken(stop, *[0.9] * 5, 0.064) == 6  # .07 times .9 is .063
+    left = taken(stop, *[0.9] * 5, 0.062) == 5
     assert (kept and left) == (factor == 1.0)
     assert report_weights().selection.passages == Budget().reading
-    assert set(report_weights().origins) == {"selection.stop", "selection.passages"}
+    assert set(report_weights().origins) == {"selection.passages"}
 
 
 WEIGHTS = {  # SHA-256 of the weights that the figures in the files belong to
@@ -562,8 +566,8 @@ WEIGHTS = {  # SHA-256 of the weights that the figures in the files belong to
     "kinds": "3f0dd02f9344ecd3a6567f08039eecb4539ab338e332d829aa2a3b97bc6e7f87",
     "effects": "a2968aa55979788e96742e584ae21dbdac823aa80b212c74530756df4fccfb28",
     "limits": "69cb254ad46f8f87c1b3bfcf9a9c7ffe9081619d9e817a646176b1b668417ae2",
-    "first": "aa2527258a85a765addfb0dfa56d3a4a6abfa1b6c507f0a448f8863e34fc3ef9",
-    "second": "bc2a14bf50190108af8d68c51a64d3cbed1a5948cd2bdb324703ca0f213d83dc",
+    "first": "404e12400cffdc2b8f5cd5f16f5afa597791cfe38ec8a2899c9b9b858549b0fa",
+    "second": "7703d31cc9fb25808a9bc0e6f8ce00464f8d66aec66a5bc99edc33bc33e7acf9",
     "operations": "d6c58329b8764f9be76b150bab0b450f91173fbde4bfc3eb34f1d58445206524",
 }
 
@@ -580,7 +584,7 @@ def fitted_tables() -> dict[str, Any]:
 
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.2])
 def test_the_thrift_of_a_report_changed_by_a_fifth_fails_a_test(factor: float) -> None:
-    """Of two sentences, one ten times as long: it comes first where it is 2.1 times as likely, and not where 1.9 times."""
+    """Of two sentences, one ten times as long: it comes first where it is 2.9 times as likely, and not where 2.7 times."""
     thrift = report_weights().selection.thrift * factor
 
     def first(ratio: float) -> str:
@@ -597,7 +601,7 @@ def test_the_thrift_of_a_report_changed_by_a_fifth_fails_a_test(factor: float) -
         taken = selection.select(some, 420, 0.0, thrift)
         return taken[0].sentences[0].text[0]
 
-    decides = (first(2.1), first(1.9)) == ("a", "b")
+    decides = (first(2.9), first(2.7)) == ("a", "b")
     assert decides == (factor == 1.0)
 
 

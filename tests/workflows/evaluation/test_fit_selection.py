@@ -37,7 +37,7 @@ from palimpsest.workflows.evaluation.open_score import OpenFigures
 
 from .test_open_questions import TEXTS, folder  # noqa: F401
 
-NAMES = ("overlap", "cosine", "figures")
+NAMES = ("overlap", "cosine", "late")
 
 
 @dataclass(frozen=True)
