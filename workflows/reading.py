@@ -15,6 +15,7 @@ from palimpsest.agent import (
     describing,
     phrases,
     questions,
+    replies,
     selection,
     speech,
     thresholds,
@@ -177,7 +178,18 @@ class SelectingReader:
         scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
         scores -= self._unlikely(pieces)
         scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
-        return selection.telling(question, scored)
+        return selection.telling(question, self._for(question, scored))
+
+    def _for(self, question: str, scored: Sequence[Scored]) -> list[Scored]:
+        """Without replies to questions that do not come near to this one: of answers to what people ask each tells of its own."""
+        held = {id(s): replied for s in scored if (replied := _replied(s.sentence))}
+        near = (
+            self.vectors(describing.asking(question)) @ self.vectors(list(held.values())).T
+            if held
+            else np.zeros((1, 0))
+        )
+        far = {key for key, value in zip(held, near.max(axis=0), strict=True) if value < thresholds.SHIPPED.near_part}
+        return [s for s in scored if id(s) not in far]
 
     def sides(self, question: str, chosen: Sequence[Chosen]) -> list[Side]:
         """Which way each quotation speaks of the effect asked about, by its wording: only what comes near to the question and states a
@@ -360,6 +372,10 @@ class SelectingReader:
 
     def wholeness(self, texts: Sequence[str]) -> dict[str, float]:
         return phrases.wholeness(texts, self._fitted.phrases) if self._fitted.phrases else {}
+
+
+def _replied(sentence: Sentence) -> str | None:
+    return replies.question_of(sentence.passage, selection.places_in(sentence.passage, sentences), sentence.start)
 
 
 def _quotable(sentence: Sentence) -> Sequence[Sentence]:
