@@ -192,11 +192,14 @@ def asked_dimensions(question: str) -> frozenset[Dimension]:
 
 
 def is_other_measure(question: str, text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] is a figure of another dimension than the question asks for, a date where a number is asked for, or a
-    number where a time is.
+    """Whether text[start:end] is a figure of another dimension than the question asks for, a date where a number is asked for, a number
+    where a time is, or so much of what the question counts by: "ten hectares" of what it takes to water one hectare.
     """
     if _WHEN.match(question):
         return _is_no_time(text, start, end)
+    bases = _counted_by(question)
+    if any(_written(f) in bases for f in figures(text) if f.unit and f.start < end and start < f.end):
+        return True
     asked = _HOW.search(question)
     if asked is None:
         return False
@@ -210,6 +213,20 @@ def is_other_measure(question: str, text: str, start: int, end: int) -> bool:
         )
     wanted = _ASKED.get(how)
     return wanted is not None and any(f.dimension not in wanted and "[" not in f.dimension for f in measures)
+
+
+_EACH = regex.compile(r"\b(?:per|an?|each|every|one)\s+", regex.IGNORECASE)
+
+
+def _counted_by(question: str) -> set[str]:
+    """The units, as they are written, for one of which a question asks: "per kilometre", "a litre"."""
+    ones = (figures(f"1 {question[m.end() :]}")[:1] for m in _EACH.finditer(question))
+    return {_written(f) for found in ones for f in found if f.start == 0 and f.unit}
+
+
+def _written(figure: Figure) -> str:
+    """How the unit of a figure is written, without a scale: "hectare" of "3 million hectares"."""
+    return figure.form.rpartition(" ")[2]
 
 
 _WHEN = regex.compile(

@@ -115,6 +115,11 @@ def test_a_reading_takes_the_whole_figure(text: str, read: str, whole: str, ques
         ("How many miles is it?", "It is 5 miles off.", "5 miles", False),
         ("How many people came?", "It is 5 miles off.", "5 miles", True),
         ("Who came?", "It is 5 miles off.", "5 miles", False),
+        ("How much flour does one loaf take?", "It is enough for ten loaves.", "ten", False),  # no unit
+        ("How much seed does it take to sow an acre?", "A sack is enough for six acres.", "six acres", True),
+        ("How much seed does it take to sow an acre?", "It takes 90 kg of rye.", "90 kg", False),
+        ("What does gas cost per litre?", "The tank holds 40 litres.", "40 litres", True),
+        ("How many minutes a day does it run?", "It runs for 50 minutes.", "50 minutes", False),
     ],
 )
 def test_a_figure_of_another_measure_answers_nothing(question: str, text: str, read: str, is_other: bool) -> None:
