@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-READERS_EDITION = 8  # raised when the loaders read a file otherwise than they did: every file is then read again
+READERS_EDITION = 9  # raised when the loaders read a file otherwise than they did: every file is then read again
 TRUSTED_AFTER_NS = 2_000_000_000  # a file may change twice within one tick of a coarse file system's clock
 MAX_HASHED_BYTES = 100 * 1024 * 1024
 

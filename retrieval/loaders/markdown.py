@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .encoding import decode
 from .front_matter import front_matter
 from .html import fill, parse
 from .limits import Limits
 from .structure import Extracted, Writer
-from .text import write_text
+from .text import heads, subject_of, write_text
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 _LONGEST_LINE = 50_000  # the parser needs time in the square of a line's length
 
@@ -26,8 +31,14 @@ def load_markdown(data: bytes, name: str, limits: Limits) -> Extracted:
     elif body.strip():
         fill(writer, parse(_rendered(body), name), is_page=False)
     done = writer.finish()
+    first = next((done.text[b.start : b.end] for b in done.blocks if b.kind == "heading"), "")
     return replace(
-        front, text=done.text, blocks=done.blocks, media_type="text/markdown", unread=(*decoded.unread, *done.unread)
+        front,
+        title=front.title or subject_of(first),
+        text=done.text,
+        blocks=done.blocks,
+        media_type="text/markdown",
+        unread=(*decoded.unread, *done.unread),
     )
 
 
@@ -42,4 +53,28 @@ def _rendered(text: str) -> str:
         .use(footnote_plugin)
         .use(deflist_plugin)
     )
-    return str(parser.render(text))
+    env: dict[str, object] = {}
+    return str(parser.renderer.render(_with_bold_headings(parser.parse(text, env)), parser.options, env))
+
+
+def _with_bold_headings(tokens: list[Token]) -> list[Token]:
+    """With paragraphs that are nothing but bold words without an end as headings: below all others, or, where a text has no other, the
+    first as its title.
+    """
+    has_others = any(token.type == "heading_open" for token in tokens)
+    for number, token in enumerate(tokens):
+        if token.type == "paragraph_open" and token.level == 0 and _is_bold(tokens[number + 1].children or ()):
+            tag = "h6" if has_others else "h1"
+            for mark, kind in ((token, "heading_open"), (tokens[number + 2], "heading_close")):
+                mark.tag, mark.type = tag, kind
+            has_others = True
+    return tokens
+
+
+def _is_bold(words: Sequence[Token]) -> bool:
+    """Whether all of a paragraph stands in one pair of stars, on one line, and may head something."""
+    said = [word for word in words if word.type != "text" or word.content]
+    if len(said) < 3 or (said[0].type, said[-1].type) != ("strong_open", "strong_close"):
+        return False
+    inside = said[1:-1]
+    return all(word.type in ("text", "code_inline") for word in inside) and heads("".join(w.content for w in inside))

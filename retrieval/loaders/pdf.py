@@ -64,7 +64,7 @@ def load_pdf(data: bytes, name: str, limits: Limits) -> Extracted:
         done.text,
         done.blocks,
         title=_title(fields.get("Title", "")),
-        authors=names(fields.get("Author", "")),
+        authors=names(_told(fields.get("Author", ""))),
         dates=(Dated(fields.get("CreationDate", ""), "file stamp"),),
         media_type="application/pdf",
         unread=done.unread,
@@ -82,13 +82,13 @@ def _opened(pypdfium2: Any, data: bytes, name: str) -> Any:
 
 def _title(title: str) -> str:
     """Programs write the name of the file or of themselves where a title belongs; those are none."""
-    return (
-        ""
-        if re.search(
-            r"\.(?:docx?|pdf|indd|tex|dvi|rtf|odt|xlsx?|pptx?)$|^untitled|^microsoft word", title, re.IGNORECASE
-        )
-        else title
-    )
+    files = r"\.(?:docx?|pdf|indd|tex|dvi|rtf|odt|xlsx?|pptx?)$|^untitled|^microsoft word"
+    return "" if re.search(files, title, re.IGNORECASE) else _told(title)
+
+
+def _told(field: str) -> str:
+    """A field of the metadata; "" where a program says in it that nobody gave it one: "(anonymous)"."""
+    return "" if re.fullmatch(r"\W*(?:anonymous|unspecified|unknown)\W*", field, re.IGNORECASE) else field
 
 
 class _Reader:

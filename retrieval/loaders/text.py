@@ -69,8 +69,20 @@ def _dates_a_title(lines: list[str]) -> bool:
 
 
 def _is_field(line: str) -> bool:
-    """Whether a line is "key: value"; in capitals it is a title with its subtitle."""
-    return bool(_PAIR.fullmatch(line)) and not line.isupper()
+    """Whether a line is "key: value"; in capitals, or with a comma ahead of it, it is a title with its subtitle."""
+    pair = _PAIR.fullmatch(line)
+    return pair is not None and "," not in pair[1] and not line.isupper()
+
+
+def subject_of(heading: str) -> str:
+    """What a heading of a letter or memo says that it is about: "Subject: the ferry"; "" of any other."""
+    pair = _PAIR.fullmatch(heading)
+    return pair[2] if pair and pair[1].casefold() in _SUBJECTS else ""
+
+
+def heads(line: str) -> bool:
+    """Whether a line by itself may head what is below it: a few words that no mark ends."""
+    return _is_title(line)
 
 
 def _are_of_a_title(title: str, lines: list[str]) -> bool:

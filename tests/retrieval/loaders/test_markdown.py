@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from palimpsest.retrieval.chunks import passages
 from palimpsest.retrieval.loaders import load
 from tests.retrieval.loaders.makers import kinds, lines, reasons, records, write
 
@@ -116,3 +117,26 @@ def test_titles(tmp_path: Path) -> None:
 def test_lines_too_long_for_the_parser_are_read_as_text_and_said(tmp_path: Path) -> None:
     found = load(write(tmp_path, "a.md", "# Title\n\n" + "word " * 20_000))
     assert "was read as plain text" in reasons(found)
+
+
+def test_a_paragraph_of_bold_words_is_a_heading(tmp_path: Path) -> None:
+    """Many write headings so; the first of a text without others is its title, and a memo is about its subject."""
+    text = (
+        "Weather office\n\n**Fog on the lake, 3 to 5 May**\n\nIt lay for **three** days.\n\n**Boats**\n\nNone sailed.\n"
+    )
+    found = load(write(tmp_path, "a.md", text))
+    assert found.source.title == "Fog on the lake, 3 to 5 May"
+    assert kinds(found) == ["paragraph", "heading", "paragraph", "heading", "paragraph"]
+    memo = load(
+        write(tmp_path, "b.md", "**To:** Board **From:** Ines Vale\n\n**Subject: what the ferry costs**\n\nA lot.\n")
+    )
+    assert memo.source.title == "what the ferry costs"
+    headed = load(write(tmp_path, "c.md", "# Ferries\n\n**Boats**\n\nNone sailed.\n\n## Fares\n\nThey rose.\n"))
+    assert headed.source.title == "Ferries"
+    assert [p.path for p in passages(headed)] == [("Ferries", "Boats"), ("Ferries", "Fares")]
+
+
+def test_bold_words_that_say_something_are_no_heading(tmp_path: Path) -> None:
+    for text in ("**The ferry is closed.**", "**Mind** the **gap**", "**Fares** rose"):
+        found = load(write(tmp_path, "a.md", f"{text}\n\nNone sailed.\n"))
+        assert kinds(found) == ["paragraph", "paragraph"], text

@@ -120,6 +120,11 @@ def test_pages_beyond_the_limit_are_named(tmp_path: Path) -> None:
     assert "after the first 2 of 4" in reasons(found)
 
 
+def test_what_a_program_writes_where_nobody_gave_a_title_is_none(tmp_path: Path) -> None:
+    found = load(write(tmp_path, "paper.pdf", pdf_bytes("Cats sleep.", "/Title (\\(anonymous\\)) /Author (anonymous)")))
+    assert (found.source.title, found.source.authors) == ("paper", ())
+
+
 def test_a_hash_in_a_pdf_is_no_title(tmp_path: Path) -> None:
     assert load(write(tmp_path, "paper.pdf", pdf_bytes("# a comment"))).source.title == "paper"
 

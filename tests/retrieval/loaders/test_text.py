@@ -207,3 +207,12 @@ WRAPPED = "The toll on lent books was first paid in silver by many\nReaders from
 )
 def test_other_lines_head_nothing(tmp_path: Path, text: str) -> None:
     assert "heading" not in kinds(load(write(tmp_path, "a.txt", f"The library is old.\n\n{text}")))
+
+
+def test_a_title_with_a_comma_and_a_subtitle_is_no_field(tmp_path: Path) -> None:
+    head = (
+        "Early ice, late boats: ferries and frost on Lake Orta, 1981-2023\n\nInes Vale, Tom Reed, 14 February 2024\n\n"
+    )
+    found = load(write(tmp_path, "a.txt", head + "Ferries wait for the ice to go. They wait longer than they did.\n"))
+    assert found.source.title == "Early ice, late boats: ferries and frost on Lake Orta, 1981-2023"
+    assert load(write(tmp_path, "note.txt", "Keeper: Ines Vale\n\nShe keeps the light.\n")).source.title == "note"
