@@ -84,7 +84,8 @@ def asked(question: str, classify: Classify, occurs: Occurs | None = None) -> As
     found = classify(question)
     label = max(found, key=lambda kind: found[kind])
     probability = float(found[label])
-    groups = coordinations(question, occurs)
+    told = told_apart(question)
+    groups = [told] if told else coordinations(question, occurs)
     things = _things(groups)
     is_said = FORM[label] == "comparison" and not _COMPARING.isdisjoint(question.casefold().split())
     kind: AskedKind = FORM[label] if is_said or probability >= thresholds.SHIPPED.sure_kind else "open"
@@ -95,6 +96,23 @@ def asked(question: str, classify: Classify, occurs: Occurs | None = None) -> As
         question=question, kind=kind, probability=probability, things=things if compares else (),
         attributes=attributes(question, groups[0]) if compares else (), scope=_scope(question), parts=tuple(parts(question)),
     )  # fmt: skip
+
+
+def told_apart(question: str) -> list[Thing]:
+    """What letters or numbers behind a noun tell apart: "models A, B and C" are model A, model B and model C; none of other questions."""
+    tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
+    tags = speech.tags(tuple(token.text for token in tokens))
+    for noun, tag in enumerate(tags):
+        row = list(takewhile(lambda token: _LABEL.fullmatch(token.text) or token.text in _AMONG, tokens[noun + 1 :]))
+        labels = [token for token in row if token.text not in _AMONG]
+        if tag == "NN2" and len(labels) > 1 and row[0] in labels:
+            one = speech.singular(tokens[noun].text)
+            return [Thing(f"{one} {token.text}", token.start, token.end) for token in labels]
+    return []
+
+
+_LABEL = regex.compile(r"[A-Z]|\d{1,2}")
+_AMONG = frozenset((",", "and", "or", "versus", "vs"))
 
 
 def plain_question(question: str) -> str:

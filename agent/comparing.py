@@ -44,8 +44,10 @@ def compared(
     for table in views if attributes and not whole else ():
         pairs = _by_attribute(attributes, [c for c in table.columns if not is_unnamed(c)], means)
         called = {t: [(f, row) for f, row in _rows_of(t, asked, table) if _is_called(row, f, asked)] for t in things}
-        rows = {thing: named[0][1] for thing, named in called.items() if len(named) == 1}
-        found = _cells_of(rows, pairs, table, held) | found
+        only = {thing: named[0] for thing, named in called.items() if len(named) == 1}
+        for thing, (own, row) in only.items():  # what a thing is called tells nothing of it
+            told = {a: [c for c in columns if c != own] for a, columns in pairs.items()}
+            found = _cells_of({thing: row}, told, table, held) | found
     return found
 
 

@@ -89,6 +89,12 @@ def _verb_of(word: str) -> str:
     return SHORTENED[ending] if ahead in SUBJECTS and ending in SHORTENED else word
 
 
+def singular(noun: str) -> str:
+    """The noun of which this is the plural."""
+    found: str = _tagger().analyze(noun)[0]
+    return found
+
+
 def tokens(text: str) -> tuple[str, ...]:
     """The words and marks of a text."""
     return tuple(_TOKENS.findall(text))

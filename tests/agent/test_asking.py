@@ -32,6 +32,9 @@ def sure(kind: str, probability: float = 0.9) -> Callable[[str], Mapping[str, fl
         ("What is the difference between how Alder and how Birch decode?", ["Alder", "Birch"]),
         ("Compare Alder-8B, Birch 7B and dCedar as base models", ["Alder-8B", "Birch 7B", "dCedar"]),
         ("Compare Alder and Birch", ["Alder", "Birch"]),
+        ("How do models A, B and C compare on price?", ["model A", "model B", "model C"]),
+        ("Compare routes 1 and 12 by length", ["route 1", "route 12"]),
+        ("Compare the companies A and B.", ["company A", "company B"]),
         ("Alder or birch: which lasts longer?", ["Alder", "birch"]),
         ("Rail transport versus inland shipping: what costs less?", ["Rail transport", "inland shipping"]),
         ("What is the difference between proto-stars and stars?", ["proto-stars", "stars"]),
@@ -55,6 +58,10 @@ def test_the_things_come_first_and_then_what_is_asked_of_them() -> None:
     found = asked("Compare Alder and Birch: weight, hardness and price.", sure("compare"))
     assert found.things == ("Alder", "Birch")
     assert found.attributes == ("weight", "hardness", "price")
+
+
+def test_what_is_asked_of_things_told_apart_by_letters_stands_behind_the_last_letter() -> None:
+    assert asked("How do models A, B and C compare on price and size?", sure("compare")).attributes == ("price", "size")
 
 
 def test_what_is_asked_of_things_is_named_without_the_verb_behind_it() -> None:

@@ -83,6 +83,13 @@ def test_of_a_table_without_some_of_the_things_the_rows_of_the_others_stand() ->
     assert side_by_side(("stone pass", "ferries"), "toll", held=kinds) == {("stone pass", "toll"): "Toll: 3"}
 
 
+def test_the_cell_that_a_thing_is_called_by_tells_nothing_of_it() -> None:
+    """A table of plots by their protection once said "Protection: hedges" of hedges."""
+    plots = "Plot,Protection,Height (m)\nLow field,hedges,3\nHigh field,nets,4\nFar field,walls,2\nMoor,walls,1"
+    found = side_by_side(("hedges", "walls"), "protection", "height", held=plots)
+    assert found == {("hedges", "height"): "Height (m): 3"}
+
+
 def test_none_is_said_of_what_is_compared() -> None:
     found = side_by_side(("Elm mill", "Ash"), "noise", held="Mill,Noise at night\nElm mill,none\nAsh,58 dB\nOak,n/a")
     assert list(found.values()) == ["Noise at night: none", "Noise at night: 58 dB"]
