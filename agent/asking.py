@@ -99,7 +99,7 @@ def asked(question: str, classify: Classify, occurs: Occurs | None = None) -> As
 
 
 def told_apart(question: str) -> list[Thing]:
-    """What letters or numbers behind a noun tell apart: "models A, B and C" are model A, model B and model C; none of other questions."""
+    """What letters or numbers tell apart: "models A, B and C" are model A, model B and model C; none of other questions."""
     tokens = [Thing(m.group(), *m.span()) for m in _TOKEN.finditer(question)]
     tags = speech.tags(tuple(token.text for token in tokens))
     for noun, tag in enumerate(tags):

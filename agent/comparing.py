@@ -19,6 +19,7 @@ from .selection import Chosen, Sentence
 Means = Callable[[str, Sequence[str]], str]  # words and names of columns: the column that they surely mean, or ""
 Columns = Mapping[str, Sequence[str]]  # by what is asked of things the names of the columns that tell it
 MOST_COMPARED = 8  # columns of a table side by side: cells are short
+SEVERAL = 2  # things of which a table has a row: such things are what it tells of
 SAID_NONE = "none"  # no figure to compute with; of two things side by side it says what the other has
 
 
@@ -29,7 +30,8 @@ def compared(
     means.
 
     Of tables that have one row, or one column, for each thing, the first that tells it; an attribute's cell has what names it ahead.
-    Where no table has all of them, what tables say of an attribute in the only row, or column, that is called as a thing is.
+    Where no table has all of them, what tables say of an attribute in the rows, or columns, of those that have one, several of them,
+    or in the only one that is called as a thing is.
     """
     asked = set(forms(question))
     held = {p.id: p for table in tables for p in table.passages}
@@ -43,21 +45,36 @@ def compared(
         found = _cells_of(rows, _by_attribute(attributes, columns, means), table, held) | found
     for table in views if attributes and not whole else ():
         pairs = _by_attribute(attributes, [c for c in table.columns if not is_unnamed(c)], means)
-        called = {t: [(f, row) for f, row in _rows_of(t, asked, table) if _is_called(row, f, asked)] for t in things}
-        only = {thing: named[0] for thing, named in called.items() if len(named) == 1}
-        for thing, (own, row) in only.items():  # what a thing is called tells nothing of it
-            told = {a: [c for c in columns if c != own] for a, columns in pairs.items()}
-            found = _cells_of({thing: row}, told, table, held) | found
+        for rows, own in _rows_of_some(things, asked, table):  # what a thing is called tells nothing of it
+            told = {attribute: [c for c in columns if c != own] for attribute, columns in pairs.items()}
+            found = _cells_of(rows, told, table, held) | found
     return found
 
 
 def _row_of_each(things: Sequence[str], asked: set[str], table: Table) -> tuple[dict[str, Row], str] | None:
     """The row of each thing and the column that holds what they are called; None where the table does not have one for each."""
+    rows, own = _own_rows(things, asked, table)
+    return (rows, own) if rows and len(rows) == len(things) else None
+
+
+def _rows_of_some(things: Sequence[str], asked: set[str], table: Table) -> list[tuple[dict[str, Row], str]]:
+    """The rows of the things that have one of their own, where several do, else of each that a row is called as; and the columns that
+    hold what they are called.
+    """
+    rows, own = _own_rows(things, asked, table)
+    if len(rows) >= SEVERAL:
+        return [(rows, own)]
+    called = {t: [(f, row) for f, row in _rows_of(t, asked, table) if _is_called(row, f, asked)] for t in things}
+    return [({thing: named[0][1]}, named[0][0]) for thing, named in called.items() if len(named) == 1]
+
+
+def _own_rows(things: Sequence[str], asked: set[str], table: Table) -> tuple[dict[str, Row], str]:
+    """The row of each thing that has one of its own, and the column that holds what they are called; none where columns differ."""
     named = {thing: _rows_of(thing, asked, table) for thing in things}
     rows = {thing: found[0][1] for thing, found in named.items() if len(found) == 1}
     own = {found[0][0] for found in named.values() if found}
-    is_each = len(rows) == len(things) == len({row.number for row in rows.values()}) and len(own) == 1
-    return (rows, own.pop()) if is_each else None
+    is_one = len(own) == 1 and len({row.number for row in rows.values()}) == len(rows)
+    return (rows, own.pop()) if is_one else ({}, "")
 
 
 def _views(table: Table, things: Sequence[str]) -> list[Table]:
@@ -116,12 +133,16 @@ def _rows_of(thing: str, asked: set[str], table: Table) -> list[tuple[str, Row]]
     """The rows of a table of which a cell is called as a thing is, each with the column of that cell.
 
     By its whole name in the question: "the Blue room" may be compared as "Blue"; else by the only short cell that holds all words of
-    the thing: "air-source" is the "air-source heat pump".
+    the thing: "air-source" is the "air-source heat pump", and "candles" are "Paraffin candles, 350 per ha".
     """
     wanted = set(forms(thing))
     held = [(f, row) for row in table.rows for f in row.fields if wanted <= set(forms(f.text))]
     whole = [(f.name, row) for f, row in held if set(forms(f.text)) <= asked]
-    part = [(f.name, row) for f, row in held if len(forms(f.text)) <= LONG_NAME]
+    part = [
+        (f.name, row)
+        for f, row in held
+        if wanted <= set(ahead := forms(f.text.partition(",")[0])) and len(ahead) <= LONG_NAME
+    ]
     return whole or part
 
 

@@ -83,6 +83,15 @@ def test_of_a_table_without_some_of_the_things_the_rows_of_the_others_stand() ->
     assert side_by_side(("stone pass", "ferries"), "toll", held=kinds) == {("stone pass", "toll"): "Toll: 3"}
 
 
+def test_of_a_table_of_such_things_the_rows_stand_though_one_thing_has_none() -> None:
+    """ "Hedges, 40 m of them" are hedges: what stands behind a comma is no part of a name."""
+    held = "Shelter,Cost (crowns),Height (m)\nHawthorn hedges, 40 m of them,300,3\nSlatted nets,120,4\nNone,0,0"
+    held = held.replace("Hawthorn hedges, 40 m of them", '"Hawthorn hedges, 40 m of them"')
+    found = side_by_side(("hedges", "nets", "banks"), "cost", held=held)
+    assert found == {("hedges", "cost"): "Cost (crowns): 300", ("nets", "cost"): "Cost (crowns): 120"}
+    assert side_by_side(("hedges", "banks"), "cost", held=held) == {}, "one row alone may be of anything"
+
+
 def test_the_cell_that_a_thing_is_called_by_tells_nothing_of_it() -> None:
     """A table of plots by their protection once said "Protection: hedges" of hedges."""
     plots = "Plot,Protection,Height (m)\nLow field,hedges,3\nHigh field,nets,4\nFar field,walls,2\nMoor,walls,1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -28,7 +29,7 @@ Dana Pohl,Manager,52000,54500,Bozen"""
 
 def table(text: str, title: str = "Staff", date: str | None = None) -> Table:
     """A table from lines of cells with commas between, as the loaders make one."""
-    names, *rows = [line.split(",") for line in text.split("\n")]
+    names, *rows = csv.reader(text.split("\n"))
     written, blocks, at = "", [], 0
     for number, row in enumerate(rows, 1):
         start, cells = at, []
