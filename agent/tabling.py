@@ -12,6 +12,7 @@ from .computing import Computation, NotComputable, Outcome, compute
 from .draft import Block, Span, Support
 from .hypotheses import Edge, Hypothesis, Relation
 from .lookups import Reading, Undecided
+from .questions import claimed
 from .state import Event, Events, Find, Note, ResearchState, SubQuestion, Tools
 
 UNRANKED = 10_000  # the rank of passages that came with their table and were not searched for
@@ -30,6 +31,8 @@ def look_up(
     if records is None or found is None:
         return state
     if isinstance(found, Undecided):
+        if claimed(text):  # "are they worth their money?" asks for no cell
+            return state
         note = Note(question=question.id, text=f"{found.why[0].upper()}{found.why[1:]}.")
         return state if note in state.notes else state.model_copy(update={"notes": (*state.notes, note)})
     if found.computation is None and tools.fits(text, [found.text]) == [False]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from palimpsest.agent.computing import Operation
-from palimpsest.agent.lookups import Reading
+from palimpsest.agent.lookups import Reading, Undecided
 from palimpsest.agent.state import ResearchState, SubQuestion, Tools
 from palimpsest.agent.tabling import look_up
 from palimpsest.retrieval.records import Table
@@ -54,3 +54,16 @@ def answers(column: str) -> list[str]:
 def test_a_cell_of_another_kind_is_no_answer(column: str, found: list[str]) -> None:
     """The day of a memo on "the capacity of the grid connection" was given as the capacity."""
     assert answers(column) == found
+
+
+class Unsure(Cell):
+    def read(self, question: str, operation: Operation, tables: Sequence[Table], is_aside: bool = False) -> Undecided:  # type: ignore[override]
+        return Undecided(TOLLS, "it is not clear what is meant")
+
+
+@pytest.mark.parametrize(("asked", "notes"), [("How wide is it?", 1), ("Are the locks worth their money?", 0)])
+def test_what_is_answered_by_yes_or_no_asks_for_no_cell(asked: str, notes: int) -> None:
+    question = SubQuestion(id="q1", text=asked, asked=asked)
+    tools = Tools(ScriptedWriter({}), Shelf(), NUMBERS, records=Unsure("Width"))
+    (*_, state) = states(look_up(ResearchState(question=asked), tools, question, asked, []))
+    assert len(state.notes) == notes
