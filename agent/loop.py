@@ -32,6 +32,7 @@ from .hypotheses import Hypothesis
 from .missing import again, missing, say_nearest
 from .numbers import Numbers, odds
 from .planned import is_yet_to_come
+from .questions import claimed
 from .standing import disputes, independent, standing, supporting
 from .state import Event, Events, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
 from .steering import NOTHING, Steering
@@ -143,8 +144,11 @@ def _wants_sections(state: ResearchState, question: SubQuestion) -> bool:
 
 
 def _incomplete(state: ResearchState) -> ResearchState:
-    """A list over prose says that it may lack something: no sentence says that it is whole. What has topics is no list of its own."""
-    lists = [q for q in state.questions if q.form in ("open", "balance") and q.operation == "list" and not topics(q)]
+    """A list over prose says that it may lack something: no sentence says that it is whole. What has topics, or is answered by yes or
+    no, is no list of its own.
+    """
+    may_list = [q for q in state.questions if q.form in ("open", "balance") and not claimed(q.text)]
+    lists = [q for q in may_list if q.operation == "list" and not topics(q)]
     answered = any(slot_of(state, q).status in ("filled", "pinned") for q in state.facts)
     if not lists or answered or state.version > 1 or not state.references:
         return state

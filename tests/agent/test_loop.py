@@ -11,7 +11,7 @@ from palimpsest.agent.draft import moved
 from palimpsest.agent.drafting import holds
 from palimpsest.agent.loop import amend, begin, route
 from palimpsest.agent.questions import subquestions
-from palimpsest.agent.state import Budget, Find, Query, ResearchState, Verdict
+from palimpsest.agent.state import Budget, Find, Query, ResearchState, SubQuestion, Verdict
 from palimpsest.agent.steps import unread
 from palimpsest.retrieval.types import Failure
 
@@ -358,3 +358,14 @@ def test_of_what_an_open_question_found_a_fact_reads_the_nearest_and_what_a_pers
         far,
         brought,
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_list"), [("What helps hulls to last?", True), ("Do coats such as tar help hulls to last?", False)]
+)
+def test_a_list_may_be_incomplete_and_a_yes_or_no_is_none(asked: str, is_list: bool) -> None:
+    """Whatever the classifier of operations on tables takes it for."""
+    question = SubQuestion(id="q1", text=asked, asked=asked, form="balance", operation="list")
+    state = ResearchState(question=asked, questions=(question,), references=("s",))
+    said = [b.text for b in loop._incomplete(state).draft.blocks if "may be incomplete" in b.text]
+    assert bool(said) == is_list
