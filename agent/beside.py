@@ -16,7 +16,7 @@ from .dates import is_later
 from .draft import Support
 from .drafting import quote, slot_of, standing_quotation
 from .evidence_text import same_answer, sentence_at, sentences_of
-from .figures import Figure, figures, number, single
+from .figures import Figure, digits_of, figures, number, single
 from .hypotheses import Hypothesis
 from .numbers import Numbers
 from .standing import disputes
@@ -109,8 +109,8 @@ def is_rounded(ours: Figure, theirs: Figure) -> bool:
 
 def _grain(figure: Figure) -> float:
     """What the last digit that a figure is written with, without the noughts behind it, is worth: of 61 million a million."""
-    written = "".join(letter for letter in figure.text if letter.isdigit() or letter in ".,")
-    value = number(written.strip(".,")) if any(map(str.isdigit, written)) else 0.0
+    written = digits_of(figure)
+    value = number(written) if written else 0.0
     exponent = Decimal(str(value)).normalize().as_tuple().exponent
     return float(Decimal(10) ** int(exponent)) * abs(figure.low / value) if value else 0.0
 

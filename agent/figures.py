@@ -335,7 +335,7 @@ def _may_range(text: str, match: Any, further: Any) -> bool:
 
 def number(text: str) -> float:
     """What digits or words for a number come to; `3,2` is a decimal, `1,250` are thousands, `1.250,75` both."""
-    if not text[0].isdigit():
+    if not text[0].isdecimal():
         from number_parser import parse_number
 
         found = parse_number(text.replace("-", " "), language="en")
@@ -349,6 +349,12 @@ def number(text: str) -> float:
     groups = plain.split(mark)
     is_thousands = len(groups) > 2 or (len(groups) == 2 and mark == "," and len(groups[1]) == 3 and groups[0] != "0")
     return float("".join(groups)) if is_thousands else float(".".join(groups))
+
+
+def digits_of(figure: Figure) -> str:
+    """The first number of a figure as it is written, without sign, scale and unit: "100" of "100 m²"; "" where it is in words."""
+    match = regex.search(_DIGITS, figure.text)
+    return match[0] if match else ""
 
 
 def _currency(word: str) -> str:

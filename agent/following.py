@@ -50,7 +50,7 @@ def _numbered(state: ResearchState, planned: Sequence[SubQuestion], words: str, 
     known = {q.id for q in state.questions} | {
         mark.partition("/")[0] for mark in state.read
     }  # one that was dropped read too
-    numbers = [int(name[1:]) for name in known if name[:1] == "q" and name[1:].isdigit()]
+    numbers = [int(name[1:]) for name in known if name[:1] == "q" and name[1:].isdecimal()]
     first = 1 + max(numbers, default=0)
     names = {q.id: f"q{n}" for n, q in enumerate(planned, first)}
     found = []

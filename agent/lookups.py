@@ -153,7 +153,7 @@ def _column_forms(table: Table) -> set[str]:
 
 def _item(meant: Meant, table: Table) -> Reading | Undecided | None:
     """An entry of a numbered list, asked for by its number."""
-    numbers = [int(t.text) for t in meant.tokens if t.text.isdigit()]
+    numbers = [int(t.text) for t in meant.tokens if t.text.isdecimal()]
     wanted = meant.ordinal or (numbers[0] if len(numbers) == 1 else 0)
     row = next((r for r in table.rows if (n := r.get(NUMBER)) and n.text == str(wanted)), None)
     cell = row.get(ITEM) if row else None

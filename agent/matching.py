@@ -268,7 +268,7 @@ def _relation(tokens: Sequence[Token], number: int) -> tuple[Relation | None, se
 
 def _bounded(meant: Meant, text: str, table: Table) -> str:
     """The column that a figure bounds: the named one, else the only one it may stand in."""
-    is_year = len(text) == 4 and text.isdigit() and 1500 <= int(text) < 2200
+    is_year = len(text) == 4 and text.isdecimal() and 1500 <= int(text) < 2200
     kind = "date" if is_year else "figure"
     fitting = [c for c in table.columns if content_of(values_of(table, c)) == kind]
     named = [c for c in fitting if c in meant.named]

@@ -270,7 +270,7 @@ def _braced(name: dict[str, str]) -> str:
 
 
 def _date(date: str | None) -> dict[str, list[list[int]]]:
-    parts = [int(part) for part in (date or "").split("-") if part.isdigit()]
+    parts = [int(part) for part in (date or "").split("-") if part.isdecimal()]
     return {"date-parts": [parts]} if parts else {}
 
 

@@ -73,7 +73,7 @@ def parse(body: bytes) -> tuple[Work, ...]:
             raise Failed(f"arxiv did not take the query: {_text(entry, 'summary')}.", cause="status", where="arxiv")
     total = one_line(feed.findtext(TOTAL))
     start = one_line(feed.findtext(TOTAL.replace("totalResults", "startIndex")) or "0")
-    if not entries and total.isdigit() and start.isdigit() and int(total) > int(start):
+    if not entries and total.isdecimal() and start.isdecimal() and int(total) > int(start):
         raise changed("arxiv", "feed.entry", f"it promises {total} entries and holds none")
     return tuple(_work(entry) for entry in entries)
 

@@ -75,7 +75,7 @@ class Doaj(Service):
 def _work(result: Result) -> Work:
     record = result.bibjson
     doi = doi_of(next((each.id for each in record.identifier if each.type.lower() == "doi"), ""))
-    month = f"-{int(record.month):02}" if record.month.isdigit() and 1 <= int(record.month) <= 12 else ""
+    month = f"-{int(record.month):02}" if record.month.isdecimal() and 1 <= int(record.month) <= 12 else ""
     return Work(
         service="doaj",
         id=result.id,

@@ -85,7 +85,7 @@ class Web:
     def _is_new_enough(self, work: Work) -> bool:
         """Some services cannot filter by year; a work without a date is kept."""
         year = (work.date or "")[:4]
-        return not (self.filters.since and year.isdigit()) or int(year) >= self.filters.since
+        return not (self.filters.since and year.isdecimal()) or int(year) >= self.filters.since
 
     def _looked_up(self, works: list[Work], down: set[str], seconds: float) -> list[Work]:
         """The works with what the registries say of their DOIs: retractions by Crossref, open copies by Unpaywall.

@@ -55,7 +55,7 @@ def _same_title(one: Work, other: Work) -> bool:
     first, second = folded(one.title), folded(other.title)
     if min(len(first), len(second)) < MIN_TITLE or fuzz.ratio(first, second) < ALIKE:
         return False
-    years = [int(work.date[:4]) for work in (one, other) if work.date and work.date[:4].isdigit()]
+    years = [int(work.date[:4]) for work in (one, other) if work.date and work.date[:4].isdecimal()]
     apart = 2 if {one.version, other.version} & {"preprint", ""} else 1
     if len(years) == 2 and abs(years[0] - years[1]) > apart:
         return False

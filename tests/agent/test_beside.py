@@ -130,6 +130,8 @@ def test_an_answer_that_gives_way_leaves_only_the_sentence_that_the_new_one_rest
         ("8,848", "8,849", False),
         ("1,093,000", "1,118,400", False),
         ("10", "12", False),
+        ("9.8 m²", "10 m²", False),  # a raised figure is of the unit, and once ended the run
+        ("120 m²", "120 m2", True),
     ],
 )
 def test_round_numbers(one: str, other: str, same: bool) -> None:
