@@ -170,7 +170,7 @@ def test_the_best_come_first_and_neighbours_become_one_quotation() -> None:
 
 def test_taking_stops_at_the_budget_and_where_the_rest_is_unlikely() -> None:
     found = sentences(ALDER, OAK)
-    values = [3.0, 2.9, 2.8, 2.7, -3.0]
+    values = [3.0, 2.9, 2.8, 2.7, -2.9]
     assert sum(len(c.sentences) for c in select(scored(found, values), 70, stop=0.0)) == 2
     assert sum(len(c.sentences) for c in select(scored(found, values), 4000, stop=0.2)) == 4
     assert sum(len(c.sentences) for c in select(scored(found, values), 4000, stop=0.0)) == 5
