@@ -1,8 +1,8 @@
 """How near sentences are to a question by its words, each held against the nearest word of a sentence, a passage and a source.
 
-Late interaction (Khattab and Zaharia 2020, ColBERT) over passages that are embedded whole under their title, so that a sentence's
-words carry what stands around them (late chunking, Günther et al. 2024): "it" is near to what it stands for. A word of the question
-counts by how few of the passages found hold it: in a folder on one topic its name tells nothing.
+Late interaction (Khattab and Zaharia 2020, ColBERT) over passages that are embedded whole under their title and headings, so that a
+sentence's words carry what stands around them (late chunking, Günther et al. 2024): "it" is near to what it stands for. A word of the
+question counts by how few of the passages found hold it: in a folder on one topic its name tells nothing.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ WordsOf = Callable[[Sequence[str]], Sequence[Words]]
 
 
 def nearness(question: str, sentences: Sequence[Sentence], words: WordsOf) -> Matrix:
-    """[n, 3], the FEATURES of each sentence: how much of the question it holds, its passage with the title, and its source."""
+    """[n, 3], the FEATURES of each sentence: how much of the question it holds, its passage with what heads that, and its source."""
     if not sentences:
         return np.zeros((0, len(FEATURES)))
     passages = list({s.passage.id: s.passage for s in sentences}.values())
-    titles = [f"{p.source.title}. " for p in passages]
+    heads = list(map(_headed, passages))
     (asked,) = words([question])
-    read = words([f"{title}{p.text}" for title, p in zip(titles, passages, strict=True)])
+    read = words([f"{head}{p.text}" for head, p in zip(heads, passages, strict=True)])
     weights = _rarity(asked.ids, read)
     near = {
         p.id: asked.states.astype(np.float32) @ w.states.astype(np.float32).T
         for p, w in zip(passages, read, strict=True)
     }
-    places = {p.id: w.places - len(title) + p.start for p, w, title in zip(passages, read, titles, strict=True)}
+    places = {p.id: w.places - len(head) + p.start for p, w, head in zip(passages, read, heads, strict=True)}
     best = {p.id: near[p.id].max(axis=1, initial=-1.0) for p in passages}
     of_source = _most_of_sources(passages, best)
     rows = [
@@ -48,6 +48,11 @@ def nearness(question: str, sentences: Sequence[Sentence], words: WordsOf) -> Ma
         for s in sentences
     ]
     return np.array(rows, dtype=np.float64) @ weights
+
+
+def _headed(passage: Passage) -> str:
+    """What stands above a passage, each once: the title of its source and the headings of its part."""
+    return "".join(f"{head}. " for head in dict.fromkeys((passage.source.title, *passage.path)) if head)
 
 
 def _rarity(asked: NDArray[np.int64], read: Sequence[Words]) -> Matrix:

@@ -181,7 +181,7 @@ class SelectingReader:
         return selection.telling(question, self._for(question, scored))
 
     def _for(self, question: str, scored: Sequence[Scored]) -> list[Scored]:
-        """Without replies to questions that do not come near to this one: of answers to what people ask each tells of its own."""
+        """Without what answers questions that do not come near to this one: of answers to what people ask each tells of its own."""
         held = {id(s): replied for s in scored if (replied := _replied(s.sentence))}
         near = (
             self.vectors(describing.asking(question)) @ self.vectors(list(held.values())).T
@@ -374,8 +374,11 @@ class SelectingReader:
         return phrases.wholeness(texts, self._fitted.phrases) if self._fitted.phrases else {}
 
 
-def _replied(sentence: Sentence) -> str | None:
-    return replies.question_of(sentence.passage, selection.places_in(sentence.passage, sentences), sentence.start)
+def _replied(sentence: Sentence) -> str:
+    """The question that a sentence replies to, or stands under; "" where none is known."""
+    passage = sentence.passage
+    replied = replies.question_of(passage, selection.places_in(passage, sentences), sentence.start)
+    return replied or next((head for head in passage.path[-1:] if head.endswith("?")), "")
 
 
 def _quotable(sentence: Sentence) -> Sequence[Sentence]:

@@ -48,6 +48,15 @@ def test_the_title_counts_for_the_passage_and_not_for_its_sentences() -> None:
     assert found["late_passage"] == [1, 1, 0, 0]
 
 
+def test_headings_count_for_the_passage_as_its_title_does() -> None:
+    under = SALT.model_copy(update={"path": ("Freight", "Winter timetable")})
+    assert near("winter", SALT, BREAD)["late_passage"] == [0] * 4
+    assert near("winter", under, BREAD)["late_passage"] == [1, 1, 0, 0]
+    embedder = Counted()
+    late.nearness("salt", sentences(under), embedder.words)
+    assert embedder.history[1] == f"Freight. Winter timetable. {SALT.text}", "a heading that is the title stands once"
+
+
 def test_a_word_that_all_passages_hold_tells_little() -> None:
     """ "the" stands in every passage, "rye" in one."""
     found = near("the rye", SALT, BREAD, MORE)

@@ -224,11 +224,12 @@ def asked_and_told(question: str, **told: str) -> set[str]:
     return {s.sentence.text for s in SelectingReader(open_embedder(), report_weights())._scored(question, hits)}
 
 
-def test_a_reply_to_another_question_is_no_part_of_a_report() -> None:
-    """A report on why a ferry was given up told that its kiosk sells tea."""
+def test_what_answers_another_question_is_no_part_of_a_report() -> None:
+    """A report on why a ferry was given up told that its kiosk sells tea and that it takes dogs."""
     told = {
         "Why was the winter ferry given up?": "Because too few people used it. It carried four passengers a day.",
         "Is tea sold on board?": "Yes, at the kiosk, until the last crossing.",
+        "Are dogs allowed?": "The ferry takes dogs that are kept on a leash.",
         "Timetable": "The ferry leaves on the hour from the pier.",
     }
     found = asked_and_told("Why did the ferry stop running in winter?", **told)
