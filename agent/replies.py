@@ -37,20 +37,15 @@ def goes_on_from(passage: Passage, places: Places, start: int, end: int) -> str:
     return passage.path[-1] if is_cut and passage.path and passage.kind in ("paragraph", "item") else ""
 
 
-def question_of(passage: Passage, places: Places, start: int) -> str | None:
-    """The question that the sentence at `start` replies to or goes on from a reply to; "" where it is not known, None of no reply."""
-    number = _number(places, start)
-    while number and replied_to(passage, places, places[number][0]) is None and _goes_on(passage, places, number):
-        number -= 1
-    return replied_to(passage, places, places[number][0])
-
-
 def is_for_another(passage: Passage, places: Places, start: int, claim: str) -> bool:
     """Whether the sentence at `start` is, or goes on from, a reply to another question than what is claimed.
 
     A reply is to the same where its question has no word beside those of the claim and of the title of its source.
     """
-    asked = question_of(passage, places, start)
+    number = _number(places, start)
+    while number and replied_to(passage, places, places[number][0]) is None and _goes_on(passage, places, number):
+        number -= 1
+    asked = replied_to(passage, places, places[number][0])
     return asked is not None and not (_said(asked) and _said(asked) <= _said(f"{claim} {passage.source.title}"))
 
 

@@ -167,7 +167,7 @@ def sentences_of(found: Sequence[Hit], split: Split) -> list[Sentence]:
     for rank, hit in enumerate(found, start=1):
         if hit.passage.kind == "byline":
             continue
-        for place, end in places_in(hit.passage, split):
+        for place, end in _places(hit.passage, split):
             start = _without_label(hit.passage, place, end)
             if LEAST_CHARACTERS <= end - start <= MANY_CHARACTERS:
                 sentence = Sentence(hit.passage, start, end, rank)
@@ -182,7 +182,7 @@ def _without_label(passage: Passage, start: int, end: int) -> int:
     return start + len(line) + 1 if is_label else start
 
 
-def places_in(passage: Passage, split: Split) -> Sequence[tuple[int, int]]:
+def _places(passage: Passage, split: Split) -> Sequence[tuple[int, int]]:
     if passage.sentences:
         return passage.sentences
     return [(passage.start + start, passage.start + end) for start, end in split(passage.text)]
@@ -375,7 +375,7 @@ def quoted_with(sentence: Sentence, split: Split) -> Sequence[Sentence]:
     or speaks of somebody whom nothing that can be quoted with it names, or of a "this" that the passage before speaks of.
     """
     found = standing(Chosen((sentence,), 0.0), split).sentences
-    is_torn = replied_to(found[0].passage, places_in(found[0].passage, split), found[0].start) == ""
+    is_torn = replied_to(found[0].passage, _places(found[0].passage, split), found[0].start) == ""
     is_cut = found[0].passage.before is not None and found[0].start == found[0].passage.start
     is_nobodys = (len(found) == 1 and opens_with_another(sentence.text)) or (is_cut and opens_with_this(found[0].text))
     return () if is_nobodys or is_torn or asks(sentence.text) else found
@@ -385,11 +385,11 @@ def standing(chosen: Chosen, split: Split) -> Chosen:
     """The quotation with the sentence before it where its opening leans on that one; nothing is rewritten."""
     for _ in range(REACH):
         first = chosen.sentences[0]
-        earlier = [p for p in places_in(first.passage, split) if p[1] <= first.start and first.start - p[1] <= JOINED]
+        earlier = [p for p in _places(first.passage, split) if p[1] <= first.start and first.start - p[1] <= JOINED]
         if not earlier:
             break
         before = Sentence(first.passage, *earlier[-1], rank=first.rank)
-        replies = replied_to(first.passage, places_in(first.passage, split), first.start)
+        replies = replied_to(first.passage, _places(first.passage, split), first.start)
         if asks(first.text) or not (replies or _needs(first, before) or heads_paragraph(before)):
             break  # a question heads what follows it
         chosen = Chosen((before, *chosen.sentences), chosen.score, chosen.also)

@@ -15,7 +15,6 @@ from palimpsest.agent import (
     describing,
     phrases,
     questions,
-    replies,
     selection,
     speech,
     thresholds,
@@ -178,18 +177,7 @@ class SelectingReader:
         scores = weighing.scores(table, pieces, vectors.alone, self._fitted.selection)
         scores -= self._unlikely(pieces)
         scored = [Scored(p, float(s), v) for p, s, v in zip(pieces, scores, vectors.alone, strict=True)]
-        return selection.telling(question, self._for(question, scored))
-
-    def _for(self, question: str, scored: Sequence[Scored]) -> list[Scored]:
-        """Without what answers questions that do not come near to this one: of answers to what people ask each tells of its own."""
-        held = {id(s): replied for s in scored if (replied := _replied(s.sentence))}
-        near = (
-            self.vectors(describing.asking(question)) @ self.vectors(list(held.values())).T
-            if held
-            else np.zeros((1, 0))
-        )
-        far = {key for key, value in zip(held, near.max(axis=0), strict=True) if value < thresholds.SHIPPED.near_part}
-        return [s for s in scored if id(s) not in far]
+        return selection.telling(question, scored)
 
     def sides(self, question: str, chosen: Sequence[Chosen]) -> list[Side]:
         """Which way each quotation speaks of the effect asked about, by its wording: only what comes near to the question and states a
@@ -372,13 +360,6 @@ class SelectingReader:
 
     def wholeness(self, texts: Sequence[str]) -> dict[str, float]:
         return phrases.wholeness(texts, self._fitted.phrases) if self._fitted.phrases else {}
-
-
-def _replied(sentence: Sentence) -> str:
-    """The question that a sentence replies to, or stands under; "" where none is known."""
-    passage = sentence.passage
-    replied = replies.question_of(passage, selection.places_in(passage, sentences), sentence.start)
-    return replied or next((head for head in passage.path[-1:] if head.endswith("?")), "")
 
 
 def _quotable(sentence: Sentence) -> Sequence[Sentence]:

@@ -212,34 +212,6 @@ def test_of_two_sentences_as_near_the_one_that_tells_what_was_found_is_chosen() 
     ]
 
 
-def asked_and_told(question: str, **told: str) -> set[str]:
-    """What of a page of answers, each below what people ask, may stand in a report."""
-    source = Source(id="s", uri="note:s", title="The ferry: answers", sha256="s" * 64)
-    hits, start = [], 0
-    for asks, text in told.items():
-        path = ("The ferry: answers", asks)
-        held = Passage(id=f"s-{start}", source=source, text=text, start=start, end=start + len(text), path=path)
-        hits.append(Hit(passage=held, score=1.0, rank=1))
-        start += len(text) + 2
-    return {s.sentence.text for s in SelectingReader(open_embedder(), report_weights())._scored(question, hits)}
-
-
-def test_what_answers_another_question_is_no_part_of_a_report() -> None:
-    """A report on why a ferry was given up told that its kiosk sells tea and that it takes dogs."""
-    told = {
-        "Why was the winter ferry given up?": "Because too few people used it. It carried four passengers a day.",
-        "Is tea sold on board?": "Yes, at the kiosk, until the last crossing.",
-        "Are dogs allowed?": "The ferry takes dogs that are kept on a leash.",
-        "Timetable": "The ferry leaves on the hour from the pier.",
-    }
-    found = asked_and_told("Why did the ferry stop running in winter?", **told)
-    assert found == {
-        "Because too few people used it.",
-        "It carried four passengers a day.",
-        "The ferry leaves on the hour from the pier.",
-    }
-
-
 def test_no_cell_asks_or_is_a_title() -> None:
     """ "Seaweed for cows - does it live up to the headlines?" stood in a table, and the trial's figures nowhere."""
     lines = ("Does Marisa carry salt?", "Marisa, salt and speed", "Marisa carries 30 tons of salt.")
