@@ -33,14 +33,19 @@ def sections_once(hits: Sequence[Hit]) -> list[Hit]:
     """The best passage of each section first, in their order, then the others in theirs.
 
     A section is what stands under one heading within a document; under its title alone, or without headings, every passage
-    stands for itself: neighbours there often hold different parts of an answer (measured: see recall.py).
+    stands for itself: neighbours there often hold different parts of an answer (measured: see recall.py). A heading that is a part of
+    the title, or holds it, is the title too: "ORTA HARBOUR BOARD" of "ORTA HARBOUR BOARD – Minutes of 3 May".
     """
     first: list[Hit] = []
     others: list[Hit] = []
     seen: set[object] = set()
     for hit in hits:
         passage = hit.passage
-        own = (passage.source.id, *(passage.path if passage.path != (passage.source.title,) else ()))
+        own = (passage.source.id, *(() if _is_title(passage.path, passage.source.title) else passage.path))
         (others if len(own) > 1 and own in seen else first).append(hit)
         seen.add(own)
     return first + others
+
+
+def _is_title(path: Sequence[str], title: str) -> bool:
+    return len(path) == 1 and bool(title) and (path[0] in title or title in path[0])

@@ -41,6 +41,14 @@ def test_under_the_title_alone_every_passage_stands_for_itself() -> None:
     assert starts(sections_once([hit(0, ("A",)), hit(1, ("A",)), hit(2, ("B",))])) == [0, 1, 2]
 
 
+def test_a_heading_that_is_a_part_of_the_title_is_no_section() -> None:
+    """A leaflet is called by its heading and the line under it: of all its passages only the first was read."""
+    titled = SOURCE.model_copy(update={"title": "HARBOUR BOARD – Minutes of 3 May"})
+    found = [hit(0, ("HARBOUR BOARD",)), hit(1, ("HARBOUR BOARD",)), hit(2, ("Tolls",)), hit(3, ("Tolls",)), hit(4)]
+    held = [h.model_copy(update={"passage": h.passage.model_copy(update={"source": titled})}) for h in found]
+    assert starts(sections_once(held)) == [0, 1, 2, 4, 3]
+
+
 def test_headings_and_titles_are_searched(tmp_path: Path) -> None:
     text = "# Ferries\n\n## Kelso\n\nIt takes 95 minutes.\n\n## Brandt\n\nIt takes two hours.\n"
     with Index.open(tmp_path, HashEmbedder()) as index:
