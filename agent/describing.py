@@ -138,9 +138,9 @@ def _content(text: str) -> set[str]:
 
 
 def _rarity(texts: Mapping[str, set[str]]) -> Callable[[str], float]:
-    """The logarithm of how few of the texts hold a word: what all of them hold tells nothing, and needs no list of small words."""
+    """How rare a word is among the texts."""
     counts = Counter(word for words in texts.values() for word in words)
-    return lambda word: max(math.log((len(texts) + 1.0) / (counts[word] + 0.5)), 0.0)
+    return lambda word: late.rarity(counts[word], len(texts))
 
 
 def _shape(sentences: Sequence[Sentence]) -> dict[str, Matrix]:

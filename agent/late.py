@@ -56,10 +56,15 @@ def _headed(passage: Passage) -> str:
 
 
 def _rarity(asked: NDArray[np.int64], read: Sequence[Words]) -> Matrix:
-    """The weight of each word of the question, together 1: the logarithm of how few of the passages hold it; 0 where all do."""
+    """The weight of each word of the question by its rarity among the passages, together 1; 0 where all hold each."""
     counts = Counter(number for words in read for number in set(words.ids.tolist()))
-    rarity = [max(math.log((len(read) + 1.0) / (counts[number] + 0.5)), 0.0) for number in asked.tolist()]
-    return np.array(rarity) / (sum(rarity) or 1.0)
+    rare = [rarity(counts[number], len(read)) for number in asked.tolist()]
+    return np.array(rare) / (sum(rare) or 1.0)
+
+
+def rarity(held: int, texts: int) -> float:
+    """The logarithm of how few of the texts hold a word: what all of them hold tells nothing, and needs no list of small words."""
+    return max(math.log((texts + 1.0) / (held + 0.5)), 0.0)
 
 
 def _most_of_sources(

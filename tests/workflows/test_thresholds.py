@@ -651,7 +651,7 @@ ARITHMETIC = {  # floats of the agent that decide nothing which was fitted or se
     "outline.py": {1e-9: "no division by zero"},
     "quoting.py": {1e-9: "no division by zero"},
     "describing.py": {
-        1e-9: "no division by zero", 0.5: "of a count, as in BM25",
+        1e-9: "no division by zero",
         10.0: "scale of a feature, which its weight undoes", 200.0: "scale of a feature, which its weight undoes",
     },
     "late.py": {0.5: "of a count, as in BM25"},
