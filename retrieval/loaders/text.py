@@ -58,14 +58,14 @@ def _headed(text: str) -> tuple[list[str], str]:
     is_alone = not others and not _PAIR.fullmatch(first)
     is_one = is_alone or (bool(others) and not _is_field(first) and _are_of_a_title(first, others))
     is_quoted = bool(others) and first[0] in "\"'“‘«" and first[-1] in "\"'”’»" and len(first) <= _LONGEST_TITLE
-    if not (_is_title(first) or is_quoted) or not is_one:
+    if not (is_title(first) or is_quoted) or not is_one:
         return [], text
     return lines, "\n\n".join("\n".join(paragraph) for paragraph in found[count:])
 
 
 def _dates_a_title(lines: list[str]) -> bool:
     """Whether a paragraph goes with the title above it: lines that no mark ends, one of which dates the text."""
-    return len(lines) <= _MOST_AHEAD and all(map(_is_title, lines)) and any(dates_a_text(line) for line in lines)
+    return len(lines) <= _MOST_AHEAD and all(map(is_title, lines)) and any(dates_a_text(line) for line in lines)
 
 
 def _is_field(line: str) -> bool:
@@ -80,11 +80,6 @@ def subject_of(heading: str) -> str:
     return pair[2] if pair and pair[1].casefold() in _SUBJECTS else ""
 
 
-def heads(line: str) -> bool:
-    """Whether a line by itself may head what is below it: a few words that no mark ends."""
-    return _is_title(line)
-
-
 def _are_of_a_title(title: str, lines: list[str]) -> bool:
     """Whether lines under a title say who, where and when: one has a year or opens with "by", and none goes on from the title."""
     is_cut = title.split()[-1].casefold() in _GO_ON
@@ -93,7 +88,7 @@ def _are_of_a_title(title: str, lines: list[str]) -> bool:
     return (
         is_said
         and not is_cut
-        and all(map(_is_title, plain))
+        and all(map(is_title, plain))
         and not any(line[:1].islower() for line in plain if line[:3] != "by ")
     )
 
@@ -115,7 +110,8 @@ def _named(head: list[str]) -> str:
     return " – ".join([*named, kind] if kind else named)
 
 
-def _is_title(line: str) -> bool:
+def is_title(line: str) -> bool:
+    """Whether a line may be a title or heading: not long, no item of a list, no columns, and no mark ends it."""
     is_one = len(line) <= _LONGEST_TITLE and line.lstrip("\"'“‘«")[:1].isalnum() and not _SENTENCE_END.search(line[-4:])
     return is_one and not (_GAPS.search(line) or _ITEM.fullmatch(line))
 
@@ -168,7 +164,7 @@ def _is_subhead(line: str, below: list[str]) -> bool:
     """Whether a line heads what stands below it: a few words, or a number and some, that no mark ends, above running text or a list."""
     item = _ITEM.fullmatch(line)
     words = item.group(2) if item and item.group(1) else line
-    if line[:1].isspace() or not _is_title(words) or not words[:1].isupper() or _PAIR.fullmatch(line):
+    if line[:1].isspace() or not is_title(words) or not words[:1].isupper() or _PAIR.fullmatch(line):
         return False
     is_whole = (words[-1].isalnum() or words[-1] in '"”’)') and words.split()[-1].casefold() not in _GO_ON
     is_listed = bool(below) and all(_ITEM.fullmatch(other) or other[:1].isspace() for other in below)
