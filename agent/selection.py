@@ -9,7 +9,7 @@ guess: the caller must have some.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import dropwhile, groupby
@@ -368,21 +368,27 @@ def _touch(one: Sentence, other: Sentence) -> bool:
 
 MANY_HEADING_WORDS = 6  # words of a heading run into its paragraph
 REACH = 2  # sentences that may be taken before one that leans on them
+COLON = ":"
+SPOKEN = ("paragraph", "item")  # kinds of passages whose sentences bring in one another
 
 
 def quoted_with(sentence: Sentence, split: Split) -> Sequence[Sentence]:
-    """A sentence with those before it that it leans on; none where it states nothing: it asks, replies to a question that is not known,
-    or speaks of somebody whom nothing that can be quoted with it names, or of a "this" that the passage before speaks of.
+    """A sentence with those that it cannot stand without; none where it states nothing: it asks, replies to a question that is not known,
+    speaks of somebody whom nothing that can be quoted with it names, or of a "this" that the passage before speaks of, or ends in a
+    colon that the passage ends at.
     """
     found = standing(Chosen((sentence,), 0.0), split).sentences
     is_torn = replied_to(found[0].passage, _places(found[0].passage, split), found[0].start) == ""
     is_cut = found[0].passage.before is not None and found[0].start == found[0].passage.start
     is_nobodys = (len(found) == 1 and opens_with_another(sentence.text)) or (is_cut and opens_with_this(found[0].text))
-    return () if is_nobodys or is_torn or asks(sentence.text) else found
+    is_open = found[-1].text.endswith(COLON)
+    return () if is_nobodys or is_torn or is_open or asks(sentence.text) else found
 
 
 def standing(chosen: Chosen, split: Split) -> Chosen:
-    """The quotation with the sentence before it where its opening leans on that one; nothing is rewritten."""
+    """The quotation with the sentence before it where its opening leans on that one, and with what its last sentence brings in; nothing
+    is rewritten.
+    """
     for _ in range(REACH):
         first = chosen.sentences[0]
         earlier = [p for p in _places(first.passage, split) if p[1] <= first.start and first.start - p[1] <= JOINED]
@@ -393,7 +399,24 @@ def standing(chosen: Chosen, split: Split) -> Chosen:
         if asks(first.text) or not (replies or _needs(first, before) or heads_paragraph(before)):
             break  # a question heads what follows it
         chosen = Chosen((before, *chosen.sentences), chosen.score, chosen.also)
-    return chosen
+    return replace(chosen, sentences=(*chosen.sentences, *_announced(chosen.sentences[-1], split)))
+
+
+def _announced(sentence: Sentence, split: Split) -> Iterator[Sentence]:
+    """What a sentence that ends in a colon brings in: the one behind it and, of a list, each that is a line or paragraph of its own."""
+    passage = sentence.passage
+    behind = [p for p in _places(passage, split) if p[0] >= sentence.end]
+    if not sentence.text.endswith(COLON) or passage.kind not in SPOKEN:
+        return
+    ends = (sentence.end, *(end for _, end in behind))
+    opens = ["\n" in passage.text[e - passage.start : p[0] - passage.start] for e, p in zip(ends, behind, strict=False)]
+    for number, place in enumerate(behind):
+        is_item = opens[number] and (number + 1 == len(behind) or opens[number + 1])
+        if number and not is_item:
+            return
+        yield Sentence(passage, *place, rank=sentence.rank)
+        if not is_item:
+            return
 
 
 def heads_paragraph(sentence: Sentence) -> bool:

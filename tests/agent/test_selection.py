@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -570,3 +571,25 @@ def test_a_heading_run_into_its_paragraph_is_no_statement_and_goes_with_the_firs
     assert [c.sentences for c in remaining([whole], [place_of(head)])] in ([], [(first,)])
     alone = Sentence(passage("d", "Heel pain (6 trials)."), 0, 21, 1)
     assert not heads_paragraph(alone)
+
+
+LISTED = "The kiln is judged by three tests:\n\n- no pot cracks\n- gas under 40 cubic metres;\n\n- the glaze is even\n\nThe potters met twice. They ate."
+
+
+def _lines(text: str) -> list[tuple[int, int]]:
+    """Sentences end with a line and at ". "; marks of items belong to none."""
+    found = []
+    for line in re.finditer(r"[^\n]+", text):
+        start = line.start() + 2 * line[0].startswith("- ")
+        pieces = re.finditer(r"\S.*?(?:\.(?= )|$)", text[start : line.end()])
+        found += [(start + piece.start(), start + piece.end()) for piece in pieces]
+    return found
+
+
+def test_a_sentence_that_ends_in_a_colon_brings_its_list() -> None:
+    found = sentences_of([Hit(passage=passage("k", LISTED), score=1.0)], _lines)
+    whole = standing(Chosen((found[0],), 1.0), _lines)
+    assert whole.text == LISTED[: LISTED.index("\n\nThe potters")]
+    assert [s.text for s in quoted_with(found[0], _lines)] == [s.text for s in whole.sentences]
+    cut = sentences_of([Hit(passage=passage("k", LISTED[: LISTED.index("\n")]), score=1.0)], _lines)
+    assert quoted_with(cut[0], _lines) == ()
