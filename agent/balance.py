@@ -14,9 +14,10 @@ from .drafting import refer, sentence_parts
 from .numbers import Numbers
 from .polar import Answer, Judged
 from .questions import claimed
-from .selection import Chosen, Sentence, overlapping, place_of, standing
+from .sentences import Chosen, Sentence, overlapping, place_of
 from .state import Reader, ResearchState, Side, Steps, SubQuestion, Tools, Writer
 from .watching import at
+from .whole import standing
 
 EACH_WAY = 2  # quotations of one claim and side that stand ahead: the surest
 UNDECIDED = 4  # of one claim that stand ahead where none decides

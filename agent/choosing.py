@@ -10,8 +10,10 @@ import regex  # type: ignore[import-untyped]
 from palimpsest.retrieval.types import Hit
 
 from . import asking, describing, outline, speech, thresholds
-from .selection import Chosen, Sentence, as_said, names_thing, place_of, remaining
+from .naming import as_said, names_thing
+from .sentences import Chosen, Sentence, place_of
 from .state import Query, Reader, ResearchState, SubQuestion
+from .whole import remaining
 
 FUSION = 60  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
 ENDS, CLOSING = tuple("?,;:.!…"), " \n\"'”’)]*_"  # what ends a sentence, and what may stand behind that

@@ -14,7 +14,7 @@ from .computing import BLANK
 from .draft import copied_words
 from .forms import CELL_CHARACTERS, Cell
 from .matching import LONG_NAME, forms, without_unit
-from .selection import Chosen, Sentence
+from .sentences import Chosen, Sentence
 
 Means = Callable[[str, Sequence[str]], str]  # words and names of columns: the column that they surely mean, or ""
 Columns = Mapping[str, Sequence[str]]  # by what is asked of things the names of the columns that tell it

@@ -17,7 +17,7 @@ from . import blocks
 from .draft import Block, Support
 from .drafting import quote, revised, sentence_parts, slot_of
 from .evidence_text import says_the_same, sentences_within
-from .selection import Chosen, Sentence, Where, place_of, shares_words
+from .sentences import Chosen, Sentence, Where, place_of, shares_words
 from .state import Event, Events, Reason, ResearchState, Revision, Tools
 from .wording import leans
 

@@ -12,7 +12,7 @@ import numpy as np
 import regex  # type: ignore[import-untyped]
 
 from . import late
-from .selection import Matrix, Sentence, Vectors
+from .sentences import Matrix, Sentence, Vectors
 from .wording import LinearText, words
 
 RESULT, CONCLUSION, METHOD = (

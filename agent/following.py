@@ -11,8 +11,9 @@ from .choosing import choice
 from .drafting import known_answers, list_open, quote, slot_of
 from .evidence_text import content, overlap
 from .questions import names_something, resolved, spoken_of, subquestions
-from .selection import place_of, remaining
+from .sentences import place_of
 from .state import Event, Events, Query, ResearchState, Steps, SubQuestion, Tools
+from .whole import remaining
 
 QUOTED = 5  # sentences that answer an open follow-up
 ENOUGH = 2  # of them without which more is asked for

@@ -10,7 +10,7 @@ from palimpsest.retrieval.types import Hit
 from . import blocks
 from .draft import Block, Span, Support, copied_words
 from .drafting import ask, list_open, refer
-from .selection import Chosen, overlapping
+from .sentences import Chosen, overlapping
 from .standing import counted
 from .state import Query, Reader, ResearchState, Side, SubQuestion
 from .tabling import IN_RECORDS

@@ -9,8 +9,8 @@ from .draft import Block, Span, Support
 from .drafting import revised
 from .in_short import IN_SHORT, is_brief
 from .quoting import centre_of, centres_of, cited_passage, quotations
-from .selection import leans
 from .state import Event, Reader, ResearchState, Revision, Steps, SubQuestion, Tools
+from .wording import leans
 
 
 def follow(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:

@@ -11,10 +11,11 @@ from palimpsest.retrieval.types import Passage
 from . import forms, outline, thresholds
 from .choosing import comes_near
 from .numbers import probability
-from .selection import Chosen, Sentence, leans, part_of, place_of, remaining
+from .sentences import Chosen, Sentence, place_of
 from .state import Reader, SubQuestion
 from .tabling import IN_RECORDS
-from .wording import takes_up
+from .whole import part_of, remaining
+from .wording import leans, takes_up
 
 Pieces = Callable[[Sequence[Chosen]], list[Chosen]]  # quotations to what of them may stand in short
 IN_SHORT, FEW = 4, 2  # statements ahead of the sections, and how many of them may be of one section

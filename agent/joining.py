@@ -25,8 +25,9 @@ from .quoting import (
     quotations,
 )
 from .sections import write
-from .selection import Chosen, place_of, remaining, shares_words, told_once
+from .sentences import Chosen, place_of, shares_words
 from .state import Reader, Reason, ResearchState, Revision, Steps, SubQuestion, Tools
+from .whole import remaining, told_once
 
 
 def join(state: ResearchState, tools: Tools, question: SubQuestion) -> Steps:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from palimpsest.retrieval.types import Passage, Words
 
-from .selection import Matrix, Sentence
+from .sentences import Matrix, Sentence
 
 FEATURES = ("late", "late_passage", "late_source")
 

@@ -13,10 +13,10 @@ from .choosing import comes_near, found
 from .dependents import said_anew
 from .draft import Block
 from .drafting import list_open, slot_of
+from .naming import as_said, names_thing
 from .polar import Answer
 from .questions import claimed
 from .quoting import cells, quotations, source_title
-from .selection import as_said, names_thing
 from .state import Event, Events, Reader, ResearchState, Steps, SubQuestion, Tools
 
 MOST_NAMED = 5  # lines of one kind: what is beyond says no more

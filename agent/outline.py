@@ -21,7 +21,7 @@ from palimpsest.retrieval.types import Passage
 
 from . import thresholds
 from .phrases import phrases
-from .selection import JOINED, Chosen, place_of
+from .sentences import JOINED, Chosen, place_of
 from .tabling import IN_RECORDS
 from .wording import leans
 

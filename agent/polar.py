@@ -29,7 +29,7 @@ from .numbers import Numbers
 from .premises import share
 from .questions import claimed
 from .replies import is_for_another
-from .selection import Sentence, Where, place_of, shares_words
+from .sentences import Sentence, Where, place_of, shares_words
 from .standing import counted
 from .state import Side, Writer
 

@@ -14,9 +14,10 @@ from .dependents import quoted_place, where
 from .draft import Block, Span, Support
 from .drafting import quote, refer, sentence_parts
 from .outline import Vectors
-from .selection import Chosen, Sentence, Where, place_of, remaining, shares_words
+from .sentences import Chosen, Sentence, Where, place_of, shares_words
 from .state import Event, Reader, ResearchState, Steps, SubQuestion
 from .tabling import IN_RECORDS
+from .whole import remaining
 
 NO_LONGER = "unsure beside what was found since, and nothing takes its place"
 

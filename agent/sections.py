@@ -35,9 +35,10 @@ from .quoting import (
     put_quotation,
     quotations,
 )
-from .selection import Chosen, part_of, place_of, remaining
+from .sentences import Chosen, place_of
 from .state import Event, Query, Reader, ResearchState, Revision, Side, Steps, SubQuestion, Tools
 from .tabling import hold
+from .whole import part_of, remaining
 from .wording import defines
 
 YEAR, UNDATED = regex.compile(r"(?<![\d.,])(?:1[5-9]|20)\d\d(?![\d.,]?\d)"), "9999"

@@ -20,7 +20,7 @@ from .draft import Draft, Kind, Support
 from .frames import Watch
 from .hypotheses import HypothesisGraph
 from .numbers import UNCALIBRATED, Numbers
-from .selection import Chosen
+from .sentences import Chosen
 from .steering import NOTHING, Steering
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from palimpsest.retrieval.types import Frozen
 
 from . import thresholds
 from .describing import FEATURES, beside, unit
-from .selection import Matrix, Sentence, Vectors
+from .sentences import Matrix, Sentence, Vectors
 from .wording import LinearText
 
 EFFECT, NO_EFFECT = "effect", "no effect"  # labels of the classifier that tells what a finding comes to

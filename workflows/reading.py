@@ -13,16 +13,19 @@ from palimpsest.agent import (
     asking,
     choosing,
     describing,
+    naming,
     phrases,
     questions,
     selection,
     speech,
     thresholds,
     weighing,
+    whole,
     wording,
 )
 from palimpsest.agent.numbers import log_odds
-from palimpsest.agent.selection import Chosen, Scored, Sentence
+from palimpsest.agent.selection import Scored
+from palimpsest.agent.sentences import Chosen, Sentence, overlapping, sentences_of
 from palimpsest.agent.state import Form, Side, SubQuestion
 from palimpsest.agent.weighing import NO_EFFECT, ReportWeights
 from palimpsest.retrieval.chunks import sentences
@@ -165,11 +168,11 @@ class SelectingReader:
 
     def _quoted(self, scored: Sequence[Scored], characters: int, thrift: float) -> list[Chosen]:
         chosen = selection.select(scored, characters, self._fitted.selection.stop, thrift, _quotable)
-        return selection.told_once([selection.standing(c, sentences) for c in chosen])
+        return whole.told_once([whole.standing(c, sentences) for c in chosen])
 
     def _scored(self, question: str, found: Sequence[Hit]) -> list[Scored]:
         """Every sentence of the passages found, with its score as a sentence of the report."""
-        pieces = selection.sentences_of(found, sentences)
+        pieces = sentences_of(found, sentences)
         if not pieces:
             return []
         vectors = describing.embedded(question, pieces, self.vectors, self.words)
@@ -226,7 +229,7 @@ class SelectingReader:
 
         How near it is to the attribute alone counts as much: any sentence of a thing's own text is near to the thing.
         """
-        every = choosing.stating([Chosen((p,), 0.0) for p in selection.sentences_of(found, sentences)])
+        every = choosing.stating([Chosen((p,), 0.0) for p in sentences_of(found, sentences)])
         aims = self.aims(every, [hit.passage for hit in found])
         told = [c.sentences[0] for c, is_aim in zip(every, aims, strict=True) if not is_aim]
         pieces = [p for p in told if not p.text.rstrip().endswith("?")]
@@ -240,7 +243,7 @@ class SelectingReader:
             + sides @ self.vectors([p.text for p in pieces]).T
         ) / 2
         spoken = "\n".join(describing.titled(p) for p in pieces)
-        said = {thing: selection.as_said(thing, spoken, things) for thing in things}
+        said = {thing: naming.as_said(thing, spoken, things) for thing in things}
         texts: dict[str, list[str]] = {}
         for p in pieces:
             texts.setdefault(p.passage.source.id, []).append(p.text)
@@ -248,7 +251,7 @@ class SelectingReader:
         others = list(said.values())
         about = np.array(
             [
-                [selection.speaks_of(said[thing], p, others, spoken_in[p.passage.source.id]) for p in pieces]
+                [naming.speaks_of(said[thing], p, others, spoken_in[p.passage.source.id]) for p in pieces]
                 for thing, _ in names
             ]
         )
@@ -264,7 +267,7 @@ class SelectingReader:
                 break
             piece = Chosen((pieces[column],), float(near[row, column]))
             is_free = names[row] not in taken and not any(
-                selection.overlapping(piece, other) for other in taken.values()
+                overlapping(piece, other) for other in taken.values()
             )
             if is_free and not wording.leans(piece.text):
                 taken[names[row]] = piece
@@ -295,7 +298,7 @@ class SelectingReader:
 
     def unreported(self, question: str, found: Sequence[Hit]) -> list[Source]:
         """Sources near to the question that tell of a study which is planned, the nearest first."""
-        pieces = selection.sentences_of(found, sentences)
+        pieces = sentences_of(found, sentences)
         near = self.vectors(list(map(describing.titled, pieces))) @ self.vectors([question])[0] if pieces else []
         held: dict[str, list[tuple[float, str, Source]]] = {}
         for piece, value in zip(pieces, near, strict=True):
@@ -363,7 +366,7 @@ class SelectingReader:
 
 
 def _quotable(sentence: Sentence) -> Sequence[Sentence]:
-    return selection.quoted_with(sentence, sentences)
+    return whole.quoted_with(sentence, sentences)
 
 
 def _side(none: float) -> Side:

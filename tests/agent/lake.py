@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.agent.computing import Operation
-from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.agent.state import Budget, Form, ResearchState, Side, Steps, SubQuestion, Tools
 from palimpsest.agent.weighing import FUTURE
 from palimpsest.retrieval.records import Table

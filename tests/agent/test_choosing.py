@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from palimpsest.agent import blocks, choosing, missing, polar, quoting, steps
-from palimpsest.agent.selection import Chosen, Sentence, sentences_of
+from palimpsest.agent.sentences import Chosen, Sentence, sentences_of
 from palimpsest.agent.state import Budget, Query, ResearchState, SubQuestion, Tools
 from palimpsest.agent.thresholds import SHIPPED
 from palimpsest.retrieval.types import BlockKind, Hit

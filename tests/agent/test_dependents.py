@@ -9,7 +9,7 @@ from palimpsest.agent import (
     quoting,
 )
 from palimpsest.agent.loop import amend
-from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.agent.state import Budget, ResearchState, Tools
 from palimpsest.retrieval.types import Hit
 

@@ -10,7 +10,7 @@ from palimpsest.agent import (
     in_short,
     outline,
 )
-from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.agent.thresholds import SHIPPED
 
 from .lake import (

@@ -13,7 +13,7 @@ from palimpsest.agent import (
 )
 from palimpsest.agent.draft import moved
 from palimpsest.agent.loop import amend
-from palimpsest.agent.selection import Chosen
+from palimpsest.agent.sentences import Chosen
 from palimpsest.agent.state import REASONS, Budget, Reason, ResearchState, Tools
 from palimpsest.agent.steering import Steering
 from palimpsest.retrieval.types import Hit

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from palimpsest.agent import late
-from palimpsest.agent.selection import Sentence, sentences_of
+from palimpsest.agent.sentences import Sentence, sentences_of
 from palimpsest.retrieval.chunks import sentences as split
 from palimpsest.retrieval.embed import HashEmbedder, MiniLMEmbedder
 from palimpsest.retrieval.types import Hit, Passage, Source, Words

@@ -26,7 +26,7 @@ from palimpsest.agent.outline import (
     titles_of,
 )
 from palimpsest.agent.phrases import phrases, stretches, wholeness
-from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.retrieval.types import Passage, Source
 from palimpsest.workflows.calibration import report_weights
 

@@ -10,7 +10,7 @@ from palimpsest.agent import balance, blocks, polar
 from palimpsest.agent.draft import moved
 from palimpsest.agent.loop import amend
 from palimpsest.agent.questions import claimed
-from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.agent.state import ResearchState, SubQuestion, Tools, Verdict
 from palimpsest.agent.steering import Steering
 from palimpsest.agent.writer import ModelWriter

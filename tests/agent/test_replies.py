@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from palimpsest.agent.replies import goes_on_from, is_for_another, replied_to
-from palimpsest.agent.selection import Chosen, Sentence, quoted_with, standing
+from palimpsest.agent.sentences import Chosen, Sentence
+from palimpsest.agent.whole import quoted_with, standing
 from palimpsest.retrieval.types import Passage, Source
 
 NO = ("No. Trout like ponds.", "But pike, which the miller feeds, do not thrive in a pond.")

@@ -16,7 +16,7 @@ from palimpsest.agent import (
 from palimpsest.agent.draft import moved
 from palimpsest.agent.drafting import sentence_parts
 from palimpsest.agent.rivals import find_rival
-from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.agent.state import Budget, Event, Form, ResearchState, SubQuestion, Tools
 from palimpsest.retrieval.records import Table
 from palimpsest.retrieval.types import Hit, Passage

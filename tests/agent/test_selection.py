@@ -9,25 +9,11 @@ import numpy as np
 import pytest
 
 from palimpsest.agent.describing import CONCLUSION, FEATURES, RESULT, Embedded, asking, described
-from palimpsest.agent.selection import (
-    Chosen,
-    Scored,
-    Sentence,
-    as_said,
-    heads_paragraph,
-    names_thing,
-    part_of,
-    place_of,
-    quoted_with,
-    remaining,
-    select,
-    sentences_of,
-    speaks_of,
-    standing,
-    telling,
-    told_once,
-)
+from palimpsest.agent.naming import as_said, names_thing, speaks_of
+from palimpsest.agent.selection import Scored, select, telling
+from palimpsest.agent.sentences import Chosen, Sentence, place_of, sentences_of
 from palimpsest.agent.weighing import CONTEXT, SelectionWeights, Weighing, in_context, scores
+from palimpsest.agent.whole import heads_paragraph, part_of, quoted_with, remaining, standing, told_once
 from palimpsest.agent.wording import LinearText, asks, leans, takes_up
 from palimpsest.retrieval.types import Cell, Hit, Passage, Source
 
@@ -573,7 +559,14 @@ def test_a_heading_run_into_its_paragraph_is_no_statement_and_goes_with_the_firs
     assert not heads_paragraph(alone)
 
 
-LISTED = "The kiln is judged by three tests:\n\n- no pot cracks\n- gas under 40 cubic metres;\n\n- the glaze is even\n\nThe potters met twice. They ate."
+LISTED = """The kiln is judged by three tests:
+
+- no pot cracks
+- gas under 40 cubic metres;
+
+- the glaze is even
+
+The potters met twice. They ate."""
 
 
 def _lines(text: str) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from palimpsest.agent import asking
-from palimpsest.agent.selection import Chosen, Sentence
+from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.agent.wording import LinearText
 from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.types import Hit, Passage, Source, Words

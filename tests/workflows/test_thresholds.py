@@ -37,7 +37,8 @@ from palimpsest.agent import (
 from palimpsest.agent.describing import FEATURES
 from palimpsest.agent.draft import Support
 from palimpsest.agent.lookups import RecordWeights
-from palimpsest.agent.selection import Chosen, Scored, Sentence
+from palimpsest.agent.selection import Scored
+from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.agent.state import Budget, SubQuestion, Tools
 from palimpsest.agent.thresholds import SHIPPED, Thresholds
 from palimpsest.agent.weighing import CONTEXT

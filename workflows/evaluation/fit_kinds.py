@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from palimpsest.agent.asking import plain_question
-from palimpsest.agent.selection import Vectors
+from palimpsest.agent.sentences import Vectors
 from palimpsest.agent.weighing import ReportWeights
 from palimpsest.agent.wording import LinearText
 from palimpsest.dlm_core.training.examples import read_rows

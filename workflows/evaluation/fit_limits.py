@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from palimpsest.agent.asking import plain_question
-from palimpsest.agent.selection import Vectors
+from palimpsest.agent.sentences import Vectors
 from palimpsest.agent.weighing import DOCUMENTS, FUTURE, OPINION
 from palimpsest.agent.wording import LinearText
 

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from palimpsest.agent import describing, selection, weighing
+from palimpsest.agent import describing, selection, weighing, whole
 from palimpsest.agent.describing import CONCLUSION, FEATURES, METHOD, RESULT
-from palimpsest.agent.selection import Chosen, Matrix, Scored, Sentence, Vectors
+from palimpsest.agent.selection import Scored
+from palimpsest.agent.sentences import Chosen, Matrix, Sentence, Vectors, sentences_of
 from palimpsest.agent.state import Budget
 from palimpsest.agent.weighing import CONTEXT, EFFECT, NO_EFFECT, ReportWeights, SelectionWeights, Weighing
 from palimpsest.agent.wording import LinearText
@@ -112,7 +113,7 @@ def pools(data: OpenData, index: Index, embedder: Embedder, parts: LinearText) -
     """What a run reads of each question when it is asked by its own words."""
     searcher, corpus, ids = HybridSearcher(index), data.corpus(), {d.source.id: document_id(d) for d in data.documents}
     for question in data.questions:
-        found = selection.sentences_of(passages_read(searcher, question.question), split)
+        found = sentences_of(passages_read(searcher, question.question), split)
         vectors = describing.embedded(question.question, found, embedder.embed, embedder.words)
         table = describing.described(question.question, found, vectors, parts)
         right = [_is_right(question, corpus, ids[s.passage.source.id], s) for s in found]
@@ -218,8 +219,8 @@ def measured(
 
 def quotations(pool: Pool, values: Matrix, stop: float, thrift: float = 0.0) -> list[Chosen]:
     candidates = [Scored(s, float(v), r) for s, v, r in zip(pool.sentences, values, pool.vectors, strict=True)]
-    chosen = selection.select(candidates, READ.characters, stop, thrift, lambda s: selection.quoted_with(s, split))
-    return [selection.standing(c, split) for c in chosen]
+    chosen = selection.select(candidates, READ.characters, stop, thrift, lambda s: whole.quoted_with(s, split))
+    return [whole.standing(c, split) for c in chosen]
 
 
 def quote(chosen: Chosen) -> str:
