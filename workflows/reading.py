@@ -266,9 +266,7 @@ class SelectingReader:
             if near[row, column] < thresholds.SHIPPED.near_cell:
                 break
             piece = Chosen((pieces[column],), float(near[row, column]))
-            is_free = names[row] not in taken and not any(
-                overlapping(piece, other) for other in taken.values()
-            )
+            is_free = names[row] not in taken and not any(overlapping(piece, other) for other in taken.values())
             if is_free and not wording.leans(piece.text):
                 taken[names[row]] = piece
         return taken
