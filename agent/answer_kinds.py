@@ -7,6 +7,7 @@ wording and meaning; which questions ask for a figure, where no question word te
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ from palimpsest.retrieval.types import Frozen
 from . import figures, speech
 from .asking import FUNCTION_WORDS, plain_question
 from .questions import asked_kind, first_asked
-from .state import Fits, anything
+from .state import Fits, Suits, anything
 from .wording import LinearText
 
 PERSON, PLACE, AMOUNT, THING = "person", "place", "amount", "thing"
@@ -32,13 +33,15 @@ Vectors = Callable[[Sequence[str]], NDArray[np.float32]]
 class AnswerKinds(Frozen):
     """Fitted: `words` tells the kinds of answers apart; what is of a kind with less than its `least` probability is none of it.
 
-    `asked` tells questions that ask for a figure from those for a THING, and is believed from the probability `amount` on.
+    `asked` tells questions that ask for a figure from those for a THING, and is believed from the probability `amount` on. `measures`
+    tells what kind of figure answers a question, or that none does.
     """
 
     words: LinearText
     least: dict[str, float]
     asked: LinearText
     amount: float
+    measures: LinearText
     measured: dict[str, float]
 
 
@@ -56,6 +59,32 @@ def fitting(fitted: AnswerKinds, vectors: Vectors) -> Fits:
         return [text not in strange for text in answers]
 
     return fits
+
+
+COUNT, DATE, NO_FIGURE, OTHER_MEASURE = "count", "date", "no figure", "measure"
+OWN = ("money", "share", "time")  # dimensions of figures that are a kind of their own
+LEAST = 0.01  # no classifier of this size is surer
+
+
+def suiting(fitted: AnswerKinds, vectors: Vectors) -> Suits:
+    def suits(question: str, read: Sequence[tuple[str, int, int]]) -> list[float]:
+        plain = [plain_question(question)]
+        shares = fitted.measures.probabilities(plain, vectors(plain))[0]
+        of = {name: math.log(max(share, LEAST)) for name, share in zip(fitted.measures.labels, shares, strict=True)}
+        return [of[measure_of(*one)] - max(of.values()) for one in read]
+
+    return suits
+
+
+def measure_of(text: str, start: int, end: int) -> str:
+    """What kind of figure text[start:end] holds: of money, a share, a length of time, a date, in another unit, a number, or none."""
+    if figures.dated(text, start, end):
+        return DATE
+    found = [f for f in figures.figures(text) if f.start < end and start < f.end]
+    measured = next((f.dimension for f in found if f.dimension), "")
+    if measured:
+        return measured if measured in OWN else OTHER_MEASURE
+    return COUNT if found or holds_figure(text[start:end]) else NO_FIGURE
 
 
 def asks_for_figure(fitted: AnswerKinds, vectors: Vectors, question: str) -> bool:

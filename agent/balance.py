@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from palimpsest.retrieval.types import Passage
 
-from . import blocks, forms, polar
+from . import blocks, forms, late, polar
 from .dependents import said_anew
 from .draft import Block, Support
 from .drafting import refer, sentence_parts
+from .evidence_text import sentences_of
 from .numbers import Numbers
 from .polar import Answer, Judged
 from .questions import claimed
@@ -28,7 +29,8 @@ def decisive(tools: Tools, question: SubQuestion, passages: Sequence[Passage]) -
     if not claimed(question.text) or tools.reader is None:
         return []
     writer = at(tools, "verdict", [["verdict.text"]], "verdict")
-    return judged(writer, tools.reader, tools.numbers, question.text, passages, tools.reader.studies(passages))
+    found = judged(writer, tools.reader, tools.numbers, question.text, passages, tools.reader.studies(passages))
+    return _near(found, tools, question.text, passages)
 
 
 def judged(
@@ -38,6 +40,20 @@ def judged(
     found = polar.judged(writer, numbers, question, passages, studies)
     aims = reader.aims([Chosen((j.sentence,), j.probability) for j in found], passages)
     return [j for j, is_aim in zip(found, aims, strict=True) if not is_aim]
+
+
+def _near(found: Sequence[Judged], tools: Tools, question: str, passages: Sequence[Passage]) -> list[Judged]:
+    """Of what decides only what holds nearly as much of the question as the sentence that holds most of it: a sentence on something
+    else says neither yes nor no. Where nothing is left that decides, what speaks of it.
+    """
+    if tools.words is None or not found:
+        return list(found)
+    every = [(p, start, end) for p in passages for start, end in sentences_of(p)]
+    own = [(j.sentence.passage, j.sentence.start, j.sentence.end) for j in found]
+    held = late.standing(question, [*own, *every], passages, tools.words)[:, 0]
+    least = tools.numbers.says_near * held.max()
+    told = [j if h >= least else j._replace(side="") for j, h in zip(found, held, strict=False)]
+    return [j for j in told if j.side] or told
 
 
 def ahead(found: Sequence[Judged], chosen: Sequence[Chosen]) -> list[Chosen]:

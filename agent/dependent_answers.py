@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .belief import hypothesis, placed, verdict_edge
 from .denials import denied
 from .draft import Block
 from .drafting import believed_answers, put_answer, quote_of, slot_of
@@ -11,7 +12,6 @@ from .numbers import Numbers
 from .questions import resolved
 from .rivals import Rival
 from .state import Candidate, Events, Reason, ResearchState, SubQuestion, Tools
-from .steps import hypothesis, verdict_edge
 from .watching import at
 
 
@@ -52,7 +52,7 @@ def _ask_again(state: ResearchState, tools: Tools, question: SubQuestion, text: 
         return None
     if found.probability < tools.numbers.disputed and not _is_near(state, tools.numbers, question, found):
         return None
-    answer = _known(state, hypothesis(state, tools.numbers, question, found))
+    (answer,) = placed(state, tools, question, [_known(state, hypothesis(state, tools, question, found))])
     verdict = tools.writer.verdicts([(f"{text} {answer.text}", shown.text)])[0]
     weight = verdict_edge(found.passage, answer, verdict, tools.numbers).weight
     return answer.model_copy(update={"belief": answer.belief + weight})

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.retrieval.types import Passage, Words
+from palimpsest.retrieval.types import Passage, Words, WordsOf
 
 from .sentences import Matrix, Sentence
 
 FEATURES = ("late", "late_passage", "late_source")
 
-WordsOf = Callable[[Sequence[str]], Sequence[Words]]
+
+Spot = tuple[Passage, int, int]
+"""The [start, end) of a sentence of a passage, in its source."""
 
 
 def nearness(question: str, sentences: Sequence[Sentence], words: WordsOf) -> Matrix:
@@ -28,26 +31,66 @@ def nearness(question: str, sentences: Sequence[Sentence], words: WordsOf) -> Ma
     if not sentences:
         return np.zeros((0, len(FEATURES)))
     passages = list({s.passage.id: s.passage for s in sentences}.values())
-    heads = list(map(_headed, passages))
-    (asked,) = words([question])
-    read = words([f"{head}{p.text}" for head, p in zip(heads, passages, strict=True)])
-    weights = _rarity(asked.ids, read)
-    near = {
-        p.id: asked.states.astype(np.float32) @ w.states.astype(np.float32).T
-        for p, w in zip(passages, read, strict=True)
-    }
-    places = {p.id: w.places - len(head) + p.start for p, w, head in zip(passages, read, heads, strict=True)}
-    best = {p.id: near[p.id].max(axis=1, initial=-1.0) for p in passages}
-    of_source = _most_of_sources(passages, best)
+    held = _Held.of(question, passages, words)
+    of_source = _most_of_sources(passages, held.best)
     rows = [
         (
-            _within(near[s.passage.id], places[s.passage.id], s),
-            best[s.passage.id],
+            held.within(s.passage, s.start, s.end),
+            held.best[s.passage.id],
             of_source[s.passage.source.id],
         )
         for s in sentences
     ]
-    return np.array(rows, dtype=np.float64) @ weights
+    return np.array(rows, dtype=np.float64) @ held.weights
+
+
+def standing(question: str, spots: Sequence[Spot], read: Sequence[Passage], words: WordsOf) -> Matrix:
+    """[n, 2]: how much of the question each sentence holds with what heads its passage, and by how much less its passage holds of it
+    than the nearest of all that were read.
+    """
+    passages = list({p.id: p for p in (*read, *(passage for passage, _, _ in spots))}.values())
+    held = _Held.of(question, passages, words)
+    whole = {name: float(best @ held.weights) for name, best in held.best.items()}
+    rows = [
+        (float(np.maximum(held.within(p, s, e), held.above(p)) @ held.weights), max(whole.values()) - whole[p.id])
+        for p, s, e in spots
+    ]
+    return np.array(rows, dtype=np.float64).reshape(-1, 2)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Of passages, by id: how near each word of a question is to each of theirs [words asked, words], where those stand in the source,
+    and the nearest to each; `weights` [words asked] are together 1.
+    """
+
+    near: dict[str, NDArray[np.float32]]
+    places: dict[str, NDArray[np.int64]]
+    best: dict[str, NDArray[np.float32]]
+    weights: Matrix
+
+    @classmethod
+    def of(cls, question: str, passages: Sequence[Passage], words: WordsOf) -> _Held:
+        heads = list(map(_headed, passages))
+        (asked,) = words([question])
+        read = words([f"{head}{p.text}" for head, p in zip(heads, passages, strict=True)])
+        near = {
+            p.id: asked.states.astype(np.float32) @ w.states.astype(np.float32).T
+            for p, w in zip(passages, read, strict=True)
+        }
+        places = {p.id: w.places - len(head) + p.start for p, w, head in zip(passages, read, heads, strict=True)}
+        best = {name: each.max(axis=1, initial=-1.0) for name, each in near.items()}
+        return cls(near, places, best, _rarity(asked.ids, read))
+
+    def within(self, passage: Passage, start: int, end: int) -> NDArray[np.float32]:
+        """For each word of the question the nearest word of a sentence, of those of its passage at [start, end)."""
+        places = self.places[passage.id]
+        inside = (places[:, 1] > start) & (places[:, 0] < end)
+        return self.near[passage.id][:, inside].max(axis=1, initial=-1.0)
+
+    def above(self, passage: Passage) -> NDArray[np.float32]:
+        """The same of what heads a passage."""
+        return self.near[passage.id][:, self.places[passage.id][:, 1] <= passage.start].max(axis=1, initial=-1.0)
 
 
 def _headed(passage: Passage) -> str:
@@ -76,9 +119,3 @@ def _most_of_sources(
         held = found.get(passage.source.id, best[passage.id])
         found[passage.source.id] = np.maximum(held, best[passage.id])
     return found
-
-
-def _within(near: NDArray[np.float32], places: NDArray[np.int64], sentence: Sentence) -> NDArray[np.float32]:
-    """For each word of the question the nearest word of a sentence, of those of its passage at [start, end) `places`."""
-    inside = (places[:, 1] > sentence.start) & (places[:, 0] < sentence.end)
-    return near[:, inside].max(axis=1, initial=-1.0)

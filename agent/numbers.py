@@ -17,10 +17,9 @@ class Numbers(Frozen):
     fitted_on: str = ""  # data and command; "" is not fitted
     prior: float = 0.0  # of any answer
     reading: float = 1.0  # for each unit of the model's own log-odds that a span is the answer
-    sentence: float = 0.0  # lost when the answer's sentence holds none of the question's words
-    around: float = 0.0  # lost when title and passage hold none of them
-    topic: float = 0.0  # gained when all of them are held
-    missed: float = 0.0  # lost when the sentence has not the thing counted or the measure asked for
+    holds: float = 0.0  # gained for each unit of what is asked that its sentence holds, with what heads that
+    behind: float = 0.0  # lost for each unit by which its passage holds less of it than the nearest that was read
+    suits: float = 0.0  # lost for each unit by which, in log odds, another kind of figure is likelier asked for
     foreign: float = 0.0  # lost when no name of the question is spoken of
     agreement: float = 1.0  # gained for each independent source that reads the same, times its probability
     verdict: float = 0.0  # for each unit of a verdict's log-odds
@@ -34,6 +33,7 @@ class Numbers(Frozen):
     )
     granted: float = 0.5  # verdict from which a sentence is taken to say it
     says: float = 0.0  # verdict from which a sentence decides a question to be answered by yes or no; 0 never
+    says_near: float = 0.0  # the share of what the nearest sentence holds of the question that one must hold to decide
     says_words: float = 0.5  # the share of the question's words that it must hold, with the title of its source
     premise_words: float = 0.5  # the share of its words that a sentence must hold to be asked
     hops: float = (
@@ -48,7 +48,7 @@ class Numbers(Frozen):
     margin: float = 0.0  # by which another answer must be believed more before a written one gives way
     established: float = 0.5  # the least probability with which an answer is written
     beside: float = 0.5  # the least probability with which another source's figure is named beside an answer
-    doubted: float = 0.0  # an answer with a smaller chance of being right is shown as one that the model is unsure of
+    doubted: float = 0.0  # an answer with a smaller chance of being right is shown as one that is more likely wrong
     unsure: float = 0.5  # an answer believed less than this sends the search on over bridges
     least: float = 0.0  # the least probability with which a span becomes a rival answer
     listed: float = 0.5  # the least probability with which something is read as an entry of a list

@@ -32,8 +32,10 @@ from .replies import is_for_another
 from .sentences import Sentence, Where, place_of, shares_words
 from .standing import counted
 from .state import Side, Writer
+from .wording import words
 
 EACH = "both"
+SUPPOSING = frozenset(("if", "whether", "unless"))  # what they open is supposed or asked, not said
 BEHIND = 2  # words behind a figure among which the thing counted stands
 _OF_ONE = {"are": "is", "were": "was", "do": "does", "have": "has"}
 
@@ -72,8 +74,8 @@ def judged(
     found: list[Judged] = []
     for number, claim in enumerate(claims(question) if numbers.says else []):
         limit = bound(claim)
-        words = f"{claim[: limit.start]}{claim[limit.end :]}" if limit else claim
-        spoken = [s for p in passages for s in _sentences(p, claim) if _is_about(words, s, numbers)]
+        asked = f"{claim[: limit.start]}{claim[limit.end :]}" if limit else claim
+        spoken = [s for p in passages for s in _sentences(p, claim) if _is_about(asked, s, numbers)]
         if limit:
             found += _bounded(writer, numbers, number, claim, limit, spoken)
         else:
@@ -227,7 +229,8 @@ def _is_about(claim: str, sentence: Sentence, numbers: Numbers) -> bool:
     other = " ".join(sorted(content(claim) - set().union(*map(content, apart))))
     about = content(_subject(claim))
     is_named = all(content(n) <= titled for n in names) and (not about or bool(about & titled))
-    return is_named and share(other or claim, sentence.text) >= numbers.says_words
+    is_told = SUPPOSING.isdisjoint(words(sentence.text)) or not SUPPOSING.isdisjoint(words(claim))
+    return is_told and is_named and share(other or claim, sentence.text) >= numbers.says_words
 
 
 _OF_SUBJECTS = frozenset(

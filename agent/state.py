@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from palimpsest.dlm_core.kinds import SlotSpec
 from palimpsest.retrieval.records import Table
-from palimpsest.retrieval.types import Failure, Found, Frozen, Hit, Passage, Source
+from palimpsest.retrieval.types import Failure, Found, Frozen, Hit, Passage, Source, WordsOf
 
 from .computing import Operation
 from .draft import Draft, Kind, Support
@@ -436,9 +436,18 @@ Fits = Callable[
 ]  # a question and answers: whether each is of the kind that is asked for
 
 
+Suits = Callable[[str, Sequence[tuple[str, int, int]]], Sequence[float]]
+"""A question and words text[start:end]: by how much, in log odds, their kind of figure is less likely asked for than the likeliest."""
+
+
 def anything(question: str, answers: Sequence[str]) -> list[bool]:
     """Where nothing tells kinds of answers apart every answer fits."""
     return [True] * len(answers)
+
+
+def equally(question: str, read: Sequence[tuple[str, int, int]]) -> list[float]:
+    """Where nothing tells kinds of figures apart each is as likely asked for."""
+    return [0.0] * len(read)
 
 
 @dataclass(frozen=True)
@@ -448,7 +457,8 @@ class Tools:
     Without a `reader` every question is asked for one answer; without somebody to write `prose`, quotations stand; without `records`
     tables are read like prose. `watch` looks on; `stop` tells whether a person wants the report now. `foreign` names the language of
     a text where the model does not read it ("" where it does). What is written
-    in prose is judged by `judge`, or by the writer itself. What is read as an answer `fits` where it is of the kind that is asked for.
+    in prose is judged by `judge`, or by the writer itself. What is read as an answer `fits` where it is of the kind that is asked for,
+    and stands among what was read by the `words` of both; without them the model's own word decides.
     What stands is opened again only for reasons that `reopens` names: the measurement of what each is worth leaves one out.
     """
 
@@ -464,6 +474,8 @@ class Tools:
     foreign: Callable[[str], str] = lambda text: ""
     judge: Judge | None = None
     fits: Fits = anything
+    suits: Suits = equally
+    words: WordsOf | None = None
 
 
 Events = Generator[Event, None, ResearchState]  # what a step says while it works, and the state it ends in

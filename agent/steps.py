@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from palimpsest.dlm_core.kinds import MaskKind, typed_spans
-from palimpsest.retrieval.copies import clusters
 from palimpsest.retrieval.types import Failure, Found, Passage
 
 from . import blocks, following, hops, plans, thresholds
 from .answer_kinds import holds_figure, names_nobody
 from .asking import asks_several
+from .belief import agree, hypothesise, verdict_edge
 from .choosing import first_queries
 from .dates import in_force
 from .denials import denied
 from .draft import Support
 from .drafting import ask, believed_answers, best_answer, list_open
-from .evidence_text import content, names_several, overlap, same_answer, sentence_at, tidy
+from .evidence_text import content, names_several, same_answer, sentence_at, tidy
 from .figures import is_other_measure
-from .hypotheses import Edge, Hypothesis, Relation, Rivalry
-from .numbers import Numbers, log_odds
+from .hypotheses import Edge, Relation, Rivalry
+from .numbers import Numbers
 from .planned import asks_what_came, planned_ones
 from .questions import alternatives, resolved, subquestions
-from .standing import supporting
-from .state import Candidate, Event, Events, Find, Note, Query, ResearchState, Steps, SubQuestion, Tools, Verdict
+from .state import Candidate, Event, Events, Find, Note, Query, ResearchState, Steps, SubQuestion, Tools
 from .tabling import IN_RECORDS, look_up
 from .watching import at
 
@@ -35,18 +32,6 @@ RANKED = 6  # names of these passages that are looked at for the next hop
 BRIDGES = 3  # of them, those that become queries of the next round
 PARTS = 6  # parts of a question that are asked; a page of them would take minutes and be read by nobody
 ANSWERS = 12  # rival answers that are kept of a sub-question
-
-_LENGTHS = r"mm|cm|km|met(?:er|re)s?|kilomet(?:er|re)s?|miles?|feet|foot|ft|inch(?:es)?|yards?|\d\s?m"
-_MEASURES = {  # what is asked for by "how ...", and the words that its measure is given in
-    "fast": r"per (?:second|minute|hour|day)|\w+/s|km/h|mph|knots|times|speeds?|faster|\d\s?[x×]",
-    "tall high deep wide far": _LENGTHS + "|stor(?:e?y|eys|ies)|light.years",
-    "heavy": r"kg|kilograms?|grams?|tons?|tonnes?|pounds?|lbs?|ounces?|weigh\w*",
-    "old": "years?|months?|days?|aged?|born|million|billion|century",
-    "big large": _LENGTHS + r"|acres?|hectares?|square|[KMGT]B|parameters|billion|million|people|inhabitants",
-}
-_MEASURED = re.compile(r"\bhow (" + "|".join(" ".join(_MEASURES).split()) + r")\b", re.IGNORECASE)
-
-_COUNTED = re.compile(r"\bhow many (?:more |fewer |different |active )?(\w+)", re.IGNORECASE)
 
 
 def plan(state: ResearchState, tools: Tools) -> Steps:
@@ -211,7 +196,7 @@ def _seconded(state: ResearchState, tools: Tools, question: SubQuestion, text: s
     written = state.graph.get(name).text
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "new evidence")
     state, read_ones = _admitted(state, tools, question, text, writer.answers(text, question.kind, fresh, 2))
-    return _agree(state, tools.numbers, question, [c for c in read_ones if same_answer(c.text, written)])
+    return agree(state, tools.numbers, question, [c for c in read_ones if same_answer(c.text, written)])
 
 
 def unread(state: ResearchState, question: SubQuestion) -> list[Passage]:
@@ -231,8 +216,8 @@ def read(state: ResearchState, tools: Tools, question: SubQuestion, text: str, p
     admitted = [p for p in admitted if _is_prose(p, tools) and not question.by_record]
     writer = at(tools, f"{question.id}.block", [[f"{question.id}.answer"]], "question")
     state, candidates = _admitted(state, tools, question, text, writer.answers(text, question.kind, admitted, 2))
-    state = _hypothesise(state, tools.numbers, question, candidates)
-    state = _agree(state, tools.numbers, question, candidates)
+    state = hypothesise(state, tools, question, candidates)
+    state = agree(state, tools.numbers, question, candidates)
     state = _judge(state, tools, question, text)
     several = not question.by_record and hops.takes_several(tools, text)
     state = (_hops if several else _together)(state, tools, question, text)
@@ -286,7 +271,7 @@ def _hops(state: ResearchState, tools: Tools, question: SubQuestion, text: str) 
     ]
     found = hops.read(state, tools, question, text, seen)
     state, candidates = _admitted(state, tools, question, text, found.answers)
-    state = _hypothesise(state, tools.numbers, question, candidates, in_its_words=True)
+    state = hypothesise(state, tools, question, candidates, in_its_words=True)
     return hops.weighed(state, tools.numbers, question, found.model_copy(update={"answers": tuple(candidates)}))
 
 
@@ -350,107 +335,6 @@ def _noted(
     return state.model_copy(update={"notes": (*state.notes, note)}) if is_new else state
 
 
-def _hypothesise(
-    state: ResearchState,
-    numbers: Numbers,
-    question: SubQuestion,
-    candidates: Sequence[Candidate],
-    in_its_words: bool = False,
-) -> ResearchState:
-    """A hypothesis for every new answer, the likeliest reading first; `in_its_words` for every new wording of one too."""
-    graph = state.graph
-    for c in sorted(candidates, key=lambda c: -c.probability):
-        known = [h for h in graph.answers(question.id) if h.status != "refuted"]
-        is_known = any(h.text == c.text if in_its_words else same_answer(h.text, c.text) for h in known)
-        if is_known or (len(known) >= ANSWERS and not in_its_words):
-            continue
-        node = hypothesis(state.model_copy(update={"graph": graph}), numbers, question, c, in_its_words)
-        graph = graph.put(node).link(Edge(source=node.id, relation=Relation.ANSWERS, target=question.id))
-    return state.model_copy(update={"graph": graph})
-
-
-def hypothesis(
-    state: ResearchState, numbers: Numbers, question: SubQuestion, candidate: Candidate, is_end: bool = False
-) -> Hypothesis:
-    """A reading as a rival answer, believed for what the model says of it and for where it stands.
-
-    What `is_end` of a chain was read beside its beginning: where it stands itself need not speak of what is asked about.
-    """
-    count = 1 + sum(h.question == question.id and h.kind == "answer" for h in state.graph.hypotheses)
-    support = Support(passage=candidate.passage, quote=candidate.text, start=candidate.start, end=candidate.end)
-    belief = numbers.prior + numbers.reading * log_odds(candidate.probability)
-    return Hypothesis(
-        id=f"{question.id}.h{count}",
-        question=question.id,
-        text=candidate.text,
-        kind="answer",
-        belief=belief - (0.0 if is_end else astray(state, numbers, question, candidate)),
-        support=(support,),
-    )
-
-
-def astray(state: ResearchState, numbers: Numbers, question: SubQuestion, candidate: Candidate) -> float:
-    """What an answer loses when its sentence, and the passage and title around it, do not speak of what is asked about.
-
-    Below zero, a gain, when they speak of nearly all of it.
-    """
-    text = resolved(question, believed_answers(state, numbers)) or question.text
-    about = content(text)
-    passage = state.passage(candidate.passage)
-    start, end = sentence_at(passage, candidate.start, candidate.end)
-    sentence = passage.text[start - passage.start : end - passage.start]
-    spoken = " ".join((passage.source.title, *passage.path, passage.text))
-    around = overlap(about, spoken)
-    counted = _COUNTED.search(text)
-    missed = counted is not None and overlap(content(counted[1]), sentence) < 1
-    missed |= not _is_measured(text, sentence)
-    names = _names(text)
-    missed |= any(name.lower() not in sentence.lower() for name in names if any(c.isdigit() for c in name))
-    foreign = bool(names) and all(overlap(content(name), spoken) <= thresholds.SHIPPED.named for name in names)
-    return (
-        numbers.sentence * (1 - overlap(about, sentence))
-        + numbers.around * (1 - around)
-        + numbers.missed * missed
-        + numbers.foreign * foreign
-        - numbers.topic
-    )
-
-
-def _is_measured(question: str, sentence: str) -> bool:
-    """Whether a sentence gives a measure of the kind that is asked for; true where none is."""
-    asked = _MEASURED.search(question)
-    if asked is None:
-        return True
-    units = next(words for names, words in _MEASURES.items() if asked[1].lower() in names.split())
-    return re.search(rf"(?<![a-z])(?:{units})(?![a-z])", sentence, re.IGNORECASE) is not None
-
-
-def _names(text: str) -> list[str]:
-    """The names in a text. Neighbours of one with a figure in it, such as LLaDA2.0-flash, differ in a letter: other things."""
-    return [text[s:e] for s, e, kind in typed_spans(text) if kind is MaskKind.ENTITY]
-
-
-def _agree(
-    state: ResearchState, numbers: Numbers, question: SubQuestion, candidates: Sequence[Candidate]
-) -> ResearchState:
-    """Every independent source in which the same answer was read adds belief once; ten copies of one text count as one."""
-    graph = state.graph
-    read_ones = [h for h in graph.answers(question.id) if h.computation is None]
-    before = [p for h in read_ones for p in supporting(state, h)]
-    number = clusters([state.passage(p) for p in dict.fromkeys((*before, *(c.passage for c in candidates)))])
-    for hypothesis in read_ones:
-        agreeing = {number[p] for p in supporting(state, hypothesis)}
-        for c in candidates:
-            enough = c.probability >= numbers.agreeing
-            if enough and same_answer(c.text, hypothesis.text) and number[c.passage] not in agreeing:
-                agreeing.add(number[c.passage])
-                weight = numbers.agreement * c.probability
-                graph = graph.link(
-                    Edge(source=c.passage, relation=Relation.SUPPORTS, target=hypothesis.id, weight=weight)
-                )
-    return state.model_copy(update={"graph": graph})
-
-
 def _judge(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:
     """Verdict slots: does the passage an answer was read in say that this is the answer? Not asked where verdicts were not fitted."""
     if not tools.numbers.verdict:
@@ -462,14 +346,6 @@ def _judge(state: ResearchState, tools: Tools, question: SubQuestion, text: str)
     verdicts = writer.verdicts([(f"{text} {h.text}", state.passage(h.support[0].passage).text) for h in new])
     edges = [verdict_edge(h.support[0].passage, h, v, tools.numbers) for h, v in zip(new, verdicts, strict=True)]
     return state.model_copy(update={"graph": state.graph.link(*edges)})
-
-
-def verdict_edge(passage: str, hypothesis: Hypothesis, verdict: Verdict, numbers: Numbers) -> Edge:
-    """What one verdict is worth: nothing where the model's verdicts were never measured."""
-    odds = log_odds(verdict.supports / (verdict.supports + verdict.refutes + verdict.silent))
-    weight = max(-numbers.verdict_most, min(numbers.verdict_most, numbers.verdict * odds))
-    relation = Relation.SUPPORTS if weight >= 0 else Relation.REFUTES
-    return Edge(source=passage, relation=relation, target=hypothesis.id, weight=weight)
 
 
 def _together(state: ResearchState, tools: Tools, question: SubQuestion, text: str) -> ResearchState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -119,6 +120,10 @@ class Words(NamedTuple):
     ids: NDArray[np.int64]
     places: NDArray[np.int64]
     states: NDArray[np.float16]
+
+
+WordsOf = Callable[[Sequence[str]], Sequence[Words]]
+"""Texts to the words of each."""
 
 
 class Hit(Frozen):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from palimpsest.agent.answer_kinds import fitting
+from palimpsest.agent.answer_kinds import fitting, suiting
 from palimpsest.agent.budget import READING, Clock, nobody
 from palimpsest.agent.state import Lasting, Prose, RowReading, Sorting, Tools, Writer
 from palimpsest.retrieval.chunks import passages as cut
@@ -315,9 +315,20 @@ def tools(config: Config, corpus: Corpus) -> Tools:
     foreign = unread_language if writer.name == "embedded" else _none
     prose = open_prose(config, writer)
     judge = open_model(config.model_copy(update={"model": "embedded"})) if prose and not numbers.verdict else None
-    fits = fitting(answer_kinds(), reader.vectors)
+    told = answer_kinds()
+    fits, suits = fitting(told, reader.vectors), suiting(told, reader.vectors)
     return Tools(
-        writer, corpus.search, numbers, reader, prose, records=records, foreign=foreign, judge=judge, fits=fits
+        writer,
+        corpus.search,
+        numbers,
+        reader,
+        prose,
+        records=records,
+        foreign=foreign,
+        judge=judge,
+        fits=fits,
+        suits=suits,
+        words=reader.words,
     )
 
 

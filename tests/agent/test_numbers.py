@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from palimpsest.agent import (
+    balance,
+    belief,
     beside,
     blocks,
     checking,
@@ -28,9 +33,10 @@ from palimpsest.agent.evidence_text import parts
 from palimpsest.agent.hypotheses import Edge, Hypothesis, HypothesisGraph, Relation
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers, log_odds, probability
 from palimpsest.agent.questions import subquestions
+from palimpsest.agent.sentences import Sentence
 from palimpsest.agent.state import Candidate, Filled, ResearchState, SubQuestion, Together, Tools, Verdict
 from palimpsest.agent.writer import CITE
-from palimpsest.retrieval.types import Passage
+from palimpsest.retrieval.types import Passage, Words, WordsOf
 
 from .world import NUMBERS, ScriptedWriter, Shelf, passage
 
@@ -58,9 +64,13 @@ def asked(found: ResearchState) -> SubQuestion:
     return found.questions[0]
 
 
-def belief(numbers: Numbers, held: Passage, probability: float = 0.9, question: str = QUESTION) -> float:
+def plain(numbers: Numbers) -> Tools:
+    return Tools(ScriptedWriter({}), Shelf(), numbers)
+
+
+def believed(numbers: Numbers, held: Passage, probability: float = 0.9, question: str = QUESTION) -> float:
     found = state(held, question=question)
-    return steps.hypothesis(found, numbers, asked(found), candidate(held, probability)).belief
+    return belief.hypothesis(found, plain(numbers), asked(found), candidate(held, probability)).belief
 
 
 def answer(odds: float, name: str = "q1.h1") -> Hypothesis:
@@ -79,26 +89,54 @@ def decides(on: bool, off: bool) -> None:
 
 
 def pin_a_reading(n: Numbers) -> None:
-    """The passage holds four of the question's five words."""
-    assert belief(n, ON_TOPIC) == near(-0.94 + 0.185 * log_odds(0.9) + 1.295 - 0.2 * (0.37 + 1.11))
+    assert believed(n, ON_TOPIC) == near(-1.63 + 0.699 * log_odds(0.9))
 
 
 def pin_what_is_off_topic(n: Numbers) -> None:
-    assert belief(n, OFF_TOPIC, 0.5) == near(-0.94 + 1.295 - 0.37 - 1.11 - 0.37 - 1.11)
-    assert belief(n, OFF_TOPIC, 0.5, "how long does it rise?") == near(0.355 - 0.5 * (0.37 + 1.11))
-    half = passage("The Marisa was built in 12 days.", "Marisa")
-    assert belief(n, half, 0.5, "when was the Marisa launched?") == near(0.355 - 0.37 / 2 - 1.11 / 2)
+    assert believed(n, OFF_TOPIC, 0.5) == near(-1.63 - 2.0)
+    assert believed(n, OFF_TOPIC, 0.5, "how long does it rise?") == near(-1.63)
+
+
+def pin_the_kind_of_figure(n: Numbers) -> None:
+    unlikely = replace(plain(n), suits=lambda question, read: [-2.0 for _ in read])
+    found = state(ON_TOPIC)
+    assert belief.hypothesis(found, unlikely, asked(found), candidate(ON_TOPIC, 0.5)).belief == near(-1.63 - 0.35 * 2)
+
+
+def words_as_near_as(shares: dict[str, float]) -> WordsOf:
+    """One word for all of a text, as near to the question's as is said of the words that the text ends with."""
+
+    def one(text: str) -> Words:
+        cosine = next((share for end, share in shares.items() if text.endswith(end)), 1.0)
+        row = np.array([[cosine, math.sqrt(1 - cosine**2)]], dtype=np.float16)
+        return Words(np.array([hash(text)]), np.array([[len(text) - 1, len(text)]]), row)
+
+    return lambda texts: [one(text) for text in texts]
+
+
+def pin_where_an_answer_stands(n: Numbers) -> None:
+    """Its sentence holds half of what is asked, its passage half less than the nearest; what it had before is taken back."""
+    found = state(ON_TOPIC, OFF_TOPIC)
+    tools = replace(plain(n), words=words_as_near_as({OFF_TOPIC.text: 0.5}))
+    read = tuple(f"q1/{p.id}" for p in (ON_TOPIC, OFF_TOPIC))
+    found = found.model_copy(update={"read": read})
+    alone = belief.hypothesis(found, tools, asked(found), candidate(OFF_TOPIC))
+    (placed,) = belief.placed(found, tools, asked(found), [alone])
+    assert placed.belief - alone.belief == pytest.approx(2.22 * 0.5 - 12.27 * 0.5, abs=1e-3)
+    assert belief.placed(found, tools, asked(found), [placed]) == [placed]
+    again = belief.hypothesise(found, tools, asked(found), [candidate(OFF_TOPIC)])
+    assert again.graph.answers("q1")[0].belief == placed.belief
 
 
 def pin_agreement(n: Numbers) -> None:
     other = passage("It is 12 knots that Marisa makes.", "Another")
     found = state(ON_TOPIC, other)
-    found = steps._hypothesise(found, n, asked(found), [candidate(ON_TOPIC)])
+    found = belief.hypothesise(found, plain(n), asked(found), [candidate(ON_TOPIC)])
     before = found.graph.answers("q1")[0].belief
-    after = steps._agree(found, n, asked(found), [candidate(other, 0.5)]).graph.answers("q1")[0].belief
-    assert after - before == near(0.148 * 0.5)
+    after = belief.agree(found, n, asked(found), [candidate(other, 0.5)]).graph.answers("q1")[0].belief
+    assert after - before == near(0.55 * 0.5)
     heard = [
-        steps._agree(found, n, asked(found), [candidate(other, p)]).graph.answers("q1")[0].belief > before
+        belief.agree(found, n, asked(found), [candidate(other, p)]).graph.answers("q1")[0].belief > before
         for p in (0.155, 0.145)
     ]
     decides(*heard)
@@ -107,7 +145,7 @@ def pin_agreement(n: Numbers) -> None:
 def pin_a_verdict(n: Numbers) -> None:
     def weight(supports: float) -> float:
         verdict = Verdict(supports=supports, refutes=1 - supports, silent=0.0)
-        return steps.verdict_edge("p", answer(0.0), verdict, n).weight
+        return belief.verdict_edge("p", answer(0.0), verdict, n).weight
 
     assert weight(0.7) == near(0.0925 * log_odds(0.7))
     assert weight(0.99) == near(0.2775)
@@ -155,14 +193,14 @@ def pin_the_end_of_a_chain(n: Numbers) -> None:
     middle, end = passage("The winner rowed on Lake Orta.", "Race"), passage("It is 12 m deep.", "Lake Orta (lake)")
     found = state(middle, end, question="How deep is it where the winner rowed?")
     rows = [candidate(middle, 0.9, "Lake Orta"), candidate(end, 0.9, "12 m")]
-    found = steps._hypothesise(found, n, asked(found), rows)
+    found = belief.hypothesise(found, plain(n), asked(found), rows)
     first, other = found.graph.answers("q1")
     assert first.text == "Lake Orta"
     after = steps._end_of_chain(found, n, asked(found), found.question)
-    assert after.graph.get(other.id).belief - other.belief == near(0.4)
+    assert after.graph.get(other.id).belief - other.belief == near(1.5)
     assert after.graph.get(first.id).belief == first.belief
     assert steps._end_of_chain(after, n, asked(after), found.question).graph.get(other.id).belief == near(
-        other.belief + 0.4
+        other.belief + 1.5
     )
     named = steps._end_of_chain(found, n, asked(found), "How deep is Lake Orta?")
     assert named.graph.get(other.id).belief == other.belief
@@ -171,9 +209,9 @@ def pin_the_end_of_a_chain(n: Numbers) -> None:
 def pin_what_is_read_of_all_hops(n: Numbers) -> None:
     """Of p = .5 there are 4.595 units above nothing; the next reading takes its place; where nothing is as likely, it is said."""
     found = state(ON_TOPIC)
-    found = steps._hypothesise(found, n, asked(found), [candidate(ON_TOPIC)])
+    found = belief.hypothesise(found, plain(n), asked(found), [candidate(ON_TOPIC)])
     (before,) = found.graph.answers("q1")
-    for turn, likely, gained in ((1, 0.5, 1.516389), (2, 0.99, 3.032779), (2, 0.99, 3.032779)):
+    for turn, likely, gained in ((1, 0.5, 5.973656), (2, 0.99, 11.947311), (2, 0.99, 11.947311)):
         read = Together(answers=(candidate(ON_TOPIC, likely),), none=0.1)
         found = hops.weighed(found.model_copy(update={"round": turn}), n, asked(found), read)
         assert found.graph.get(before.id).belief - before.belief == near(gained)
@@ -188,7 +226,7 @@ def pin_what_a_chain_speaks_of(n: Numbers) -> None:
     linked = passage("Rope and tar are sold beside the Marisa.", "Pella")
     own = passage("In Pella salt, cork and wool are sold, 12 tons.", "Marisa")
     found = state(own, linked)
-    found = steps._hypothesise(found, n, asked(found), [candidate(own)])
+    found = belief.hypothesise(found, plain(n), asked(found), [candidate(own)])
 
     def stands(*words: str) -> bool:
         return not hops.held(found, n, asked(found), " ".join(words)).graph.nothing("q1")
@@ -206,15 +244,15 @@ def pin_what_is_doubted(n: Numbers) -> None:
         place = Span(id="q1.answer", text="12", kind="NUMBER", status="filled", support=support, confidence=probability)
         return loop._how(found, n, answer(3.0).model_copy(update={"support": support}), place)
 
-    decides("unsure" in words(0.39), "unsure" in words(0.41))
+    decides("more likely wrong" in words(0.49), "more likely wrong" in words(0.51))
     other = passage("Marisa, a barge, was seen to reach 12 knots in autumn.", "Another")
     agreeing = Edge(source=other.id, relation=Relation.SUPPORTS, target="q1.h1")
     found = state(ON_TOPIC, other).model_copy(update={"graph": found.graph.link(agreeing)})
-    assert words(0.39) == "two independent sources"
+    assert words(0.49) == "two independent sources; more likely wrong than right"
 
 
 def pin_what_is_named_beside(n: Numbers) -> None:
-    """Another figure from .42 on; a passage that names the answer too from what is written on."""
+    """Another figure from .25 on; a passage that names the answer too from what is written on."""
     other = passage("Of the Marisa they tell of 15 knots.", "News")
     both = passage("Not 12 knots, they tell: Marisa made 15 knots.", "News")
 
@@ -230,8 +268,8 @@ def pin_what_is_named_beside(n: Numbers) -> None:
         found = found.model_copy(update={"graph": found.graph.put(*rivals)})
         return bool(beside.named(drafting.write_answer(found, asked(found), rivals[0]), n, asked(found)))
 
-    decides(named(other, 0.43), named(other, 0.41))
-    decides(named(both, 0.26), named(both, 0.24))
+    decides(named(other, 0.26), named(other, 0.24))
+    decides(named(both, 0.16), named(both, 0.14))
 
 
 def pin_what_is_read_together(n: Numbers) -> None:
@@ -242,17 +280,17 @@ def pin_what_is_read_together(n: Numbers) -> None:
             return Filled(text="15", passage=other.id, start=6, end=8, probability=0.5, none=0.0, steps=1)
 
     found = state(ON_TOPIC, other)
-    found = steps._hypothesise(found, n, asked(found), [candidate(ON_TOPIC), candidate(other, 0.9, "15")])
+    found = belief.hypothesise(found, plain(n), asked(found), [candidate(ON_TOPIC), candidate(other, 0.9, "15")])
     before = {h.text: h.belief for h in found.graph.answers("q1")}
     after = steps._together(found, Tools(Chooser({}), Shelf(), n), asked(found), QUESTION)
     assert {h.text: h.belief - before[h.text] for h in after.graph.answers("q1")} == {
-        "15": near(0.111),
+        "15": near(0.25),
         "12": near(0.0),
     }
 
 
 def pin_what_is_written(n: Numbers) -> None:
-    decides(*[bool(drafting.best_answer(with_answers(answer(log_odds(p))), n, asked(state()))) for p in (0.26, 0.24)])
+    decides(*[bool(drafting.best_answer(with_answers(answer(log_odds(p))), n, asked(state()))) for p in (0.16, 0.14)])
 
 
 def pin_what_gives_way(n: Numbers) -> None:
@@ -260,7 +298,7 @@ def pin_what_gives_way(n: Numbers) -> None:
     slot = Span(id="q1.answer", text="x", kind="NUMBER", status="filled", hypothesis="q1.h1")
     block = blocks.answer(asked(held), "answer.q1").model_copy(update={"spans": (slot,)})
     held = held.model_copy(update={"draft": Draft(blocks=(block,))})
-    decides(*[drafting._stays(held, n, asked(held), answer(odds, "q1.h2")) for odds in (0.27, 0.29)])
+    decides(*[drafting._stays(held, n, asked(held), answer(odds, "q1.h2")) for odds in (1.04, 1.06)])
 
 
 def pin_a_bridge(n: Numbers) -> None:
@@ -281,7 +319,7 @@ def pin_a_bridge(n: Numbers) -> None:
             except StopIteration as stop:
                 return any(q.reason == "bridge" for q in stop.value.queries)
 
-    decides(bridges(0.36), bridges(0.38))
+    decides(bridges(0.24), bridges(0.26))
 
 
 def pin_the_least_candidate(n: Numbers) -> None:
@@ -399,6 +437,17 @@ def pin_a_yes_or_no(n: Numbers) -> None:
     decides(bool(sides(0.95, four)), bool(sides(0.95, "The old barges carry salt and crew.")))
 
 
+def pin_how_near_a_yes_or_no_must_be(n: Numbers) -> None:
+    """What holds nine tenths of what the nearest sentence holds decides; less only speaks of it."""
+
+    def sides(share: float) -> list[str]:
+        far = polar.Judged("for", Sentence(OFF_TOPIC, 0, len(OFF_TOPIC.text), 1), 0, 0.9)
+        tools = replace(plain(n), words=words_as_near_as({OFF_TOPIC.text: share * 0.8, ON_TOPIC.text: 0.8}))
+        return [j.side for j in balance._near([far], tools, QUESTION, [ON_TOPIC, OFF_TOPIC])]
+
+    decides(sides(0.91) == ["for"], sides(0.89) == ["for"])
+
+
 PINS: list[Pin] = [value for name, value in sorted(globals().items()) if name.startswith("pin_")]
 FITTED = sorted(NUMBERS.model_fields_set - {"fitted_on"})
 
@@ -429,8 +478,8 @@ def test_every_number_of_the_agent_is_fitted_and_says_on_what() -> None:
 
 
 def test_a_model_without_a_calibration_runs_without_anybodys_numbers() -> None:
-    assert belief(UNCALIBRATED, ON_TOPIC) == belief(UNCALIBRATED, OFF_TOPIC) == near(log_odds(0.9))
+    assert believed(UNCALIBRATED, ON_TOPIC) == believed(UNCALIBRATED, OFF_TOPIC) == near(log_odds(0.9))
     assert (
-        steps.verdict_edge("p", answer(0.0), Verdict(supports=0.9, refutes=0.1, silent=0.0), UNCALIBRATED).weight == 0
+        belief.verdict_edge("p", answer(0.0), Verdict(supports=0.9, refutes=0.1, silent=0.0), UNCALIBRATED).weight == 0
     )
     assert CITE.kind.name == "CITE"

@@ -24,6 +24,7 @@ from palimpsest.agent.state import (
 )
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.chunks import sentences
+from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.types import Failure, Found, Hit, Passage, Source
 from palimpsest.workflows.calibration import numbers_of
 from palimpsest.workflows.rendering import markdown
@@ -45,7 +46,7 @@ def report(state: ResearchState) -> str:
 
 
 def tools(writer: ScriptedWriter, search: Shelf) -> Tools:
-    return Tools(writer, search, NUMBERS)
+    return Tools(writer, search, NUMBERS, words=HashEmbedder(64).words)
 
 
 class ScriptedWriter:

@@ -18,6 +18,7 @@ import pytest
 
 from palimpsest.agent import (
     asking,
+    belief,
     changing,
     computing,
     describing,
@@ -30,7 +31,6 @@ from palimpsest.agent import (
     outline,
     prose,
     selection,
-    steps,
     thresholds,
     weighing,
 )
@@ -403,8 +403,8 @@ def pin_who_is_spoken_of() -> None:
     def lost(name: str, spoken: str) -> bool:
         held = believed.passage(f"{spoken} has 12 wheels.", spoken)
         found = believed.state(held, question=f"What does {name} have?")
-        heavy = believed.NUMBERS.model_copy(update={"foreign": 100.0})
-        return steps.astray(found, heavy, believed.asked(found), believed.candidate(held)) > 50
+        heavy = believed.plain(believed.NUMBERS.model_copy(update={"foreign": 100.0}))
+        return belief.astray(found, heavy, believed.asked(found), believed.candidate(held)) > 50
 
     decides(lost("Orta Marina", "Orta Castle"), lost("Orta Marina Boat Club Works", "Orta Marina Boat"))
 
@@ -638,6 +638,7 @@ def test_every_weight_of_the_choice_moves_a_score(name: str) -> None:
 # Nothing beside the files
 
 ARITHMETIC = {  # floats of the agent that decide nothing which was fitted or set, and what they are
+    "answer_kinds.py": {0.01: "how sure any classifier may be"},
     "budget.py": {0.75: "share of a budget, with its reason there"},
     "figures.py": {
         0.0254: "metres of an inch", 1e2: "hundred", 1e3: "thousand", 1e6: "million", 1e9: "billion", 1e12: "trillion",

@@ -7,6 +7,9 @@ to "who" and to "where" a share of `LOST` may be called of another kind, which g
 
 Questions whose first words do not tell are told apart by their answers: those that are a figure or a date, and those that hold none. Of
 those of the titles held out whose answers hold none a share of `LOST` may be taken to ask for an amount, which gives `amount`.
+
+What kind of figure a question asks for (money, a share, a length of time, a date, another measure, a number, none) is told by the
+figures in its answers.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from palimpsest.agent import figures
 from palimpsest.agent.answer_kinds import (
     AMOUNT,
     ASKED,
+    NO_FIGURE,
     PERSON,
     PLACE,
     THING,
@@ -33,6 +37,7 @@ from palimpsest.agent.answer_kinds import (
     Vectors,
     holds_figure,
     is_named,
+    measure_of,
 )
 from palimpsest.agent.asking import plain_question
 from palimpsest.agent.questions import asked_kind, first_asked
@@ -47,6 +52,7 @@ from .linear_fit import linear_text
 BUCKETS, COUNT, BATCH = 512, 3_000, 500
 ASKING = {AMOUNT: 3_000, THING: 9_000}  # questions of each kind that are fitted with
 HELD_ASKING = {AMOUNT: 1_500, THING: 3_500}  # and measured on, at most
+MEASURED, MEASURED_NONE = 2_500, 5_000  # questions of each kind of figure, and of none
 HELD = 5  # of so many titles one is held out
 LOST = 0.015
 THINGS = ("what", "which")
@@ -118,6 +124,36 @@ def _is_amount(answer: str) -> bool:
     return looks_like(answer) is MaskKind.NUMBER or (one is not None and (one.start, one.end) == (0, len(answer)))
 
 
+def measures(rows: Iterable[dict[str, Any]], seed: int) -> list[Answer]:
+    """Questions, each with the kind of figure that its answer holds where it stands; of those held out as many as come first."""
+    rows = [row for row in rows if row["answers"]]
+    held = _held_out(rows, seed)
+    random.Random(seed).shuffle(rows)
+    found: list[Answer] = []
+    taken: Counter[tuple[str, bool]] = Counter()
+    for row in rows:
+        text, is_held = row["answers"][0]["text"], row["title"] in held
+        start = row["context"].find(text)
+        kind = measure_of(row["context"], start, start + len(text)) if start >= 0 else ""
+        if kind and taken[kind, is_held] < (MEASURED_NONE if kind == NO_FIGURE else MEASURED):
+            taken[kind, is_held] += 1
+            found.append(Answer(plain_question(row["question"]), kind, is_held))
+    return found
+
+
+def fit_measures(found: Sequence[Answer], embed: Vectors) -> tuple[LinearText, dict[str, float]]:
+    """What tells the kind of figure that a question asks for, and how many of each kind it knows again in titles held out."""
+    own, held = [a for a in found if not a.is_held], [a for a in found if a.is_held]
+    told = linear_text([a.text for a in own], [a.kind for a in own], BUCKETS, embed([a.text for a in own]))
+    texts = [a.text for a in held]
+    called = told.probabilities(texts, embed(texts)).argmax(axis=1)
+    known = {
+        kind: [told.labels[n] == kind for n, a in zip(called, held, strict=True) if a.kind == kind]
+        for kind in told.labels
+    }
+    return told, {f"{kind}_asked_known": round(float(np.mean(right)), 3) for kind, right in known.items() if right}
+
+
 def _held_out(rows: Iterable[dict[str, Any]], seed: int) -> set[str]:
     titles = sorted({row["title"] for row in rows})
     random.Random(seed).shuffle(titles)
@@ -147,7 +183,9 @@ def least(shares: Sequence[float], num_named: int) -> float:
     return math.floor(1000 * float(found)) / 1000
 
 
-def fit(found: Sequence[Answer], asking: Sequence[Question], embed: Vectors) -> AnswerKinds:
+def fit(
+    found: Sequence[Answer], asking: Sequence[Question], measuring: Sequence[Answer], embed: Vectors
+) -> AnswerKinds:
     own = [answer for answer in found if not answer.is_held]
     held = [answer for answer in found if answer.is_held and not is_named(answer.text)]
     words = linear_text([a.text for a in own], [a.kind for a in own], BUCKETS, embed([a.text for a in own]))
@@ -166,7 +204,10 @@ def fit(found: Sequence[Answer], asking: Sequence[Question], embed: Vectors) -> 
         for (kind, asked), found in of.items()
     }
     asked, amount, shown = fit_asked(asking, embed)
-    return AnswerKinds(words=words, least=low, asked=asked, amount=amount, measured={**measured, **shown})
+    told, known = fit_measures(measuring, embed)
+    return AnswerKinds(
+        words=words, least=low, asked=asked, amount=amount, measures=told, measured={**measured, **shown, **known}
+    )
 
 
 def main() -> None:
@@ -180,10 +221,12 @@ def main() -> None:
     chosen = parser.parse_args()
     rows = list(read_rows(chosen.train / "squad_train.jsonl.gz"))
     found, asking = answers(rows, COUNT, chosen.seed), questions(rows, chosen.seed)
+    measuring = measures(rows, chosen.seed)
     embedder = open_embedder()
     fitted = fit(
         found,
         asking,
+        measuring,
         lambda texts: np.vstack([embedder.embed(texts[n : n + BATCH]) for n in range(0, len(texts), BATCH)]),
     )
     chosen.out.write_text(fitted.model_dump_json(indent=1) + "\n", encoding="utf-8")

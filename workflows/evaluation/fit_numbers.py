@@ -33,7 +33,7 @@ from ..corpus import open_embedder
 from .suites import Question, Row, Suite, evaluate
 
 IN_LOG_ODDS = (
-    "reading", "sentence", "around", "topic", "missed", "foreign", "agreement", "verdict", "verdict_most", "together", "margin",
+    "reading", "holds", "behind", "suits", "foreign", "agreement", "verdict", "verdict_most", "together", "margin",
 )  # fmt: skip
 ON_BELIEF = ("established", "unsure")
 NEWTON = 50  # steps; a dozen settle two weights

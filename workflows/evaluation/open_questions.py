@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from palimpsest.agent.answer_kinds import fitting
+from palimpsest.agent.answer_kinds import fitting, suiting
 from palimpsest.agent.draft import Support
 from palimpsest.agent.loop import run
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers
@@ -146,8 +146,17 @@ def evaluate_open(
 def _tools(index: Index, writer: Writer, embedder: Embedder, numbers: Numbers) -> Tools:
     searcher = HybridSearcher(index)
     reader = SelectingReader(embedder, report_weights())
-    fits = fitting(answer_kinds(), reader.vectors)
-    return Tools(writer, lambda queries, k: search_all([searcher], queries, k), numbers, reader, fits=fits)
+    told = answer_kinds()
+    fits, suits = fitting(told, reader.vectors), suiting(told, reader.vectors)
+    return Tools(
+        writer,
+        lambda queries, k: search_all([searcher], queries, k),
+        numbers,
+        reader,
+        fits=fits,
+        suits=suits,
+        words=reader.words,
+    )
 
 
 def lift_open(

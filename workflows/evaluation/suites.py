@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from palimpsest.agent import blocks, hops, polar
-from palimpsest.agent.answer_kinds import fitting
+from palimpsest.agent.answer_kinds import fitting, suiting
 from palimpsest.agent.draft import Kind, Span
 from palimpsest.agent.loop import run
 from palimpsest.agent.numbers import UNCALIBRATED, Numbers, odds
@@ -27,11 +27,13 @@ from palimpsest.agent.state import (
     Piece,
     Reader,
     ResearchState,
+    Suits,
     Together,
     Tools,
     Verdict,
     Writer,
     anything,
+    equally,
 )
 from palimpsest.dlm_core.metrics import calibration, exact, f1
 from palimpsest.dlm_core.training.examples import read_rows
@@ -40,7 +42,7 @@ from palimpsest.retrieval.index import Index
 from palimpsest.retrieval.library import HybridSearcher
 from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.search import search_all
-from palimpsest.retrieval.types import Document, Frozen, Passage
+from palimpsest.retrieval.types import Document, Frozen, Passage, WordsOf
 
 from ..calibration import answer_kinds, report_weights
 from ..errors import FAILED, USAGE, ResearchError
@@ -130,7 +132,8 @@ def evaluate(
     """
     documents, questions = suite.documents(data, pages), sample(suite.questions(data), limit, seed)
     reader = SelectingReader(embedder, report_weights())
-    fits = fitting(answer_kinds(), reader.vectors)
+    told = answer_kinds()
+    fits, suits = fitting(told, reader.vectors), suiting(told, reader.vectors)
     with Index.open(index_folder, embedder) as index:
         yield from fill(index, documents)
         searcher = HybridSearcher(index)
@@ -143,6 +146,8 @@ def evaluate(
                 numbers,
                 reader,
                 fits,
+                suits,
+                reader.words,
             )
 
 
@@ -172,13 +177,17 @@ def answer(
     numbers: Numbers = UNCALIBRATED,
     reader: Reader | None = None,
     fits: Fits = anything,
+    suits: Suits = equally,
+    words: WordsOf | None = None,
 ) -> Row:
     """Run the plain loop on a question and compare its report with the gold answers.
 
     What is answered by yes or no has no words of a source for an answer: it is planned and read with the `reader`.
     """
     counted, start = Counted(writer), time.monotonic()
-    tools = Tools(counted, search, numbers, reader if claimed(question.text) else None, fits=fits)
+    tools = Tools(
+        counted, search, numbers, reader if claimed(question.text) else None, fits=fits, suits=suits, words=words
+    )
     state = last(run(ResearchState(question=question.text, budget=budget), tools))
     return score(question, state, numbers, counted.canvases, time.monotonic() - start)
 
