@@ -44,7 +44,7 @@ def judged(
 
 def _near(found: Sequence[Judged], tools: Tools, question: str, passages: Sequence[Passage]) -> list[Judged]:
     """Of what decides only what holds nearly as much of the question as the sentence that holds most of it: a sentence on something
-    else says neither yes nor no. Where nothing is left that decides, what speaks of it.
+    else says neither yes nor no, nor does it speak of it.
     """
     if tools.words is None or not found:
         return list(found)
@@ -52,8 +52,7 @@ def _near(found: Sequence[Judged], tools: Tools, question: str, passages: Sequen
     own = [(j.sentence.passage, j.sentence.start, j.sentence.end) for j in found]
     held = late.standing(question, [*own, *every], passages, tools.words)[:, 0]
     least = tools.numbers.says_near * held.max()
-    told = [j if h >= least else j._replace(side="") for j, h in zip(found, held, strict=False)]
-    return [j for j in told if j.side] or told
+    return [j for j, h in zip(found, held, strict=False) if h >= least]
 
 
 def ahead(found: Sequence[Judged], chosen: Sequence[Chosen]) -> list[Chosen]:

@@ -19,6 +19,7 @@ from . import (
     joining,
     limits,
     listing,
+    nearest,
     person,
     prose,
     sections,
@@ -131,6 +132,7 @@ def _mark_open(state: ResearchState, tools: Tools) -> Events:
             offered = f"{doubt}: {named}" if rivals else "no passage offered an answer"
             why = f"{question.asked} Read {_count_read(state, question.id)} passages; {offered}.{' ' * bool(notes)}{notes}"
             state = yield from give_up(state, question, tools.numbers, why, cited)
+            state = yield from nearest.quoted(state, tools, question)
     return state
 
 
