@@ -43,16 +43,19 @@ def judged(
 
 
 def _near(found: Sequence[Judged], tools: Tools, question: str, passages: Sequence[Passage]) -> list[Judged]:
-    """Of what decides only what holds nearly as much of the question as the sentence that holds most of it: a sentence on something
-    else says neither yes nor no, nor does it speak of it.
+    """Only what holds nearly as much of its claim as the sentence that holds most of it: a sentence on something else says neither yes
+    nor no, nor does it speak of it.
     """
-    if tools.words is None or not found:
+    if tools.words is None:
         return list(found)
     every = [(p, start, end) for p in passages for start, end in sentences_of(p)]
-    own = [(j.sentence.passage, j.sentence.start, j.sentence.end) for j in found]
-    held = late.standing(question, [*own, *every], passages, tools.words)[:, 0]
-    least = tools.numbers.says_near * held.max()
-    return [j for j, h in zip(found, held, strict=False) if h >= least]
+    kept: list[Judged] = []
+    for number, claim in enumerate(polar.claims(question)):
+        of_it = [j for j in found if j.claim == number]
+        own = [(j.sentence.passage, j.sentence.start, j.sentence.end) for j in of_it]
+        held = late.standing(claim, [*own, *every], passages, tools.words)[:, 0].tolist() if own else []
+        kept += [j for j, h in zip(of_it, held, strict=False) if h >= tools.numbers.says_near * max(held)]
+    return [j for j in found if j in kept]
 
 
 def ahead(found: Sequence[Judged], chosen: Sequence[Chosen]) -> list[Chosen]:

@@ -80,6 +80,7 @@ def hypothesis(
         kind="answer",
         belief=belief - (0.0 if is_end else astray(state, tools, question, candidate)),
         is_end=is_end,
+        read=candidate.probability,
         support=(support,),
     )
 
@@ -93,6 +94,17 @@ def placed(
     read = [h for h in answers if h.computation is None and not h.is_end]
     if tools.words is None or not read:
         return list(answers)
+    gained = where(state, tools, question, read) @ (tools.numbers.holds, -tools.numbers.behind)
+    moved = {
+        h.id: h.model_copy(update={"belief": h.belief - h.place + g, "place": g})
+        for h, g in zip(read, map(float, gained), strict=True)
+    }
+    return [moved.get(h.id, h) for h in answers]
+
+
+def where(state: ResearchState, tools: Tools, question: SubQuestion, read: Sequence[Hypothesis]) -> late.Matrix:
+    """[n, 2], how much of the question the sentence of each answer holds, and how far its passage is behind (`late.standing`)."""
+    assert tools.words is not None, "asked only where words are told"
     text = resolved(question, believed_answers(state, tools.numbers)) or question.text
     spots = []
     for h in read:
@@ -101,13 +113,7 @@ def placed(
     known = [p for p in state.firm if f"{question.id}/{p.id}" in state.read]
     number = clusters(known)  # ten copies of a text make its words no commoner
     known = list({number[p.id]: p for p in reversed(known)}.values())
-    near = late.standing(text, spots, known, tools.words)
-    gained = near @ (tools.numbers.holds, -tools.numbers.behind)
-    moved = {
-        h.id: h.model_copy(update={"belief": h.belief - h.place + g, "place": g})
-        for h, g in zip(read, map(float, gained), strict=True)
-    }
-    return [moved.get(h.id, h) for h in answers]
+    return late.standing(text, spots, known, tools.words)
 
 
 def astray(state: ResearchState, tools: Tools, question: SubQuestion, candidate: Candidate) -> float:

@@ -32,6 +32,7 @@ class Hypothesis(Frozen):
     kind: Literal["answer", "claim"]
     support: tuple[Support, ...]
     belief: float = 0.0
+    read: float = 0.0  # the probability that the model gave an answer where it read it
     place: float = 0.0  # what of that an answer has for where it stands among what was read
     is_end: bool = False  # of a chain: where it stands need not speak of what is asked about
     status: Literal["open", "held", "refuted"] = "open"

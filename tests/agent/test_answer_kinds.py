@@ -18,6 +18,8 @@ from palimpsest.agent.answer_kinds import (
     fitting,
     holds_figure,
     is_named,
+    measure_of,
+    suiting,
 )
 from palimpsest.agent.state import ResearchState
 from palimpsest.agent.wording import LinearText
@@ -122,6 +124,41 @@ def test_a_question_for_a_figure_is_answered_by_none_without_one() -> None:
 def test_a_date_is_an_amount_only_of_what_asks_for_a_time(question: str, is_answer: bool) -> None:
     """The date of the memo that told it was given as the capacity."""
     assert fitting(answer_kinds(), open_embedder().embed)(question, ["9 February 2022"]) == [is_answer]
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "kind"),
+    [
+        ("The kiln cost 900 euros.", "900 euros", "money"),
+        ("Of the pots 12 % crack.", "12 %", "share"),
+        ("A firing takes 14 hours.", "14 hours", "time"),
+        ("The kiln was lit on 3 May 2019.", "3 May 2019", "date"),
+        ("The kiln is 2.4 m high.", "2.4 m", "measure"),
+        ("It holds 340 pots.", "340 pots", "count"),
+        ("It belongs to Ada Lorne.", "Ada Lorne", "no figure"),
+    ],
+)
+def test_the_kind_of_figure_is_told_where_it_stands(text: str, said: str, kind: str) -> None:
+    start = text.index(said)
+    assert measure_of(text, start, start + len(said)) == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "likelier", "other"),
+    [
+        ("How much did the kiln cost to build?", "900 euros", "2.4 m"),
+        ("What share of the pots cracked in the firing?", "12 %", "900 euros"),
+        ("How long does a firing take?", "14 hours", "340 pots"),
+        ("How many pots does the kiln hold?", "340 pots", "14 hours"),
+        ("Who owns the kiln?", "Ada Lorne", "340 pots"),
+    ],
+)
+def test_a_figure_of_another_kind_suits_a_question_less(question: str, likelier: str, other: str) -> None:
+    """ "What did the barrier cost?" was answered with "4 metres"."""
+    suits = suiting(answer_kinds(), open_embedder().embed)
+    one, two = suits(question, [(said, 0, len(said)) for said in (likelier, other)])
+    assert one > two + 1
+    assert max(one, two) <= 0
 
 
 @pytest.mark.parametrize(("times", "is_figure"), [(1.02, True), (0.98, False)])

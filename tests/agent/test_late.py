@@ -103,3 +103,16 @@ def test_a_sentence_is_near_by_what_it_speaks_of_in_its_passage() -> None:
 
 def _mini(found: list[Sentence]) -> np.ndarray:
     return late.nearness("When was the lighthouse built?", found, MiniLMEmbedder().words)[:, 0]
+
+
+def test_where_a_sentence_stands_is_told_by_what_heads_it_and_by_the_nearest_passage() -> None:
+    """ "It leaves the quay at dawn." holds nothing of the question but for its title; bread holds nothing at all."""
+    boat = passage("d", "It leaves the quay at dawn. The Marisa carries salt to Orta.", "Marisa")
+    words = HashEmbedder(512).words
+    spots = [(p, s.start, s.end) for p in (boat, BREAD) for s in sentences(p)]
+    found = late.standing("Marisa salt", spots, [boat, BREAD], words)
+    held = dict(zip([s.text for p in (boat, BREAD) for s in sentences(p)], found.tolist(), strict=True))
+    assert held["It leaves the quay at dawn."][0] == pytest.approx(0.5, abs=0.01)
+    assert held["The Marisa carries salt to Orta."] == [pytest.approx(1, abs=0.01), pytest.approx(0)]
+    assert all(value[1] == pytest.approx(1, abs=0.01) for text, value in held.items() if text in BREAD.text)
+    assert late.standing("Marisa salt", [], [boat], words).shape == (0, 2)

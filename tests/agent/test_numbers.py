@@ -319,7 +319,7 @@ def pin_a_bridge(n: Numbers) -> None:
             except StopIteration as stop:
                 return any(q.reason == "bridge" for q in stop.value.queries)
 
-    decides(bridges(0.24), bridges(0.26))
+    decides(bridges(0.49), bridges(0.51))
 
 
 def pin_the_least_candidate(n: Numbers) -> None:
@@ -443,7 +443,7 @@ def pin_how_near_a_yes_or_no_must_be(n: Numbers) -> None:
     def sides(share: float) -> list[str]:
         far = polar.Judged("for", Sentence(OFF_TOPIC, 0, len(OFF_TOPIC.text), 1), 0, 0.9)
         tools = replace(plain(n), words=words_as_near_as({OFF_TOPIC.text: share * 0.8, ON_TOPIC.text: 0.8}))
-        return [j.side for j in balance._near([far], tools, QUESTION, [ON_TOPIC, OFF_TOPIC])]
+        return [j.side for j in balance._near([far], tools, "Is bread risen?", [ON_TOPIC, OFF_TOPIC])]
 
     decides(sides(0.91) == ["for"], sides(0.89) == ["for"])
 

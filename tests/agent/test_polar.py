@@ -14,6 +14,7 @@ from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.agent.state import ResearchState, SubQuestion, Tools, Verdict
 from palimpsest.agent.steering import Steering
 from palimpsest.agent.writer import ModelWriter
+from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.types import Passage
 
 from .lake import TopicReader
@@ -51,6 +52,30 @@ def test_a_claim_is_the_question_without_its_auxiliary() -> None:
     assert claimed(ASKED) == "is the Selm viaduct built of brick."
     assert claimed("Does Canale own a mill?") == "does Canale own a mill."
     assert [claimed(q) for q in ("Who owns the mill?", "Is it brick or stone?", "Is?", "")] == ["", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "speaks"),
+    [
+        ("The Selm viaduct is built of brick.", True),
+        ("If it had been dearer, the Selm viaduct would have been built of stone.", False),
+        ("Many ask whether the Selm viaduct is built of brick.", False),
+    ],
+)
+def test_what_is_supposed_or_asked_says_nothing(text: str, speaks: bool) -> None:
+    """ "If glass fell to 18p it would not pay at all" made a no of "Does it pay?"."""
+    says = {text: YES}
+    assert bool(polar.judged(Verdicts(says), NUMBERS, ASKED, [passage(text, "Selm")])) is speaks
+
+
+def test_of_what_is_asked_of_both_each_is_held_against_its_own_claim() -> None:
+    """ "Are Medici and Senet both board games?": no sentence holds both names."""
+    held = [passage(f"{name} is a game of chance for two players.", name) for name in ("Orta", "Como")]
+    found = [polar.Judged("for", Sentence(p, 0, len(p.text), 1), n, 0.9) for n, p in enumerate(held)]
+    far = polar.Judged("for", Sentence(OTHER, 0, len(OTHER.text), 1), 0, 0.9)
+    able = Tools(ScriptedWriter({}), Shelf(), NUMBERS, words=HashEmbedder(512).words)
+    kept = balance._near([*found, far], able, "Are Orta and Como both games of chance?", [*held, OTHER])
+    assert kept == found
 
 
 def test_what_is_asked_of_both_is_claimed_of_each() -> None:
