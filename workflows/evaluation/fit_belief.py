@@ -36,7 +36,7 @@ from palimpsest.retrieval.search import search_all
 
 from ..calibration import answer_kinds, report_weights
 from ..config import Config
-from ..corpus import Corpus, open_embedder, tools
+from ..corpus import Corpus, default_folder, open_embedder, tools
 from ..reading import SelectingReader
 from .linear_fit import logistic
 from .suites import SUITES, fill, last, sample
@@ -117,13 +117,15 @@ def numbers(old: Numbers, weights: Matrix, prior: float, of: str) -> Numbers:
     return old.model_copy(update={**kept, "prior": round(prior, 3), "fitted_on": f"{of}; {old.fitted_on}"})
 
 
-def of_wikipedia(data: Path, pages: Path, count: int, seed: int, writer: Writer, old: Numbers) -> Iterator[Asked]:
+def of_wikipedia(
+    data: Path, pages: Path, index_folder: Path, count: int, seed: int, writer: Writer, old: Numbers
+) -> Iterator[Asked]:
     """Questions of the suite that are not measured, over its pages."""
     suite, embedder, told = SUITES["wikipedia"], open_embedder(), answer_kinds()
     every = suite.questions(data)
     measured = {q.id for q in sample(every, *MEASURED)}
     reader = SelectingReader(embedder, report_weights())
-    with Index.open(pages.parent / "fit-belief", embedder) as index:
+    with Index.open(index_folder, embedder) as index:
         for _ in fill(index, suite.documents(data, pages)):
             pass
         searcher = HybridSearcher(index)
@@ -156,15 +158,25 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--eval", type=Path, required=True, help="the folder of evaluation files")
     parser.add_argument("--pages", type=Path, required=True, help="the pages of the haystack")
+    parser.add_argument("--index", type=Path, help="folder of the index of the pages")
     parser.add_argument("--facts", type=Path, nargs="*", default=[], help="files of facts asked of folders")
     parser.add_argument("--numbers", type=Path, required=True, help="the agent.json to read, and to write into")
     parser.add_argument("--count", type=int, default=260)
     parser.add_argument("--seed", type=int, default=21)
     chosen = parser.parse_args()
     old = Numbers.model_validate_json(chosen.numbers.read_bytes())
+    pages = chosen.index or default_folder() / "fit-belief"
     lines = [json.loads(line) for path in chosen.facts for line in path.read_text(encoding="utf-8").splitlines()]
     found = list(of_facts(lines, old))
-    found += of_wikipedia(chosen.eval, chosen.pages, chosen.count, chosen.seed, ModelWriter(seed=chosen.seed), old)
+    found += of_wikipedia(
+        chosen.eval,
+        chosen.pages,
+        pages,
+        chosen.count,
+        chosen.seed,
+        ModelWriter(seed=chosen.seed),
+        old,
+    )
     said, right, first = by_folds(found)
     print(
         f"by folds: of {len(found)} questions {first} first answers are right; {said} are likelier right than not, {right} are"

@@ -14,22 +14,64 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from palimpsest.agent.hops import takes_several
-from palimpsest.agent.numbers import Numbers
+from palimpsest.agent.numbers import Numbers, odds, probability
 from palimpsest.agent.state import Budget, Tools
 from palimpsest.agent.writer import ModelWriter
+from palimpsest.dlm_core.metrics import calibration
 from palimpsest.dlm_core.training.examples import Row as Line
 from palimpsest.dlm_core.training.gather import SOURCES, read_named
 from palimpsest.retrieval.loaders import document
 from palimpsest.retrieval.types import Document, Found
 
 from ..corpus import open_embedder
-from .fit_numbers import Given, ece, fit, given_of, untold
 from .suites import Question, Row, Suite, evaluate
 
 FILE = "multihop_qa"
+NEWTON = 50  # steps; a dozen settle two weights
+
+
+class Given(NamedTuple):
+    """An answer that was written: its belief in log-odds, and whether it is right."""
+
+    belief: float
+    right: bool
+
+
+def untold(numbers: Numbers) -> Numbers:
+    """The numbers with which a row's confidence is the belief that decides, of answers of several hops too."""
+    return numbers.model_copy(update={"hop_slope": 1.0, "hop_offset": 0.0})
+
+
+def fit(given: Sequence[Given]) -> tuple[float, float]:
+    """Slope and offset of a logistic regression of right on belief, drawn to 1 and 0. ValueError where all are right or none is."""
+    beliefs, right = np.array([[g.belief, 1.0] for g in given]), np.array([float(g.right) for g in given])
+    if not 0 < right.sum() < len(given):
+        raise ValueError(f"of {len(given)} answers {int(right.sum())} are right: nothing can be fitted to that")
+    start = np.array([1.0, 0.0])
+    found = start
+    for _ in range(NEWTON):
+        guessed = 1 / (1 + np.exp(-beliefs @ found))
+        slope = beliefs.T @ (guessed - right) + found - start
+        curve = (beliefs * (guessed * (1 - guessed))[:, None]).T @ beliefs + np.eye(2)
+        found = found - np.linalg.solve(curve, slope)
+    return float(found[0]), float(found[1])
+
+
+def given_of(rows: Sequence[Row]) -> list[Given]:
+    return [Given(odds(r.confidence), r.exact > 0) for r in rows if r.confidence is not None]
+
+
+def ece(given: Sequence[Given], slope: float = 1.0, offset: float = 0.0) -> float:
+    """Expected calibration error of answers whose beliefs are turned so."""
+    believed = [probability(slope * g.belief + offset) for g in given]
+    return calibration(believed, [float(g.right) for g in given])["ece"]
 
 
 def unmarked(data: Path) -> list[Line]:

@@ -71,7 +71,13 @@ def test_the_fit_measures_what_it_loses_and_finds() -> None:
         for word, kind in (("size", AMOUNT), ("name", THING))
         for n in range(40)
     ]
-    fitted = fit_answers.fit(found, asking, embed)
+    measuring = [
+        fit_answers.Answer(f"what is the {word} {n}?", kind, n % 2 == 0)
+        for word, kind in (("size", "money"), ("name", "no figure"))
+        for n in range(40)
+    ]
+    fitted = fit_answers.fit(found, asking, measuring, embed)
+    assert set(fitted.measures.labels) == {"money", "no figure"}
     assert fitted.measured["amount_asks_amount"] == 1
     assert fitted.measured["thing_asks_amount"] <= fit_answers.LOST + 0.05  # one of 20
     assert fitted.measured["person_is_no_person"] == fitted.measured["place_is_no_place"] == 0
@@ -80,4 +86,15 @@ def test_the_fit_measures_what_it_loses_and_finds() -> None:
 
 def test_the_shipped_weights_are_those_that_were_measured() -> None:
     digest = hashlib.sha256(answer_kinds().model_dump_json().encode()).hexdigest()
-    assert digest == "e108d8f4ecb7675d4305fb0bb586a8d382b48f652a9893f038744eba1937401b"
+    assert digest == "d815db3a3d1a1081416b110e01391182898f030f0ff62bebfbeb1749be92f88b"
+
+
+def test_what_kind_of_figure_is_asked_for_is_told_by_the_answer_where_it_stands() -> None:
+    context = "The kiln cost 900 euros and holds 340 pots. Ada Lorne owns it."
+    asked = [("how much", "900 euros"), ("how many", "340"), ("who is it", "Ada Lorne"), ("what else", "gone")]
+    rows = [
+        {"title": str(n), "question": f"{words} then?", "context": context, "answers": [{"text": text}]}
+        for n, (words, text) in enumerate(asked)
+    ]
+    found = fit_answers.measures(rows, 0)
+    assert {a.text[:8]: a.kind for a in found} == {"how much": "money", "how many": "count", "who is i": "no figure"}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from pathlib import Path
 
-from palimpsest.agent.numbers import Numbers
+import pytest
+
+from palimpsest.agent.numbers import Numbers, probability
 from palimpsest.workflows.evaluation import fit_hops
-from palimpsest.workflows.evaluation.fit_numbers import Given
+from palimpsest.workflows.evaluation.fit_hops import Given
 
 
 def line(question: str, gold: bool | None, complete: bool | None) -> str:
@@ -46,3 +49,22 @@ def test_what_is_believed_too_much_is_turned_down_and_the_fit_named_once() -> No
     assert (
         again.fitted_on == "by hand; hop_slope and hop_offset by fit_hops on 20 answers to 40 questions of multihop_qa"
     )
+
+
+def given(belief: float, right: int, of: int) -> list[Given]:
+    return [Given(belief, n < right) for n in range(of)]
+
+
+def test_beliefs_that_say_too_much_are_drawn_in() -> None:
+    """What is believed at 4 to 1 and at 1 to 4 is right in three of five cases and in two."""
+    answers = given(math.log(4), 180, 300) + given(-math.log(4), 120, 300)
+    slope, offset = fit_hops.fit(answers)
+    assert probability(slope * math.log(4) + offset) == pytest.approx(0.6, abs=0.01)
+    assert probability(-slope * math.log(4) + offset) == pytest.approx(0.4, abs=0.01)
+    assert fit_hops.ece(answers) == pytest.approx(0.2)
+    assert fit_hops.ece(answers, slope, offset) < 0.02
+
+
+def test_all_right_is_nothing_to_fit() -> None:
+    with pytest.raises(ValueError, match="of 4 answers 4 are right"):
+        fit_hops.fit(given(1.0, 4, 4))
