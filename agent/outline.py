@@ -44,7 +44,7 @@ PARTS_OF_TEXTS = frozenset(
         "points main text general information further reading about and of the our this what we did found"
     )
 )
-NUMBERED = regex.compile(r"^(?:\d{1,2}(?:[.)]|(?:\.\d{1,2})+[.)]?)|[IVX]{2,}\.)\s+(?=\p{Lu})")
+NUMBERED = regex.compile(r"^(?:\d{1,2}(?:[.)]|(?:\.\d{1,2})+[.)]?)|\d|[IVX]{2,}\.)\s+(?=\p{Lu})")
 SCHEME = "://"  # what an address has and a path has not
 TURNS = 20  # of moving centres; groups of some dozens settle within ten
 
@@ -327,7 +327,7 @@ def headings(
     centre [d] and to most of its texts, and far from the others'.
 
     `titles` are of the same shape as `texts`. A phrase of nothing but the question's words says nothing that the title does not say,
-    nor does one that heads another section.
+    nor does one that heads another section in some form.
     """
     asked = set(tokens(question))
     found = [_worded(own, named, asked, whole([*own, *named])) for own, named in zip(texts, titles, strict=True)]
@@ -342,7 +342,8 @@ def headings(
         if given[number]:
             chosen.append(given[number])
             continue
-        free = [p for p in own if p.casefold() not in {name.casefold() for name in (*chosen, *given)}]
+        taken = [set(tokens(name)) for name in (*chosen, *given) if name]
+        free = [p for p in own if set(tokens(p)) not in taken]
         row = {p: every.index(p) for p in free}
         value = {
             p: own[p] + _distinct(near[row[p]], number) + thresholds.SHIPPED.covering * _distinct(held[row[p]], number)

@@ -19,6 +19,8 @@ LEAST_WORDS, MOST_WORDS = 2, 4
 WHOLE, CUT = "whole", "cut"  # the labels of the classifier
 UNKNOWN = "UNC"
 ARTICLES = ("AT0", "DPS")  # the, its
+CONJUNCTION = "CJ"  # how the tags of "whereas" and "although" begin
+EACH = "per"  # what stands behind it is a unit: "29 per cent fall"
 COUNTING = ("CRD", "ORD", "DT0")  # four, second, few
 MARKS = "()[]{}<>“”\"'‘’.,;:!?*_|#"
 _DIGITS = str.maketrans(
@@ -56,7 +58,7 @@ class Stretch(NamedTuple):
         own = (*own[:-1], speech.tags(self.words)[-1]) if own[-1] == UNKNOWN and self.words[-1].islower() else own
         is_verb = own[-1] == "NN2" and self.tags[-1] in ARTICLES
         is_noun = own[-1][:2] in speech.NOUNS and not is_verb
-        is_count = own[0] in COUNTING
+        is_count = own[0] in COUNTING or self.before.casefold() == EACH
         return is_noun and not is_count and not any(tag in speech.FINITE or tag[2:] == "I" for tag in own)
 
 
@@ -69,7 +71,8 @@ class _Word(NamedTuple):
 
     @property
     def parts(self) -> bool:
-        return not self.bare or self.bare.casefold() in FUNCTION_WORDS or denies(self.bare)
+        is_joint = self.tag.startswith(CONJUNCTION) or self.bare.casefold() in FUNCTION_WORDS
+        return not self.bare or is_joint or denies(self.bare)
 
 
 def phrases(texts: Sequence[str]) -> dict[str, int]:

@@ -27,6 +27,7 @@ from palimpsest.agent.outline import (
 )
 from palimpsest.agent.phrases import phrases, stretches, wholeness
 from palimpsest.agent.sentences import Chosen, Sentence
+from palimpsest.retrieval.lexical import tokens
 from palimpsest.retrieval.types import Passage, Source
 from palimpsest.workflows.calibration import report_weights
 
@@ -207,7 +208,9 @@ def test_no_title_is_the_name_of_a_file_or_longer_than_a_line() -> None:
         ("What we found", ""),
         ("2.1 Effects on trout", "Effects on trout"),
         ("IV. The price of salt", "The price of salt"),
+        ("4 What else could be done", "What else could be done"),
         ("12 months of beavers", "12 months of beavers"),
+        ("4 months of beavers", "4 months of beavers"),
         ("1.5 degrees of warming", "1.5 degrees of warming"),
         ("E. coli in lakes", "E. coli in lakes"),
         ("Results of the toll vote", "Results of the toll vote"),
@@ -279,6 +282,19 @@ def test_a_heading_says_more_than_the_question_and_heads_one_section_only() -> N
     assert "Wood decay" not in headings(groups, NO_TITLES, centres, "What is known of wood decay?", embed, unknown)
     assert len(set(headings(groups, NO_TITLES, centres, "What is known?", embed, unknown))) == 2
     assert headings([["It is so."], ["So it was."]], NO_TITLES, centres, "?", embed, unknown) == ["", ""]
+
+
+def test_no_two_headings_are_forms_of_one() -> None:
+    """ "Cycle helmet" and "Cycle helmets" headed two sections of one report."""
+    groups = [["Of the kiln walls it is so."], ["Of a kiln wall it is not."]]
+    found = headings(groups, NO_TITLES, embed(["walls", "wall"]), "What is known?", embed, unknown)
+    assert found == ["Kiln walls", ""]
+
+
+def test_a_conjunction_heads_nothing() -> None:
+    assert not any(
+        "whereas" in s.phrase for s in stretches("Adults rode again, whereas teenage riders had hardly moved.")
+    )
 
 
 def test_a_section_is_headed_by_what_most_of_it_shares_or_stands_under() -> None:
@@ -404,6 +420,8 @@ def test_a_name_with_its_verb_heads_nothing() -> None:
         ("dKV-Cache stores the key of a token.", "dKV-Cache stores", False),  # a plural for the tagger
         ("Corner stores of Orta close at noon.", "Corner stores", True),
         ("At noon all corner stores, the baker too, close.", "corner stores", True),
+        ("There was a 29 per cent fall in prices.", "cent fall", False),
+        ("A cent fall in prices was seen.", "cent fall", True),
     ],
 )
 def test_a_verb_that_looks_like_a_noun_heads_nothing(text: str, phrase: str, is_name: bool) -> None:

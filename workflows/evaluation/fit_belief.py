@@ -165,13 +165,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=21)
     chosen = parser.parse_args()
     old = Numbers.model_validate_json(chosen.numbers.read_bytes())
-    pages = chosen.index or default_folder() / "fit-belief"
+    folder = chosen.index or default_folder() / "fit-belief"
     lines = [json.loads(line) for path in chosen.facts for line in path.read_text(encoding="utf-8").splitlines()]
     found = list(of_facts(lines, old))
     found += of_wikipedia(
         chosen.eval,
         chosen.pages,
-        pages,
+        folder,
         chosen.count,
         chosen.seed,
         ModelWriter(seed=chosen.seed),
