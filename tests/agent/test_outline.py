@@ -27,7 +27,6 @@ from palimpsest.agent.outline import (
 )
 from palimpsest.agent.phrases import phrases, stretches, wholeness
 from palimpsest.agent.sentences import Chosen, Sentence
-from palimpsest.retrieval.lexical import tokens
 from palimpsest.retrieval.types import Passage, Source
 from palimpsest.workflows.calibration import report_weights
 

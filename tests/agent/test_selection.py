@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from palimpsest.agent.describing import CONCLUSION, FEATURES, RESULT, Embedded, asking, described
-from palimpsest.agent.naming import as_said, names_thing, speaks_of
-from palimpsest.agent.selection import Scored, select, telling
-from palimpsest.agent.sentences import Chosen, Sentence, place_of, sentences_of
+from palimpsest.agent.selection import select, telling
+from palimpsest.agent.sentences import Chosen, Sentence
 from palimpsest.agent.weighing import CONTEXT, SelectionWeights, Weighing, in_context, scores
-from palimpsest.agent.whole import heads_paragraph, part_of, quoted_with, remaining, standing, told_once
+from palimpsest.agent.whole import quoted_with
 from palimpsest.agent.wording import LinearText, asks, leans, takes_up
-from palimpsest.retrieval.types import Cell, Hit, Passage, Source
+from palimpsest.retrieval.types import Cell, Passage
+
+from .pieces import ALDER, OAK, passage, scored, sentences, split
 
 PARTS = LinearText(
     labels=("aim", CONCLUSION, RESULT), offsets=(0.0, -0.5, 0.0), weights=((0,) * 16, (0,) * 16, tuple(range(16)))
 )
-
-
-def split(text: str) -> list[tuple[int, int]]:
-    """Sentences end at ". "."""
-    found, start = [], 0
-    for piece in text.split(". "):
-        end = min(start + len(piece) + 1, len(text))
-        found.append((start, end))
-        start = end + 1
-    return found
-
-
-def passage(source: str, text: str, start: int = 0) -> Passage:
-    note = Source(id=source, uri=f"note:{source}", title=f"Note {source}", sha256=source * 8)
-    return Passage(id=f"{source}-{start}", text=text, source=note, start=start, end=start + len(text))
-
-
-def sentences(*passages: Passage) -> list[Sentence]:
-    return sentences_of([Hit(passage=p, score=1.0) for p in passages], split)
-
-
-def scored(found: list[Sentence], values: list[float], vectors: np.ndarray | None = None) -> list[Scored]:
-    rows = np.eye(len(found), dtype=np.float32) if vectors is None else vectors
-    return [Scored(s, v, row) for s, v, row in zip(found, values, rows, strict=True)]
-
-
-ALDER = passage(
-    "a", "Alder wood soon rots in the air. Under water it lasts for centuries. Short one. Many piles were driven there."
-)
-OAK = passage("b", "Posts of oak cost twice as much as alder. However, they last longer in air.", start=40)
 
 
 def test_sentences_are_those_of_the_passages_in_the_sources_offsets() -> None:
@@ -309,17 +277,6 @@ def test_what_was_just_brought_in_is_taken_up(text: str, before: str, expected: 
     assert takes_up(text, before) is expected
 
 
-def test_a_quotation_takes_the_sentence_that_brings_in_what_it_speaks_of() -> None:
-    found = sentences(
-        passage(
-            "c",
-            "Salt is dear in all of the towns. A survey of the crews was made in spring. The survey cannot show the reason why.",
-        )
-    )
-    whole = standing(Chosen((found[2],), 1.0), split)
-    assert [s.text for s in whole.sentences] == [s.text for s in found[1:]]
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -339,45 +296,6 @@ def test_a_quotation_takes_the_sentence_that_brings_in_what_it_speaks_of() -> No
 )
 def test_what_only_asks_states_nothing(text: str, expected: bool) -> None:
     assert asks(text) is expected
-
-
-def test_a_reply_takes_its_question_and_a_question_takes_nothing() -> None:
-    """ "No. Fish and beavers lived together" once stood alone, and a question with the end of the answer before it."""
-    assert leans("No, trout like ponds.")
-    assert not leans("No trout was harmed.")
-    texts = ["The licence is free.", "Do they harm trout?", "No. Trout like ponds."]
-    text = f"{texts[0]}\n\n{texts[1]} {texts[2]}"
-    cut = tuple((text.index(t), text.index(t) + len(t)) for t in texts)
-    held = passage("c", text).model_copy(update={"sentences": cut})
-    whole = standing(Chosen((Sentence(held, *cut[2], 1),), 1.0), split)
-    assert whole.text == f"{texts[1]} {texts[2]}"
-
-
-def test_a_quotation_that_leans_takes_the_sentence_before_it() -> None:
-    found = sentences(OAK)
-    whole = standing(Chosen((found[1],), 1.0), split)
-    assert [s.text for s in whole.sentences] == [s.text for s in found]
-    assert standing(Chosen((found[0],), 1.0), split).sentences == (found[0],)
-    alone = sentences(passage("c", "It was never built again after that."))
-    assert len(standing(Chosen((alone[0],), 1.0), split).sentences) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "before", "kept"),
-    [
-        ("This would become a dispute of three states.", "s-0", False),
-        ("These also leak in most winters.", "s-0", False),
-        ("This would become a dispute of three states.", None, True),
-        ("This weir became a dispute of three states.", "s-0", True),
-        ("However, alder is sold by the yard.", "s-0", True),
-    ],
-)
-def test_what_the_passage_before_speaks_of_is_not_quoted_alone(text: str, before: str | None, kept: bool) -> None:
-    """ "This would later become a contentious issue" stood alone in a report: its treaty was at the end of the passage before."""
-    source = Source(id="s", uri="note:s", title="Weirs", sha256="0" * 64)
-    held = Passage(id="s-90", text=text, source=source, start=90, end=90 + len(text), before=before)
-    sentence = Sentence(held, 90, 90 + len(text), 1)
-    assert bool(quoted_with(sentence, lambda words: [(0, len(words))])) is kept
 
 
 def test_what_is_quoted_with_a_sentence_counts_and_what_asks_is_not_quoted() -> None:
@@ -400,92 +318,12 @@ def test_what_is_quoted_with_a_sentence_counts_and_what_asks_is_not_quoted() -> 
     assert select(scored(nobody, [5.0]), 4000, stop=0.0, whole=lambda s: quoted_with(s, split)) == []
 
 
-def test_a_part_of_a_quotation_keeps_who_says_the_same_as_it() -> None:
-    salt, rust, twin = sentences(
-        passage("a", "Salt pays well on the lake. Rust eats all the old nails."),
-        passage("b", "On the lake salt pays well."),
-    )
-    whole = Chosen((salt, rust), 1.0, also=(twin,))
-    assert [part_of(whole, [s]).also for s in (salt, rust)] == [(twin,), ()]
-
-
 def test_a_quotation_ends_with_its_paragraph() -> None:
     parted = passage("d", "Alder rots in the air here.\n\nUnder water it lasts for long.").model_copy(
         update={"sentences": ((0, 27), (29, 59))}
     )
     chosen = select(scored(sentences(parted), [1.0, 2.0]), 4000, stop=0.0)
     assert [len(c.sentences) for c in chosen] == [1, 1]
-
-
-def test_no_sentence_is_told_twice() -> None:
-    found = sentences(ALDER, OAK)
-    one, other = Chosen(tuple(found[:2]), 1.0), Chosen((found[1], found[2]), 2.0)
-    (whole,) = told_once([one, other])
-    assert ([s.start for s in whole.sentences], whole.score) == ([s.start for s in found[:3]], 2.0)
-    assert told_once([one, Chosen((found[3],), 1.0)]) == [one, Chosen((found[3],), 1.0)]
-
-
-def test_what_is_taken_leaves_the_rest_of_a_quotation_where_it_stands_by_itself() -> None:
-    first, second, third, fourth = sentences(
-        passage(
-            "aa",
-            "Marisa carries salt and tin today. It pays her crew of four. Tolomeo carries oak planks. A gale sank it last March.",
-        )
-    )
-    whole, other = Chosen((first, second, third, fourth), 1.0), Chosen((fourth,), 0.5)
-    rest = remaining([whole], [place_of(first)])
-    assert [c.text for c in rest] == [f"{third.text} {fourth.text}"]  # "It pays" leans on what is gone
-    assert [c.text for c in remaining([whole], [place_of(third)])] == [f"{first.text} {second.text}", fourth.text]
-    assert remaining([whole, other], [("bb", first.start, first.end)]) == [whole, other]
-    assert remaining([other], [place_of(whole)]) == []
-
-
-def test_a_thing_is_known_as_the_evidence_names_it() -> None:
-    things = ("russian blue", "british blue cat")
-    assert as_said("british blue cat", "British Blues are shorthairs.", things) == "british blue"
-    assert as_said("russian blue", "British Blues are shorthairs.", things) == "russian blue"
-    assert as_said("face-to-face trade", "Face-to-face sales pay.", ("face-to-face trade", "rail")) == "face-to-face"
-    assert as_said("long-term trade", "The long-term price fell.", ("long-term trade", "rail")) == "long-term trade"
-    assert as_said("blue trade", "Blue salt pays.", ("blue trade", "rail")) == "blue trade"
-    assert as_said("british blue cat", "Nothing of it.", things) == "british blue cat"
-    assert (
-        as_said("salt barge toll", "The salt barge pays.", ("salt barge toll", "salt barge tax")) == "salt barge toll"
-    )
-
-
-def test_a_sentence_speaks_of_the_thing_that_it_names_or_that_its_title_names_alone() -> None:
-    (one,) = sentences(passage("e", "Proto-stars glow in the infrared alone."))
-    assert speaks_of("proto-stars", one, ("proto-stars", "stars"), "")
-    assert not speaks_of("stars", one, ("proto-stars", "stars"), "")
-    assert under("Alder: a wood for piles")
-    assert not under("Alder and oak", told="Alder is cut in winter.")
-    (three,) = sentences(passage("alder", "The wood of oak lasts for centuries."))
-    assert not speaks_of("Alder", three, ("Alder", "Oak"), "Alder is cut in winter.")
-    (four,) = sentences(titled("Mill wheels", "It turns slowly at low water."))
-    assert speaks_of("mill wheels", four, ("mill", "mill wheels"), "")  # what its own name holds is no other thing
-
-
-def titled(title: str, text: str, *path: str) -> Passage:
-    held = passage("alder", text)
-    return held.model_copy(update={"source": held.source.model_copy(update={"title": title}), "path": path})
-
-
-def under(title: str, *path: str, told: str = "") -> bool:
-    (found,) = sentences(titled(title, "It lasts for centuries under water.", *path))
-    return speaks_of("Alder", found, ("Alder", "Oak"), told)
-
-
-def test_a_title_that_only_holds_the_word_is_about_the_thing_where_its_text_speaks_of_it() -> None:
-    """Of "The Quill and the Keyboard", the newsletter, the price of a walk was told as that of the software Quill."""
-    assert not under("THE ALDER AND THE ANCHOR")
-    assert under("Piles of alder wood", told="Alder is cut in winter.")
-    assert not under("Piles of alder wood", told="It is cut in winter.")
-
-
-def test_of_several_headings_the_nearest_that_names_a_thing_counts() -> None:
-    assert under("Alder and oak", "Woods", "Alder")
-    assert under("Alder", "Where it grows")
-    assert not under("Alder", "The oak beside it")
 
 
 def rows(*names: str, table: int = 1) -> Passage:
@@ -517,72 +355,3 @@ def test_of_a_table_the_rows_that_a_question_names_stand() -> None:
     assert kept("Why did the toll of Pell Ford rise?") == ["Pell Ford"]
     assert kept("What are the tolls of Elm and Ash?") == ["Elm", "Ash"]
     assert kept("Why are tolls of the valley high?") == ["Jarrow Ford", "Elm", "Ash"]  # the best few of many alike
-
-
-@pytest.mark.parametrize(
-    ("thing", "text", "expected"),
-    [
-        ("gels", "A gel left no residue.", True),
-        ("gel", "Gels left no residue.", True),
-        ("LLaDA", "LLaDA-8B is slow.", True),
-        ("LLaDA", "d3LLM-LLaDA-8B is fast.", False),
-        ("AIDS", "First aid was given.", False),
-        ("gas", "They go.", False),
-        ("ferries", "The old ferry sank.", True),
-        ("glass kiln", "Two glass kilns burn.", True),
-        ("press", "Both presses run.", True),
-        ("glass", "A glas house.", False),
-    ],
-)
-def test_a_text_names_one_or_several_of_a_kind(thing: str, text: str, expected: bool) -> None:
-    assert names_thing(text, thing) is expected
-
-
-def test_a_heading_run_into_its_paragraph_is_no_statement_and_goes_with_the_first() -> None:
-    """ "Heel pain (6 trials)." stood among the findings, and what was found stood without the heel."""
-    text = "Heel pain (6 trials). It fell by 1.9 points. The crew agrees.\n\nNo effect on tolls was seen. Weirs leak."
-    held = passage("c", text)
-    places = [
-        (text.index(t), text.index(t) + len(t))
-        for t in ("Heel pain (6 trials).", "It fell by 1.9 points.", "No effect on tolls was seen.")
-    ]
-    head, first, other = (Sentence(held, a, b, 1) for a, b in places)
-    assert [heads_paragraph(s) for s in (head, first, other)] == [True, False, False]
-    cut = held.model_copy(update={"sentences": tuple(places[:2])})
-    head, first = (Sentence(cut, a, b, 1) for a, b in places[:2])
-    plain = replace(first, passage=cut.model_copy(update={"text": text.replace("It fell", "We fell")}))
-    assert standing(Chosen((plain,), 1.0), split).text.startswith("Heel pain (6 trials). We fell")
-    whole = Chosen((head, first), 1.0)
-    assert remaining([whole], [place_of(first)]) == []
-    assert [c.sentences for c in remaining([whole], [place_of(head)])] in ([], [(first,)])
-    alone = Sentence(passage("d", "Heel pain (6 trials)."), 0, 21, 1)
-    assert not heads_paragraph(alone)
-
-
-LISTED = """The kiln is judged by three tests:
-
-- no pot cracks
-- gas under 40 cubic metres;
-
-- the glaze is even
-
-The potters met twice. They ate."""
-
-
-def _lines(text: str) -> list[tuple[int, int]]:
-    """Sentences end with a line and at ". "; marks of items belong to none."""
-    found = []
-    for line in re.finditer(r"[^\n]+", text):
-        start = line.start() + 2 * line[0].startswith("- ")
-        pieces = re.finditer(r"\S.*?(?:\.(?= )|$)", text[start : line.end()])
-        found += [(start + piece.start(), start + piece.end()) for piece in pieces]
-    return found
-
-
-def test_a_sentence_that_ends_in_a_colon_brings_its_list() -> None:
-    found = sentences_of([Hit(passage=passage("k", LISTED), score=1.0)], _lines)
-    whole = standing(Chosen((found[0],), 1.0), _lines)
-    assert whole.text == LISTED[: LISTED.index("\n\nThe potters")]
-    assert [s.text for s in quoted_with(found[0], _lines)] == [s.text for s in whole.sentences]
-    cut = sentences_of([Hit(passage=passage("k", LISTED[: LISTED.index("\n")]), score=1.0)], _lines)
-    assert quoted_with(cut[0], _lines) == ()
