@@ -58,7 +58,7 @@ def test_only_another_figure_of_the_same_measure_is_named(figure: str, is_named:
 
 
 def test_a_figure_is_named_from_a_probability_on_and_from_a_lower_one_where_the_answer_is_named_too() -> None:
-    text, weak = "At Fenn they spoke of 3,900 orchids by now.", {"3,900": 0.42}
+    text, weak = "At Fenn they spoke of 3,900 orchids by now.", {"3,900": 0.13}
     state = told(text, sure=weak)
     rival = next(h for h in state.graph.answers("q1") if h.text == "3,900")
     assert NUMBERS.established <= rival.probability < NUMBERS.beside
@@ -73,7 +73,7 @@ def test_a_small_number_is_named_by_chance() -> None:
     asked = "How many glasshouses does the garden at Fenn have?"
     own = passage("The garden at Fenn has four glasshouses.", "Guide")
     held = passage("At the garden of Fenn four roads meet. Some say that it does have seven glasshouses.", "Roads")
-    writer = ScriptedWriter({"glasshouses": r"(four|seven) glasshouses"}, {"four": 0.95, "seven": 0.3})
+    writer = ScriptedWriter({"glasshouses": r"(four|seven) glasshouses"}, {"four": 0.95, "seven": 0.1})
     _, state = research(asked, writer, Shelf(own, held))
     rival = next(h for h in state.graph.answers("q1") if h.text == "seven")
     assert NUMBERS.established <= rival.probability < NUMBERS.beside

@@ -89,18 +89,18 @@ def decides(on: bool, off: bool) -> None:
 
 
 def pin_a_reading(n: Numbers) -> None:
-    assert believed(n, ON_TOPIC) == near(-1.63 + 0.699 * log_odds(0.9))
+    assert believed(n, ON_TOPIC) == near(-2.138 + 0.555 * log_odds(0.9))
 
 
 def pin_what_is_off_topic(n: Numbers) -> None:
-    assert believed(n, OFF_TOPIC, 0.5) == near(-1.63 - 2.0)
-    assert believed(n, OFF_TOPIC, 0.5, "how long does it rise?") == near(-1.63)
+    assert believed(n, OFF_TOPIC, 0.5) == near(-2.138 - 2.5)
+    assert believed(n, OFF_TOPIC, 0.5, "how long does it rise?") == near(-2.138)
 
 
 def pin_the_kind_of_figure(n: Numbers) -> None:
     unlikely = replace(plain(n), suits=lambda question, read: [-2.0 for _ in read])
     found = state(ON_TOPIC)
-    assert belief.hypothesis(found, unlikely, asked(found), candidate(ON_TOPIC, 0.5)).belief == near(-1.63 - 0.35 * 2)
+    assert belief.hypothesis(found, unlikely, asked(found), candidate(ON_TOPIC, 0.5)).belief == near(-2.138 - 0.286 * 2)
 
 
 def words_as_near_as(shares: dict[str, float]) -> WordsOf:
@@ -122,7 +122,7 @@ def pin_where_an_answer_stands(n: Numbers) -> None:
     found = found.model_copy(update={"read": read})
     alone = belief.hypothesis(found, tools, asked(found), candidate(OFF_TOPIC))
     (placed,) = belief.placed(found, tools, asked(found), [alone])
-    assert placed.belief - alone.belief == pytest.approx(2.22 * 0.5 - 12.27 * 0.5, abs=1e-3)
+    assert placed.belief - alone.belief == pytest.approx(3.298 * 0.5 - 15.797 * 0.5, abs=1e-3)
     assert belief.placed(found, tools, asked(found), [placed]) == [placed]
     again = belief.hypothesise(found, tools, asked(found), [candidate(OFF_TOPIC)])
     assert again.graph.answers("q1")[0].belief == placed.belief
@@ -134,7 +134,7 @@ def pin_agreement(n: Numbers) -> None:
     found = belief.hypothesise(found, plain(n), asked(found), [candidate(ON_TOPIC)])
     before = found.graph.answers("q1")[0].belief
     after = belief.agree(found, n, asked(found), [candidate(other, 0.5)]).graph.answers("q1")[0].belief
-    assert after - before == near(0.55 * 0.5)
+    assert after - before == near(0.437 * 0.5)
     heard = [
         belief.agree(found, n, asked(found), [candidate(other, p)]).graph.answers("q1")[0].belief > before
         for p in (0.155, 0.145)
@@ -147,9 +147,9 @@ def pin_a_verdict(n: Numbers) -> None:
         verdict = Verdict(supports=supports, refutes=1 - supports, silent=0.0)
         return belief.verdict_edge("p", answer(0.0), verdict, n).weight
 
-    assert weight(0.7) == near(0.0925 * log_odds(0.7))
-    assert weight(0.99) == near(0.2775)
-    assert weight(0.01) == near(-0.2775)
+    assert weight(0.7) == near(0.073 * log_odds(0.7))
+    assert weight(0.99) == near(0.22)
+    assert weight(0.01) == near(-0.22)
 
 
 def pin_a_denial(n: Numbers) -> None:
@@ -197,10 +197,10 @@ def pin_the_end_of_a_chain(n: Numbers) -> None:
     first, other = found.graph.answers("q1")
     assert first.text == "Lake Orta"
     after = steps._end_of_chain(found, n, asked(found), found.question)
-    assert after.graph.get(other.id).belief - other.belief == near(1.5)
+    assert after.graph.get(other.id).belief - other.belief == near(1.191)
     assert after.graph.get(first.id).belief == first.belief
     assert steps._end_of_chain(after, n, asked(after), found.question).graph.get(other.id).belief == near(
-        other.belief + 1.5
+        other.belief + 1.191
     )
     named = steps._end_of_chain(found, n, asked(found), "How deep is Lake Orta?")
     assert named.graph.get(other.id).belief == other.belief
@@ -211,7 +211,7 @@ def pin_what_is_read_of_all_hops(n: Numbers) -> None:
     found = state(ON_TOPIC)
     found = belief.hypothesise(found, plain(n), asked(found), [candidate(ON_TOPIC)])
     (before,) = found.graph.answers("q1")
-    for turn, likely, gained in ((1, 0.5, 5.973656), (2, 0.99, 11.947311), (2, 0.99, 11.947311)):
+    for turn, likely, gained in ((1, 0.5, 4.742164), (2, 0.99, 9.484327), (2, 0.99, 9.484327)):
         read = Together(answers=(candidate(ON_TOPIC, likely),), none=0.1)
         found = hops.weighed(found.model_copy(update={"round": turn}), n, asked(found), read)
         assert found.graph.get(before.id).belief - before.belief == near(gained)
@@ -284,7 +284,7 @@ def pin_what_is_read_together(n: Numbers) -> None:
     before = {h.text: h.belief for h in found.graph.answers("q1")}
     after = steps._together(found, Tools(Chooser({}), Shelf(), n), asked(found), QUESTION)
     assert {h.text: h.belief - before[h.text] for h in after.graph.answers("q1")} == {
-        "15": near(0.25),
+        "15": near(0.1985),
         "12": near(0.0),
     }
 
@@ -298,7 +298,7 @@ def pin_what_gives_way(n: Numbers) -> None:
     slot = Span(id="q1.answer", text="x", kind="NUMBER", status="filled", hypothesis="q1.h1")
     block = blocks.answer(asked(held), "answer.q1").model_copy(update={"spans": (slot,)})
     held = held.model_copy(update={"draft": Draft(blocks=(block,))})
-    decides(*[drafting._stays(held, n, asked(held), answer(odds, "q1.h2")) for odds in (1.04, 1.06)])
+    decides(*[drafting._stays(held, n, asked(held), answer(odds, "q1.h2")) for odds in (0.83, 0.84)])
 
 
 def pin_a_bridge(n: Numbers) -> None:
