@@ -18,11 +18,12 @@ MOST = 2  # sentences, each of a source of its own
 
 
 def quoted(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
-    """Quote, of what was read for a question, the sentences that hold most of it under what heads them, the best of each source."""
+    """Quote, of what was read for a question, the sentences that hold most of it under what heads them, the best of each source; once."""
     text = resolved(question, known_answers(state))
     read = [p for p in state.firm if f"{question.id}/{p.id}" in state.read and p.kind not in IN_RECORDS]
     pieces = [s for p in read for s in _sentences(p)]
-    if tools.words is None or text is None or not pieces:
+    is_quoted = any(state.draft.block(claim.id) for claim in state.graph.claims(question.id))
+    if tools.words is None or text is None or not pieces or is_quoted:
         return state
     held = late.standing(text, [(s.passage, s.start, s.end) for s in pieces], read, tools.words)[:, 0]
     taken: set[str] = set()

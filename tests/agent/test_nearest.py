@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from palimpsest.agent.nearest import quoted
 from palimpsest.agent.state import ResearchState
 
 from .world import ScriptedWriter, Shelf, finish, passage, report, tools
@@ -33,3 +34,10 @@ def test_without_words_and_beside_an_answer_nothing_is_added() -> None:
     _, state = finish(ResearchState(question="Who takes the toll of the Orta ferry?"), answered)
     assert "**warden**" in report(state)
     assert "bees" not in report(state)
+
+
+def test_what_is_asked_again_in_vain_has_no_more_quoted() -> None:
+    able = tools(ScriptedWriter({}), Shelf(TOLL, OTHER, FAR))
+    _, state = finish(ResearchState(question=ASKED), able)
+    (question,) = state.facts
+    assert list(quoted(state, able, question)) == []
