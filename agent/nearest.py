@@ -18,7 +18,7 @@ MOST = 2  # sentences, each of a source of its own
 
 
 def quoted(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
-    """Quote, of what was read for a question, the sentences that hold most of it under what heads them, the best of each source; once."""
+    """Quote, once, of what was read for a question the sentences that hold most of it under what heads them, one of each source."""
     text = resolved(question, known_answers(state))
     read = [p for p in state.firm if f"{question.id}/{p.id}" in state.read and p.kind not in IN_RECORDS]
     pieces = [s for p in read for s in _sentences(p)]
