@@ -65,6 +65,13 @@ def test_beliefs_that_say_too_much_are_drawn_in() -> None:
     assert fit_hops.ece(answers, slope, offset) < 0.02
 
 
+def test_beliefs_far_too_sure_are_drawn_in_too() -> None:
+    """A whole step of Newton's led from such to a slope of 66."""
+    answers = [*given(7.0, 4, 10), *given(4.0, 4, 10), *given(2.0, 4, 10), *given(-1.0, 4, 10)]
+    slope, offset = fit_hops.fit(answers)
+    assert all(probability(slope * g.belief + offset) == pytest.approx(0.4, abs=0.06) for g in answers)
+
+
 def test_all_right_is_nothing_to_fit() -> None:
     with pytest.raises(ValueError, match="of 4 answers 4 are right"):
         fit_hops.fit(given(1.0, 4, 4))
