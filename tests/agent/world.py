@@ -7,8 +7,6 @@ import re
 from collections import deque
 from collections.abc import Sequence
 
-import numpy as np
-
 from palimpsest.agent import loop
 from palimpsest.agent.evidence_text import content
 from palimpsest.agent.numbers import Numbers
@@ -26,10 +24,10 @@ from palimpsest.agent.state import (
 )
 from palimpsest.dlm_core.kinds import MaskKind, SlotSpec, typed_spans
 from palimpsest.retrieval.chunks import sentences
-from palimpsest.retrieval.embed import HashEmbedder
-from palimpsest.retrieval.types import Failure, Found, Hit, Passage, Source, Words
+from palimpsest.retrieval.types import Failure, Found, Hit, Passage, Source
 from palimpsest.workflows.calibration import numbers_of
 from palimpsest.workflows.rendering import markdown
+from tests.embedders import AlikeEmbedder
 
 NUMBERS: Numbers = numbers_of("embedded")
 
@@ -47,18 +45,8 @@ def report(state: ResearchState) -> str:
     return markdown.render(state, {})
 
 
-def somewhat_alike(texts: Sequence[str]) -> list[Words]:
-    """Words of which any two are alike by .35, as those of a trained embedder are, and the same word to itself wholly."""
-
-    def mixed(words: Words) -> Words:
-        common = np.full((len(words.ids), 1), 0.35**0.5)
-        return words._replace(states=np.hstack([common, 0.65**0.5 * words.states]).astype(np.float16))
-
-    return [mixed(words) for words in HashEmbedder(64).words(texts)]
-
-
 def tools(writer: ScriptedWriter, search: Shelf) -> Tools:
-    return Tools(writer, search, NUMBERS, words=somewhat_alike)
+    return Tools(writer, search, NUMBERS, words=AlikeEmbedder(64).words)
 
 
 class ScriptedWriter:

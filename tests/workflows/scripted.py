@@ -16,11 +16,11 @@ from typing import Any
 
 from palimpsest.agent.state import Candidate, Event, Filled, Piece, Together, Verdict
 from palimpsest.dlm_core.kinds import SlotSpec
-from palimpsest.retrieval.embed import HashEmbedder
 from palimpsest.retrieval.types import Passage
 from palimpsest.workflows import corpus, research
 from palimpsest.workflows.config import Config
 from palimpsest.workflows.runs import Run
+from tests.embedders import AlikeEmbedder
 
 QUESTION = "What is the fastest barge on Lake Orta, and how many knots does it reach?"
 DOCS = {
@@ -99,7 +99,7 @@ def lay_documents(folder: Path, documents: dict[str, str] = DOCS) -> Path:
 def use(patch: Any) -> None:
     """Put the pattern writer and word-hash vectors in the place of the models; `patch(object, name, value)`."""
     patch(corpus, "open_writer", lambda config: PatternWriter())
-    patch(corpus, "open_embedder", HashEmbedder)
+    patch(corpus, "open_embedder", AlikeEmbedder)
 
 
 def only_run(config: Config) -> Run:
