@@ -34,7 +34,7 @@ from .missing import again, missing, say_nearest
 from .numbers import Numbers, odds
 from .planned import is_yet_to_come
 from .questions import claimed
-from .standing import disputes, standing, supporting
+from .standing import disputes, independent, standing, supporting
 from .state import Event, Events, ResearchState, Revision, Steps, SubQuestion, TimedStep, Tools
 from .steering import NOTHING, Steering
 from .steps import plan, search, weigh
@@ -184,15 +184,15 @@ def _restate(state: ResearchState, numbers: Numbers) -> Events:
 
 
 def _how(state: ResearchState, numbers: Numbers, answer: Hypothesis, place: Span) -> str:
-    """How an answer stands, what other sources say beside it, that it tells of what is yet to come, and that it is doubted where its
-    chance of being right, as far as that was measured, is small.
+    """How an answer stands, what other sources say beside it, that it tells of what is yet to come, and that it is doubted where one
+    source says it and its chance of being right, as far as that was measured, is small.
     """
     question = next(q for q in state.facts if q.id == answer.question)
     own = answer.support[0]
     is_coming = answer.computation is None and is_yet_to_come(question.text, state.passage(own.passage), own)
     said = [standing(state, answer), PLANNED * is_coming, beside.how(state, numbers, question)]
     words = "; ".join(filter(None, said))
-    if place.confidence is None or answer.computation is not None:
+    if place.confidence is None or answer.computation is not None or independent(state, answer) > 1:
         return words
     chance = hops.chance(state, numbers, answer.question, odds(place.confidence))
     return f"{words}; more likely wrong than right" if chance < numbers.doubted else words

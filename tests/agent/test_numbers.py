@@ -248,7 +248,7 @@ def pin_what_is_doubted(n: Numbers) -> None:
     other = passage("Marisa, a barge, was seen to reach 12 knots in autumn.", "Another")
     agreeing = Edge(source=other.id, relation=Relation.SUPPORTS, target="q1.h1")
     found = state(ON_TOPIC, other).model_copy(update={"graph": found.graph.link(agreeing)})
-    assert words(0.49) == "two independent sources; more likely wrong than right"
+    assert words(0.49) == "two independent sources"
 
 
 def pin_what_is_named_beside(n: Numbers) -> None:
