@@ -15,7 +15,7 @@ from .evidence_text import sentences_of
 from .numbers import Numbers
 from .polar import Answer, Judged
 from .questions import claimed
-from .sentences import Chosen, Sentence, overlapping, place_of
+from .sentences import Chosen, Sentence, overlapping, place_of, unsplit
 from .state import Reader, ResearchState, Side, Steps, SubQuestion, Tools, Writer
 from .watching import at
 from .whole import standing
@@ -64,7 +64,7 @@ def ahead(found: Sequence[Judged], chosen: Sequence[Chosen]) -> list[Chosen]:
     taken: dict[tuple[int, Side], int] = {}
     for judged in found:
         count = taken.get((judged.claim, judged.side), 0)
-        piece = standing(Chosen((judged.sentence,), judged.probability), _whole)
+        piece = standing(Chosen((judged.sentence,), judged.probability), unsplit)
         twin = next((n for n, other in enumerate(kept) if other.text == piece.text), None)
         if twin is not None and not overlapping(piece, kept[twin]):
             kept[twin] = replace(kept[twin], also=(*kept[twin].also, judged.sentence))
@@ -74,11 +74,6 @@ def ahead(found: Sequence[Judged], chosen: Sequence[Chosen]) -> list[Chosen]:
             kept.append(replace(piece, also=same))
             taken[judged.claim, judged.side] = count + 1
     return kept
-
-
-def _whole(text: str) -> list[tuple[int, int]]:
-    """The one sentence of a passage that was never split."""
-    return [(0, len(text))]
 
 
 def verdict(tools: Tools, question: SubQuestion, chosen: Sequence[Chosen], found: Sequence[Judged]) -> Answer:

@@ -9,7 +9,7 @@ from .draft import Support
 from .drafting import known_answers, quote, standing_quotation
 from .evidence_text import sentences_of
 from .questions import resolved
-from .sentences import LEAST_CHARACTERS, MANY_CHARACTERS, Sentence
+from .sentences import LEAST_CHARACTERS, MANY_CHARACTERS, Sentence, unsplit
 from .state import Event, Events, ResearchState, SubQuestion, Tools
 from .tabling import IN_RECORDS
 from .whole import quoted_with
@@ -29,7 +29,7 @@ def quoted(state: ResearchState, tools: Tools, question: SubQuestion) -> Events:
     taken: set[str] = set()
     for number in (-held).argsort(kind="stable"):
         sentence = pieces[number]
-        whole = quoted_with(sentence, _alone)
+        whole = quoted_with(sentence, unsplit)
         if len(taken) == MOST:
             break
         if sentence.passage.source.id in taken or not whole or _stands(state, sentence):
@@ -52,8 +52,3 @@ def _stands(state: ResearchState, sentence: Sentence) -> bool:
     """Whether a sentence is quoted already."""
     place = Support(passage=sentence.passage.id, quote=sentence.text, start=sentence.start, end=sentence.end)
     return standing_quotation(state, place) is not None
-
-
-def _alone(text: str) -> list[tuple[int, int]]:
-    """The one sentence of a passage that was never split."""
-    return [(0, len(text))]

@@ -107,4 +107,9 @@ def places(passage: Passage, split: Split) -> Sequence[tuple[int, int]]:
     return [(passage.start + start, passage.start + end) for start, end in split(passage.text)]
 
 
+def unsplit(text: str) -> list[tuple[int, int]]:
+    """The one sentence of a passage that was never split."""
+    return [(0, len(text))]
+
+
 JOINED = 2  # characters that may lie between two sentences of one quotation

@@ -105,8 +105,9 @@ def remaining(chosen: Sequence[Chosen], taken: Sequence[Where]) -> list[Chosen]:
 
 
 def _without_head(sentences: Sequence[Sentence]) -> Sequence[Sentence]:
-    """Sentences without a last one that heads what is gone: "Shade." """
-    return sentences[:-1] if sentences and heads_paragraph(sentences[-1]) else sentences
+    """Sentences without a last one that heads, or brings in, what is gone: "Shade.", "There are three tests:"."""
+    is_head = bool(sentences) and (heads_paragraph(sentences[-1]) or sentences[-1].text.endswith(COLON))
+    return sentences[:-1] if is_head else sentences
 
 
 def part_of(piece: Chosen, sentences: Sequence[Sentence]) -> Chosen:

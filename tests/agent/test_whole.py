@@ -145,3 +145,9 @@ def test_a_sentence_that_ends_in_a_colon_brings_its_list() -> None:
     assert [s.text for s in quoted_with(found[0], _lines)] == [s.text for s in whole.sentences]
     cut = sentences_of([Hit(passage=passage("k", LISTED[: LISTED.index("\n")]), score=1.0)], _lines)
     assert quoted_with(cut[0], _lines) == ()
+
+
+def test_what_brings_in_a_list_goes_with_it() -> None:
+    found = sentences_of([Hit(passage=passage("k", LISTED), score=1.0)], _lines)
+    whole = standing(Chosen((found[0],), 1.0), _lines)
+    assert remaining([whole], [place_of(item) for item in whole.sentences[1:]]) == []
